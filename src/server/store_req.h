@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* store_req.h -- what the rest of the server asks of the committer: one transaction, or one read.
+ *
+ * A request is one block of memory with an arena of its own. Everything given to a builder is copied into it, and every
+ * result lives in it, so it can go from a reactor's thread to the committer's and back by its pointer; whoever holds it
+ * frees it. Builders remember their first failure (KS_ENOMEM; KS_ELIMIT above KS_STORE_TXN_BYTES_MAX): the request is
+ * then completed with that error and has done nothing, so a caller looks once, at the result. */
+#ifndef KS_STORE_REQ_H
+#define KS_STORE_REQ_H
+
+#include "arena.h"
+#include "server_store.h"
+
+#define KS_STORE_TXN_BYTES_MAX (16u << 20)  /* all that one transaction writes */
+#define KS_STORE_READ_BYTES_MAX (64u << 20) /* all that one read answers: KS_ELIMIT above it */
+#define KS_PAGE_ROWS_MAX 200                /* rows of one archive page, or ids of one KS_STORE_ROWS */
+#define KS_ACCOUNTS_ROWS_MAX 1000
+#define KS_AUDIT_ROWS_MAX 1000
+#define KS_SUBMITTERS_MAX 256 /* req->submitter is below it */
+
+enum ks_store_req_kind {
+    KS_STORE_TXN,
+    KS_STORE_LOAD,         /* one account and all that is kept for it */
+    KS_STORE_KV,           /* one account's rows of one store */
+    KS_STORE_ACCOUNTS,     /* a page of the accounts of a domain */
+    KS_STORE_PAGE,         /* a page of an account's archive */
+    KS_STORE_ROWS,         /* rows of an account's archive by their ids */
+    KS_STORE_AUDIT,        /* rows of the audit log */
+    KS_STORE_AUDIT_VERIFY, /* walks the audit log's chain */
+    KS_STORE_META,         /* one setting */
+};
+
+/* A page of an archive (XEP-0313 §4, RSM of XEP-0059). Zeroes are no bound. */
+struct ks_page_query {
+    uint64_t account;
+    struct ks_str with;           /* a bare JID; empty: all conversations */
+    int64_t start_ms, end_ms;     /* both inclusive */
+    uint64_t after_id, before_id; /* row ids, exclusive: the higher of RSM's <after/> and after-id, and so on */
+    bool last;                    /* the newest rows of the range and not the oldest: RSM's <before/>, empty or not */
+    uint32_t rows_max;            /* at most KS_PAGE_ROWS_MAX; 0: only count */
+    /* Further filter (a resource in 'with'), or NULL. Runs in the committer's thread, so it may read the row and
+     * keep_user, and nothing else. keep_user points into the request (ks_store_req_copy) or to something immutable. */
+    bool (*keep)(const void *keep_user, const struct ks_archive_row *row);
+    const void *keep_user;
+};
+
+#define KS_COUNT_UNKNOWN UINT64_MAX
+
+struct ks_store_write; /* defined in store_write.h, for the committer */
+
+struct ks_store_req {
+    struct ks_store_req *next; /* for whoever holds it */
+    enum ks_store_req_kind kind;
+    uint32_t submitter; /* set before submitting: the reactor to which the answer goes */
+    uint64_t epoch;     /* set before submitting a transaction; on completion: the epoch now in force (committer.h) */
+    void *user;         /* the submitter's */
+    struct ks_arena arena;
+
+    enum ks_err result; /* of the builders; on completion: of the request */
+
+    /* KS_STORE_TXN */
+    struct ks_store_write *writes, **writes_end;
+    uint64_t account_id; /* of the account it added */
+
+    /* KS_STORE_LOAD, KS_STORE_KV: rows in the order of store and key. account is NULL for KS_STORE_KV. */
+    struct ks_account_row *account;
+    struct ks_kv_row *kvs;
+    size_t kvs_count;
+
+    /* KS_STORE_ACCOUNTS: in the order of localparts. */
+    struct ks_account_row *accounts;
+    size_t accounts_count;
+
+    /* KS_STORE_PAGE, KS_STORE_ROWS: always in archive order. */
+    struct ks_archive_row *rows;
+    size_t rows_count;
+    bool complete;  /* nothing further in the direction of the page */
+    uint64_t count; /* of all that match the query but after_id and before_id, or KS_COUNT_UNKNOWN when dear to know */
+
+    /* KS_STORE_AUDIT */
+    struct ks_audit_row *audit;
+    size_t audit_count;
+    /* KS_STORE_AUDIT_VERIFY: rows that are right before the first that is not (result KS_ECRYPTO), or all. */
+    uint64_t audit_good;
+
+    struct ks_str value; /* KS_STORE_META */
+
+    struct ks_store_query *query; /* what a read asks for; private */
+};
+
+/* --- a transaction: all of it, or nothing --- */
+
+/* NULL without memory. */
+KS_CHECK struct ks_store_req *ks_store_txn_new(void);
+
+/* As account: the one that this transaction adds. */
+#define KS_ACCOUNT_NEW 0
+
+/* key empty is no key. */
+void ks_store_txn_kv_put(
+    struct ks_store_req *req, uint64_t account, struct ks_str store, struct ks_str key, struct ks_str value);
+/* key empty: the whole store. Nothing there is KS_OK. */
+void ks_store_txn_kv_del(struct ks_store_req *req, uint64_t account, struct ks_str store, struct ks_str key);
+
+/* A transaction has at most one of these three (assert). Before anything is written it is checked, and the whole
+ * transaction fails alone: add with KS_EEXISTS (also when the localpart was ever used), the others with KS_ENOTFOUND
+ * (no such account, or deleted). row->id is ignored by add; its id is in account_id. */
+void ks_store_txn_account_add(struct ks_store_req *req, const struct ks_account_row *row);
+/* Replaces all but id, domain, local and created_ms; row->domain and row->local name it, its state is not
+ * KS_ACCOUNT_DELETED. */
+void ks_store_txn_account_update(struct ks_store_req *req, const struct ks_account_row *row);
+/* Deletes an account: its name, all its stored data with its credentials, and its place in every archive row; a message
+ * that nobody else owns goes. What stays is (id, domain, local), so that it is not given to a second person. Nothing is
+ * stored for it afterwards, whoever asks. */
+void ks_store_txn_account_delete(struct ks_store_req *req, struct ks_str domain, struct ks_str local);
+
+/* One message for both owners; id and stamp_ms of row are ignored. An owner who was deleted is left out. When two rows
+ * are appended in one transaction, the first has the smaller id. */
+void ks_store_txn_archive(struct ks_store_req *req, const struct ks_archive_row *row);
+/* On completion: the row that the nth call wrote, with id and stamp_ms; id 0 when no owner was left. NULL past the
+ * last.
+ */
+const struct ks_archive_row *ks_store_txn_archived(const struct ks_store_req *req, size_t n);
+
+/* seq, stamp_ms and hash of row are given by the committer. */
+void ks_store_txn_audit(struct ks_store_req *req, const struct ks_audit_row *row);
+/* A setting of the whole server. Keys of the committer itself begin with "archive." and "store." (assert). */
+void ks_store_txn_meta(struct ks_store_req *req, struct ks_str key, struct ks_str value);
+
+/* --- reads; each NULL without memory --- */
+
+/* KS_ENOTFOUND. A deleted account is found, with its state and without data. */
+KS_CHECK struct ks_store_req *ks_store_load_new(struct ks_str domain, struct ks_str local);
+KS_CHECK struct ks_store_req *ks_store_kv_new(uint64_t account, struct ks_str store);
+/* Those after the localpart `after` (empty: all), at most limit, deleted ones too. */
+KS_CHECK struct ks_store_req *ks_store_accounts_new(struct ks_str domain, struct ks_str after, uint32_t limit);
+KS_CHECK struct ks_store_req *ks_store_page_new(const struct ks_page_query *query);
+/* KS_ENOTFOUND when one of them is not in this archive (XEP-0313 §4.1.4); KS_ELIMIT above KS_PAGE_ROWS_MAX. */
+KS_CHECK struct ks_store_req *ks_store_rows_new(uint64_t account, const uint64_t *ids, size_t count);
+KS_CHECK struct ks_store_req *ks_store_audit_new(uint64_t first_seq, uint32_t limit);
+/* KS_ECRYPTO: broken after audit_good rows. */
+KS_CHECK struct ks_store_req *ks_store_audit_verify_new(void);
+/* KS_ENOTFOUND */
+KS_CHECK struct ks_store_req *ks_store_meta_new(struct ks_str key);
+
+/* Bytes that shall live as long as the request; empty (and the failure remembered) without memory. */
+struct ks_str ks_store_req_copy(struct ks_store_req *req, struct ks_str bytes);
+
+/* Accepts NULL. */
+void ks_store_req_free(struct ks_store_req *req);
+KS_AUTO_DEFINE(struct ks_store_req, ks_store_req_free)
+
+#endif
