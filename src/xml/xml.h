@@ -5,6 +5,9 @@
  * turns it into bytes. Names carry their namespace, never a prefix: prefixes exist only on the wire. Text is UTF-8 of
  * characters that XML 1.0 allows. Views into a tree are good as long as the arena is.
  *
+ * A tree is at most KS_XML_DEPTH_MAX elements deep, so code may walk it by recursion: the reader, the writer and the
+ * deep copy refuse what is deeper.
+ *
  * Building: every node of a tree knows nothing of its arena, so the builders take one. They return NULL without
  * memory or at the arena's limit, accept a NULL parent and then do nothing; so a chain of calls needs one look, at its
  * end, at the node that matters most: the last. */
@@ -14,6 +17,7 @@
 #include "arena.h"
 
 #define KS_NS_XML "http://www.w3.org/XML/1998/namespace"
+#define KS_XML_DEPTH_MAX 128
 
 struct ks_xml_attr {
     struct ks_str ns, name, value; /* ns is empty for a plain attribute; xml:lang has KS_NS_XML */
@@ -48,6 +52,10 @@ struct ks_xml *ks_xml_next(const struct ks_xml *node, const char *ns, const char
  * node is NULL, or without memory. */
 struct ks_str ks_xml_text(struct ks_arena *arena, const struct ks_xml *node);
 
+/* True if text is UTF-8 of characters that XML 1.0 §2.2 allows: what a tree may hold. For text that a person typed or
+ * that came from elsewhere; what the reader gives is so already. */
+bool ks_xml_text_ok(struct ks_str text);
+
 /* Builders. ns, name: literals or views that live as long as the arena. */
 struct ks_xml *ks_xml_new(struct ks_arena *arena, const char *ns, const char *name);
 struct ks_xml *ks_xml_add(struct ks_arena *arena, struct ks_xml *parent, const char *ns, const char *name);
@@ -66,9 +74,11 @@ struct ks_xml *ks_xml_add_text(
 struct ks_xml *ks_xml_graft(struct ks_xml *parent, struct ks_xml *child);
 /* Takes a child out; its memory stays with the arena. */
 void ks_xml_remove(struct ks_xml *parent, struct ks_xml *child);
-/* A copy that shares names and text with the original, so that a stanza can go to many with another 'to'. */
+/* A copy that shares names and text with the original, so that a stanza can go to many with another 'to'. Its
+ * attributes and its list of children are its own: children may be added and removed, but what is inside a child is
+ * shared. */
 struct ks_xml *ks_xml_copy_top(struct ks_arena *arena, const struct ks_xml *node);
-/* A deep copy with its own bytes, into another arena. */
+/* A deep copy with its own bytes, into another arena. NULL also for a tree that is too deep. */
 struct ks_xml *ks_xml_copy(struct ks_arena *arena, const struct ks_xml *node);
 
 #endif
