@@ -6,8 +6,9 @@
  * to the committer and gets completions. Everything written between begin and commit is durable when commit
  * returns KS_OK, and gone when it does not, or when the process dies before.
  *
- * Views in results are good until the callback returns. Errors of every call: KS_ESTORE (damaged, or refused),
- * KS_EFULL (no room: the transaction must be rolled back), KS_ENOMEM; further ones are named. */
+ * Views in results are good until the callback returns, and a visitor does not call the store. Errors of every call:
+ * KS_ESTORE (damaged, or refused), KS_EFULL (no room: the transaction must be rolled back), KS_ENOMEM; further ones are
+ * named. */
 #ifndef KS_SERVER_STORE_H
 #define KS_SERVER_STORE_H
 
@@ -104,9 +105,11 @@ struct ks_server_store_ops {
     enum ks_err (*archive_scan)(struct ks_server_store *s, uint64_t after, ks_visit_archive *visit, void *user);
     /* The highest id ever given, also when that row is gone; 0 for none. And the highest stamp. */
     enum ks_err (*archive_last)(struct ks_server_store *s, uint64_t *ret_id, int64_t *ret_stamp_ms);
-    /* Takes an account out of all rows and the index; a row without owners is deleted. */
+    /* Takes an account out of the index and of all rows to which the index leads (so the caller adds what the index
+     * lacks, first); a row without owners is deleted. */
     enum ks_err (*archive_forget)(struct ks_server_store *s, uint64_t account);
 
+    /* An entry that is there already is no error. */
     enum ks_err (*index_add)(struct ks_server_store *s, const struct ks_index_row *rows, size_t count);
     /* Entries of an account with first <= id <= last, rising or falling. */
     enum ks_err (*index_scan)(struct ks_server_store *s, uint64_t account, uint64_t first, uint64_t last, bool falling,

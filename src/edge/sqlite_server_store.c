@@ -1,0 +1,624 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "sqlite_server_store.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+
+#include "sqlite_schema.h"
+
+enum statement {
+    BEGIN,
+    COMMIT,
+    META_GET,
+    META_PUT,
+    ACCOUNT_FIND,
+    ACCOUNT_LIST,
+    ACCOUNT_ADD,
+    ACCOUNT_UPDATE,
+    KV_LOAD_ALL,
+    KV_LOAD_STORE,
+    KV_PUT,
+    KV_DEL_ALL,
+    KV_DEL_STORE,
+    KV_DEL_KEY,
+    ARCHIVE_APPEND,
+    ARCHIVE_GET,
+    ARCHIVE_SCAN,
+    ARCHIVE_LAST,
+    FORGET_OWNER1,
+    FORGET_OWNER2,
+    FORGET_ORPHANS,
+    FORGET_INDEX,
+    INDEX_ADD,
+    INDEX_RISING,
+    INDEX_FALLING,
+    AUDIT_APPEND,
+    AUDIT_SCAN,
+    AUDIT_LAST,
+    STATEMENTS
+};
+
+#define ACCOUNT_COLUMNS "id, state, domain, local, name, department, profession, created_ms"
+#define ARCHIVE_COLUMNS "id, stamp_ms, owner1, with1, owner2, with2, stanza"
+#define AUDIT_COLUMNS "seq, stamp_ms, actor, action, subject, detail, hash"
+#define INDEXED "id IN (SELECT id FROM archive_index WHERE account = ?1)"
+
+static const char *const texts[STATEMENTS] = {
+    [BEGIN] = "BEGIN IMMEDIATE",
+    [COMMIT] = "COMMIT",
+    [META_GET] = "SELECT value FROM meta WHERE key = ?1",
+    [META_PUT] = "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)",
+    [ACCOUNT_FIND] = "SELECT " ACCOUNT_COLUMNS " FROM account WHERE domain = ?1 AND local = ?2",
+    [ACCOUNT_LIST] = "SELECT " ACCOUNT_COLUMNS " FROM account WHERE domain = ?1 AND local > ?2 ORDER BY local LIMIT ?3",
+    [ACCOUNT_ADD] = "INSERT INTO account (state, domain, local, name, department, profession, created_ms)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [ACCOUNT_UPDATE] = "UPDATE account SET state = ?1, name = ?2, department = ?3, profession = ?4 WHERE id = ?5",
+    [KV_LOAD_ALL] = "SELECT store, key, value FROM kv WHERE account = ?1 ORDER BY store, key",
+    [KV_LOAD_STORE] = "SELECT store, key, value FROM kv WHERE account = ?1 AND store = ?2 ORDER BY key",
+    [KV_PUT] = "INSERT OR REPLACE INTO kv (account, store, key, value) VALUES (?1, ?2, ?3, ?4)",
+    [KV_DEL_ALL] = "DELETE FROM kv WHERE account = ?1",
+    [KV_DEL_STORE] = "DELETE FROM kv WHERE account = ?1 AND store = ?2",
+    [KV_DEL_KEY] = "DELETE FROM kv WHERE account = ?1 AND store = ?2 AND key = ?3",
+    [ARCHIVE_APPEND] = "INSERT INTO archive (" ARCHIVE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [ARCHIVE_GET] = "SELECT " ARCHIVE_COLUMNS " FROM archive WHERE id = ?1",
+    [ARCHIVE_SCAN] = "SELECT " ARCHIVE_COLUMNS " FROM archive WHERE id > ?1 ORDER BY id",
+    [ARCHIVE_LAST] = "SELECT id, stamp_ms FROM archive ORDER BY id DESC LIMIT 1",
+    [FORGET_OWNER1] = "UPDATE archive SET owner1 = 0, with1 = '' WHERE owner1 = ?1 AND " INDEXED,
+    [FORGET_OWNER2] = "UPDATE archive SET owner2 = 0, with2 = '' WHERE owner2 = ?1 AND " INDEXED,
+    [FORGET_ORPHANS] = "DELETE FROM archive WHERE owner1 = 0 AND owner2 = 0 AND " INDEXED,
+    [FORGET_INDEX] = "DELETE FROM archive_index WHERE account = ?1",
+    [INDEX_ADD] = "INSERT OR REPLACE INTO archive_index (account, id, with_hash) VALUES (?1, ?2, ?3)",
+    [INDEX_RISING] = "SELECT id, with_hash FROM archive_index WHERE account = ?1 AND id BETWEEN ?2 AND ?3 ORDER BY id",
+    [INDEX_FALLING] =
+        "SELECT id, with_hash FROM archive_index WHERE account = ?1 AND id BETWEEN ?2 AND ?3 ORDER BY id DESC",
+    [AUDIT_APPEND] = "INSERT INTO audit (" AUDIT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [AUDIT_SCAN] = "SELECT " AUDIT_COLUMNS " FROM audit WHERE seq >= ?1 ORDER BY seq",
+    [AUDIT_LAST] = "SELECT " AUDIT_COLUMNS " FROM audit ORDER BY seq DESC LIMIT 1",
+};
+
+/* The highest id and stamp ever given, written when rows are deleted: u64, u64. */
+#define META_LAST KS_STR("store.archive_last")
+
+struct sqlite_store {
+    struct ks_server_store base;
+    sqlite3 *db;
+    sqlite3_stmt *statements[STATEMENTS];
+    bool scrub; /* this transaction deletes what shall not stay in the log */
+};
+
+static struct sqlite_store *self(struct ks_server_store *s)
+{
+    return KS_CONTAINER(s, struct sqlite_store, base);
+}
+
+/* --- statements --- */
+
+static sqlite3_stmt *take(struct ks_server_store *s, enum statement which)
+{
+    return self(s)->statements[which];
+}
+
+static void bind_number(sqlite3_stmt *at, int place, uint64_t number)
+{
+    sqlite3_bind_int64(at, place, (sqlite3_int64)number);
+}
+
+/* The bytes are the caller's until the statement is reset. */
+static void bind_text(sqlite3_stmt *at, int place, struct ks_str text)
+{
+    sqlite3_bind_text64(at, place, text.len ? text.ptr : "", text.len, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+static void bind_bytes(sqlite3_stmt *at, int place, struct ks_str bytes)
+{
+    sqlite3_bind_blob64(at, place, bytes.len ? bytes.ptr : "", bytes.len, SQLITE_STATIC);
+}
+
+static uint64_t number_at(sqlite3_stmt *at, int column)
+{
+    return (uint64_t)sqlite3_column_int64(at, column);
+}
+
+static struct ks_str text_at(sqlite3_stmt *at, int column)
+{
+    const void *ptr = sqlite3_column_blob(at, column);
+
+    return ks_str(ptr, (size_t)sqlite3_column_bytes(at, column));
+}
+
+/* The store's own errors: whatever else SQLite says of an open store is damage. */
+static enum ks_err err_of(int code)
+{
+    enum ks_err err = ks_sqlite_err(code);
+
+    return err == KS_OK || err == KS_EFULL || err == KS_ENOMEM ? err : KS_ESTORE;
+}
+
+/* Steps once and resets: for statements without results. A value that was not bound for lack of memory is NULL, which
+ * no column takes, so it fails here. */
+static enum ks_err run(sqlite3_stmt *at)
+{
+    enum ks_err err = err_of(sqlite3_step(at));
+
+    sqlite3_reset(at);
+    sqlite3_clear_bindings(at);
+    return err;
+}
+
+/* Steps and hands rows to each() until it returns false. KS_ENOTFOUND when there was none. */
+static enum ks_err each_row(sqlite3_stmt *at, bool (*each)(sqlite3_stmt *at, void *visit), void *visit)
+{
+    enum ks_err err = KS_ENOTFOUND;
+    int code;
+
+    while ((code = sqlite3_step(at)) == SQLITE_ROW) {
+        err = KS_OK;
+        if (!each(at, visit))
+            break;
+    }
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        err = err_of(code);
+    sqlite3_reset(at);
+    sqlite3_clear_bindings(at);
+    return err;
+}
+
+static enum ks_err maybe_none(enum ks_err err)
+{
+    return err == KS_ENOTFOUND ? KS_OK : err;
+}
+
+/* --- transactions --- */
+
+static enum ks_err sqlite_begin(struct ks_server_store *s)
+{
+    self(s)->scrub = false;
+    return run(take(s, BEGIN));
+}
+
+static enum ks_err sqlite_commit(struct ks_server_store *s)
+{
+    enum ks_err err = run(take(s, COMMIT));
+
+    /* Deleted text is overwritten in the pages, but older pages are still in the log. Were this to fail, the next
+     * checkpoint would do it. */
+    if (err == KS_OK && self(s)->scrub)
+        sqlite3_wal_checkpoint_v2(self(s)->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    return err;
+}
+
+static void sqlite_rollback(struct ks_server_store *s)
+{
+    if (!sqlite3_get_autocommit(self(s)->db))
+        sqlite3_exec(self(s)->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+static void sqlite_free(struct ks_server_store *s)
+{
+    struct sqlite_store *store = self(s);
+
+    for (int i = 0; i < STATEMENTS; i++)
+        sqlite3_finalize(store->statements[i]);
+    sqlite3_close(store->db);
+    free(store);
+}
+
+/* --- settings --- */
+
+static bool each_value(sqlite3_stmt *at, void *visit)
+{
+    ks_buf_add(visit, text_at(at, 0));
+    return false;
+}
+
+static enum ks_err sqlite_meta_get(struct ks_server_store *s, struct ks_str key, struct ks_buf *ret_value)
+{
+    sqlite3_stmt *at = take(s, META_GET);
+    enum ks_err err;
+
+    bind_text(at, 1, key);
+    err = each_row(at, each_value, ret_value);
+    return err == KS_OK ? ks_buf_err(ret_value) : err;
+}
+
+static enum ks_err sqlite_meta_put(struct ks_server_store *s, struct ks_str key, struct ks_str value)
+{
+    sqlite3_stmt *at = take(s, META_PUT);
+
+    bind_text(at, 1, key);
+    bind_bytes(at, 2, value);
+    return run(at);
+}
+
+/* --- accounts --- */
+
+struct account_visit {
+    ks_visit_account *visit;
+    void *user;
+};
+
+static bool each_account(sqlite3_stmt *at, void *visit)
+{
+    const struct account_visit *to = visit;
+    struct ks_account_row row = {
+        .id = number_at(at, 0),
+        .state = (enum ks_account_state)number_at(at, 1),
+        .domain = text_at(at, 2),
+        .local = text_at(at, 3),
+        .name = text_at(at, 4),
+        .department = text_at(at, 5),
+        .profession = text_at(at, 6),
+        .created_ms = (int64_t)number_at(at, 7),
+    };
+
+    return to->visit(to->user, &row);
+}
+
+static enum ks_err sqlite_account_find(
+    struct ks_server_store *s, struct ks_str domain, struct ks_str local, ks_visit_account *visit, void *user)
+{
+    sqlite3_stmt *at = take(s, ACCOUNT_FIND);
+
+    bind_text(at, 1, domain);
+    bind_text(at, 2, local);
+    return each_row(at, each_account, &(struct account_visit) { visit, user });
+}
+
+static enum ks_err sqlite_account_list(struct ks_server_store *s, struct ks_str domain, struct ks_str after,
+    uint32_t limit, ks_visit_account *visit, void *user)
+{
+    sqlite3_stmt *at = take(s, ACCOUNT_LIST);
+
+    bind_text(at, 1, domain);
+    bind_text(at, 2, after);
+    bind_number(at, 3, limit);
+    return maybe_none(each_row(at, each_account, &(struct account_visit) { visit, user }));
+}
+
+static enum ks_err sqlite_account_add(struct ks_server_store *s, const struct ks_account_row *row, uint64_t *ret_id)
+{
+    sqlite3_stmt *at = take(s, ACCOUNT_ADD);
+    int code;
+
+    bind_number(at, 1, row->state);
+    bind_text(at, 2, row->domain);
+    bind_text(at, 3, row->local);
+    bind_text(at, 4, row->name);
+    bind_text(at, 5, row->department);
+    bind_text(at, 6, row->profession);
+    bind_number(at, 7, (uint64_t)row->created_ms);
+    code = sqlite3_step(at);
+    sqlite3_reset(at);
+    sqlite3_clear_bindings(at);
+    if (code == SQLITE_CONSTRAINT_UNIQUE)
+        return KS_EEXISTS;
+    /* Rows never go, so the largest rowid and one is new. */
+    *ret_id = (uint64_t)sqlite3_last_insert_rowid(self(s)->db);
+    return err_of(code);
+}
+
+static enum ks_err sqlite_account_update(struct ks_server_store *s, const struct ks_account_row *row)
+{
+    sqlite3_stmt *at = take(s, ACCOUNT_UPDATE);
+    enum ks_err err;
+
+    bind_number(at, 1, row->state);
+    bind_text(at, 2, row->name);
+    bind_text(at, 3, row->department);
+    bind_text(at, 4, row->profession);
+    bind_number(at, 5, row->id);
+    err = run(at);
+    return err == KS_OK && sqlite3_changes(self(s)->db) == 0 ? KS_ENOTFOUND : err;
+}
+
+/* --- keys and values of features --- */
+
+struct kv_visit {
+    ks_visit_kv *visit;
+    void *user;
+    uint64_t account;
+};
+
+static bool each_kv(sqlite3_stmt *at, void *visit)
+{
+    const struct kv_visit *to = visit;
+    struct ks_kv_row row = { to->account, text_at(at, 0), text_at(at, 1), text_at(at, 2) };
+
+    return to->visit(to->user, &row);
+}
+
+static enum ks_err sqlite_kv_load(
+    struct ks_server_store *s, uint64_t account, struct ks_str store, ks_visit_kv *visit, void *user)
+{
+    sqlite3_stmt *at = take(s, store.len ? KV_LOAD_STORE : KV_LOAD_ALL);
+
+    bind_number(at, 1, account);
+    if (store.len)
+        bind_text(at, 2, store);
+    return maybe_none(each_row(at, each_kv, &(struct kv_visit) { visit, user, account }));
+}
+
+static enum ks_err sqlite_kv_put(struct ks_server_store *s, const struct ks_kv_row *row)
+{
+    sqlite3_stmt *at = take(s, KV_PUT);
+
+    bind_number(at, 1, row->account);
+    bind_text(at, 2, row->store);
+    bind_bytes(at, 3, row->key);
+    bind_bytes(at, 4, row->value);
+    return run(at);
+}
+
+static enum ks_err sqlite_kv_del(struct ks_server_store *s, uint64_t account, struct ks_str store, struct ks_str key)
+{
+    sqlite3_stmt *at = take(s, key.len ? KV_DEL_KEY : store.len ? KV_DEL_STORE : KV_DEL_ALL);
+
+    bind_number(at, 1, account);
+    if (store.len)
+        bind_text(at, 2, store);
+    if (key.len)
+        bind_bytes(at, 3, key);
+    self(s)->scrub |= !store.len;
+    return run(at);
+}
+
+/* --- the archive --- */
+
+struct archive_visit {
+    ks_visit_archive *visit;
+    void *user;
+};
+
+static bool each_archive(sqlite3_stmt *at, void *visit)
+{
+    const struct archive_visit *to = visit;
+    struct ks_archive_row row = {
+        .id = number_at(at, 0),
+        .stamp_ms = (int64_t)number_at(at, 1),
+        .owner = { number_at(at, 2), number_at(at, 4) },
+        .with = { text_at(at, 3), text_at(at, 5) },
+        .stanza = text_at(at, 6),
+    };
+
+    return to->visit(to->user, &row);
+}
+
+static enum ks_err sqlite_archive_append(struct ks_server_store *s, const struct ks_archive_row *row)
+{
+    sqlite3_stmt *at = take(s, ARCHIVE_APPEND);
+
+    bind_number(at, 1, row->id);
+    bind_number(at, 2, (uint64_t)row->stamp_ms);
+    bind_number(at, 3, row->owner[0]);
+    bind_text(at, 4, row->with[0]);
+    bind_number(at, 5, row->owner[1]);
+    bind_text(at, 6, row->with[1]);
+    bind_bytes(at, 7, row->stanza);
+    return run(at);
+}
+
+static enum ks_err sqlite_archive_get(struct ks_server_store *s, uint64_t id, ks_visit_archive *visit, void *user)
+{
+    sqlite3_stmt *at = take(s, ARCHIVE_GET);
+
+    bind_number(at, 1, id);
+    return each_row(at, each_archive, &(struct archive_visit) { visit, user });
+}
+
+static enum ks_err sqlite_archive_scan(struct ks_server_store *s, uint64_t after, ks_visit_archive *visit, void *user)
+{
+    sqlite3_stmt *at = take(s, ARCHIVE_SCAN);
+
+    bind_number(at, 1, after);
+    return maybe_none(each_row(at, each_archive, &(struct archive_visit) { visit, user }));
+}
+
+struct last {
+    uint64_t id;
+    int64_t stamp_ms;
+};
+
+static bool each_last(sqlite3_stmt *at, void *visit)
+{
+    *(struct last *)visit = (struct last) { number_at(at, 0), (int64_t)number_at(at, 1) };
+    return false;
+}
+
+static enum ks_err sqlite_archive_last(struct ks_server_store *s, uint64_t *ret_id, int64_t *ret_stamp_ms)
+{
+    struct last last = { 0 };
+    uint64_t id = 0, stamp_ms = 0;
+    struct ks_buf value;
+    struct ks_cursor at;
+    enum ks_err err = maybe_none(each_row(take(s, ARCHIVE_LAST), each_last, &last));
+
+    if (err != KS_OK)
+        return err;
+    ks_buf_init(&value, 64);
+    err = sqlite_meta_get(s, META_LAST, &value);
+    if (err == KS_OK) {
+        at = ks_cursor(ks_buf_str(&value));
+        if (ks_cursor_u64(&at, &id) != KS_OK || ks_cursor_u64(&at, &stamp_ms) != KS_OK)
+            err = KS_ESTORE;
+    }
+    ks_buf_done(&value);
+    *ret_id = last.id > id ? last.id : id;
+    *ret_stamp_ms = last.id > id ? last.stamp_ms : (int64_t)stamp_ms;
+    return maybe_none(err);
+}
+
+static enum ks_err sqlite_archive_forget(struct ks_server_store *s, uint64_t account)
+{
+    static const enum statement steps[] = { FORGET_OWNER1, FORGET_OWNER2, FORGET_ORPHANS, FORGET_INDEX };
+    uint64_t id;
+    int64_t stamp_ms;
+    struct ks_buf value;
+    enum ks_err err = sqlite_archive_last(s, &id, &stamp_ms);
+
+    if (err != KS_OK)
+        return err;
+    ks_buf_init(&value, 64);
+    ks_buf_u64(&value, id);
+    ks_buf_u64(&value, (uint64_t)stamp_ms);
+    err = ks_buf_err(&value);
+    if (err == KS_OK)
+        err = sqlite_meta_put(s, META_LAST, ks_buf_str(&value));
+    ks_buf_done(&value);
+    for (size_t i = 0; i < KS_COUNT(steps) && err == KS_OK; i++) {
+        sqlite3_stmt *at = take(s, steps[i]);
+        bind_number(at, 1, account);
+        err = run(at);
+    }
+    self(s)->scrub = true;
+    return err;
+}
+
+/* --- its index --- */
+
+static enum ks_err sqlite_index_add(struct ks_server_store *s, const struct ks_index_row *rows, size_t count)
+{
+    sqlite3_stmt *at = take(s, INDEX_ADD);
+    enum ks_err err = KS_OK;
+
+    for (size_t i = 0; i < count && err == KS_OK; i++) {
+        bind_number(at, 1, rows[i].account);
+        bind_number(at, 2, rows[i].id);
+        bind_number(at, 3, rows[i].with_hash);
+        err = run(at);
+    }
+    return err;
+}
+
+struct index_visit {
+    ks_visit_index *visit;
+    void *user;
+    uint64_t account;
+};
+
+static bool each_index(sqlite3_stmt *at, void *visit)
+{
+    const struct index_visit *to = visit;
+    struct ks_index_row row = { to->account, number_at(at, 0), number_at(at, 1) };
+
+    return to->visit(to->user, &row);
+}
+
+static enum ks_err sqlite_index_scan(struct ks_server_store *s, uint64_t account, uint64_t first, uint64_t last,
+    bool falling, ks_visit_index *visit, void *user)
+{
+    sqlite3_stmt *at = take(s, falling ? INDEX_FALLING : INDEX_RISING);
+
+    bind_number(at, 1, account);
+    bind_number(at, 2, first < INT64_MAX ? first : INT64_MAX);
+    bind_number(at, 3, last < INT64_MAX ? last : INT64_MAX);
+    return maybe_none(each_row(at, each_index, &(struct index_visit) { visit, user, account }));
+}
+
+/* --- the audit log --- */
+
+struct audit_visit {
+    ks_visit_audit *visit;
+    void *user;
+};
+
+static bool each_audit(sqlite3_stmt *at, void *visit)
+{
+    const struct audit_visit *to = visit;
+    struct ks_str hash = text_at(at, 6);
+    struct ks_audit_row row = {
+        .seq = number_at(at, 0),
+        .stamp_ms = (int64_t)number_at(at, 1),
+        .actor = text_at(at, 2),
+        .action = text_at(at, 3),
+        .subject = text_at(at, 4),
+        .detail = text_at(at, 5),
+    };
+
+    /* A hash of another length is zeroes: the chain's walker says that it is wrong. */
+    if (hash.len == sizeof row.hash)
+        memcpy(row.hash, hash.ptr, sizeof row.hash);
+    return to->visit(to->user, &row);
+}
+
+static enum ks_err sqlite_audit_append(struct ks_server_store *s, const struct ks_audit_row *row)
+{
+    sqlite3_stmt *at = take(s, AUDIT_APPEND);
+
+    bind_number(at, 1, row->seq);
+    bind_number(at, 2, (uint64_t)row->stamp_ms);
+    bind_text(at, 3, row->actor);
+    bind_text(at, 4, row->action);
+    bind_text(at, 5, row->subject);
+    bind_text(at, 6, row->detail);
+    bind_bytes(at, 7, ks_str(row->hash, sizeof row->hash));
+    return run(at);
+}
+
+static enum ks_err sqlite_audit_scan(struct ks_server_store *s, uint64_t first_seq, ks_visit_audit *visit, void *user)
+{
+    sqlite3_stmt *at = take(s, AUDIT_SCAN);
+
+    bind_number(at, 1, first_seq);
+    return maybe_none(each_row(at, each_audit, &(struct audit_visit) { visit, user }));
+}
+
+static enum ks_err sqlite_audit_last(struct ks_server_store *s, ks_visit_audit *visit, void *user)
+{
+    return each_row(take(s, AUDIT_LAST), each_audit, &(struct audit_visit) { visit, user });
+}
+
+/* --- opening --- */
+
+static const struct ks_server_store_ops sqlite_ops = {
+    .free = sqlite_free,
+    .begin = sqlite_begin,
+    .commit = sqlite_commit,
+    .rollback = sqlite_rollback,
+    .meta_get = sqlite_meta_get,
+    .meta_put = sqlite_meta_put,
+    .account_find = sqlite_account_find,
+    .account_list = sqlite_account_list,
+    .account_add = sqlite_account_add,
+    .account_update = sqlite_account_update,
+    .kv_load = sqlite_kv_load,
+    .kv_put = sqlite_kv_put,
+    .kv_del = sqlite_kv_del,
+    .archive_append = sqlite_archive_append,
+    .archive_get = sqlite_archive_get,
+    .archive_scan = sqlite_archive_scan,
+    .archive_last = sqlite_archive_last,
+    .archive_forget = sqlite_archive_forget,
+    .index_add = sqlite_index_add,
+    .index_scan = sqlite_index_scan,
+    .audit_append = sqlite_audit_append,
+    .audit_scan = sqlite_audit_scan,
+    .audit_last = sqlite_audit_last,
+};
+
+enum ks_err ks_sqlite_server_store_open(const struct ks_sqlite_setup *setup, struct ks_server_store **ret_store)
+{
+    struct sqlite_store *store = calloc(1, sizeof *store);
+    enum ks_err err;
+
+    if (!store)
+        return KS_ENOMEM;
+    store->base.ops = &sqlite_ops;
+    err = ks_sqlite_connect(setup, &store->db);
+    if (err == KS_OK)
+        err = ks_sqlite_migrate(store->db);
+    for (int i = 0; i < STATEMENTS && err == KS_OK; i++)
+        err = ks_sqlite_err(
+            sqlite3_prepare_v3(store->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i], NULL));
+    if (err != KS_OK) {
+        sqlite_free(&store->base);
+        return err;
+    }
+    *ret_store = &store->base;
+    return KS_OK;
+}
+
+struct sqlite3 *ks_sqlite_server_store_db(struct ks_server_store *s)
+{
+    assert(s->ops == &sqlite_ops);
+    return self(s)->db;
+}
