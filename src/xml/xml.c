@@ -201,6 +201,17 @@ struct ks_xml *ks_xml_add_text(
     return ks_xml_graft(parent, text.len ? ks_xml_put_text(arena, child, text) : child);
 }
 
+struct ks_xml *ks_xml_prepend(struct ks_xml *parent, struct ks_xml *child)
+{
+    if (!parent || !child)
+        return NULL;
+    child->next = parent->child;
+    parent->child = child;
+    if (!parent->last_child)
+        parent->last_child = child;
+    return child;
+}
+
 void ks_xml_remove(struct ks_xml *parent, struct ks_xml *child)
 {
     struct ks_xml *before = NULL;

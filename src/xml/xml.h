@@ -72,6 +72,8 @@ struct ks_xml *ks_xml_add_text(
     struct ks_arena *arena, struct ks_xml *parent, const char *ns, const char *name, struct ks_str text);
 /* Appends a tree that has no parent yet; returns child. */
 struct ks_xml *ks_xml_graft(struct ks_xml *parent, struct ks_xml *child);
+/* The same in front of the others. */
+struct ks_xml *ks_xml_prepend(struct ks_xml *parent, struct ks_xml *child);
 /* Takes a child out; its memory stays with the arena. */
 void ks_xml_remove(struct ks_xml *parent, struct ks_xml *child);
 /* A copy that shares names and text with the original, so that a stanza can go to many with another 'to'. Its

@@ -9,10 +9,12 @@
 
 #include "arena.h"
 
-/* Each: KS_OK, the result in arena (or the input itself when nothing changes); KS_ESYNTAX (bad UTF-8, disallowed code
- * point, contextual or bidi rule broken, empty result); KS_ELIMIT (over 1023 bytes); KS_ENOMEM. */
+/* Each: KS_OK, the result in arena (or the input itself when nothing changes; scratch memory is the arena's, too);
+ * KS_ESYNTAX (bad UTF-8, disallowed code point, contextual or bidi rule broken, empty, over 1023 bytes as written or as
+ * normalised); KS_ELIMIT (the arena's); KS_ENOMEM. */
 KS_CHECK enum ks_err ks_unicode_localpart(struct ks_arena *arena, struct ks_str text, struct ks_str *ret_text);
 KS_CHECK enum ks_err ks_unicode_resource(struct ks_arena *arena, struct ks_str text, struct ks_str *ret_text);
+/* Also IPv4 addresses and [IPv6] literals. A final dot goes; A-labels (xn--) become the U-labels they stand for. */
 KS_CHECK enum ks_err ks_unicode_domain(struct ks_arena *arena, struct ks_str text, struct ks_str *ret_text);
 /* OpaqueString without the length limit of a JID: up to 4096 bytes. */
 KS_CHECK enum ks_err ks_unicode_password(struct ks_arena *arena, struct ks_str text, struct ks_str *ret_text);
