@@ -482,25 +482,107 @@ static void gcm_tampered(size_t len, size_t nonce_len)
 
 /* --- Argon2id --- */
 
+#ifdef TEST_ARGON2ID
+/* RFC 9106 §5.3 prints one answer, with four lanes; libsodium has one lane. These are from the reference
+ * implementation: printf PASSWORD | argon2 SALT -id -t PASSES -k KIB -p 1 -l 32 -r */
+static const struct {
+    const char *name, *password, *salt;
+    uint32_t kib, passes;
+    const char *want;
+} argon2id_rows[] = {
+    { "RFC 9106: Argon2id, 64 MiB, 3 passes", "password", "0123456789abcdef", 65536, 3,
+        "daf16780dcb73e862146297fa17b81b86b480f33c0b67daef0f2c7c809c5797b" },
+    { "RFC 9106: Argon2id, 19 MiB, 2 passes", "password", "0123456789abcdef", 19456, 2,
+        "d2ab07b39ef7f8b806227cd86fbb11aa5393066a98e17eacacd126eb26e9276d" },
+    { "RFC 9106: Argon2id, a PIN", "1234", "saltsaltsaltsalt", 19456, 2,
+        "a26796ea48e843bc4cedd6957dcc3ba6c88be5290438d59368ae7f98685c8d94" },
+    { "RFC 9106: Argon2id, 1 MiB, one pass", "password", "0123456789abcdef", 1024, 1,
+        "93f087c081d637f0cc148a445aa00a686d100cacab6f7b7c39f1aa4e22e70b71" },
+    { "RFC 9106: Argon2id, as little memory as there may be", "password", "0123456789abcdef", 8, 1,
+        "771338d819573c67116b39e1788ae8e04b0eb0cf9dfbbfe2e6d746cf3e464fc7" },
+};
+
 static void argon2id(void)
 {
-    uint8_t salt[16], key[32];
-
-    for (size_t i = 0; i < sizeof salt; i++)
-        salt[i] = (uint8_t)i;
-#ifdef TEST_ARGON2ID
     static const struct {
-        const char *name, *password;
+        const char *name;
         uint32_t kib, passes;
-        const char *want;
-    } rows[] = {
-        { "Argon2id", "password", 65536, 2, "" },
+    } limits[] = {
+        { "Argon2id: less than 8 KiB is refused", 7, 1 },
+        { "Argon2id: more than 1 GiB is refused", (1 << 20) + 1, 1 },
+        { "Argon2id: no pass is refused", 8, 0 },
+        { "Argon2id: 65 passes are refused", 8, 65 },
     };
-    (void)rows;
+    uint8_t key[32];
+
+    for (size_t i = 0; i < KS_COUNT(argon2id_rows); i++) {
+        enum ks_err err = ks_argon2id(ks_str_z(argon2id_rows[i].password), (const uint8_t *)argon2id_rows[i].salt,
+            argon2id_rows[i].kib, argon2id_rows[i].passes, key);
+        check_err("Argon2id answers", err, KS_OK);
+        check_hex(argon2id_rows[i].name, key, sizeof key, argon2id_rows[i].want);
+    }
+    for (size_t i = 0; i < KS_COUNT(limits); i++)
+        check_err(limits[i].name,
+            ks_argon2id(KS_STR("1234"), (const uint8_t *)"0123456789abcdef", limits[i].kib, limits[i].passes, key),
+            KS_ELIMIT);
+}
 #else
-    check_err(
-        "the OpenSSL driver has no Argon2id and says so", ks_argon2id(KS_STR("1234"), salt, 64, 1, key), KS_ESTATE);
+static void argon2id(void)
+{
+    uint8_t key[32];
+
+    check_err("the OpenSSL driver has no Argon2id and says so",
+        ks_argon2id(KS_STR("1234"), (const uint8_t *)"0123456789abcdef", 64, 1, key), KS_ESTATE);
+}
 #endif
+
+/* --- agreement --- */
+
+static struct ks_str some_bytes(struct ks_prng *prng, uint8_t *room, size_t len)
+{
+    ks_prng_bytes(prng, room, len);
+    return ks_str(room, len);
+}
+
+/* One program cannot hold both drivers, so each has to come to this digest of what it answers to the same chance. */
+#define AGREED "670c3fb14d0dff1313ab1d54006b41f93eddeb413055bb4237ed95d18e0bf434"
+static void agreement(void)
+{
+    static uint8_t rooms[4][700], out[800];
+    struct ks_hasher *all = ks_hasher_new(KS_SHA256);
+    struct ks_prng prng;
+    uint8_t digest[32];
+    size_t len;
+
+    ks_prng_init_number(&prng, 7);
+    for (int i = 0; i < 3000; i++) {
+        enum ks_hash hash = (enum ks_hash)ks_prng_below(&prng, 3);
+        struct ks_str a = some_bytes(&prng, rooms[0], ks_prng_below(&prng, 300));
+        struct ks_str b = some_bytes(&prng, rooms[1], ks_prng_below(&prng, 700));
+        struct ks_str key = some_bytes(&prng, rooms[2], i % 2 ? 16 : 32), nonce = some_bytes(&prng, rooms[3], 24);
+        const uint8_t *nonce_at = rooms[3];
+
+        ks_hash(hash, b, out);
+        ks_hasher_add(all, ks_str(out, ks_hash_len(hash)));
+        ks_hmac(hash, a, b, out);
+        ks_hasher_add(all, ks_str(out, ks_hash_len(hash)));
+        len = ks_prng_below(&prng, 200);
+        ks_hkdf(hash, a, key, b, out, len);
+        ks_hasher_add(all, ks_str(out, len));
+        if (i % 100 == 0) {
+            ks_pbkdf2(hash, a, b, 1 + (uint32_t)ks_prng_below(&prng, 50), out);
+            ks_hasher_add(all, ks_str(out, ks_hash_len(hash)));
+        }
+        ks_aead_seal(nonce_at, nonce_at, a, b, out + 8);
+        ks_hasher_add(all, ks_str(out + 8, b.len + KS_AEAD_TAG_LEN));
+        ks_aes_cbc_encrypt(key, nonce_at, b, out, &len);
+        ks_hasher_add(all, ks_str(out, len));
+        ks_aes_gcm_seal(key, ks_str_head(nonce, i % 3 ? 12 : 16), a, b, out + 16, out);
+        ks_hasher_add(all, ks_str(out, b.len + 16));
+    }
+    ks_hasher_end(all, digest);
+    check_hex("both drivers answer alike to 3000 times chance", digest, sizeof digest, AGREED);
+    ks_hasher_free(all);
 }
 
 int main(void)
@@ -521,6 +603,7 @@ int main(void)
     gcm_tampered(33, 12);
     gcm_tampered(LONG_LEN, 16);
     argon2id();
+    agreement();
     ks_arena_done(&arena);
     return check_done();
 }
