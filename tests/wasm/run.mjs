@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// run.mjs MODULE.wasm [ARGUMENT...]: runs a test built for WASM as if it were a program (the exe_wrapper of
+// deps/wasm.cross).
+import { readFileSync, writeSync } from "node:fs";
+import { Exit, wasi } from "../../src/edge/wasm/wasi.mjs";
+
+const [file, ...args] = process.argv.slice(2);
+const host = wasi({ args: [file, ...args], write: (fd, bytes) => writeSync(fd, bytes) });
+const instance = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(file)), {
+  wasi_snapshot_preview1: host.imports,
+});
+host.start(instance.exports.memory);
+try {
+  instance.exports._start();
+} catch (end) {
+  if (!(end instanceof Exit)) throw end;
+  process.exitCode = end.code;
+}
