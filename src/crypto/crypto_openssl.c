@@ -146,9 +146,14 @@ struct aead {
 
 static void aead_start(EVP_CIPHER_CTX *context, const struct aead *aead, enum ks_direction direction)
 {
-    must(EVP_CipherInit_ex2(context, aead->cipher, NULL, NULL, direction, NULL));
-    must(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_IVLEN, (int)aead->nonce.len, NULL));
-    must(EVP_CipherInit_ex2(context, NULL, aead->key, (const uint8_t *)aead->nonce.ptr, direction, NULL));
+    const EVP_CIPHER *cipher = aead->cipher;
+
+    if (aead->nonce.len != (size_t)EVP_CIPHER_get_iv_length(cipher)) { /* GCM with 16 bytes */
+        must(EVP_CipherInit_ex2(context, cipher, NULL, NULL, direction, NULL));
+        must(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_IVLEN, (int)aead->nonce.len, NULL));
+        cipher = NULL; /* naming it again would forget the length */
+    }
+    must(EVP_CipherInit_ex2(context, cipher, aead->key, (const uint8_t *)aead->nonce.ptr, direction, NULL));
     update(context, aead->extra, NULL);
 }
 

@@ -360,7 +360,7 @@ static void exchanges(void)
     struct exchange x = new_exchange(KS_SHA256, KS_BIND_NONE);
     x.username = "a,b=c";
     check_row(begin(&x, &keys) == KS_OK && ks_str_is(x.server.username, "a,b=c") && finish(&x) == KS_OK,
-        "RFC 5802 §5.1: a name with comma and equals sign goes through", "\"%.*s\"", KS_STR_FMT(x.server.username));
+        "RFC 5802 §5.1: a name with comma and equals sign goes through", "not");
     struct exchange first = new_exchange(KS_SHA256, KS_BIND_NONE), second = first;
     check_row(begin(&first, &keys) == KS_OK && begin(&second, &keys) == KS_OK
             && !ks_str_eq(first.challenge, second.challenge) && !ks_str_eq(first.first, second.first),
