@@ -2,6 +2,7 @@
 # Meson builds; this file gives its usual calls short names.
 SHELL = /bin/bash
 .SHELLFLAGS = -euo pipefail -c
+.ONESHELL:
 .DEFAULT_GOAL = help
 MAKEFLAGS += --no-print-directory
 
