@@ -4,7 +4,8 @@
  * A request is one block of memory with an arena of its own. Everything given to a builder is copied into it, and every
  * result lives in it, so it can go from a reactor's thread to the committer's and back by its pointer; whoever holds it
  * frees it. Builders remember their first failure (KS_ENOMEM; KS_ELIMIT above KS_STORE_TXN_BYTES_MAX): the request is
- * then completed with that error and has done nothing, so a caller looks once, at the result. */
+ * then completed with that error and has done nothing, so a caller looks once, at the result, before it submits or
+ * after. */
 #ifndef KS_STORE_REQ_H
 #define KS_STORE_REQ_H
 

@@ -1,0 +1,714 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "c2s.h"
+
+#include <stdlib.h>
+
+#include "enc.h"
+#include "route.h"
+#include "xml_writer.h"
+
+#define ON(state) (1U << (state))
+#define HELD_BYTES_MAX 65536 /* what may come in while an answer is awaited, before reading stops */
+
+static void process(struct ks_c2s *c);
+static void timed_out(struct ks_timer *timer, struct ks_now now);
+
+/* --- states --- */
+
+static void enter(struct ks_c2s *c, enum c2s_state to)
+{
+    static const unsigned steps[] = {
+        [C2S_PLAIN] = ON(C2S_SECURE) | ON(C2S_CLOSED),
+        [C2S_SECURE] = ON(C2S_AUTHED) | ON(C2S_CLOSED),
+        [C2S_AUTHED] = ON(C2S_BOUND) | ON(C2S_CLOSED),
+        [C2S_BOUND] = ON(C2S_CLOSED),
+        [C2S_CLOSED] = 0,
+    };
+
+    assert(steps[c->state] & ON(to));
+    c->state = to;
+}
+
+struct ks_c2s *ks_reactor_open(struct ks_reactor *r, const struct ks_c2s_setup *setup, struct ks_now now)
+{
+    struct ks_c2s *c;
+
+    r->now = now;
+    if (r->shutting_down || r->stats.streams >= (uint64_t)ks_config_number(r->config, "server.streams_max"))
+        return NULL;
+    c = calloc(1, sizeof *c);
+    if (!c)
+        return NULL;
+    c->reactor = r;
+    c->edge = setup->edge;
+    c->address_hash = setup->address_hash;
+    c->domain = UINT16_MAX;
+    c->timer.fire = timed_out;
+    ks_list_init(&c->dirty);
+    ks_list_init(&c->link);
+    ks_framer_init(&c->framer, (uint32_t)ks_config_number(r->config, "stream.bytes_before_login"),
+        (uint16_t)ks_config_number(r->config, "stream.depth_max"));
+    ks_buf_init(&c->in, SIZE_MAX);
+    ks_buf_init(&c->out, SIZE_MAX);
+    if (ks_timer_set(
+            &r->timers, &c->timer, now.mono_ms + ks_config_number(r->config, "stream.login_timeout") * 1000)) {
+        free(c);
+        return NULL;
+    }
+    ks_list_append(&r->streams, &c->link);
+    r->stats.streams++;
+    return c;
+}
+
+static void timed_out(struct ks_timer *timer, struct ks_now now)
+{
+    (void)now;
+    ks_c2s_close(KS_CONTAINER(timer, struct ks_c2s, timer), KS_STREAM_CONNECTION_TIMEOUT, NULL);
+}
+
+void ks_c2s_secured(struct ks_c2s *c, const struct ks_tls_facts *facts, struct ks_now now)
+{
+    c->reactor->now = now;
+    if (c->state != C2S_PLAIN)
+        return;
+    if (ks_c2s_login_secured(c, facts) != KS_OK) {
+        ks_c2s_close(c, KS_STREAM_RESOURCE_CONSTRAINT, NULL);
+        return;
+    }
+    enter(c, C2S_SECURE);
+    /* RFC 6120 §5.3.3: nothing that was said in clear counts; bytes that came behind <starttls/> in clear are not ours. */
+    ks_buf_done(&c->in);
+    ks_framer_restart(&c->framer);
+    c->header_seen = c->header_sent = false;
+    c->held = false;
+}
+
+void ks_c2s_free(struct ks_c2s *c)
+{
+    struct ks_reactor *r;
+
+    if (!c)
+        return;
+    r = c->reactor;
+    if (c->session) {
+        struct ks_session *s = c->session;
+        c->session = NULL;
+        ks_session_detach(s);
+    }
+    if (c->call)
+        c->call->user = NULL;
+    ks_c2s_login_free(c);
+    ks_timer_clear(&r->timers, &c->timer);
+    ks_list_leave(&c->link);
+    ks_list_leave(&c->dirty);
+    ks_buf_done(&c->in);
+    ks_buf_done(&c->out);
+    free(c->declarations);
+    r->stats.streams--;
+    free(c);
+}
+
+void ks_c2s_closed(struct ks_c2s *c, struct ks_now now)
+{
+    struct ks_reactor *r = c->reactor;
+
+    r->now = now;
+    c->detached = true;
+    ks_list_leave(&c->dirty);
+    if (c->session) {
+        struct ks_session *s = c->session;
+        c->session = NULL;
+        ks_session_detach(s);
+    }
+    if (c->state != C2S_CLOSED)
+        enter(c, C2S_CLOSED);
+    ks_reactor_run(r);
+}
+
+/* --- what the edge is told --- */
+
+void ks_c2s_dirty(struct ks_c2s *c)
+{
+    if (!c->detached && ks_list_empty(&c->dirty))
+        ks_list_append(&c->reactor->dirty, &c->dirty);
+}
+
+bool ks_c2s_next_event(struct ks_c2s *c, struct ks_event *ret_event)
+{
+    *ret_event = (struct ks_event){ .stream = c, .edge = c->edge };
+    ks_c2s_before_flush(c);
+    if (c->tls_wanted) {
+        c->tls_wanted = false;
+        ret_event->kind = KS_EV_START_TLS;
+    } else if (c->move_wanted) {
+        struct ks_reactor *r = c->reactor;
+        /* The reactor forgets it; the other one adopts it. */
+        c->move_wanted = false;
+        ks_list_leave(&c->dirty);
+        ks_list_leave(&c->link);
+        ks_timer_clear(&r->timers, &c->timer);
+        r->stats.streams--;
+        ret_event->kind = KS_EV_MOVE;
+        ret_event->to = c->move_to;
+    } else if (c->closing && !c->close_told) {
+        c->close_told = true;
+        ret_event->kind = KS_EV_CLOSE;
+    } else if (c->out.len && !c->close_told) {
+        /* One event however much was written; the edge takes all the output there is. */
+        ks_list_leave(&c->dirty);
+        ret_event->kind = KS_EV_OUTPUT;
+    } else if (c->paused != c->pause_told) {
+        c->pause_told = c->paused;
+        ret_event->kind = c->paused ? KS_EV_PAUSE : KS_EV_RESUME;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+void ks_reactor_adopt(struct ks_reactor *r, struct ks_c2s *c, struct ks_now now)
+{
+    r->now = now;
+    c->reactor = r;
+    ks_list_append(&r->streams, &c->link);
+    r->stats.streams++;
+    if (ks_timer_set(
+            &r->timers, &c->timer, now.mono_ms + ks_config_number(r->config, "stream.login_timeout") * 1000)) {
+        ks_c2s_close(c, KS_STREAM_RESOURCE_CONSTRAINT, NULL);
+        return;
+    }
+    ks_c2s_login_go_on(c);
+    ks_reactor_run(r);
+}
+
+struct ks_str ks_c2s_output(const struct ks_c2s *c)
+{
+    return ks_buf_str(&c->out);
+}
+
+void ks_c2s_output_sent(struct ks_c2s *c, size_t len, struct ks_now now)
+{
+    c->reactor->now = now;
+    ks_buf_drop(&c->out, len);
+    if (!c->out.len)
+        ks_buf_done(&c->out); /* an idle stream owns no buffer */
+}
+
+void ks_c2s_write(struct ks_c2s *c, struct ks_str bytes)
+{
+    if (c->detached || c->state == C2S_CLOSED)
+        return;
+    ks_buf_add(&c->out, bytes);
+    if (ks_buf_err(&c->out) != KS_OK || c->out.len > KS_C2S_OUT_MAX) {
+        ks_log(c->reactor->log, KS_INFO, "c2s.slow", KS_NUM("unsent", c->out.len));
+        ks_buf_done(&c->out);
+        enter(c, C2S_CLOSED);
+        c->closing = true;
+    }
+    ks_c2s_dirty(c);
+}
+
+void ks_c2s_write_xml(struct ks_c2s *c, const struct ks_xml *element)
+{
+    struct ks_buf buf;
+
+    ks_buf_init(&buf, KS_C2S_OUT_MAX);
+    ks_xml_write(&buf, element, KS_STR(NS_CLIENT));
+    if (element && ks_buf_err(&buf) == KS_OK)
+        ks_c2s_write(c, ks_buf_str(&buf));
+    ks_buf_done(&buf);
+}
+
+/* RFC 6120 §4.7: our stream header, with the client's or the default domain as 'from'. */
+static void write_header(struct ks_c2s *c)
+{
+    const struct ks_domain *domain = ks_c2s_domain(c);
+    uint8_t id[16];
+    struct ks_buf buf;
+
+    ks_prng_bytes(&c->reactor->prng, id, sizeof id);
+    ks_buf_init(&buf, 8192);
+    ks_buf_z(&buf, "<?xml version='1.0'?><stream:stream xmlns='" NS_CLIENT "' xmlns:stream='" NS_STREAM
+                   "' version='1.0' xml:lang='en' id='");
+    ks_hex_add(&buf, ks_str(id, sizeof id));
+    ks_buf_z(&buf, "'");
+    if (domain) {
+        ks_buf_z(&buf, " from='");
+        ks_xml_escape(&buf, domain->name);
+        ks_buf_z(&buf, "'");
+    }
+    ks_buf_z(&buf, ">");
+    if (ks_buf_err(&buf) == KS_OK)
+        ks_c2s_write(c, ks_buf_str(&buf));
+    ks_buf_done(&buf);
+    c->header_sent = true;
+}
+
+void ks_c2s_close(struct ks_c2s *c, enum ks_stream_cond cond, const char *text_z)
+{
+    struct ks_buf buf;
+
+    if (c->state == C2S_CLOSED)
+        return;
+    /* RFC 6120 §4.9.1.2: an error before our header needs the header first. */
+    if (!c->header_sent)
+        write_header(c);
+    ks_buf_init(&buf, 8192);
+    if (cond != KS_STREAM_COND_COUNT) {
+        ks_buf_printf(
+            &buf, "<stream:error><%s xmlns='" NS_STREAMS "'/>", ks_stream_cond_name(cond));
+        if (text_z) {
+            ks_buf_z(&buf, "<text xmlns='" NS_STREAMS "' xml:lang='en'>");
+            ks_xml_escape(&buf, ks_str_z(text_z));
+            ks_buf_z(&buf, "</text>");
+        }
+        ks_buf_z(&buf, "</stream:error>");
+        ks_log(c->reactor->log, KS_INFO, "c2s.error", KS_OURS("condition", ks_stream_cond_name(cond)));
+    }
+    ks_buf_z(&buf, "</stream:stream>");
+    if (ks_buf_err(&buf) == KS_OK)
+        ks_c2s_write(c, ks_buf_str(&buf));
+    ks_buf_done(&buf);
+    if (c->state != C2S_CLOSED)
+        enter(c, C2S_CLOSED);
+    c->closing = true;
+    c->held = false;
+    ks_buf_done(&c->in);
+    ks_timer_clear(&c->reactor->timers, &c->timer);
+    ks_c2s_dirty(c);
+    if (c->session) {
+        /* RFC 6120 §4.4: a closed stream ends its session; a broken connection does not (ks_c2s_closed). */
+        struct ks_session *s = c->session;
+        c->session = NULL;
+        s->stream = NULL;
+        if (cond == KS_STREAM_COND_COUNT)
+            ks_session_end(s, cond);
+        else
+            ks_session_detach(s);
+    }
+}
+
+/* XEP-0198 §4: what is handled is told when it is durable, and what we sent is asked for once at a time. */
+void ks_c2s_before_flush(struct ks_c2s *c)
+{
+    struct ks_session *s = c->session;
+    char text[64];
+    struct ks_buf buf;
+
+    if (!s || !s->sm || c->state != C2S_BOUND)
+        return;
+    ks_buf_init(&buf, sizeof text);
+    if (s->in_told != s->in_handled) {
+        s->in_told = s->in_handled;
+        ks_buf_printf(&buf, "<a xmlns='" NS_SM "' h='%u'/>", s->in_handled);
+    }
+    if (s->sent_count && !s->asked) {
+        s->asked = true;
+        s->asked_at = ks_session_out_count(s);
+        ks_buf_z(&buf, "<r xmlns='" NS_SM "'/>");
+    }
+    if (buf.len && ks_buf_err(&buf) == KS_OK)
+        ks_buf_add(&c->out, ks_buf_str(&buf));
+    ks_buf_done(&buf);
+}
+
+/* --- elements --- */
+
+static void on_starttls(struct ks_c2s *c, struct ks_parcel *parcel)
+{
+    (void)parcel;
+    ks_c2s_write(c, KS_STR("<proceed xmlns='" NS_TLS "'/>"));
+    c->tls_wanted = true;
+    c->held = true; /* until the handshake is done */
+    ks_c2s_dirty(c);
+}
+
+static void on_stanza(struct ks_c2s *c, struct ks_parcel *parcel)
+{
+    struct ks_session *s = c->session;
+    struct ks_ctx ctx;
+    enum ks_cond cond;
+    enum ks_err err;
+
+    c->reactor->stats.stanzas_in++;
+    ks_session_received(s, parcel);
+    err = ks_stanza_read(&parcel->arena, parcel->stanza.xml, &parcel->stanza, &cond);
+    /* RFC 6120 §8.1.2.1: 'from' is ours to stamp. We overwrite what the client wrote and do not refuse a mismatch,
+     * because clients that send their bare JID are common and harmless. */
+    if (!ks_xml_set(&parcel->arena, parcel->stanza.xml, "from", s->jid))
+        err = KS_ENOMEM;
+    parcel->stanza.from = s->parts;
+    parcel->stanza.has_from = true;
+    ks_ctx_begin(&ctx, c->reactor, s->user, s, parcel);
+    if (err == KS_ESYNTAX)
+        ks_reply_error(&ctx, cond, NULL);
+    else if (err != KS_OK)
+        ks_reply_error(&ctx, KS_RESOURCE_CONSTRAINT, NULL);
+    else if (s->user->state == KS_USER_LOADED && ks_list_empty(&s->user->waiting)) {
+        ks_route_sent(&ctx, parcel);
+    } else {
+        /* At home, but the data was forgotten: comes back here with it. */
+        parcel->run = ks_c2s_sent_run;
+        parcel->home = s->user->bare;
+        ks_ctx_post(&ctx, ks_parcel_ref(parcel));
+    }
+    ks_user_touch(s->user);
+    ks_ctx_end(&ctx);
+    if (ks_session_window_full(s))
+        c->held = true; /* until ks_session_handled makes room */
+}
+
+void ks_c2s_sent_run(struct ks_ctx *ctx)
+{
+    ctx->parcel->run = NULL;
+    ctx->parcel->home = KS_STR_EMPTY;
+    if (ctx->session)
+        ks_route_sent(ctx, ctx->parcel);
+}
+
+static bool valid_h(const struct ks_xml *element, uint32_t *ret_h)
+{
+    uint64_t h;
+
+    if (ks_str_u64(ks_xml_attr(element, "h"), UINT32_MAX, &h) != KS_OK)
+        return false;
+    *ret_h = (uint32_t)h;
+    return true;
+}
+
+/* XEP-0198 §3. Counting begins here, on both sides. */
+static void on_enable(struct ks_c2s *c, struct ks_parcel *parcel)
+{
+    struct ks_session *s = c->session;
+    struct ks_str resume = ks_xml_attr(parcel->stanza.xml, "resume");
+    const struct ks_domain *domain = ks_c2s_domain(c);
+    struct ks_buf buf;
+
+    if (s->sm) { /* "A server MUST NOT allow a client to enable twice": <unexpected-request/> */
+        ks_c2s_write(c, KS_STR("<failed xmlns='" NS_SM "'><unexpected-request xmlns='" NS_STANZAS "'/></failed>"));
+        return;
+    }
+    s->sm = true;
+    s->sm_resume = (ks_str_is(resume, "true") || ks_str_is(resume, "1")) && ks_domain_number(domain, "session.resume");
+    s->in_count = s->in_handled = s->in_told = 0;
+    memset(s->in_done, 0, sizeof s->in_done);
+    ks_buf_init(&buf, 4096);
+    ks_buf_z(&buf, "<enabled xmlns='" NS_SM "'");
+    if (s->sm_resume) {
+        uint8_t id[8];
+        for (int i = 0; i < 8; i++)
+            id[i] = (uint8_t)(s->id >> (56 - 8 * i));
+        ks_prng_bytes(&c->reactor->prng, s->sm_token, sizeof s->sm_token);
+        ks_buf_z(&buf, " id='");
+        ks_hex_add(&buf, ks_str(id, sizeof id));
+        ks_hex_add(&buf, ks_str(s->sm_token, sizeof s->sm_token));
+        ks_buf_printf(&buf, "' resume='true' max='%u'", (unsigned)ks_domain_number(domain, "session.resume"));
+    }
+    ks_buf_z(&buf, "/>");
+    if (ks_buf_err(&buf) == KS_OK)
+        ks_c2s_write(c, ks_buf_str(&buf));
+    ks_buf_done(&buf);
+}
+
+static void on_r(struct ks_c2s *c, struct ks_parcel *parcel)
+{
+    struct ks_session *s = c->session;
+
+    (void)parcel;
+    if (!s->sm)
+        return;
+    s->in_told = s->in_handled + 1; /* so that it is told even if nothing changed */
+    ks_c2s_dirty(c);
+}
+
+static void on_a(struct ks_c2s *c, struct ks_parcel *parcel)
+{
+    uint32_t h;
+
+    if (!c->session->sm || !valid_h(parcel->stanza.xml, &h))
+        return;
+    if (ks_session_acked(c->session, h) != KS_OK) {
+        /* XEP-0198 §4: a client that acknowledges what we never sent has lost count. */
+        char error[200];
+        struct ks_buf buf;
+        ks_buf_init(&buf, sizeof error);
+        ks_buf_printf(&buf,
+            "<stream:error><undefined-condition xmlns='" NS_STREAMS "'/><handled-count-too-high xmlns='" NS_SM
+            "' h='%u' send-count='%u'/></stream:error>",
+            h, ks_session_out_count(c->session));
+        ks_c2s_write(c, ks_buf_str(&buf));
+        ks_buf_done(&buf);
+        ks_c2s_close(c, KS_STREAM_COND_COUNT, NULL);
+        return;
+    }
+    if (c->session->sent_count)
+        ks_c2s_dirty(c);
+}
+
+/* RFC 6120 §6.4.1: before login a stanza is <not-authorized/>; RFC 6120 §7.1 the same before binding. */
+static void refuse(struct ks_c2s *c, const struct ks_xml *element)
+{
+    bool stanza = ks_str_is(element->ns, NS_CLIENT);
+
+    if (stanza && c->state != C2S_BOUND)
+        ks_c2s_close(c, KS_STREAM_NOT_AUTHORIZED, NULL);
+    else if (stanza || ks_str_is(element->ns, NS_STREAM))
+        ks_c2s_close(c, KS_STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
+    else if (!element->ns.len)
+        ks_c2s_close(c, KS_STREAM_INVALID_NAMESPACE, NULL);
+    else
+        ks_c2s_close(c, KS_STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
+}
+
+/* All that a stranger can reach before login, and a client after it. */
+static const struct rule {
+    unsigned in;
+    const char *ns, *name;
+    void (*handle)(struct ks_c2s *, struct ks_parcel *);
+} rules[] = {
+    { ON(C2S_PLAIN), NS_TLS, "starttls", on_starttls },         /* RFC 6120 §5.4.2.1 */
+    { ON(C2S_SECURE), NS_SASL, "auth", ks_c2s_on_auth },        /* RFC 6120 §6.4.2 */
+    { ON(C2S_SECURE), NS_SASL, "response", ks_c2s_on_response },
+    { ON(C2S_SECURE), NS_SASL, "abort", ks_c2s_on_abort },      /* RFC 6120 §6.4.4 */
+    { ON(C2S_AUTHED), NS_CLIENT, "iq", ks_c2s_on_bind },        /* RFC 6120 §7.6 */
+    { ON(C2S_AUTHED), NS_SM, "resume", ks_c2s_on_resume },      /* XEP-0198 §5 */
+    { ON(C2S_BOUND), NS_CLIENT, "message", on_stanza },
+    { ON(C2S_BOUND), NS_CLIENT, "presence", on_stanza },
+    { ON(C2S_BOUND), NS_CLIENT, "iq", on_stanza },
+    { ON(C2S_BOUND), NS_SM, "enable", on_enable },
+    { ON(C2S_BOUND), NS_SM, "r", on_r },
+    { ON(C2S_BOUND), NS_SM, "a", on_a },
+};
+
+static void on_element(struct ks_c2s *c, struct ks_parcel *parcel)
+{
+    const struct ks_xml *element = parcel->stanza.xml;
+
+    for (size_t i = 0; i < KS_COUNT(rules); i++)
+        if ((rules[i].in & ON(c->state)) && ks_xml_is(element, rules[i].ns, rules[i].name)) {
+            rules[i].handle(c, parcel);
+            return;
+        }
+    refuse(c, element);
+}
+
+/* --- stream headers --- */
+
+static void write_features(struct ks_c2s *c)
+{
+    struct ks_arena arena;
+    struct ks_xml *features;
+    const struct ks_domain *domain = ks_c2s_domain(c);
+
+    ks_arena_init(&arena, 65536);
+    features = ks_xml_new(&arena, NS_STREAM, "features");
+    if (c->state == C2S_PLAIN) {
+        struct ks_xml *tls = ks_xml_add(&arena, features, NS_TLS, "starttls");
+        ks_xml_add(&arena, tls, NS_TLS, "required"); /* RFC 6120 §5.4.1 */
+    } else if (c->state == C2S_SECURE) {
+        ks_c2s_login_features(c, &arena, features);
+    } else {
+        ks_xml_add(&arena, features, NS_BIND, "bind");
+        ks_xml_add(&arena, features, NS_SM, "sm");
+        ks_xml_add(&arena, ks_xml_add(&arena, features, NS_SESSION, "session"), NS_SESSION, "optional");
+        for (size_t i = 0; ks_features[i]; i++)
+            if (ks_features[i]->stream_features)
+                ks_features[i]->stream_features(&arena, domain, features);
+    }
+    ks_c2s_write_xml(c, features);
+    ks_arena_done(&arena);
+}
+
+static void on_header(struct ks_c2s *c, struct ks_str bytes)
+{
+    struct ks_reactor *r = c->reactor;
+    struct ks_arena arena;
+    struct ks_xml_header header;
+    struct ks_jid to = { 0 };
+    struct ks_str text;
+    const struct ks_domain *domain = NULL;
+    enum ks_err err;
+
+    ks_arena_init(&arena, 65536);
+    err = ks_xml_read_header(r->reader, &arena, bytes, &header);
+    if (err != KS_OK) {
+        ks_c2s_close(c, KS_STREAM_NOT_WELL_FORMED, NULL);
+        goto out;
+    }
+    text = ks_xml_attr(header.element, "to");
+    if (text.len && ks_jid_parse(&arena, text, &to) == KS_OK)
+        domain = ks_config_domain(r->config, to.domain);
+    if (domain && c->state < C2S_AUTHED)
+        c->domain = domain->index;
+    /* RFC 6120 §4.9.3.10, §4.9.3.2, §4.9.3.6, §4.9.3.25: in the order in which a peer would want to know. */
+    if (!ks_xml_is(header.element, NS_STREAM, "stream"))
+        ks_c2s_close(c, ks_str_is(header.element->ns, NS_STREAM) ? KS_STREAM_BAD_FORMAT : KS_STREAM_INVALID_NAMESPACE, NULL);
+    else if (!ks_str_is(header.default_ns, NS_CLIENT))
+        ks_c2s_close(c, KS_STREAM_INVALID_NAMESPACE, NULL);
+    else if (!domain)
+        ks_c2s_close(c, text.len ? KS_STREAM_HOST_UNKNOWN : KS_STREAM_IMPROPER_ADDRESSING, NULL);
+    else if (c->domain != domain->index)
+        ks_c2s_close(c, KS_STREAM_NOT_AUTHORIZED, NULL); /* logged in to another domain */
+    else if (!ks_str_starts(ks_xml_attr(header.element, "version"), KS_STR("1.")))
+        ks_c2s_close(c, KS_STREAM_UNSUPPORTED_VERSION, NULL);
+    else {
+        free(c->declarations);
+        c->declarations = header.declarations.len ? ks_str_dup(header.declarations) : NULL;
+        c->header_seen = true;
+        write_header(c);
+        write_features(c);
+    }
+out:
+    ks_arena_done(&arena);
+}
+
+/* --- bytes --- */
+
+static void on_stanza_bytes(struct ks_c2s *c, struct ks_str bytes)
+{
+    struct ks_reactor *r = c->reactor;
+    /* A tree takes several times its bytes: names, attributes, nodes. */
+    struct ks_parcel *parcel = ks_parcel_new(bytes.len * 16 + 32768);
+    enum ks_err err;
+
+    if (!parcel) {
+        ks_c2s_close(c, KS_STREAM_RESOURCE_CONSTRAINT, NULL);
+        return;
+    }
+    err = ks_xml_read(
+        r->reader, &parcel->arena, bytes, KS_STR(NS_CLIENT), ks_str_z(c->declarations), &parcel->stanza.xml);
+    if (err == KS_OK)
+        on_element(c, parcel);
+    else if (err == KS_ESYNTAX)
+        ks_c2s_close(c, KS_STREAM_NOT_WELL_FORMED, NULL);
+    else if (err == KS_ELIMIT)
+        ks_c2s_close(c, KS_STREAM_POLICY_VIOLATION, NULL);
+    else
+        ks_c2s_close(c, KS_STREAM_RESOURCE_CONSTRAINT, NULL);
+    ks_parcel_unref(r, parcel);
+}
+
+/* Looks at bytes, of which the first `seen` were looked at before; returns how many were used up. */
+static size_t take(struct ks_c2s *c, struct ks_str bytes, size_t seen)
+{
+    size_t used = 0, at = seen;
+
+    while (at < bytes.len && !c->held && c->state != C2S_CLOSED) {
+        size_t len;
+        enum ks_frame frame = ks_framer_next(&c->framer, ks_str_from(bytes, at), &len);
+        struct ks_str item = ks_str(bytes.ptr + used, at + len - used);
+        at += len;
+        switch (frame) {
+        case KS_FRAME_MORE:
+            break;
+        case KS_FRAME_BLANK:
+            used = at;
+            break;
+        case KS_FRAME_OPEN:
+            used = at;
+            on_header(c, item);
+            break;
+        case KS_FRAME_STANZA:
+            used = at;
+            on_stanza_bytes(c, item);
+            break;
+        case KS_FRAME_CLOSE:
+            used = at;
+            ks_c2s_close(c, KS_STREAM_COND_COUNT, NULL);
+            break;
+        case KS_FRAME_BAD:
+            ks_c2s_close(c, KS_STREAM_NOT_WELL_FORMED, NULL);
+            break;
+        case KS_FRAME_RESTRICTED:
+            ks_c2s_close(c, KS_STREAM_RESTRICTED_XML, NULL);
+            break;
+        case KS_FRAME_TOO_BIG:
+            ks_c2s_close(c, KS_STREAM_POLICY_VIOLATION, "The stanza is too large or too deep.");
+            break;
+        }
+    }
+    c->seen = at - used;
+    return used;
+}
+
+/* What waits in c->in, after a hold. */
+static void process(struct ks_c2s *c)
+{
+    struct ks_buf in = c->in;
+    size_t used;
+
+    if (!in.len)
+        return;
+    /* take() may come back here through ks_c2s_release; what it works on is its own. */
+    ks_buf_init(&c->in, SIZE_MAX);
+    used = take(c, ks_buf_str(&in), c->seen);
+    if (c->state != C2S_CLOSED && used < in.len) {
+        struct ks_buf later = c->in;
+        ks_buf_drop(&in, used);
+        c->in = in;
+        ks_buf_add(&c->in, ks_buf_str(&later));
+        ks_buf_done(&later);
+    } else {
+        ks_buf_done(&in);
+    }
+}
+
+/* Short waits cost the edge nothing; a client that goes on sending meanwhile is not read from. */
+static void mind_pause(struct ks_c2s *c)
+{
+    bool paused = c->held && c->in.len > HELD_BYTES_MAX;
+
+    if (paused != c->paused && c->state != C2S_CLOSED) {
+        c->paused = paused;
+        ks_c2s_dirty(c);
+    }
+}
+
+void ks_c2s_feed(struct ks_c2s *c, struct ks_str bytes, struct ks_now now)
+{
+    struct ks_reactor *r = c->reactor;
+
+    r->now = now;
+    if (c->state == C2S_CLOSED || c->detached)
+        return;
+    if (c->held || c->in.len) {
+        ks_buf_add(&c->in, bytes);
+        if (ks_buf_err(&c->in) != KS_OK)
+            ks_c2s_close(c, KS_STREAM_RESOURCE_CONSTRAINT, NULL);
+        else if (!c->held)
+            process(c);
+    } else {
+        size_t used = take(c, bytes, 0);
+        if (c->state != C2S_CLOSED && used < bytes.len)
+            ks_buf_add(&c->in, ks_str_from(bytes, used));
+    }
+    mind_pause(c);
+    ks_reactor_run(r);
+}
+
+void ks_c2s_release(struct ks_c2s *c)
+{
+    if (!c->held || c->state == C2S_CLOSED)
+        return;
+    c->held = false;
+    process(c);
+    mind_pause(c);
+}
+
+/* After SASL: the stream begins anew (RFC 6120 §6.4.6), with room for real stanzas. */
+void ks_c2s_authed(struct ks_c2s *c)
+{
+    enter(c, C2S_AUTHED);
+    ks_framer_init(&c->framer, (uint32_t)ks_config_number(c->reactor->config, "stream.bytes"),
+        (uint16_t)ks_config_number(c->reactor->config, "stream.depth_max"));
+    c->header_seen = c->header_sent = false;
+}
+
+void ks_c2s_bound(struct ks_c2s *c, struct ks_session *session)
+{
+    enter(c, C2S_BOUND);
+    ks_timer_clear(&c->reactor->timers, &c->timer);
+    c->session = session;
+    session->stream = c;
+    ks_c2s_login_free(c);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* c2s.h -- one client stream: framing, login, binding, acknowledgements (RFC 6120 §4 to §7, XEP-0198). */
+#ifndef KS_C2S_H
+#define KS_C2S_H
+
+#include "scram.h"
+#include "session.h"
+#include "xml_framer.h"
+
+enum c2s_state { C2S_PLAIN, C2S_SECURE, C2S_AUTHED, C2S_BOUND, C2S_CLOSED };
+
+#define KS_C2S_OUT_MAX (8u << 20) /* unsent bytes; a client that reads so slowly is cut off and resumes or fetches */
+
+struct ks_c2s_login; /* c2s_login.c: exists until the resource is bound */
+
+struct ks_c2s {
+    struct ks_reactor *reactor;
+    void *edge;
+    struct ks_list link;             /* in r->streams */
+    struct ks_list dirty;            /* in r->dirty */
+    enum c2s_state state;
+    bool header_seen;                /* in the stream at hand */
+    bool header_sent;
+    bool tls_wanted, closing, close_told, move_wanted, paused, pause_told;
+    bool held;                       /* an answer is awaited: what comes in stays in `in` */
+    bool detached;                   /* the edge said ks_c2s_closed */
+    bool stop_reading;               /* after </stream:stream> or an error */
+    uint16_t move_to;
+    uint64_t address_hash;
+    struct ks_framer framer;
+    struct ks_buf in, out;           /* hold memory only while they hold bytes */
+    size_t seen;                     /* of the first bytes of `in`: what the framer looked at */
+    struct ks_c2s_login *login;
+    struct ks_session *session;
+    struct ks_parcel *call;          /* under way to a home, with user pointing to this stream; or NULL */
+    struct ks_timer timer;           /* login timeout */
+    uint16_t domain;                 /* of the stream header; UINT16_MAX before */
+    char *declarations;              /* prefixes beyond the usual in the header, or NULL */
+};
+
+/* Appends to the output and tells the edge. */
+void ks_c2s_write(struct ks_c2s *c, struct ks_str bytes);
+void ks_c2s_write_xml(struct ks_c2s *c, const struct ks_xml *element);
+/* Ends the stream with an error (RFC 6120 §4.9); KS_STREAM_COND_COUNT: just </stream:stream>. */
+void ks_c2s_close(struct ks_c2s *c, enum ks_stream_cond cond, const char *text_z);
+/* The awaited answer came: goes on with the input. */
+void ks_c2s_release(struct ks_c2s *c);
+/* After something changed that the edge or the client is to be told at the next event. */
+void ks_c2s_dirty(struct ks_c2s *c);
+/* The next thing the edge has to do for this stream; false when there is none. */
+bool ks_c2s_next_event(struct ks_c2s *c, struct ks_event *ret_event);
+/* Before the output is taken: <a h=…/> and <r/>. */
+void ks_c2s_before_flush(struct ks_c2s *c);
+static inline const struct ks_domain *ks_c2s_domain(const struct ks_c2s *c)
+{
+    return ks_config_domain_at(c->reactor->config, c->domain);
+}
+
+/* Login succeeded: a new stream is expected. */
+void ks_c2s_authed(struct ks_c2s *c);
+/* The session is this stream's now. */
+void ks_c2s_bound(struct ks_c2s *c, struct ks_session *session);
+/* A stanza that waited for the data of its sender's account. */
+void ks_c2s_sent_run(struct ks_ctx *ctx);
+
+/* --- c2s_login.c --- */
+void ks_c2s_login_free(struct ks_c2s *c);
+/* KS_OK; KS_ENOMEM. */
+KS_CHECK enum ks_err ks_c2s_login_secured(struct ks_c2s *c, const struct ks_tls_facts *facts);
+/* <mechanisms/> and <sasl-channel-binding/>. */
+void ks_c2s_login_features(struct ks_c2s *c, struct ks_arena *arena, struct ks_xml *features);
+void ks_c2s_on_auth(struct ks_c2s *c, struct ks_parcel *parcel);
+void ks_c2s_on_response(struct ks_c2s *c, struct ks_parcel *parcel);
+void ks_c2s_on_abort(struct ks_c2s *c, struct ks_parcel *parcel);
+/* After a move that login asked for. */
+void ks_c2s_login_go_on(struct ks_c2s *c);
+/* The bare JID that logged in; empty before. */
+struct ks_str ks_c2s_login_bare(const struct ks_c2s *c);
+void ks_c2s_on_bind(struct ks_c2s *c, struct ks_parcel *parcel);
+void ks_c2s_on_resume(struct ks_c2s *c, struct ks_parcel *parcel);
+
+#endif

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "config.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "feature.h"
+#include "jid.h"
+
+/* Options of the core; those of features stand in their files. */
+static const struct ks_option core_options[] = {
+    { "server.streams_max", KS_OPT_COUNT, .init = 50000, .min = 10, .max = 1000000, .scope = KS_OPT_SERVER,
+        .doc = "Connections one reactor accepts." },
+    { "stream.login_timeout", KS_OPT_DURATION, .init = 30, .min = 5, .max = 600, .scope = KS_OPT_SERVER,
+        .doc = "A connection that has not bound a resource by then is closed." },
+    { "stream.bytes_before_login", KS_OPT_BYTES, .init = 16384, .min = 10000, .max = 65536, .scope = KS_OPT_SERVER,
+        .doc = "The largest stanza before login (RFC 6120 §13.12 asks for at least 10000 bytes)." },
+    { "stream.bytes", KS_OPT_BYTES, .init = 524288, .min = 65536, .max = 16777216, .scope = KS_OPT_SERVER,
+        .doc = "The largest stanza after login." },
+    { "stream.depth_max", KS_OPT_COUNT, .init = 64, .min = 16, .max = 200, .scope = KS_OPT_SERVER,
+        .doc = "How deep elements in a stanza may nest." },
+    { "login.tries", KS_OPT_COUNT, .init = 5, .min = 1, .max = 20, .scope = KS_OPT_SERVER,
+        .doc = "Failed logins after which a stream is closed (RFC 6120 §6.4.5 asks for at least 2)." },
+    { "login.iterations", KS_OPT_COUNT, .init = 10000, .min = 10000, .max = 1000000, .scope = KS_OPT_SERVER,
+        .doc = "Rounds of PBKDF2 for new passwords; only clients pay for them." },
+    { "session.per_account", KS_OPT_COUNT, .init = 16, .min = 1, .max = 100, .doc = "Sessions one account may have." },
+    { "session.resume", KS_OPT_DURATION, .init = 300, .min = 0, .max = 86400,
+        .doc = "How long a session whose connection broke waits to be resumed (XEP-0198)." },
+    { "session.queue_max", KS_OPT_COUNT, .init = 2000, .min = 50, .max = 100000,
+        .doc = "Stanzas kept for a client that does not acknowledge them; past it the session ends, and messages are "
+               "fetched from the archive." },
+    { "account.forget", KS_OPT_DURATION, .init = 30, .min = 1, .max = 3600, .scope = KS_OPT_SERVER,
+        .doc = "Data of an account that nobody touched for so long leaves the memory." },
+    { NULL },
+};
+
+const struct ks_option *ks_option_next(size_t *at)
+{
+    size_t place = (*at)++;
+
+    if (place < KS_COUNT(core_options) - 1)
+        return &core_options[place];
+    place -= KS_COUNT(core_options) - 1;
+    for (size_t i = 0; ks_features[i]; i++)
+        for (const struct ks_option *option = ks_features[i]->options; option->name; option++)
+            if (place-- == 0)
+                return option;
+    return NULL;
+}
+
+const struct ks_option *ks_option_find(struct ks_str name)
+{
+    const struct ks_option *option;
+
+    for (size_t at = 0; (option = ks_option_next(&at));)
+        if (ks_str_is(name, option->name))
+            return option;
+    return NULL;
+}
+
+struct value {
+    const struct ks_option *option;
+    int64_t number;
+    char *text;
+};
+
+/* All values of the server or of one domain, sorted by name. */
+struct ks_option_values {
+    size_t count;
+    struct value value[];
+};
+
+struct domain {
+    struct ks_domain domain;
+    struct ks_option_values *values;
+    char *name;
+};
+
+struct ks_config {
+    atomic_uint refs;
+    struct ks_option_values *values;
+    struct domain **domains; /* each stays where it is */
+    size_t domain_count;
+};
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct value *)a)->option->name, ((const struct value *)b)->option->name);
+}
+
+static void values_free(struct ks_option_values *values)
+{
+    for (size_t i = 0; values && i < values->count; i++)
+        free(values->value[i].text);
+    free(values);
+}
+
+static struct ks_option_values *values_new(enum ks_option_scope scope, bool protected)
+{
+    const struct ks_option *option;
+    size_t count = 0;
+
+    for (size_t at = 0; (option = ks_option_next(&at));)
+        count += option->scope == scope;
+    struct ks_option_values *values = calloc(1, sizeof *values + count * sizeof values->value[0]);
+    if (!values)
+        return NULL;
+    for (size_t at = 0; (option = ks_option_next(&at));) {
+        if (option->scope != scope)
+            continue;
+        struct value *value = &values->value[values->count++];
+        value->option = option;
+        value->number = option->open_differs && !protected ? option->init_open : option->init;
+        if (option->kind == KS_OPT_TEXT && !(value->text = ks_str_dup(ks_str_z(option->init_text)))) {
+            values_free(values);
+            return NULL;
+        }
+    }
+    qsort(values->value, count, sizeof values->value[0], by_name);
+    return values;
+}
+
+static struct value *find(const struct ks_option_values *values, struct ks_str name)
+{
+    size_t low = 0, high = values->count;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = ks_str_cmp(name, ks_str_z(values->value[middle].option->name));
+        if (order == 0)
+            return (struct value *)&values->value[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+struct ks_config *ks_config_new(void)
+{
+    struct ks_config *config = calloc(1, sizeof *config);
+
+    if (!config)
+        return NULL;
+    atomic_init(&config->refs, 1);
+    config->values = values_new(KS_OPT_SERVER, true);
+    if (!config->values) {
+        free(config);
+        return NULL;
+    }
+    return config;
+}
+
+struct ks_config *ks_config_ref(struct ks_config *config)
+{
+    atomic_fetch_add(&config->refs, 1);
+    return config;
+}
+
+void ks_config_unref(struct ks_config *config)
+{
+    if (!config || atomic_fetch_sub(&config->refs, 1) > 1)
+        return;
+    for (size_t i = 0; i < config->domain_count; i++) {
+        values_free(config->domains[i]->values);
+        free(config->domains[i]->name);
+        free(config->domains[i]);
+    }
+    free(config->domains);
+    values_free(config->values);
+    free(config);
+}
+
+enum ks_err ks_config_add_domain(struct ks_config *config, struct ks_str name, bool protected)
+{
+    struct ks_arena arena;
+    struct ks_jid jid;
+    enum ks_err err;
+
+    if (ks_config_domain(config, name))
+        return KS_EEXISTS;
+    ks_arena_init(&arena, 16384);
+    err = ks_jid_parse(&arena, name, &jid);
+    if (!err && (jid.local.len || jid.resource.len || !ks_str_eq(jid.domain, name)))
+        err = KS_ESYNTAX;
+    ks_arena_done(&arena);
+    if (err)
+        return err == KS_ENOMEM ? err : KS_ESYNTAX;
+    struct domain **domains = realloc(config->domains, (config->domain_count + 1) * sizeof(struct domain *));
+    if (!domains)
+        return KS_ENOMEM;
+    config->domains = domains;
+    struct domain *added = calloc(1, sizeof *added);
+    if (!added)
+        return KS_ENOMEM;
+    added->values = values_new(KS_OPT_DOMAIN, protected);
+    added->name = ks_str_dup(name);
+    if (!added->values || !added->name) {
+        values_free(added->values);
+        free(added->name);
+        free(added);
+        return KS_ENOMEM;
+    }
+    added->domain = (struct ks_domain){ .name = ks_str(added->name, name.len),
+        .protected = protected,
+        .index = (uint16_t)config->domain_count,
+        .values = added->values };
+    domains[config->domain_count++] = added;
+    return KS_OK;
+}
+
+static struct value *writable(struct ks_config *config, const struct ks_domain *domain, struct ks_str name)
+{
+    return find(domain ? config->domains[domain->index]->values : config->values, name);
+}
+
+enum ks_err ks_config_set_number(
+    struct ks_config *config, const struct ks_domain *domain, struct ks_str name, int64_t number)
+{
+    struct value *value = writable(config, domain, name);
+
+    if (!value)
+        return KS_ENOTFOUND;
+    if (value->option->kind == KS_OPT_TEXT)
+        return KS_ESYNTAX;
+    if (number < value->option->min || number > value->option->max)
+        return KS_ELIMIT;
+    value->number = number;
+    return KS_OK;
+}
+
+enum ks_err ks_config_set_text(
+    struct ks_config *config, const struct ks_domain *domain, struct ks_str name, struct ks_str text)
+{
+    struct value *value = writable(config, domain, name);
+
+    if (!value)
+        return KS_ENOTFOUND;
+    if (value->option->kind != KS_OPT_TEXT || ks_str_find_byte(text, 0) < text.len)
+        return KS_ESYNTAX;
+    if ((int64_t)text.len < value->option->min || (int64_t)text.len > value->option->max)
+        return KS_ELIMIT;
+    char *copy = ks_str_dup(text);
+    if (!copy)
+        return KS_ENOMEM;
+    free(value->text);
+    value->text = copy;
+    return KS_OK;
+}
+
+const struct ks_domain *ks_config_domain(const struct ks_config *config, struct ks_str name)
+{
+    for (size_t i = 0; i < config->domain_count; i++)
+        if (ks_str_eq(config->domains[i]->domain.name, name))
+            return &config->domains[i]->domain;
+    return NULL;
+}
+
+const struct ks_domain *ks_config_domain_at(const struct ks_config *config, size_t index)
+{
+    return index < config->domain_count ? &config->domains[index]->domain : NULL;
+}
+
+static const struct value *reading(const struct ks_option_values *values, const char *name)
+{
+    const struct value *value = find(values, ks_str_z(name));
+
+    assert(value);
+    return value;
+}
+
+int64_t ks_config_number(const struct ks_config *config, const char *name)
+{
+    return reading(config->values, name)->number;
+}
+
+struct ks_str ks_config_text(const struct ks_config *config, const char *name)
+{
+    return ks_str_z(reading(config->values, name)->text);
+}
+
+int64_t ks_domain_number(const struct ks_domain *domain, const char *name)
+{
+    return reading(domain->values, name)->number;
+}
+
+struct ks_str ks_domain_text(const struct ks_domain *domain, const char *name)
+{
+    return ks_str_z(reading(domain->values, name)->text);
+}

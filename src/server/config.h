@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* config.h -- settings: descriptors, and the values in force.
+ *
+ * An option is a descriptor in the file of the feature it belongs to, or in config.c for the core. The parser of the
+ * file (src/edge/config_file.c), the manual and `konsild --check` all come from descriptors. A ks_config is one
+ * consistent set of values; it never changes once made. A reload makes a new one, which is mailed to every reactor. */
+#ifndef KS_CONFIG_H
+#define KS_CONFIG_H
+
+#include "str.h"
+
+enum ks_option_kind {
+    KS_OPT_BOOL, /* 0, 1 */
+    KS_OPT_COUNT,
+    KS_OPT_BYTES,    /* "512 KiB" */
+    KS_OPT_DURATION, /* in seconds; "5 min", "7 d" */
+    KS_OPT_TEXT,     /* min..max bytes */
+    KS_OPT_CHOICE,   /* one of choices; its index */
+};
+enum ks_option_scope { KS_OPT_DOMAIN, KS_OPT_SERVER };
+enum ks_option_when { KS_OPT_RELOAD, KS_OPT_RESTART };
+
+struct ks_option {
+    const char *name; /* "blocking.items_max"; NULL ends a list */
+    enum ks_option_kind kind;
+    int64_t init, min, max;
+    const char *init_text;      /* of KS_OPT_TEXT */
+    const char *const *choices; /* NULL-ended */
+    enum ks_option_scope scope;
+    enum ks_option_when when;
+    const char *doc;   /* one English sentence for the manual */
+    int64_t init_open; /* with open_differs: the default in a domain that is not protected */
+    bool open_differs;
+};
+
+struct ks_domain {
+    struct ks_str name; /* normalised */
+    bool protected;
+    uint16_t index; /* its place in the configuration, stable while the process lives */
+    const struct ks_option_values *values;
+};
+
+struct ks_config;
+
+/* All options there are: the core's and the features'. *at = 0 to begin; NULL at the end. */
+const struct ks_option *ks_option_next(size_t *at);
+/* NULL if there is none of that name. */
+const struct ks_option *ks_option_find(struct ks_str name);
+
+/* Building: defaults first, then what the file says. All text is copied. */
+KS_CHECK struct ks_config *ks_config_new(void);            /* NULL without memory; one reference */
+struct ks_config *ks_config_ref(struct ks_config *config); /* from any thread */
+void ks_config_unref(struct ks_config *config);
+/* KS_EEXISTS; KS_ENOMEM; KS_ESYNTAX (name is not a normalised domainpart). */
+KS_CHECK enum ks_err ks_config_add_domain(struct ks_config *config, struct ks_str name, bool protected);
+/* domain NULL: of the server. KS_ENOTFOUND (no such option in that scope); KS_ELIMIT (outside min and max); KS_ESYNTAX
+ * (kind). */
+KS_CHECK enum ks_err ks_config_set_number(
+    struct ks_config *config, const struct ks_domain *domain, struct ks_str name, int64_t value);
+KS_CHECK enum ks_err ks_config_set_text(
+    struct ks_config *config, const struct ks_domain *domain, struct ks_str name, struct ks_str value);
+
+/* Reading. The name must exist (assert). */
+const struct ks_domain *ks_config_domain(const struct ks_config *config, struct ks_str name); /* NULL: not ours */
+const struct ks_domain *ks_config_domain_at(const struct ks_config *config, size_t index);    /* NULL past the last */
+int64_t ks_config_number(const struct ks_config *config, const char *name);
+struct ks_str ks_config_text(const struct ks_config *config, const char *name);
+int64_t ks_domain_number(const struct ks_domain *domain, const char *name);
+struct ks_str ks_domain_text(const struct ks_domain *domain, const char *name);
+
+#endif

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* ctx.c -- one call of handlers: what it writes is one transaction, and what it sends waits for it (feature.h). */
+#include <stdlib.h>
+
+#include "reactor.h"
+#include "route.h"
+#include "session.h"
+#include "user.h"
+#include "xml_writer.h"
+
+#define CHILD_BYTES_MAX (1u << 20) /* of an effect beyond what it shares with its cause */
+
+void ks_ctx_begin(struct ks_ctx *ctx, struct ks_reactor *r, struct ks_user *user, struct ks_session *session,
+    struct ks_parcel *parcel)
+{
+    *ctx = (struct ks_ctx){ .reactor = r,
+        .user = user,
+        .session = session,
+        .domain = user ? ks_config_domain_at(r->config, user->domain) : NULL,
+        .parcel = parcel,
+        .arena = &parcel->arena,
+        .now = r->now };
+    ks_list_init(&ctx->effects);
+}
+
+struct ks_store_req *ks_ctx_txn(struct ks_ctx *ctx)
+{
+    if (!ctx->txn)
+        ctx->txn = ks_store_txn_new();
+    if (!ctx->txn)
+        ks_log(ctx->reactor->log, KS_ERROR, "txn.new", KS_ERR(KS_ENOMEM));
+    return ctx->txn;
+}
+
+void ks_ctx_post(struct ks_ctx *ctx, struct ks_parcel *parcel)
+{
+    ks_list_append(&ctx->effects, &parcel->link);
+}
+
+static void post_all(struct ks_reactor *r, struct ks_list *effects)
+{
+    while (!ks_list_empty(effects)) {
+        struct ks_parcel *parcel = KS_CONTAINER(effects->next, struct ks_parcel, link);
+        ks_list_leave(&parcel->link);
+        ks_post(r, parcel);
+    }
+}
+
+static void drop_all(struct ks_reactor *r, struct ks_list *effects)
+{
+    while (!ks_list_empty(effects)) {
+        struct ks_parcel *parcel = KS_CONTAINER(effects->next, struct ks_parcel, link);
+        ks_list_leave(&parcel->link);
+        ks_parcel_unref(r, parcel);
+    }
+}
+
+static struct ks_pending *pending_new(struct ks_ctx *ctx, struct ks_store_req *req)
+{
+    struct ks_pending *pending = calloc(1, sizeof *pending);
+
+    if (!pending)
+        return NULL;
+    ks_list_init(&pending->link);
+    ks_list_init(&pending->request_link);
+    ks_list_init(&pending->effects);
+    pending->req = req;
+    pending->user = ctx->user;
+    pending->parcel = ks_parcel_ref(ctx->parcel);
+    pending->session = ctx->session ? ctx->session->id : 0;
+    if (req) {
+        req->user = pending;
+        req->submitter = ctx->reactor->index;
+        req->epoch = ctx->reactor->epoch;
+        ks_list_append(&ctx->reactor->requests, &pending->request_link);
+        ctx->reactor->asked++;
+    }
+    return pending;
+}
+
+/* The call of a pending goes on: effects and the committed hook, in a context like the one that ended. */
+static void settle(struct ks_reactor *r, struct ks_pending *pending)
+{
+    struct ks_ctx ctx;
+
+    if (pending->result == KS_OK) {
+        if (pending->committed) {
+            ks_ctx_begin(&ctx, r, pending->user, ks_session_find(pending->user, pending->session), pending->parcel);
+            ctx.txn = pending->req; /* to read results from; nothing may be written */
+            pending->committed(&ctx);
+            post_all(r, &ctx.effects);
+        }
+        post_all(r, &pending->effects);
+    } else {
+        drop_all(r, &pending->effects);
+        ks_reactor_refuse(r, ks_parcel_ref(pending->parcel));
+    }
+    ks_store_req_free(pending->req);
+    ks_parcel_unref(r, pending->parcel);
+    free(pending);
+}
+
+void ks_pending_settle(struct ks_user *user)
+{
+    enum ks_err failed = KS_OK;
+
+    /* What only waited for a transaction that failed saw a state that does not exist: it fails too. */
+    while (!ks_list_empty(&user->pendings)) {
+        struct ks_pending *pending = KS_CONTAINER(user->pendings.next, struct ks_pending, link);
+        if (pending->req && !pending->answered)
+            break;
+        ks_list_leave(&pending->link);
+        if (pending->req)
+            failed = pending->result;
+        else
+            pending->result = failed;
+        settle(user->reactor, pending);
+    }
+}
+
+void ks_ctx_end(struct ks_ctx *ctx)
+{
+    struct ks_reactor *r = ctx->reactor;
+    struct ks_user *user = ctx->user;
+
+    if (!ctx->txn && (!user || ks_list_empty(&user->pendings))) {
+        if (ctx->committed)
+            ctx->committed(ctx);
+        post_all(r, &ctx->effects);
+        return;
+    }
+    if (!ctx->txn && !ctx->committed && ks_list_empty(&ctx->effects))
+        return;
+    struct ks_pending *pending = pending_new(ctx, ctx->txn);
+    if (!pending) {
+        /* The memory of the account is ahead of the store: forget it, refuse the stanza. */
+        ks_store_req_free(ctx->txn);
+        drop_all(r, &ctx->effects);
+        ks_user_reload(user);
+        ks_reactor_refuse(r, ks_parcel_ref(ctx->parcel));
+        return;
+    }
+    pending->committed = ctx->committed;
+    while (!ks_list_empty(&ctx->effects)) {
+        struct ks_list *at = ctx->effects.next;
+        ks_list_leave(at);
+        ks_list_append(&pending->effects, at);
+    }
+    ks_list_append(&user->pendings, &pending->link);
+}
+
+void ks_ask(struct ks_ctx *ctx, struct ks_store_req *req, void (*answered)(struct ks_ctx *, struct ks_store_req *))
+{
+    struct ks_pending *pending = req ? pending_new(ctx, req) : NULL;
+
+    if (!pending) {
+        ks_store_req_free(req);
+        ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
+        return;
+    }
+    pending->on_answer = answered;
+    ctx->user->questions++;
+}
+
+/* An answer to a question, in a context of its own. */
+static void answer_question(struct ks_reactor *r, struct ks_pending *pending)
+{
+    struct ks_ctx ctx;
+
+    ks_ctx_begin(&ctx, r, pending->user, ks_session_find(pending->user, pending->session), pending->parcel);
+    pending->user->questions--;
+    pending->on_answer(&ctx, pending->req);
+    ks_ctx_end(&ctx);
+    ks_store_req_free(pending->req);
+    ks_parcel_unref(r, pending->parcel);
+    free(pending);
+}
+
+void ks_reactor_answer(struct ks_reactor *r, struct ks_store_req *req, struct ks_now now)
+{
+    struct ks_pending *pending = req->user;
+
+    r->now = now;
+    r->asked--;
+    if (!pending->parcel) { /* a load */
+        struct ks_user *user = pending->user;
+        free(pending);
+        ks_user_loaded(user, req);
+        ks_store_req_free(req);
+    } else if (pending->on_answer) {
+        answer_question(r, pending);
+    } else {
+        struct ks_user *user = pending->user;
+        pending->answered = true;
+        pending->result = req->result;
+        if (req->result != KS_OK)
+            ks_log(r->log, KS_ERROR, "store.refused", KS_ERR(req->result));
+        if (req->epoch > r->epoch)
+            r->epoch = req->epoch;
+        if (req->result != KS_OK)
+            ks_user_reload(user);
+        ks_pending_settle(user);
+    }
+    ks_reactor_run(r);
+}
+
+/* --- sending --- */
+
+/* A parcel that holds stanza, which may point into ctx's arena. */
+static struct ks_parcel *effect(struct ks_ctx *ctx, struct ks_xml *stanza)
+{
+    struct ks_parcel *parcel = stanza ? ks_parcel_child(ctx->parcel, CHILD_BYTES_MAX) : NULL;
+    enum ks_cond cond;
+
+    if (!parcel) {
+        ks_log(ctx->reactor->log, KS_WARNING, "send.dropped", KS_ERR(KS_ENOMEM));
+        return NULL;
+    }
+    if (ks_stanza_read(&parcel->arena, stanza, &parcel->stanza, &cond) != KS_OK) {
+        ks_log(ctx->reactor->log, KS_WARNING, "send.dropped", KS_ERR(KS_ESYNTAX));
+        ks_parcel_unref(ctx->reactor, parcel);
+        return NULL;
+    }
+    return parcel;
+}
+
+void ks_send(struct ks_ctx *ctx, struct ks_xml *stanza)
+{
+    struct ks_parcel *parcel;
+
+    if (stanza && !ks_xml_attr(stanza, "from").ptr)
+        ks_xml_set(ctx->arena, stanza, "from", ks_user_bare(ctx->user));
+    if (!(parcel = effect(ctx, stanza)))
+        return;
+    if (ks_route_home(ctx->reactor, parcel))
+        ks_ctx_post(ctx, parcel);
+    else
+        ks_parcel_unref(ctx->reactor, parcel); /* to a domain that is not ours: federation is closed */
+}
+
+void ks_reply(struct ks_ctx *ctx, struct ks_xml *stanza)
+{
+    struct ks_parcel *parcel = effect(ctx, stanza);
+
+    if (!parcel)
+        return;
+    if (ks_route_home(ctx->reactor, parcel))
+        ks_ctx_post(ctx, parcel);
+    else
+        ks_parcel_unref(ctx->reactor, parcel);
+}
+
+void ks_reply_result(struct ks_ctx *ctx, struct ks_xml *payload)
+{
+    struct ks_xml *result = ks_stanza_result(ctx->arena, &ctx->parcel->stanza);
+
+    if (result && payload)
+        ks_xml_graft(result, payload);
+    ks_reply(ctx, result);
+}
+
+void ks_reply_error(struct ks_ctx *ctx, enum ks_cond cond, const char *text_z)
+{
+    const struct ks_stanza *stanza = &ctx->parcel->stanza;
+
+    /* RFC 6120 §8.3.1: "An entity that receives an error stanza MUST NOT respond to the stanza with a further error
+     * stanza"; and nobody waits for an answer to a result. */
+    if (stanza->xml && stanza->type != KS_IQ_RESULT && stanza->type != KS_IQ_ERROR && stanza->type != KS_MSG_ERROR
+        && stanza->type != KS_PRES_ERROR)
+        ks_reply(ctx, ks_stanza_error(ctx->arena, stanza, cond, text_z));
+}
+
+struct ks_xml *ks_reply_error_app(struct ks_ctx *ctx, enum ks_cond cond, const char *ns, const char *name)
+{
+    struct ks_xml *stanza = ks_stanza_error(ctx->arena, &ctx->parcel->stanza, cond, NULL);
+    struct ks_xml *app = ks_xml_add(ctx->arena, ks_xml_child(stanza, NS_CLIENT, "error"), ns, name);
+
+    ks_reply(ctx, stanza);
+    return app;
+}
+
+static void session_write_run(struct ks_ctx *ctx)
+{
+    struct ks_session *s = ks_session_find(ctx->user, ctx->parcel->number);
+
+    if (s)
+        ks_session_write_xml(s, ctx->parcel->stanza.xml, 0);
+}
+
+void ks_send_session(struct ks_ctx *ctx, struct ks_session *session, struct ks_xml *stanza)
+{
+    struct ks_parcel *parcel = effect(ctx, stanza);
+
+    if (!parcel)
+        return;
+    parcel->home = session->user->bare;
+    parcel->run = session_write_run;
+    parcel->number = session->id;
+    ks_ctx_post(ctx, parcel);
+}
+
+void ks_call(
+    struct ks_ctx *ctx, struct ks_jid bare, void (*run)(struct ks_ctx *), struct ks_xml *stanza, uint64_t number)
+{
+    struct ks_parcel *parcel;
+
+    if (!ks_config_domain(ctx->reactor->config, bare.domain) || !bare.local.len)
+        return;
+    parcel = stanza ? effect(ctx, stanza) : ks_parcel_child(ctx->parcel, CHILD_BYTES_MAX);
+    if (!parcel)
+        return;
+    if (ks_jid_text(&parcel->arena, ks_jid_bare(bare), &parcel->home) != KS_OK) {
+        ks_parcel_unref(ctx->reactor, parcel);
+        return;
+    }
+    parcel->run = run;
+    parcel->number = number;
+    ks_ctx_post(ctx, parcel);
+}

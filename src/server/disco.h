@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* disco.h -- what the discovery features (XEP-0030, 0115, 0163) ask of each other. */
+#ifndef KS_DISCO_H
+#define KS_DISCO_H
+
+#include "feature.h"
+
+/* xep_0030_disco.c: building a disco#info answer. name may be NULL. */
+void ks_disco_add(struct ks_arena *arena, struct ks_xml *query, const char *feature);
+void ks_disco_identity(
+    struct ks_arena *arena, struct ks_xml *query, const char *category, const char *type, const char *name);
+/* Identities and features of the domain, the same for all domains. */
+void ks_disco_domain(struct ks_arena *arena, struct ks_xml *query);
+
+/* xep_0115_caps.c: whether node is the one we announce in <c/>. */
+bool ks_caps_is_ours(struct ks_ctx *ctx, struct ks_str node);
+/* Whether a session's client asked for notifications of a node ("NODE+notify" in its disco#info). */
+bool ks_caps_wants(const struct ks_session *session, struct ks_str node);
+
+/* xep_0163_pep.c: nodes of ctx->user as iq->from may see them; they answer. */
+void ks_pep_disco_info(struct ks_ctx *ctx, const struct ks_stanza *iq, struct ks_str node);
+void ks_pep_disco_items(struct ks_ctx *ctx, const struct ks_stanza *iq, struct ks_str node);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* xep_0280_carbons.c -- XEP-0280 Message Carbons, version 1.0.1. */
+#include "feature_list.h"
+#include "message.h"
+#include "session.h"
+
+struct slot {
+    bool on;
+};
+
+static struct slot *slot(struct ks_session *s)
+{
+    return ks_session_slot(s, &ks_feature_carbons);
+}
+
+/* §4 and §5: without session (it ended meanwhile) there is nobody to answer. */
+static void on_enable(struct ks_ctx *ctx, const struct ks_stanza *iq)
+{
+    if (!ctx->session)
+        return;
+    slot(ctx->session)->on = ks_str_is(iq->payload->name, "enable");
+    ks_reply_result(ctx, NULL);
+}
+
+/* §6: of those that a person would want to see on all her devices. */
+static bool eligible(const struct ks_stanza *message)
+{
+    const struct ks_xml *xml = message->xml;
+
+    if (ks_xml_child(xml, NS_CARBONS, "private") || message->type == KS_MSG_GROUPCHAT
+        || message->type == KS_MSG_HEADLINE || message->type == KS_MSG_ERROR)
+        return false;
+    return message->type == KS_MSG_CHAT || ks_message_is_kept(message);
+}
+
+/* <received/> or <sent/> around a copy, to one session (§7.1, §8.1). */
+static void copy_to(struct ks_ctx *ctx, struct ks_session *s, const char *name, const struct ks_stanza *message)
+{
+    struct ks_xml *outer = ks_stanza_new(ctx->arena, "message", message->type == KS_MSG_CHAT ? "chat" : NULL,
+        KS_STR_EMPTY, ks_user_bare(ctx->user), ks_session_jid(s));
+    struct ks_xml *carbon = ks_xml_add(ctx->arena, outer, NS_CARBONS, name);
+    struct ks_xml *forwarded = ks_xml_add(ctx->arena, carbon, NS_FORWARD, "forwarded");
+    struct ks_xml *copy = ks_xml_copy_top(ctx->arena, message->xml);
+
+    if (outer && forwarded && copy) {
+        ks_xml_graft(forwarded, copy);
+        ks_send_session(ctx, s, outer);
+    }
+}
+
+/* §7: what one resource got, the others get a copy of; deliver() gives messages to the bare JID to all with a
+ * non-negative priority, so a copy is for those that it passed by. */
+static enum ks_pass received(struct ks_ctx *ctx, struct ks_stanza *message)
+{
+    bool to_resource = !ks_jid_is_bare(message->to)
+        && ks_user_resource(ctx->user, message->to.resource);
+    struct ks_session *s = NULL;
+
+    if (!eligible(message))
+        return KS_PASS_ON;
+    while ((s = ks_user_session(ctx->user, s))) {
+        bool had_it = to_resource ? ks_str_eq(s->parts.resource, message->to.resource)
+                                  : ks_session_available(s) && s->priority >= 0;
+        if (slot(s)->on && !had_it)
+            copy_to(ctx, s, "received", message);
+    }
+    return KS_PASS_ON;
+}
+
+/* §8: to the sender's other resources. The archive's mark comes with it, so that they know it when they catch up. */
+static enum ks_pass sent(struct ks_ctx *ctx, struct ks_stanza *message)
+{
+    struct ks_session *s = NULL;
+    struct ks_xml *mark;
+    char *id;
+
+    if (!eligible(message))
+        return KS_PASS_ON;
+    if (ctx->parcel->number && (id = ks_arena_alloc(ctx->arena, KS_ARCHIVE_ID_LEN))) {
+        mark = ks_xml_new(ctx->arena, NS_SID, "stanza-id");
+        ks_xml_set(ctx->arena, mark, "by", ks_user_bare(ctx->user));
+        ks_xml_set(ctx->arena, mark, "id",
+            ks_archive_id_write(ctx->reactor->server->archive_ids, ctx->parcel->number, id));
+        if (mark)
+            ks_xml_prepend(message->xml, mark);
+    }
+    while ((s = ks_user_session(ctx->user, s)))
+        if (slot(s)->on && !ks_str_eq(s->parts.resource, message->from.resource))
+            copy_to(ctx, s, "sent", message);
+    return KS_PASS_ON;
+}
+
+/* §6.1, §11: a carbon that a client made up itself is taken out, and so is <private/> where it has done its work. */
+static enum ks_pass no_forgery(struct ks_ctx *ctx, struct ks_stanza *message)
+{
+    static const char *const names[] = { "received", "sent" };
+
+    (void)ctx;
+    for (size_t i = 0; i < KS_COUNT(names); i++) {
+        struct ks_xml *forged;
+        while ((forged = ks_xml_child(message->xml, NS_CARBONS, names[i])))
+            ks_xml_remove(message->xml, forged);
+    }
+    return KS_PASS_ON;
+}
+
+const struct ks_feature ks_feature_carbons = {
+    .name = "carbons",
+    .disco = (const char *const[]){ NS_CARBONS, "urn:xmpp:carbons:rules:0", NULL },
+    .disco_account = (const char *const[]){ NS_CARBONS, NULL },
+    .iq = { { KS_IQ_SET, NS_CARBONS, "enable", KS_TO_SELF, on_enable },
+        { KS_IQ_SET, NS_CARBONS, "disable", KS_TO_SELF, on_enable } },
+    .pass = { { KS_STAGE_SEND, 1U << KS_MESSAGE, no_forgery }, { KS_STAGE_DELIVERED, 1U << KS_MESSAGE, received },
+        { KS_STAGE_SENT, 1U << KS_MESSAGE, sent } },
+    .session_size = sizeof(struct slot),
+};

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* feature_list.c -- all there are. Passes of one stage run in this order. */
+#include "feature_list.h"
+
+const struct ks_feature *const ks_features[] = {
+    &ks_feature_policy,
+    &ks_feature_carbons,
+    &ks_feature_offline,
+    &ks_feature_directory,
+    &ks_feature_disco,
+    &ks_feature_ping,
+    &ks_feature_session,
+    &ks_feature_time,
+    &ks_feature_version,
+    NULL,
+};

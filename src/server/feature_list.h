@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* feature_list.h -- the descriptors, one for each file in feature/. */
+#ifndef KS_FEATURE_LIST_H
+#define KS_FEATURE_LIST_H
+
+#include "feature.h"
+
+extern const struct ks_feature ks_feature_carbons;
+extern const struct ks_feature ks_feature_directory;
+extern const struct ks_feature ks_feature_disco;
+extern const struct ks_feature ks_feature_offline;
+extern const struct ks_feature ks_feature_ping;
+extern const struct ks_feature ks_feature_policy;
+extern const struct ks_feature ks_feature_session;
+extern const struct ks_feature ks_feature_time;
+extern const struct ks_feature ks_feature_version;
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* iq.c -- requests and their answers (RFC 6120 §8.2.3, RFC 6121 §8.5.2.1.3 and §8.5.3.2.3). */
+#include "route.h"
+#include "session.h"
+#include "user.h"
+
+static bool handle(struct ks_ctx *ctx, struct ks_stanza *iq, unsigned to)
+{
+    for (size_t i = 0; ks_features[i]; i++)
+        for (const struct ks_feature_iq *rule = ks_features[i]->iq; rule->type; rule++)
+            if (rule->type == iq->type && (rule->to & to)
+                && (rule->name ? ks_xml_is(iq->payload, rule->ns, rule->name)
+                               : ks_str_is(iq->payload->ns, rule->ns))) {
+                rule->handle(ctx, iq);
+                return true;
+            }
+    return false;
+}
+
+static bool is_request(const struct ks_stanza *iq)
+{
+    return iq->type == KS_IQ_GET || iq->type == KS_IQ_SET;
+}
+
+void ks_iq_sent_to_domain(struct ks_ctx *ctx, struct ks_stanza *iq)
+{
+    if (is_request(iq) && !handle(ctx, iq, KS_TO_DOMAIN))
+        ks_reply_error(ctx, KS_SERVICE_UNAVAILABLE, NULL);
+}
+
+void ks_iq_arrived(struct ks_ctx *ctx, struct ks_stanza *iq)
+{
+    bool own = ks_jid_eq_bare(iq->from, ctx->user->jid);
+
+    if (ks_run_passes(ctx, KS_STAGE_RECEIVE, iq) == KS_PASS_STOP)
+        return;
+    if (!ks_jid_is_bare(iq->to)) {
+        struct ks_session *s = ks_user_resource(ctx->user, iq->to.resource);
+        if (s)
+            ks_session_write_xml(s, iq->xml, 0);
+        else if (is_request(iq))
+            ks_reply_error(ctx, KS_SERVICE_UNAVAILABLE, NULL); /* RFC 6121 §8.5.3.2.3 */
+        return;
+    }
+    if (!is_request(iq))
+        return;
+    /* RFC 6121 §8.5.1: an account that does not exist answers like a request that nobody handles. */
+    if (!ks_user_exists(ctx->user) || !handle(ctx, iq, own ? KS_TO_SELF : KS_TO_ACCOUNT))
+        ks_reply_error(ctx, KS_SERVICE_UNAVAILABLE, NULL);
+}

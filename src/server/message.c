@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* message.c -- the way of a message at its recipient's home: policy, archive, commit, delivery (RFC 6121 §8.5). */
+#include "message.h"
+
+#include "route.h"
+#include "session.h"
+#include "user.h"
+#include "xml_writer.h"
+
+/* XEP-0334 §4, and what XEP-0313 §4 leaves to the server: messages that a person or her client would miss. */
+bool ks_message_is_kept(const struct ks_stanza *message)
+{
+    const struct ks_xml *xml = message->xml;
+
+    if (message->type != KS_MSG_CHAT && message->type != KS_MSG_NORMAL)
+        return false;
+    if (ks_xml_child(xml, NS_HINTS, "store"))
+        return true;
+    if (ks_xml_child(xml, NS_HINTS, "no-store") || ks_xml_child(xml, NS_HINTS, "no-permanent-store"))
+        return false;
+    return ks_xml_child(xml, NS_CLIENT, "body") || ks_xml_child(xml, NS_OMEMO, "encrypted")
+        || ks_xml_child(xml, NS_AXOLOTL, "encrypted") || ks_xml_child(xml, NS_RECEIPTS, "received")
+        || ks_xml_child(xml, NS_RETRACT, "retract");
+}
+
+const struct ks_archive_row *ks_message_row(const struct ks_ctx *ctx)
+{
+    const struct ks_archive_row *row = ctx->txn ? ks_store_txn_archived(ctx->txn, 0) : NULL;
+
+    return row && row->id ? row : NULL;
+}
+
+/* RFC 6121 §8.5.2.1.1, §8.5.3: the sessions that get it. The stanza goes to each as it is. */
+static uint64_t deliver(struct ks_ctx *ctx, struct ks_stanza *message, int64_t stamp_ms)
+{
+    struct ks_session *s = NULL, *resource = NULL;
+    uint64_t count = 0;
+    struct ks_bytes *bytes;
+
+    if (!ks_jid_is_bare(message->to))
+        resource = ks_user_resource(ctx->user, message->to.resource);
+    /* §8.5.3.2.1: of those for a resource that is not there, chat and normal ones are handled as if for the bare JID. */
+    if (!ks_jid_is_bare(message->to) && !resource && message->type != KS_MSG_CHAT && message->type != KS_MSG_NORMAL)
+        return 0;
+    bytes = ks_stanza_bytes(ctx->reactor, message->xml);
+    if (!bytes)
+        return 0;
+    if (resource) {
+        ks_session_write(resource, bytes, stamp_ms);
+        count = 1;
+    } else {
+        while ((s = ks_user_session(ctx->user, s)))
+            if (ks_session_available(s) && s->priority >= 0) {
+                ks_session_write(s, bytes, stamp_ms);
+                count++;
+            }
+    }
+    ks_bytes_unref(bytes);
+    return count;
+}
+
+static void sent_run(struct ks_ctx *ctx)
+{
+    ks_run_passes(ctx, KS_STAGE_SENT, &ctx->parcel->stanza);
+}
+
+/* All is durable: the message goes to its sessions, and word of it to the sender's home, for carbons. */
+static void committed(struct ks_ctx *ctx)
+{
+    struct ks_parcel *parcel = ctx->parcel;
+    struct ks_stanza *message = &parcel->stanza;
+    const struct ks_archive_row *row = ks_message_row(ctx);
+    char *id = ks_arena_alloc(ctx->arena, KS_ARCHIVE_ID_LEN);
+    struct ks_xml *mark = NULL;
+
+    if (row && id) {
+        /* XEP-0359 §3. In front of the others, which the sender's copy below shares. */
+        mark = ks_xml_new(ctx->arena, NS_SID, "stanza-id");
+        ks_xml_set(ctx->arena, mark, "by", ctx->user->bare);
+        ks_xml_set(ctx->arena, mark, "id", ks_archive_id_write(ctx->reactor->server->archive_ids, row->id, id));
+        if (mark)
+            ks_xml_prepend(message->xml, mark);
+    }
+    if (ks_run_passes(ctx, KS_STAGE_DELIVER, message) == KS_PASS_ON) {
+        parcel->number = deliver(ctx, message, row ? row->stamp_ms : 0);
+        ks_run_passes(ctx, KS_STAGE_DELIVERED, message);
+    }
+    if (parcel->from_account && !ks_jid_eq_bare(message->from, ctx->user->jid)) {
+        /* The recipient's mark is not the sender's business (XEP-0359 §5); his own names the same row. */
+        struct ks_parcel *word = ks_parcel_child(parcel, 16384);
+        if (word && ks_jid_text(&word->arena, ks_jid_bare(message->from), &word->home) == KS_OK) {
+            word->stanza = *message;
+            word->stanza.xml = ks_xml_copy_top(&word->arena, message->xml);
+            word->run = sent_run;
+            word->number = row ? row->id : 0;
+            if (word->stanza.xml && mark)
+                word->stanza.xml->child = mark->next;
+            ks_ctx_post(ctx, word);
+        } else {
+            ks_parcel_unref(ctx->reactor, word);
+        }
+    }
+}
+
+void ks_message_arrived(struct ks_ctx *ctx, struct ks_stanza *message)
+{
+    struct ks_user *user = ctx->user;
+
+    if (!ks_user_exists(user)) {
+        ks_reply_error(ctx, KS_SERVICE_UNAVAILABLE, NULL); /* RFC 6121 §8.5.1 */
+        return;
+    }
+    if (ks_run_passes(ctx, KS_STAGE_RECEIVE, message) == KS_PASS_STOP)
+        return;
+    if (message->type == KS_MSG_GROUPCHAT && ks_jid_is_bare(message->to)) {
+        ks_reply_error(ctx, KS_SERVICE_UNAVAILABLE, NULL); /* RFC 6121 §8.5.2.1.1: there is no room here */
+        return;
+    }
+    if (ks_message_is_kept(message)) {
+        struct ks_store_req *txn = ks_ctx_txn(ctx);
+        struct ks_archive_row row = { .owner = { ctx->parcel->from_account, ks_user_account(user) } };
+        struct ks_buf stanza;
+        ks_buf_init(&stanza, 4u << 20);
+        ks_xml_write(&stanza, message->xml, KS_STR_EMPTY);
+        row.stanza = ks_buf_str(&stanza);
+        if (!txn || ks_buf_err(&stanza) || ks_jid_text(ctx->arena, ks_jid_bare(message->to), &row.with[0])
+            || ks_jid_text(ctx->arena, ks_jid_bare(message->from), &row.with[1])) {
+            ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
+            ks_buf_done(&stanza);
+            return;
+        }
+        if (row.owner[0] == row.owner[1])
+            row.owner[0] = 0; /* a note to oneself is there once */
+        ks_store_txn_archive(txn, &row);
+        ks_buf_done(&stanza);
+    }
+    ctx->committed = committed;
+}

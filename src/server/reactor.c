@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "reactor.h"
+
+#include <stdlib.h>
+
+#include "c2s.h"
+#include "route.h"
+#include "session.h"
+#include "user.h"
+
+struct ks_server *ks_server_new(const struct ks_server_setup *setup)
+{
+    struct ks_server *server = calloc(1, sizeof *server);
+
+    if (!server)
+        return NULL;
+    server->reactors = setup->reactors;
+    server->config = ks_config_ref(setup->config);
+    server->log = setup->log;
+    server->archive_ids = setup->archive_ids;
+    server->version = setup->version;
+    memcpy(server->secret, setup->secret, sizeof server->secret);
+    memcpy(server->home_key, setup->secret, sizeof server->home_key);
+    for (size_t i = 0; ks_features[i]; i++)
+        server->slots_bytes += (ks_features[i]->session_size + 15) & ~(size_t)15;
+    return server;
+}
+
+void ks_server_free(struct ks_server *server)
+{
+    if (!server)
+        return;
+    ks_config_unref(server->config);
+    ks_wipe(server->secret, sizeof server->secret);
+    free(server);
+}
+
+uint16_t ks_home_of(const struct ks_server *server, struct ks_str bare)
+{
+    return (uint16_t)(ks_str_hash(bare, server->home_key) % server->reactors);
+}
+
+struct ks_reactor *ks_reactor_new(
+    struct ks_server *server, uint16_t index, const uint8_t seed[KS_PRNG_SEED_LEN], struct ks_now now)
+{
+    struct ks_reactor *r = calloc(1, sizeof *r);
+    uint64_t key[2];
+
+    if (!r)
+        return NULL;
+    r->server = server;
+    r->index = index;
+    r->config = ks_config_ref(server->config);
+    r->log = server->log;
+    r->now = now;
+    r->epoch = 1;
+    ks_prng_init(&r->prng, seed);
+    ks_prng_bytes(&r->prng, key, sizeof key);
+    ks_map_init(&r->users, key);
+    ks_map_init(&r->sessions, key);
+    ks_list_init(&r->streams);
+    ks_list_init(&r->dirty);
+    ks_list_init(&r->queue);
+    ks_list_init(&r->mail);
+    ks_list_init(&r->requests);
+    r->reader = ks_xml_reader_new();
+    r->addresses = ks_guard_addresses_new();
+    if (!r->reader || !r->addresses) {
+        ks_reactor_free(r);
+        return NULL;
+    }
+    return r;
+}
+
+void ks_reactor_free(struct ks_reactor *r)
+{
+    struct ks_user *user;
+
+    if (!r)
+        return;
+    while (!ks_list_empty(&r->streams))
+        ks_c2s_free(KS_CONTAINER(r->streams.next, struct ks_c2s, link));
+    for (size_t at = 0; (user = ks_map_next(&r->users, &at)); at = 0)
+        ks_user_free(user);
+    struct ks_list *queues[] = { &r->queue, &r->mail };
+    for (size_t i = 0; i < KS_COUNT(queues); i++)
+        while (!ks_list_empty(queues[i])) {
+            struct ks_parcel *parcel = KS_CONTAINER(queues[i]->next, struct ks_parcel, link);
+            ks_list_leave(&parcel->link);
+            parcel->origin.session = 0;
+            ks_parcel_unref(r, parcel);
+        }
+    ks_map_done(&r->users);
+    ks_map_done(&r->sessions);
+    ks_timers_done(&r->timers);
+    ks_xml_reader_free(r->reader);
+    ks_guard_addresses_free(r->addresses);
+    ks_prng_done(&r->prng);
+    ks_config_unref(r->config);
+    free(r);
+}
+
+void ks_post(struct ks_reactor *r, struct ks_parcel *parcel)
+{
+    if (parcel->home.len)
+        parcel->reactor = ks_home_of(r->server, parcel->home);
+    ks_list_append(parcel->reactor == r->index ? &r->queue : &r->mail, &parcel->link);
+}
+
+void ks_reactor_refuse(struct ks_reactor *r, struct ks_parcel *parcel)
+{
+    struct ks_ctx ctx;
+
+    ks_ctx_begin(&ctx, r, NULL, NULL, parcel);
+    ks_reply_error(&ctx, KS_RESOURCE_CONSTRAINT, "The server cannot store this now. Nothing was sent; try again later.");
+    ks_ctx_end(&ctx);
+    ks_parcel_unref(r, parcel);
+}
+
+void ks_reactor_run_at(struct ks_user *user, struct ks_parcel *parcel)
+{
+    struct ks_reactor *r = user->reactor;
+    struct ks_ctx ctx;
+
+    ks_ctx_begin(&ctx, r, user, ks_session_find(user, parcel->session), parcel);
+    if (parcel->run)
+        parcel->run(&ctx);
+    else
+        ks_route_arrived(&ctx);
+    ks_ctx_end(&ctx);
+    ks_parcel_unref(r, parcel);
+}
+
+static void run_one(struct ks_reactor *r, struct ks_parcel *parcel)
+{
+    struct ks_ctx ctx;
+    struct ks_user *user;
+
+    if (!parcel->home.len) {
+        ks_ctx_begin(&ctx, r, NULL, NULL, parcel);
+        parcel->run(&ctx);
+        ks_ctx_end(&ctx);
+        ks_parcel_unref(r, parcel);
+        return;
+    }
+    user = ks_user_at(r, parcel->home);
+    if (!user) {
+        ks_reactor_refuse(r, parcel);
+        return;
+    }
+    ks_user_touch(user);
+    if (user->state == KS_USER_LOADED && ks_list_empty(&user->waiting))
+        ks_reactor_run_at(user, parcel);
+    else
+        ks_user_wait(user, parcel);
+}
+
+void ks_reactor_run(struct ks_reactor *r)
+{
+    if (r->running)
+        return;
+    r->running = true;
+    while (!ks_list_empty(&r->queue)) {
+        struct ks_parcel *parcel = KS_CONTAINER(r->queue.next, struct ks_parcel, link);
+        ks_list_leave(&parcel->link);
+        run_one(r, parcel);
+    }
+    r->running = false;
+}
+
+void ks_reactor_mail(struct ks_reactor *r, struct ks_mail *mail, struct ks_now now)
+{
+    struct ks_parcel *parcel = (struct ks_parcel *)mail;
+
+    r->now = now;
+    ks_list_append(&r->queue, &parcel->link);
+    ks_reactor_run(r);
+}
+
+bool ks_reactor_next_event(struct ks_reactor *r, struct ks_event *ret_event)
+{
+    if (!ks_list_empty(&r->requests)) {
+        struct ks_pending *pending = KS_CONTAINER(r->requests.next, struct ks_pending, request_link);
+        ks_list_leave(&pending->request_link);
+        *ret_event = (struct ks_event){ .kind = KS_EV_STORE, .req = pending->req };
+        return true;
+    }
+    if (!ks_list_empty(&r->mail)) {
+        struct ks_parcel *parcel = KS_CONTAINER(r->mail.next, struct ks_parcel, link);
+        ks_list_leave(&parcel->link);
+        *ret_event = (struct ks_event){ .kind = KS_EV_MAIL, .to = parcel->reactor, .mail = (struct ks_mail *)parcel };
+        return true;
+    }
+    while (!ks_list_empty(&r->dirty)) {
+        struct ks_c2s *c = KS_CONTAINER(r->dirty.next, struct ks_c2s, dirty);
+        if (ks_c2s_next_event(c, ret_event))
+            return true;
+        ks_list_leave(&c->dirty);
+    }
+    return false;
+}
+
+int64_t ks_reactor_deadline_ms(const struct ks_reactor *r)
+{
+    return ks_timers_next(&r->timers);
+}
+
+void ks_reactor_tick(struct ks_reactor *r, struct ks_now now)
+{
+    r->now = now;
+    ks_timers_run(&r->timers, now);
+    ks_reactor_run(r);
+}
+
+void ks_reactor_configure(struct ks_reactor *r, struct ks_config *config, struct ks_now now)
+{
+    r->now = now;
+    ks_config_ref(config);
+    ks_config_unref(r->config);
+    r->config = config;
+}
+
+void ks_reactor_shutdown(struct ks_reactor *r, struct ks_now now)
+{
+    r->now = now;
+    r->shutting_down = true;
+    for (KS_LIST_EACH_SAFE(&r->streams, at))
+        ks_c2s_close(KS_CONTAINER(at, struct ks_c2s, link), KS_STREAM_SYSTEM_SHUTDOWN, NULL);
+    ks_reactor_run(r);
+}
+
+bool ks_reactor_idle(const struct ks_reactor *r)
+{
+    return ks_list_empty(&r->streams) && ks_list_empty(&r->queue) && ks_list_empty(&r->mail)
+        && ks_list_empty(&r->requests) && r->asked == 0;
+}
+
+void ks_reactor_stats(const struct ks_reactor *r, struct ks_reactor_stats *ret_stats)
+{
+    *ret_stats = r->stats;
+    ret_stats->sessions = r->sessions.count;
+}
+
+enum ks_pass ks_run_passes(struct ks_ctx *ctx, enum ks_stage stage, struct ks_stanza *stanza)
+{
+    for (size_t i = 0; ks_features[i]; i++)
+        for (const struct ks_feature_pass *pass = ks_features[i]->pass; pass->stage; pass++)
+            if (pass->stage == stage && (pass->kinds & 1U << stanza->kind)
+                && pass->pass(ctx, stanza) == KS_PASS_STOP)
+                return KS_PASS_STOP;
+    return KS_PASS_ON;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* reactor.h -- inside the core: one thread's part of the server. Not for features (feature.h) nor the edge (server.h).
+ *
+ * Everything here is touched by one thread. A reactor holds streams, and users: the accounts whose bare JIDs hash to it.
+ * Work comes as parcels in one queue; a parcel runs at the home of an account, after its data was loaded. */
+#ifndef KS_REACTOR_H
+#define KS_REACTOR_H
+
+#include "feature.h"
+#include "map.h"
+#include "server.h"
+#include "timer.h"
+#include "xml_reader.h"
+
+struct ks_server {
+    uint16_t reactors;
+    struct ks_config *config; /* at start; reactors hold the one in force */
+    const struct ks_log *log;
+    uint8_t secret[32];
+    const struct ks_archive_ids *archive_ids;
+    const char *version;
+    size_t slots_bytes;       /* of all features' session slots */
+    uint64_t home_key[2];
+};
+
+struct ks_guard_addresses;
+
+struct ks_reactor {
+    struct ks_server *server;
+    uint16_t index;
+    struct ks_config *config;
+    const struct ks_log *log;
+    struct ks_prng prng;
+    struct ks_now now;              /* of the call at hand */
+    struct ks_timers timers;
+    struct ks_xml_reader *reader;
+    struct ks_map users;            /* bare JID to struct ks_user */
+    struct ks_map sessions;         /* the bytes of an id to struct ks_session */
+    struct ks_list streams;         /* all of struct ks_c2s */
+    struct ks_list dirty;           /* streams with something to tell the edge */
+    struct ks_list queue;           /* parcels to run here */
+    struct ks_list mail;            /* parcels for other reactors */
+    struct ks_list requests;        /* struct ks_pending with a request to submit */
+    struct ks_guard_addresses *addresses;
+    uint64_t epoch;                 /* of the store, as last seen (committer.h) */
+    uint32_t asked;                 /* requests under way */
+    bool shutting_down, running;
+    struct ks_reactor_stats stats;
+};
+
+/* Which reactor an account is at home in. */
+uint16_t ks_home_of(const struct ks_server *server, struct ks_str bare);
+
+/* Queues a parcel where it is to run (parcel.h); takes the caller's reference. */
+void ks_post(struct ks_reactor *r, struct ks_parcel *parcel);
+/* Runs what is queued, until nothing is. Every entry point of server.h ends with it. */
+void ks_reactor_run(struct ks_reactor *r);
+
+/* Runs a parcel at the home of a user whose data is there; takes the reference. */
+void ks_reactor_run_at(struct ks_user *user, struct ks_parcel *parcel);
+/* The data cannot be read: <resource-constraint/> to whoever sent the stanza; takes the reference. */
+void ks_reactor_refuse(struct ks_reactor *r, struct ks_parcel *parcel);
+
+/* --- one call of handlers at a home --- */
+
+/* session may be NULL. */
+void ks_ctx_begin(struct ks_ctx *ctx, struct ks_reactor *r, struct ks_user *user, struct ks_session *session,
+    struct ks_parcel *parcel);
+/* Sends the transaction off, or posts the effects when nothing before them is under way. */
+void ks_ctx_end(struct ks_ctx *ctx);
+/* A parcel as an effect of ctx; takes the reference. */
+void ks_ctx_post(struct ks_ctx *ctx, struct ks_parcel *parcel);
+/* The transaction of ctx, made on the first call; NULL without memory (then ctx ends with an error to the sender). */
+struct ks_store_req *ks_ctx_txn(struct ks_ctx *ctx);
+
+/* What waits for the committer, in the order of its account. */
+struct ks_pending {
+    struct ks_list link;             /* in user->pendings; not for questions */
+    struct ks_list request_link;     /* in r->requests until the edge took it */
+    struct ks_store_req *req;        /* NULL: only waits for those before it */
+    bool answered;
+    enum ks_err result;
+    struct ks_user *user;
+    struct ks_parcel *parcel;
+    uint64_t session;
+    struct ks_list effects;
+    void (*committed)(struct ks_ctx *ctx);
+    void (*on_answer)(struct ks_ctx *ctx, struct ks_store_req *req); /* of a question */
+};
+
+/* Settles what of the user's pendings is answered, oldest first. */
+void ks_pending_settle(struct ks_user *user);
+
+/* Says what all features have for this stage: KS_PASS_STOP if one stopped the stanza. */
+enum ks_pass ks_run_passes(struct ks_ctx *ctx, enum ks_stage stage, struct ks_stanza *stanza);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "route.h"
+
+#include "session.h"
+#include "user.h"
+
+bool ks_route_home(struct ks_reactor *r, struct ks_parcel *parcel)
+{
+    struct ks_jid to = parcel->stanza.to;
+
+    if (!parcel->stanza.has_to || !to.local.len || !ks_config_domain(r->config, to.domain))
+        return false;
+    return ks_jid_text(&parcel->arena, ks_jid_bare(to), &parcel->home) == KS_OK;
+}
+
+/* The stanza is for the account itself: no 'to', its own bare JID, or its domain by the rules of each kind. */
+static void for_self(struct ks_ctx *ctx, struct ks_parcel *parcel)
+{
+    parcel->home = ctx->user->bare;
+    ks_ctx_post(ctx, ks_parcel_ref(parcel));
+}
+
+void ks_route_sent(struct ks_ctx *ctx, struct ks_parcel *parcel)
+{
+    struct ks_stanza *stanza = &parcel->stanza;
+
+    parcel->from_account = ks_user_account(ctx->user);
+    if (ks_run_passes(ctx, KS_STAGE_SEND, stanza) == KS_PASS_STOP)
+        return;
+    if (!stanza->has_to) {
+        /* RFC 6120 §10.3: a message or iq without 'to' is for the own account; a presence without 'to' is a broadcast,
+         * which a pass took. */
+        if (stanza->kind != KS_PRESENCE) {
+            stanza->to = ctx->user->jid;
+            stanza->has_to = true;
+            for_self(ctx, parcel);
+        }
+        return;
+    }
+    if (!ks_config_domain(ctx->reactor->config, stanza->to.domain)) {
+        ks_reply_error(ctx, KS_REMOTE_SERVER_NOT_FOUND, NULL); /* RFC 6120 §10.4: federation is closed */
+        return;
+    }
+    if (!stanza->to.local.len) {
+        /* RFC 6120 §10.5.1, §10.5.2: the domain itself, with or without a resource. */
+        if (stanza->kind == KS_IQ)
+            ks_iq_sent_to_domain(ctx, stanza);
+        else if (stanza->kind == KS_MESSAGE)
+            ks_reply_error(ctx, KS_SERVICE_UNAVAILABLE, NULL);
+        return;
+    }
+    if (ks_route_home(ctx->reactor, parcel))
+        ks_ctx_post(ctx, ks_parcel_ref(parcel));
+    else
+        ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
+}
+
+void ks_route_arrived(struct ks_ctx *ctx)
+{
+    struct ks_stanza *stanza = &ctx->parcel->stanza;
+
+    switch (stanza->kind) {
+    case KS_MESSAGE:
+        ks_message_arrived(ctx, stanza);
+        break;
+    case KS_PRESENCE:
+        ks_presence_arrived(ctx, stanza);
+        break;
+    case KS_IQ:
+        ks_iq_arrived(ctx, stanza);
+        break;
+    }
+}
