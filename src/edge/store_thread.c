@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "store_thread.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "system.h"
+
+enum { LETTER_STOP = KS_LETTER_STORE + 1 };
+
+struct ks_store_thread {
+    struct ks_store_thread_setup setup;
+    struct ks_mailbox *box;
+    struct ks_letters in, *out; /* out: by submitter */
+    pthread_t id;
+    bool stopping, told_broken;
+};
+
+static void read_letters(struct ks_store_thread *t)
+{
+    ks_mailbox_take(t->box, &t->in);
+    for (size_t i = 0; i < t->in.count; i++)
+        if (t->in.letter[i].kind == LETTER_STOP)
+            t->stopping = true;
+        else
+            ks_committer_submit(t->setup.committer, t->in.letter[i].ptr);
+    t->in.count = 0;
+}
+
+/* Each submitter empties its box while its own letters wait, so this comes to an end. */
+static void send_answers(struct ks_store_thread *t, struct ks_store_req *done)
+{
+    static const struct timespec pause = { .tv_nsec = 200000 };
+
+    while (done) {
+        struct ks_store_req *next = done->next;
+        assert(done->submitter < t->setup.submitters_count);
+        ks_letters_add(&t->out[done->submitter], t->setup.answer_kind, done);
+        done = next;
+    }
+    for (size_t i = 0; i < t->setup.submitters_count; i++)
+        while (!ks_mailbox_post(t->setup.submitters[i], &t->out[i]))
+            nanosleep(&pause, NULL);
+}
+
+static void *run(void *user)
+{
+    struct ks_store_thread *t = user;
+    struct ks_committer *committer = t->setup.committer;
+    bool untidy = false;
+
+    for (;;) {
+        if (!untidy && !t->stopping && !ks_committer_queued(committer))
+            ks_mailbox_wait(t->box);
+        read_letters(t);
+        if (ks_committer_queued(committer))
+            send_answers(t, ks_committer_turn(committer, ks_system_now()));
+        else if (t->stopping)
+            break;
+        untidy = ks_committer_tidy(committer);
+        if (!t->told_broken && ks_committer_broken(committer)) {
+            t->told_broken = true;
+            t->setup.broken(t->setup.user);
+        }
+    }
+    enum ks_err err = ks_committer_broken(committer) ? KS_ESTORE : ks_committer_flush(committer);
+    if (err)
+        ks_log(t->setup.log, KS_WARNING, "store.flush.failed", KS_ERR(err));
+    return NULL;
+}
+
+static void free_thread(struct ks_store_thread *t)
+{
+    for (size_t i = 0; t->out && i < t->setup.submitters_count; i++)
+        ks_letters_done(&t->out[i]);
+    free(t->out);
+    ks_letters_done(&t->in);
+    free(t);
+}
+
+struct ks_store_thread *ks_store_thread_start(const struct ks_store_thread_setup *setup, struct ks_mailbox *box)
+{
+    struct ks_store_thread *t = calloc(1, sizeof *t);
+
+    if (!t)
+        return NULL;
+    t->setup = *setup;
+    t->box = box;
+    t->out = calloc(setup->submitters_count, sizeof t->out[0]);
+    if (t->out && pthread_create(&t->id, NULL, run, t) == 0)
+        return t;
+    free_thread(t);
+    return NULL;
+}
+
+void ks_store_thread_stop(struct ks_store_thread *t)
+{
+    if (!t)
+        return;
+    ks_mailbox_order(t->box, LETTER_STOP, NULL);
+    pthread_join(t->id, NULL);
+    free_thread(t);
+}
