@@ -50,8 +50,7 @@ struct ks_c2s *ks_reactor_open(struct ks_reactor *r, const struct ks_c2s_setup *
         (uint16_t)ks_config_number(r->config, "stream.depth_max"));
     ks_buf_init(&c->in, SIZE_MAX);
     ks_buf_init(&c->out, SIZE_MAX);
-    if (ks_timer_set(
-            &r->timers, &c->timer, now.mono_ms + ks_config_number(r->config, "stream.login_timeout") * 1000)) {
+    if (ks_timer_set(&r->timers, &c->timer, now.mono_ms + ks_config_number(r->config, "stream.login_timeout") * 1000)) {
         free(c);
         return NULL;
     }
@@ -76,7 +75,8 @@ void ks_c2s_secured(struct ks_c2s *c, const struct ks_tls_facts *facts, struct k
         return;
     }
     enter(c, C2S_SECURE);
-    /* RFC 6120 §5.3.3: nothing that was said in clear counts; bytes that came behind <starttls/> in clear are not ours. */
+    /* RFC 6120 §5.3.3: nothing that was said in clear counts; bytes that came behind <starttls/> in clear are not ours.
+     */
     ks_buf_done(&c->in);
     ks_framer_restart(&c->framer);
     c->header_seen = c->header_sent = false;
@@ -135,7 +135,7 @@ void ks_c2s_dirty(struct ks_c2s *c)
 
 bool ks_c2s_next_event(struct ks_c2s *c, struct ks_event *ret_event)
 {
-    *ret_event = (struct ks_event){ .stream = c, .edge = c->edge };
+    *ret_event = (struct ks_event) { .stream = c, .edge = c->edge };
     ks_c2s_before_flush(c);
     if (c->tls_wanted) {
         c->tls_wanted = false;
@@ -172,8 +172,7 @@ void ks_reactor_adopt(struct ks_reactor *r, struct ks_c2s *c, struct ks_now now)
     c->reactor = r;
     ks_list_append(&r->streams, &c->link);
     r->stats.streams++;
-    if (ks_timer_set(
-            &r->timers, &c->timer, now.mono_ms + ks_config_number(r->config, "stream.login_timeout") * 1000)) {
+    if (ks_timer_set(&r->timers, &c->timer, now.mono_ms + ks_config_number(r->config, "stream.login_timeout") * 1000)) {
         ks_c2s_close(c, KS_STREAM_RESOURCE_CONSTRAINT, NULL);
         return;
     }
@@ -228,8 +227,9 @@ static void write_header(struct ks_c2s *c)
 
     ks_prng_bytes(&c->reactor->prng, id, sizeof id);
     ks_buf_init(&buf, 8192);
-    ks_buf_z(&buf, "<?xml version='1.0'?><stream:stream xmlns='" NS_CLIENT "' xmlns:stream='" NS_STREAM
-                   "' version='1.0' xml:lang='en' id='");
+    ks_buf_z(&buf,
+        "<?xml version='1.0'?><stream:stream xmlns='" NS_CLIENT "' xmlns:stream='" NS_STREAM
+        "' version='1.0' xml:lang='en' id='");
     ks_hex_add(&buf, ks_str(id, sizeof id));
     ks_buf_z(&buf, "'");
     if (domain) {
@@ -255,8 +255,7 @@ void ks_c2s_close(struct ks_c2s *c, enum ks_stream_cond cond, const char *text_z
         write_header(c);
     ks_buf_init(&buf, 8192);
     if (cond != KS_STREAM_COND_COUNT) {
-        ks_buf_printf(
-            &buf, "<stream:error><%s xmlns='" NS_STREAMS "'/>", ks_stream_cond_name(cond));
+        ks_buf_printf(&buf, "<stream:error><%s xmlns='" NS_STREAMS "'/>", ks_stream_cond_name(cond));
         if (text_z) {
             ks_buf_z(&buf, "<text xmlns='" NS_STREAMS "' xml:lang='en'>");
             ks_xml_escape(&buf, ks_str_z(text_z));
@@ -466,12 +465,12 @@ static const struct rule {
     const char *ns, *name;
     void (*handle)(struct ks_c2s *, struct ks_parcel *);
 } rules[] = {
-    { ON(C2S_PLAIN), NS_TLS, "starttls", on_starttls },         /* RFC 6120 §5.4.2.1 */
-    { ON(C2S_SECURE), NS_SASL, "auth", ks_c2s_on_auth },        /* RFC 6120 §6.4.2 */
+    { ON(C2S_PLAIN), NS_TLS, "starttls", on_starttls },  /* RFC 6120 §5.4.2.1 */
+    { ON(C2S_SECURE), NS_SASL, "auth", ks_c2s_on_auth }, /* RFC 6120 §6.4.2 */
     { ON(C2S_SECURE), NS_SASL, "response", ks_c2s_on_response },
-    { ON(C2S_SECURE), NS_SASL, "abort", ks_c2s_on_abort },      /* RFC 6120 §6.4.4 */
-    { ON(C2S_AUTHED), NS_CLIENT, "iq", ks_c2s_on_bind },        /* RFC 6120 §7.6 */
-    { ON(C2S_AUTHED), NS_SM, "resume", ks_c2s_on_resume },      /* XEP-0198 §5 */
+    { ON(C2S_SECURE), NS_SASL, "abort", ks_c2s_on_abort }, /* RFC 6120 §6.4.4 */
+    { ON(C2S_AUTHED), NS_CLIENT, "iq", ks_c2s_on_bind },   /* RFC 6120 §7.6 */
+    { ON(C2S_AUTHED), NS_SM, "resume", ks_c2s_on_resume }, /* XEP-0198 §5 */
     { ON(C2S_BOUND), NS_CLIENT, "message", on_stanza },
     { ON(C2S_BOUND), NS_CLIENT, "presence", on_stanza },
     { ON(C2S_BOUND), NS_CLIENT, "iq", on_stanza },
@@ -542,7 +541,8 @@ static void on_header(struct ks_c2s *c, struct ks_str bytes)
         c->domain = domain->index;
     /* RFC 6120 §4.9.3.10, §4.9.3.2, §4.9.3.6, §4.9.3.25: in the order in which a peer would want to know. */
     if (!ks_xml_is(header.element, NS_STREAM, "stream"))
-        ks_c2s_close(c, ks_str_is(header.element->ns, NS_STREAM) ? KS_STREAM_BAD_FORMAT : KS_STREAM_INVALID_NAMESPACE, NULL);
+        ks_c2s_close(
+            c, ks_str_is(header.element->ns, NS_STREAM) ? KS_STREAM_BAD_FORMAT : KS_STREAM_INVALID_NAMESPACE, NULL);
     else if (!ks_str_is(header.default_ns, NS_CLIENT))
         ks_c2s_close(c, KS_STREAM_INVALID_NAMESPACE, NULL);
     else if (!domain)

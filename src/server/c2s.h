@@ -16,26 +16,26 @@ struct ks_c2s_login; /* c2s_login.c: exists until the resource is bound */
 struct ks_c2s {
     struct ks_reactor *reactor;
     void *edge;
-    struct ks_list link;             /* in r->streams */
-    struct ks_list dirty;            /* in r->dirty */
+    struct ks_list link;  /* in r->streams */
+    struct ks_list dirty; /* in r->dirty */
     enum c2s_state state;
-    bool header_seen;                /* in the stream at hand */
+    bool header_seen; /* in the stream at hand */
     bool header_sent;
     bool tls_wanted, closing, close_told, move_wanted, paused, pause_told;
-    bool held;                       /* an answer is awaited: what comes in stays in `in` */
-    bool detached;                   /* the edge said ks_c2s_closed */
-    bool stop_reading;               /* after </stream:stream> or an error */
+    bool held;         /* an answer is awaited: what comes in stays in `in` */
+    bool detached;     /* the edge said ks_c2s_closed */
+    bool stop_reading; /* after </stream:stream> or an error */
     uint16_t move_to;
     uint64_t address_hash;
     struct ks_framer framer;
-    struct ks_buf in, out;           /* hold memory only while they hold bytes */
-    size_t seen;                     /* of the first bytes of `in`: what the framer looked at */
+    struct ks_buf in, out; /* hold memory only while they hold bytes */
+    size_t seen;           /* of the first bytes of `in`: what the framer looked at */
     struct ks_c2s_login *login;
     struct ks_session *session;
-    struct ks_parcel *call;          /* under way to a home, with user pointing to this stream; or NULL */
-    struct ks_timer timer;           /* login timeout */
-    uint16_t domain;                 /* of the stream header; UINT16_MAX before */
-    char *declarations;              /* prefixes beyond the usual in the header, or NULL */
+    struct ks_parcel *call; /* under way to a home, with user pointing to this stream; or NULL */
+    struct ks_timer timer;  /* login timeout */
+    uint16_t domain;        /* of the stream header; UINT16_MAX before */
+    char *declarations;     /* prefixes beyond the usual in the header, or NULL */
 };
 
 /* Appends to the output and tells the edge. */

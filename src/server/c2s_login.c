@@ -17,10 +17,10 @@
 struct ks_c2s_login {
     struct ks_tls_facts facts;
     struct ks_scram_server scram;
-    struct ks_arena arena;       /* of the exchange at hand */
-    struct ks_str bare;          /* the account's JID; in arena */
-    bool exchanging;             /* between <auth/> and its outcome */
-    bool waiting;                /* first message read; keys are being looked for */
+    struct ks_arena arena; /* of the exchange at hand */
+    struct ks_str bare;    /* the account's JID; in arena */
+    bool exchanging;       /* between <auth/> and its outcome */
+    bool waiting;          /* first message read; keys are being looked for */
     unsigned tries;
     struct ks_timer delay;
     struct ks_c2s *c;
@@ -133,7 +133,7 @@ static void fail(struct ks_c2s *c, const char *condition)
     ks_buf_done(&buf);
     login->exchanging = login->waiting = false;
     ks_arena_reset(&login->arena);
-    login->scram = (struct ks_scram_server){ 0 };
+    login->scram = (struct ks_scram_server) { 0 };
     c->reactor->stats.logins_refused++;
     ks_log(c->reactor->log, KS_INFO, "c2s.auth.refused", KS_OURS("reason", condition), KS_NUM("tries", login->tries));
     if (++login->tries >= (unsigned)ks_config_number(c->reactor->config, "login.tries"))
@@ -242,8 +242,7 @@ void ks_c2s_login_go_on(struct ks_c2s *c)
     when = ks_guard_when(&user->guard, r->addresses, c->address_hash, r->now);
     if (when > r->now.mono_ms && ks_timer_set(&r->timers, &c->login->delay, when) == KS_OK) {
         /* The wait must not become a timeout of the stream. */
-        if (ks_timer_set(&r->timers, &c->timer,
-                when + ks_config_number(r->config, "stream.login_timeout") * 1000)
+        if (ks_timer_set(&r->timers, &c->timer, when + ks_config_number(r->config, "stream.login_timeout") * 1000)
             != KS_OK)
             ks_c2s_close(c, KS_STREAM_RESOURCE_CONSTRAINT, NULL);
         return;
@@ -471,8 +470,8 @@ static void resume_run(struct ks_ctx *ctx)
         ks_c2s_close(old, KS_STREAM_CONFLICT, NULL);
     }
     if (s->in_handled != s->in_count && !s->resume_waiting) {
-        /* Stanzas of the broken connection are on their way to the disk. The client will send again whatever is not in h,
-         * so h has to wait for them, or they would come twice. */
+        /* Stanzas of the broken connection are on their way to the disk. The client will send again whatever is not in
+         * h, so h has to wait for them, or they would come twice. */
         s->resume_waiting = ks_parcel_ref(ctx->parcel);
         c->call = ctx->parcel;
         return;

@@ -71,10 +71,6 @@ bool ks_committer_broken(const struct ks_committer *c);
 /* How archive ids are written: never changes while the committer lives, and may be read from any thread. */
 const struct ks_archive_ids *ks_committer_archive_ids(const struct ks_committer *c);
 
-/* Makes archive ids given from now on differ from all before: for a store that came out of a backup. To be called
- * before ks_committer_new on that store, outside a transaction. */
-KS_CHECK enum ks_err ks_committer_new_epoch(struct ks_server_store *store, struct ks_prng *prng);
-
 struct ks_committer_stats {
     uint64_t turns, commits, failures;
     uint64_t txns, reads;     /* completed */

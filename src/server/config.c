@@ -202,7 +202,7 @@ enum ks_err ks_config_add_domain(struct ks_config *config, struct ks_str name, b
         free(added);
         return KS_ENOMEM;
     }
-    added->domain = (struct ks_domain){ .name = ks_str(added->name, name.len),
+    added->domain = (struct ks_domain) { .name = ks_str(added->name, name.len),
         .protected = protected,
         .index = (uint16_t)config->domain_count,
         .values = added->values };

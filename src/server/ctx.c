@@ -13,7 +13,7 @@
 void ks_ctx_begin(struct ks_ctx *ctx, struct ks_reactor *r, struct ks_user *user, struct ks_session *session,
     struct ks_parcel *parcel)
 {
-    *ctx = (struct ks_ctx){ .reactor = r,
+    *ctx = (struct ks_ctx) { .reactor = r,
         .user = user,
         .session = session,
         .domain = user ? ks_config_domain_at(r->config, user->domain) : NULL,

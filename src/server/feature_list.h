@@ -11,6 +11,8 @@ extern const struct ks_feature ks_feature_disco;
 extern const struct ks_feature ks_feature_offline;
 extern const struct ks_feature ks_feature_ping;
 extern const struct ks_feature ks_feature_policy;
+extern const struct ks_feature ks_feature_presence;
+extern const struct ks_feature ks_feature_roster;
 extern const struct ks_feature ks_feature_session;
 extern const struct ks_feature ks_feature_time;
 extern const struct ks_feature ks_feature_version;

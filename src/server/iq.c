@@ -9,8 +9,7 @@ static bool handle(struct ks_ctx *ctx, struct ks_stanza *iq, unsigned to)
     for (size_t i = 0; ks_features[i]; i++)
         for (const struct ks_feature_iq *rule = ks_features[i]->iq; rule->type; rule++)
             if (rule->type == iq->type && (rule->to & to)
-                && (rule->name ? ks_xml_is(iq->payload, rule->ns, rule->name)
-                               : ks_str_is(iq->payload->ns, rule->ns))) {
+                && (rule->name ? ks_xml_is(iq->payload, rule->ns, rule->name) : ks_str_is(iq->payload->ns, rule->ns))) {
                 rule->handle(ctx, iq);
                 return true;
             }

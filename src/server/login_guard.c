@@ -69,7 +69,7 @@ static struct ks_guard_count *entry(struct ks_guard_addresses *addresses, uint64
     }
     if (!make)
         return NULL;
-    *oldest = (struct entry){ .address = address };
+    *oldest = (struct entry) { .address = address };
     return &oldest->count;
 }
 
@@ -82,8 +82,7 @@ static bool known(const struct ks_guard *guard, uint64_t address, struct ks_now 
     return false;
 }
 
-int64_t ks_guard_when(
-    struct ks_guard *guard, struct ks_guard_addresses *addresses, uint64_t address, struct ks_now now)
+int64_t ks_guard_when(struct ks_guard *guard, struct ks_guard_addresses *addresses, uint64_t address, struct ks_now now)
 {
     struct ks_guard_count *own = entry(addresses, address, false);
     int64_t by_address = own ? when(own, now) : now.mono_ms;

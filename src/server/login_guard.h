@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* login_guard.h -- wrong passwords cost time: per account, and per address.
  *
- * After the second failure each one doubles the wait before the next try is looked at, from one second to five minutes; a
- * quarter of an hour without tries forgets it. An address from which the account logged in within a week is not delayed by
- * strangers' failures on that account, only by its own. Nothing is ever locked for good, so nobody can lock a doctor out. */
+ * After the second failure each one doubles the wait before the next try is looked at, from one second to five minutes;
+ * a quarter of an hour without tries forgets it. An address from which the account logged in within a week is not
+ * delayed by strangers' failures on that account, only by its own. Nothing is ever locked for good, so nobody can lock
+ * a doctor out. */
 #ifndef KS_LOGIN_GUARD_H
 #define KS_LOGIN_GUARD_H
 
 #include "clock.h"
 
-#define KS_GUARD_FREE 2             /* failures without a wait */
+#define KS_GUARD_FREE 2 /* failures without a wait */
 #define KS_GUARD_WAIT_MIN_MS 1000
 #define KS_GUARD_WAIT_MAX_MS 300000
 #define KS_GUARD_FORGET_MS 900000
-#define KS_GUARD_KNOWN 4            /* addresses remembered for an account */
+#define KS_GUARD_KNOWN 4 /* addresses remembered for an account */
 #define KS_GUARD_KNOWN_MS (7 * 86400000LL)
 
 /* Failures in a row. */

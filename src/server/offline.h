@@ -3,7 +3,8 @@
  *
  * Each account has one mark: the time from which on its archive may hold messages that reached no client. It is written
  * in the transaction of the first message that finds nobody, or when a session ends with unacknowledged ones; the next
- * session that becomes available gets what came since, unless it fetches the archive itself (XEP-0313), and the mark goes. */
+ * session that becomes available gets what came since, unless it fetches the archive itself (XEP-0313), and the mark
+ * goes. */
 #ifndef KS_OFFLINE_H
 #define KS_OFFLINE_H
 

@@ -112,7 +112,8 @@ void ks_reactor_refuse(struct ks_reactor *r, struct ks_parcel *parcel)
     struct ks_ctx ctx;
 
     ks_ctx_begin(&ctx, r, NULL, NULL, parcel);
-    ks_reply_error(&ctx, KS_RESOURCE_CONSTRAINT, "The server cannot store this now. Nothing was sent; try again later.");
+    ks_reply_error(
+        &ctx, KS_RESOURCE_CONSTRAINT, "The server cannot store this now. Nothing was sent; try again later.");
     ks_ctx_end(&ctx);
     ks_parcel_unref(r, parcel);
 }
@@ -182,13 +183,13 @@ bool ks_reactor_next_event(struct ks_reactor *r, struct ks_event *ret_event)
     if (!ks_list_empty(&r->requests)) {
         struct ks_pending *pending = KS_CONTAINER(r->requests.next, struct ks_pending, request_link);
         ks_list_leave(&pending->request_link);
-        *ret_event = (struct ks_event){ .kind = KS_EV_STORE, .req = pending->req };
+        *ret_event = (struct ks_event) { .kind = KS_EV_STORE, .req = pending->req };
         return true;
     }
     if (!ks_list_empty(&r->mail)) {
         struct ks_parcel *parcel = KS_CONTAINER(r->mail.next, struct ks_parcel, link);
         ks_list_leave(&parcel->link);
-        *ret_event = (struct ks_event){ .kind = KS_EV_MAIL, .to = parcel->reactor, .mail = (struct ks_mail *)parcel };
+        *ret_event = (struct ks_event) { .kind = KS_EV_MAIL, .to = parcel->reactor, .mail = (struct ks_mail *)parcel };
         return true;
     }
     while (!ks_list_empty(&r->dirty)) {
@@ -245,8 +246,7 @@ enum ks_pass ks_run_passes(struct ks_ctx *ctx, enum ks_stage stage, struct ks_st
 {
     for (size_t i = 0; ks_features[i]; i++)
         for (const struct ks_feature_pass *pass = ks_features[i]->pass; pass->stage; pass++)
-            if (pass->stage == stage && (pass->kinds & 1U << stanza->kind)
-                && pass->pass(ctx, stanza) == KS_PASS_STOP)
+            if (pass->stage == stage && (pass->kinds & 1U << stanza->kind) && pass->pass(ctx, stanza) == KS_PASS_STOP)
                 return KS_PASS_STOP;
     return KS_PASS_ON;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* reactor.h -- inside the core: one thread's part of the server. Not for features (feature.h) nor the edge (server.h).
  *
- * Everything here is touched by one thread. A reactor holds streams, and users: the accounts whose bare JIDs hash to it.
- * Work comes as parcels in one queue; a parcel runs at the home of an account, after its data was loaded. */
+ * Everything here is touched by one thread. A reactor holds streams, and users: the accounts whose bare JIDs hash to
+ * it. Work comes as parcels in one queue; a parcel runs at the home of an account, after its data was loaded. */
 #ifndef KS_REACTOR_H
 #define KS_REACTOR_H
 
@@ -19,7 +19,7 @@ struct ks_server {
     uint8_t secret[32];
     const struct ks_archive_ids *archive_ids;
     const char *version;
-    size_t slots_bytes;       /* of all features' session slots */
+    size_t slots_bytes; /* of all features' session slots */
     uint64_t home_key[2];
 };
 
@@ -31,19 +31,19 @@ struct ks_reactor {
     struct ks_config *config;
     const struct ks_log *log;
     struct ks_prng prng;
-    struct ks_now now;              /* of the call at hand */
+    struct ks_now now; /* of the call at hand */
     struct ks_timers timers;
     struct ks_xml_reader *reader;
-    struct ks_map users;            /* bare JID to struct ks_user */
-    struct ks_map sessions;         /* the bytes of an id to struct ks_session */
-    struct ks_list streams;         /* all of struct ks_c2s */
-    struct ks_list dirty;           /* streams with something to tell the edge */
-    struct ks_list queue;           /* parcels to run here */
-    struct ks_list mail;            /* parcels for other reactors */
-    struct ks_list requests;        /* struct ks_pending with a request to submit */
+    struct ks_map users;     /* bare JID to struct ks_user */
+    struct ks_map sessions;  /* the bytes of an id to struct ks_session */
+    struct ks_list streams;  /* all of struct ks_c2s */
+    struct ks_list dirty;    /* streams with something to tell the edge */
+    struct ks_list queue;    /* parcels to run here */
+    struct ks_list mail;     /* parcels for other reactors */
+    struct ks_list requests; /* struct ks_pending with a request to submit */
     struct ks_guard_addresses *addresses;
-    uint64_t epoch;                 /* of the store, as last seen (committer.h) */
-    uint32_t asked;                 /* requests under way */
+    uint64_t epoch; /* of the store, as last seen (committer.h) */
+    uint32_t asked; /* requests under way */
     bool shutting_down, running;
     struct ks_reactor_stats stats;
 };
@@ -75,9 +75,9 @@ struct ks_store_req *ks_ctx_txn(struct ks_ctx *ctx);
 
 /* What waits for the committer, in the order of its account. */
 struct ks_pending {
-    struct ks_list link;             /* in user->pendings; not for questions */
-    struct ks_list request_link;     /* in r->requests until the edge took it */
-    struct ks_store_req *req;        /* NULL: only waits for those before it */
+    struct ks_list link;         /* in user->pendings; not for questions */
+    struct ks_list request_link; /* in r->requests until the edge took it */
+    struct ks_store_req *req;    /* NULL: only waits for those before it */
     bool answered;
     enum ks_err result;
     struct ks_user *user;

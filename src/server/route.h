@@ -8,7 +8,8 @@
 /* Sets parcel->home by the 'to' of its stanza; false when that is not an account of ours. */
 bool ks_route_home(struct ks_reactor *r, struct ks_parcel *parcel);
 
-/* A stanza that one of ctx->user's sessions sent, stamped with its full JID (RFC 6120 §8.1.2.1). Runs at the sender's home. */
+/* A stanza that one of ctx->user's sessions sent, stamped with its full JID (RFC 6120 §8.1.2.1). Runs at the sender's
+ * home. */
 void ks_route_sent(struct ks_ctx *ctx, struct ks_parcel *parcel);
 
 /* A stanza for the account at whose home ctx is. */

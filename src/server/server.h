@@ -26,9 +26,9 @@ struct ks_server_setup {
     uint16_t reactors;
     struct ks_config *config; /* a reference is taken */
     const struct ks_log *log;
-    uint8_t secret[32];  /* of this installation, stable: salts of unknown users and the like follow from it */
+    uint8_t secret[32]; /* of this installation, stable: salts of unknown users and the like follow from it */
     const struct ks_archive_ids *archive_ids; /* the committer's (ks_committer_archive_ids); outlives the server */
-    const char *version; /* shown by konsilctl only */
+    const char *version;                      /* shown by konsilctl only */
 };
 /* NULL without memory. */
 KS_CHECK struct ks_server *ks_server_new(const struct ks_server_setup *setup);

@@ -185,7 +185,7 @@ static bool keep(struct ks_session *s, struct ks_bytes *bytes, int64_t stamp_ms)
         s->sent_cap = cap;
         s->sent_first = 0;
     }
-    s->sent[(s->sent_first + s->sent_count++) % s->sent_cap] = (struct ks_sent){ ks_bytes_ref(bytes), stamp_ms };
+    s->sent[(s->sent_first + s->sent_count++) % s->sent_cap] = (struct ks_sent) { ks_bytes_ref(bytes), stamp_ms };
     return true;
 }
 

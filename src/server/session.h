@@ -20,30 +20,30 @@ struct ks_sent {
 };
 
 struct ks_session {
-    struct ks_list link;        /* in user->sessions */
+    struct ks_list link; /* in user->sessions */
     struct ks_user *user;
-    struct ks_c2s *stream;      /* NULL: waiting to be resumed, or ending */
-    uint64_t id;                /* random */
-    struct ks_str jid;          /* full; in one block with the struct */
+    struct ks_c2s *stream; /* NULL: waiting to be resumed, or ending */
+    uint64_t id;           /* random */
+    struct ks_str jid;     /* full; in one block with the struct */
     struct ks_jid parts;
-    struct ks_bytes *presence;  /* as last broadcast; NULL: not available */
+    struct ks_bytes *presence; /* as last broadcast; NULL: not available */
     int8_t priority;
-    bool catches_up;            /* it fetches the archive itself (XEP-0313) */
+    bool catches_up; /* it fetches the archive itself (XEP-0313) */
     bool ending;
     bool sm, sm_resume;
     uint8_t sm_token[KS_SM_TOKEN_LEN];
-    uint32_t in_count;          /* stanzas received since enable or bind */
-    uint32_t in_handled;        /* the prefix of them that is handled */
-    uint32_t in_told;           /* the last h we sent */
+    uint32_t in_count;                 /* stanzas received since enable or bind */
+    uint32_t in_handled;               /* the prefix of them that is handled */
+    uint32_t in_told;                  /* the last h we sent */
     uint8_t in_done[KS_SM_WINDOW / 8]; /* those past the prefix, by number modulo the window */
-    uint32_t out_acked;         /* what the client acknowledged */
-    struct ks_sent *sent;       /* ring of those after out_acked */
+    uint32_t out_acked;                /* what the client acknowledged */
+    struct ks_sent *sent;              /* ring of those after out_acked */
     uint32_t sent_first, sent_count, sent_cap;
-    uint32_t asked_at;          /* out count when we last sent <r/>; no second one before its answer */
+    uint32_t asked_at; /* out count when we last sent <r/>; no second one before its answer */
     bool asked;
-    struct ks_timer expiry;     /* of the resumption */
+    struct ks_timer expiry;           /* of the resumption */
     struct ks_parcel *resume_waiting; /* a resumption that waits until all of in_count is handled */
-    char slots[];               /* the features'; then the JID's text */
+    char slots[];                     /* the features'; then the JID's text */
 };
 
 /* Binds a resource; resource is normalised. The session belongs to user. NULL without memory. */
@@ -74,11 +74,13 @@ static inline uint32_t ks_session_out_count(const struct ks_session *s)
 /* The stream is gone: waits for resumption if it may, else ends. */
 void ks_session_detach(struct ks_session *s);
 /* Ends it: tells the features and the contacts, remembers what was not acknowledged, closes the stream if there is one
- * (with <conflict/>, <reset/> … by cond; KS_STREAM_COND_COUNT: without an error). Runs at the user's home, so what follows may be later. */
+ * (with <conflict/>, <reset/> … by cond; KS_STREAM_COND_COUNT: without an error). Runs at the user's home, so what
+ * follows may be later. */
 void ks_session_end(struct ks_session *s, enum ks_stream_cond cond);
 void ks_session_free(struct ks_session *s);
 
-/* The session's presence changed to stanza (stamped with 'from'), or to NULL: unavailable. Calls the features' hooks. */
+/* The session's presence changed to stanza (stamped with 'from'), or to NULL: unavailable. Calls the features' hooks.
+ */
 void ks_session_set_presence(struct ks_ctx *ctx, struct ks_session *s, struct ks_xml *stanza, int priority);
 
 #endif

@@ -69,7 +69,8 @@ void ks_user_touch(struct ks_user *user)
     struct ks_reactor *r = user->reactor;
     int64_t at = r->now.mono_ms + ks_config_number(r->config, "account.forget") * 1000;
 
-    /* Without memory for the timer, the data just stays. Moving it for every stanza would be waste: a second is enough. */
+    /* Without memory for the timer, the data just stays. Moving it for every stanza would be waste: a second is enough.
+     */
     if (!user->forget.slot || user->forget.at_ms + 1000 < at)
         if (ks_timer_set(&r->timers, &user->forget, at) != KS_OK)
             ks_log(r->log, KS_WARNING, "user.forget.late", KS_ERR(KS_ENOMEM));
@@ -172,7 +173,7 @@ void ks_user_loaded(struct ks_user *user, struct ks_store_req *req)
     enum ks_err err = req->result;
 
     assert(user->state == KS_USER_LOADING);
-    user->row = (struct ks_account_row){ 0 };
+    user->row = (struct ks_account_row) { 0 };
     if (err == KS_OK)
         err = fill(user, req);
     if (err == KS_OK || err == KS_ENOTFOUND) {

@@ -13,20 +13,20 @@ enum ks_user_state { KS_USER_COLD, KS_USER_LOADING, KS_USER_LOADED };
 
 struct ks_user {
     struct ks_reactor *reactor;
-    struct ks_str bare;          /* in one block with the struct */
-    struct ks_jid jid;           /* views into bare */
-    uint16_t domain;             /* its index in the configuration */
+    struct ks_str bare; /* in one block with the struct */
+    struct ks_jid jid;  /* views into bare */
+    uint16_t domain;    /* its index in the configuration */
     enum ks_user_state state;
     uint16_t session_count;
-    struct ks_account_row row;   /* its texts live in row_text; state 0: no such account */
+    struct ks_account_row row; /* its texts live in row_text; state 0: no such account */
     char *row_text;
-    struct ks_kv **kv;           /* sorted by store, then key; each one block */
+    struct ks_kv **kv; /* sorted by store, then key; each one block */
     size_t kv_count, kv_cap;
     struct ks_list sessions;
-    struct ks_list waiting;      /* parcels, until the data is loaded */
-    struct ks_list pendings;     /* struct ks_pending, oldest first */
-    uint32_t questions;          /* under way */
-    int64_t missed_ms;           /* offline.h; 0: nothing */
+    struct ks_list waiting;  /* parcels, until the data is loaded */
+    struct ks_list pendings; /* struct ks_pending, oldest first */
+    uint32_t questions;      /* under way */
+    int64_t missed_ms;       /* offline.h; 0: nothing */
     struct ks_timer forget;
     struct ks_guard guard;
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* konsil_directory.c -- the colleagues of the own domain (doc/PROTOCOL.md, urn:konsil:directory:0).
  *
- * Contacts come from the hospital's directory: a client asks its domain and gets a page of the active accounts, with what the
- * directory says of each. Nobody is asked for permission, and nobody outside the domain can ask. */
+ * Contacts come from the hospital's directory: a client asks its domain and gets a page of the active accounts, with
+ * what the directory says of each. Nobody is asked for permission, and nobody outside the domain can ask. */
 #include "feature_list.h"
 #include "reactor.h"
 #include "user.h"
@@ -47,12 +47,11 @@ static void answered(struct ks_ctx *ctx, struct ks_store_req *req)
 
 static void on_query(struct ks_ctx *ctx, const struct ks_stanza *iq)
 {
-    ks_ask(ctx,
-        ks_store_accounts_new(ctx->user->jid.domain, ks_xml_attr(iq->payload, "after"), PAGE_MAX), answered);
+    ks_ask(ctx, ks_store_accounts_new(ctx->user->jid.domain, ks_xml_attr(iq->payload, "after"), PAGE_MAX), answered);
 }
 
 const struct ks_feature ks_feature_directory = {
     .name = "directory",
-    .disco = (const char *const[]){ NS_KONSIL_DIRECTORY, NULL },
+    .disco = (const char *const[]) { NS_KONSIL_DIRECTORY, NULL },
     .iq = { { KS_IQ_GET, NS_KONSIL_DIRECTORY, "query", KS_TO_DOMAIN, on_query } },
 };

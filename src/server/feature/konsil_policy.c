@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* konsil_policy.c -- a protected domain: nothing that people say passes in clear (doc/PROTOCOL.md, "What stands outside").
+/* konsil_policy.c -- a protected domain: nothing that people say passes in clear (doc/PROTOCOL.md, "What stands
+ * outside").
  *
- * A message with a body and without an encrypted element is refused. Beside <encrypted/> a body is replaced by one fixed
- * sentence, which older clients add as a fallback, and elements that are not on the list are taken out, so that no
- * subject, reply, reaction or file name leaves in clear by a client's mistake. */
+ * A message with a body and without an encrypted element is refused. Beside <encrypted/> a body is replaced by one
+ * fixed sentence, which older clients add as a fallback, and elements that are not on the list are taken out, so that
+ * no subject, reply, reaction or file name leaves in clear by a client's mistake. */
 #include "feature_list.h"
 #include "session.h"
 #include "user.h"
@@ -45,7 +46,8 @@ static enum ks_pass protect(struct ks_ctx *ctx, struct ks_stanza *message)
     for (child = xml->child; child; child = next) {
         next = child->next;
         if (ks_xml_is_text(child)) {
-            ks_xml_remove(xml, child); /* white space between elements is no content, and anything else is not allowed */
+            ks_xml_remove(
+                xml, child); /* white space between elements is no content, and anything else is not allowed */
         } else if (ks_xml_is(child, NS_CLIENT, "body")) {
             had_body = true;
             ks_xml_remove(xml, child);
@@ -67,8 +69,8 @@ static enum ks_pass protect(struct ks_ctx *ctx, struct ks_stanza *message)
     return KS_PASS_ON;
 }
 
-/* XEP-0359 §5: nobody but the server of an account writes <stanza-id by='account'/>; a forged one is taken out, on the way out
- * for all accounts and domains of ours. */
+/* XEP-0359 §5: nobody but the server of an account writes <stanza-id by='account'/>; a forged one is taken out, on the
+ * way out for all accounts and domains of ours. */
 static enum ks_pass no_forged_ids(struct ks_ctx *ctx, struct ks_stanza *message)
 {
     struct ks_xml *child = ks_xml_child(message->xml, NS_SID, "stanza-id"), *next;
@@ -83,7 +85,7 @@ static enum ks_pass no_forged_ids(struct ks_ctx *ctx, struct ks_stanza *message)
 
 const struct ks_feature ks_feature_policy = {
     .name = "policy",
-    .disco = (const char *const[]){ NS_SID, NULL },
-    .disco_account = (const char *const[]){ NS_SID, NULL },
+    .disco = (const char *const[]) { NS_SID, NULL },
+    .disco_account = (const char *const[]) { NS_SID, NULL },
     .pass = { { KS_STAGE_SEND, 1U << KS_MESSAGE, no_forged_ids }, { KS_STAGE_SEND, 1U << KS_MESSAGE, protect } },
 };

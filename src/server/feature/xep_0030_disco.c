@@ -74,8 +74,8 @@ static void on_account_info(struct ks_ctx *ctx, const struct ks_stanza *iq)
         ks_pep_disco_info(ctx, iq, node);
         return;
     }
-    /* RFC 6121 and XEP-0030 §8: to those who may know of the account. In one domain everybody may (doc/ARCHITECTURE.md);
-     * other domains of this server are strangers. */
+    /* RFC 6121 and XEP-0030 §8: to those who may know of the account. In one domain everybody may
+     * (doc/ARCHITECTURE.md); other domains of this server are strangers. */
     if (!ks_str_eq(iq->from.domain, ctx->user->jid.domain)) {
         ks_reply_error(ctx, KS_SERVICE_UNAVAILABLE, NULL);
         return;
@@ -93,8 +93,8 @@ static void on_account_items(struct ks_ctx *ctx, const struct ks_stanza *iq)
 
 const struct ks_feature ks_feature_disco = {
     .name = "disco",
-    .disco = (const char *const[]){ NS_DISCO_INFO, NS_DISCO_ITEMS, NULL },
-    .disco_account = (const char *const[]){ NS_DISCO_INFO, NS_DISCO_ITEMS, NULL },
+    .disco = (const char *const[]) { NS_DISCO_INFO, NS_DISCO_ITEMS, NULL },
+    .disco_account = (const char *const[]) { NS_DISCO_INFO, NS_DISCO_ITEMS, NULL },
     .iq = { { KS_IQ_GET, NS_DISCO_INFO, "query", KS_TO_DOMAIN, on_domain_info },
         { KS_IQ_GET, NS_DISCO_ITEMS, "query", KS_TO_DOMAIN, on_domain_items },
         { KS_IQ_GET, NS_DISCO_INFO, "query", KS_TO_SELF | KS_TO_ACCOUNT, on_account_info },

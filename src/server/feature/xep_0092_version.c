@@ -15,6 +15,6 @@ static void on_version(struct ks_ctx *ctx, const struct ks_stanza *iq)
 
 const struct ks_feature ks_feature_version = {
     .name = "version",
-    .disco = (const char *const[]){ NS_VERSION, NULL },
+    .disco = (const char *const[]) { NS_VERSION, NULL },
     .iq = { { KS_IQ_GET, NS_VERSION, "query", KS_TO_DOMAIN, on_version } },
 };

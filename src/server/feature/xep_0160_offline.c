@@ -117,8 +117,9 @@ static void page(struct ks_ctx *ctx, struct ks_store_req *req)
 
 static void deliver_page(struct ks_ctx *ctx, int64_t since_ms, uint64_t after_id)
 {
-    struct ks_page_query query
-        = { .account = ks_user_account(ctx->user), .start_ms = since_ms, .after_id = after_id, .rows_max = PAGE };
+    struct ks_page_query query = {
+        .account = ks_user_account(ctx->user), .start_ms = since_ms, .after_id = after_id, .rows_max = PAGE
+    };
 
     ks_ask(ctx, ks_store_page_new(&query), page);
 }
@@ -146,7 +147,7 @@ static void available(struct ks_ctx *ctx, struct ks_session *session, bool first
 
 const struct ks_feature ks_feature_offline = {
     .name = "offline",
-    .disco = (const char *const[]){ "msgoffline", NULL },
+    .disco = (const char *const[]) { "msgoffline", NULL },
     .pass = { { KS_STAGE_RECEIVE, 1U << KS_MESSAGE, before }, { KS_STAGE_DELIVERED, 1U << KS_MESSAGE, after } },
     .stores = { { STORE, KS_DATA_TRAFFIC, KS_KEEP_WITH_ACCOUNT, 0,
         "Since when messages wait that reached no device; deleted when they are fetched." } },

@@ -52,8 +52,7 @@ static void copy_to(struct ks_ctx *ctx, struct ks_session *s, const char *name, 
  * non-negative priority, so a copy is for those that it passed by. */
 static enum ks_pass received(struct ks_ctx *ctx, struct ks_stanza *message)
 {
-    bool to_resource = !ks_jid_is_bare(message->to)
-        && ks_user_resource(ctx->user, message->to.resource);
+    bool to_resource = !ks_jid_is_bare(message->to) && ks_user_resource(ctx->user, message->to.resource);
     struct ks_session *s = NULL;
 
     if (!eligible(message))
@@ -79,8 +78,8 @@ static enum ks_pass sent(struct ks_ctx *ctx, struct ks_stanza *message)
     if (ctx->parcel->number && (id = ks_arena_alloc(ctx->arena, KS_ARCHIVE_ID_LEN))) {
         mark = ks_xml_new(ctx->arena, NS_SID, "stanza-id");
         ks_xml_set(ctx->arena, mark, "by", ks_user_bare(ctx->user));
-        ks_xml_set(ctx->arena, mark, "id",
-            ks_archive_id_write(ctx->reactor->server->archive_ids, ctx->parcel->number, id));
+        ks_xml_set(
+            ctx->arena, mark, "id", ks_archive_id_write(ctx->reactor->server->archive_ids, ctx->parcel->number, id));
         if (mark)
             ks_xml_prepend(message->xml, mark);
     }
@@ -106,8 +105,8 @@ static enum ks_pass no_forgery(struct ks_ctx *ctx, struct ks_stanza *message)
 
 const struct ks_feature ks_feature_carbons = {
     .name = "carbons",
-    .disco = (const char *const[]){ NS_CARBONS, "urn:xmpp:carbons:rules:0", NULL },
-    .disco_account = (const char *const[]){ NS_CARBONS, NULL },
+    .disco = (const char *const[]) { NS_CARBONS, "urn:xmpp:carbons:rules:0", NULL },
+    .disco_account = (const char *const[]) { NS_CARBONS, NULL },
     .iq = { { KS_IQ_SET, NS_CARBONS, "enable", KS_TO_SELF, on_enable },
         { KS_IQ_SET, NS_CARBONS, "disable", KS_TO_SELF, on_enable } },
     .pass = { { KS_STAGE_SEND, 1U << KS_MESSAGE, no_forgery }, { KS_STAGE_DELIVERED, 1U << KS_MESSAGE, received },

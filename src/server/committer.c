@@ -1,0 +1,625 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "committer.h"
+
+#include <stdlib.h>
+
+#include "archive_read.h"
+#include "archive_settings.h"
+#include "archive_tail.h"
+#include "audit_chain.h"
+#include "store_write.h"
+
+#define TURN_READS_MAX 100 /* so that transactions behind many reads do not wait for all of them */
+
+/* What a rolled-back transaction takes back. */
+struct position {
+    uint64_t archive_id;
+    int64_t archive_stamp_ms;
+    uint64_t audit_seq;
+    uint8_t audit_hash[32];
+    size_t deleted_count;
+};
+
+struct req_list {
+    struct ks_store_req *first, **end;
+    size_t count;
+};
+
+struct ks_committer {
+    struct ks_server_store *store;
+    struct ks_archive_settings settings;
+    struct ks_archive_tail tail;
+    size_t tail_max;
+    struct position at;
+    struct req_list queue;
+    /* Accounts that were deleted since the start: what is still on its way for them is not stored. */
+    uint64_t *deleted;
+    size_t deleted_cap;
+    struct {
+        uint64_t number;
+        enum ks_err err; /* of the failure that raised it */
+    } epochs[KS_SUBMITTERS_MAX];
+    bool broken;
+    struct ks_committer_stats stats;
+    struct ks_index_row slice[KS_TAIL_SLICE_ENTRIES];
+};
+
+static void list_init(struct req_list *list)
+{
+    *list = (struct req_list) { 0 };
+    list->end = &list->first;
+}
+
+static void list_add(struct req_list *list, struct ks_store_req *req)
+{
+    req->next = NULL;
+    *list->end = req;
+    list->end = &req->next;
+    list->count++;
+}
+
+static struct ks_store_req *list_take(struct req_list *list)
+{
+    struct ks_store_req *req = list->first;
+
+    list->first = req->next;
+    if (!list->first)
+        list->end = &list->first;
+    list->count--;
+    return req;
+}
+
+static bool see_audit_last(void *user, const struct ks_audit_row *row)
+{
+    struct position *at = user;
+
+    at->audit_seq = row->seq;
+    memcpy(at->audit_hash, row->hash, sizeof at->audit_hash);
+    return false;
+}
+
+static enum ks_err tail_add(struct ks_committer *c, const struct ks_archive_row *row)
+{
+    enum ks_err err = KS_OK;
+
+    for (int i = 0; i < 2 && err == KS_OK; i++)
+        if (row->owner[i])
+            err = ks_archive_tail_add(
+                &c->tail, row->owner[i], row->id, ks_archive_with_hash(c->settings.with_key, row->with[i]));
+    return err;
+}
+
+struct rebuild {
+    struct ks_committer *c;
+    enum ks_err err;
+};
+
+static bool rebuild_row(void *user, const struct ks_archive_row *row)
+{
+    struct rebuild *r = user;
+
+    r->err = tail_add(r->c, row);
+    return r->err == KS_OK;
+}
+
+static enum ks_err rebuild_tail(struct ks_committer *c)
+{
+    struct rebuild rebuild = { c, KS_OK };
+    enum ks_err err = c->store->ops->archive_scan(c->store, c->settings.indexed_upto, rebuild_row, &rebuild);
+
+    return err == KS_OK ? rebuild.err : err;
+}
+
+enum ks_err ks_committer_new(struct ks_server_store *store, struct ks_prng *prng, struct ks_committer **ret_committer)
+{
+    struct ks_committer *c = calloc(1, sizeof *c);
+    enum ks_err err;
+
+    if (!c)
+        return KS_ENOMEM;
+    c->store = store;
+    c->tail_max = KS_TAIL_ENTRIES_MAX;
+    list_init(&c->queue);
+    for (int i = 0; i < KS_SUBMITTERS_MAX; i++)
+        c->epochs[i].number = 1;
+    err = ks_archive_settings_read(store, prng, &c->settings);
+    ks_archive_tail_init(&c->tail, c->settings.with_key);
+    if (err == KS_OK)
+        err = store->ops->archive_last(store, &c->at.archive_id, &c->at.archive_stamp_ms);
+    if (err == KS_OK)
+        err = store->ops->audit_last(store, see_audit_last, &c->at);
+    if (err == KS_OK || err == KS_ENOTFOUND)
+        err = rebuild_tail(c);
+    if (err != KS_OK) {
+        ks_committer_free(c);
+        return err;
+    }
+    *ret_committer = c;
+    return KS_OK;
+}
+
+void ks_committer_free(struct ks_committer *c)
+{
+    if (!c)
+        return;
+    while (c->queue.count)
+        ks_store_req_free(list_take(&c->queue));
+    ks_archive_tail_done(&c->tail);
+    free(c->deleted);
+    ks_wipe(c->settings.ids.key, sizeof c->settings.ids.key);
+    free(c);
+}
+
+/* --- transactions --- */
+
+static enum ks_err ended(struct ks_server_store *store, enum ks_err err)
+{
+    if (err == KS_OK)
+        err = store->ops->commit(store);
+    if (err != KS_OK)
+        store->ops->rollback(store);
+    return err;
+}
+
+static bool is_deleted(const struct ks_committer *c, uint64_t account)
+{
+    for (size_t i = 0; i < c->at.deleted_count; i++)
+        if (c->deleted[i] == account)
+            return true;
+    return false;
+}
+
+static enum ks_err remember_deleted(struct ks_committer *c, uint64_t account)
+{
+    if (c->at.deleted_count == c->deleted_cap) {
+        size_t cap = c->deleted_cap ? 2 * c->deleted_cap : 16;
+        uint64_t *grown = realloc(c->deleted, cap * sizeof *grown);
+        if (!grown)
+            return KS_ENOMEM;
+        c->deleted = grown;
+        c->deleted_cap = cap;
+    }
+    c->deleted[c->at.deleted_count++] = account;
+    return KS_OK;
+}
+
+static bool see_account(void *user, const struct ks_account_row *row)
+{
+    struct ks_account_row *account = user;
+
+    account->id = row->id;
+    account->state = row->state;
+    return false;
+}
+
+/* What a transaction's own contents can be wrong about is known before any of it is written, so that it fails alone.
+ * The id of the account that it changes or deletes is filled in. *ret_fits says how it is; the return value is the
+ * store's. */
+static enum ks_err check_txn(struct ks_committer *c, struct ks_store_req *req, enum ks_err *ret_fits)
+{
+    struct ks_store_write *write = req->writes;
+    struct ks_account_row account = { 0 };
+    enum ks_err err;
+
+    *ret_fits = KS_OK;
+    if (write && write->kind >= KS_WRITE_ACCOUNT_ADD && write->kind <= KS_WRITE_ACCOUNT_DELETE) {
+        err = c->store->ops->account_find(c->store, write->account.domain, write->account.local, see_account, &account);
+        if (err != KS_OK && err != KS_ENOTFOUND)
+            return err;
+        if (write->kind == KS_WRITE_ACCOUNT_ADD)
+            *ret_fits = err == KS_OK ? KS_EEXISTS : KS_OK;
+        else
+            *ret_fits = err == KS_ENOTFOUND || account.state == KS_ACCOUNT_DELETED ? KS_ENOTFOUND : KS_OK;
+        write->account.id = account.id;
+    }
+    for (; write && c->at.deleted_count; write = write->next)
+        if (write->kind == KS_WRITE_KV_PUT && is_deleted(c, write->kv.account))
+            *ret_fits = KS_ENOTFOUND;
+    return KS_OK;
+}
+
+static enum ks_err append_message(struct ks_committer *c, struct ks_archive_row *row, struct ks_now now)
+{
+    enum ks_err err;
+
+    for (int i = 0; i < 2; i++)
+        if (row->owner[i] && c->at.deleted_count && is_deleted(c, row->owner[i])) {
+            row->owner[i] = 0;
+            row->with[i] = KS_STR_EMPTY;
+        }
+    if (!row->owner[0] && !row->owner[1])
+        return KS_OK;
+    if (now.wall_ms > c->at.archive_stamp_ms)
+        c->at.archive_stamp_ms = now.wall_ms;
+    row->id = ++c->at.archive_id;
+    row->stamp_ms = c->at.archive_stamp_ms;
+    c->stats.archived++;
+    err = c->store->ops->archive_append(c->store, row);
+    return err == KS_OK ? tail_add(c, row) : err;
+}
+
+static enum ks_err append_audit(struct ks_committer *c, struct ks_audit_row *row, struct ks_now now)
+{
+    row->seq = ++c->at.audit_seq;
+    row->stamp_ms = now.wall_ms;
+    ks_audit_hash(c->at.audit_hash, row, row->hash);
+    memcpy(c->at.audit_hash, row->hash, sizeof row->hash);
+    return c->store->ops->audit_append(c->store, row);
+}
+
+/* The store finds an account's messages by its index, so that must be whole first. */
+static enum ks_err index_account(struct ks_committer *c, uint64_t account)
+{
+    size_t count, done = 0;
+    const struct ks_tail_entry *entries = ks_archive_tail_entries(&c->tail, account, &count);
+    enum ks_err err = KS_OK;
+
+    while (done < count && err == KS_OK) {
+        size_t n = 0;
+        for (; n < KS_TAIL_SLICE_ENTRIES && done < count; done++)
+            c->slice[n++] = (struct ks_index_row) { account, entries[done].id, entries[done].with_hash };
+        err = c->store->ops->index_add(c->store, c->slice, n);
+    }
+    return err;
+}
+
+static enum ks_err delete_account(struct ks_committer *c, const struct ks_account_row *row)
+{
+    enum ks_err err = index_account(c, row->id);
+
+    if (err == KS_OK)
+        err = c->store->ops->archive_forget(c->store, row->id);
+    if (err == KS_OK)
+        err = c->store->ops->kv_del(c->store, row->id, KS_STR_EMPTY, KS_STR_EMPTY);
+    if (err == KS_OK)
+        err = c->store->ops->account_update(c->store, row);
+    return err == KS_OK ? remember_deleted(c, row->id) : err;
+}
+
+static enum ks_err put_value(struct ks_committer *c, struct ks_store_req *req, struct ks_kv_row *row)
+{
+    if (row->account == KS_ACCOUNT_NEW)
+        row->account = req->account_id;
+    assert(row->account);
+    return c->store->ops->kv_put(c->store, row);
+}
+
+static enum ks_err apply(
+    struct ks_committer *c, struct ks_store_req *req, struct ks_store_write *write, struct ks_now now)
+{
+    const struct ks_server_store_ops *ops = c->store->ops;
+
+    switch (write->kind) {
+    case KS_WRITE_KV_PUT:
+        return put_value(c, req, &write->kv);
+    case KS_WRITE_KV_DEL:
+        return ops->kv_del(c->store, write->kv.account, write->kv.store, write->kv.key);
+    case KS_WRITE_ACCOUNT_ADD:
+        return ops->account_add(c->store, &write->account, &req->account_id);
+    case KS_WRITE_ACCOUNT_UPDATE:
+        return ops->account_update(c->store, &write->account);
+    case KS_WRITE_ACCOUNT_DELETE:
+        return delete_account(c, &write->account);
+    case KS_WRITE_ARCHIVE:
+        return append_message(c, &write->archive, now);
+    case KS_WRITE_AUDIT:
+        return append_audit(c, &write->audit, now);
+    case KS_WRITE_META:
+        return ops->meta_put(c->store, write->kv.key, write->kv.value);
+    default:
+        assert(!"a kind of write");
+        return KS_ESTORE;
+    }
+}
+
+/* Does one transaction inside the turn's. Its own failure is its result; the store's is returned. */
+static enum ks_err do_txn(struct ks_committer *c, struct ks_store_req *req, struct ks_now now)
+{
+    enum ks_err fits, err;
+
+    if (req->result != KS_OK)
+        return KS_OK;
+    if (req->epoch < c->epochs[req->submitter].number) {
+        req->result = c->epochs[req->submitter].err;
+        return KS_OK;
+    }
+    err = check_txn(c, req, &fits);
+    req->result = fits;
+    for (struct ks_store_write *write = req->writes; write && err == KS_OK && fits == KS_OK; write = write->next)
+        err = apply(c, req, write, now);
+    return err;
+}
+
+/* Nothing of the request was done. */
+static void fail_txn(struct ks_committer *c, struct ks_store_req *req, enum ks_err err, uint64_t archived_upto)
+{
+    if (req->result != KS_OK)
+        return;
+    req->result = err;
+    req->account_id = 0;
+    if (req->epoch == c->epochs[req->submitter].number) {
+        c->epochs[req->submitter].number++;
+        c->epochs[req->submitter].err = err;
+    }
+    for (struct ks_store_write *write = req->writes; write; write = write->next)
+        if (write->kind == KS_WRITE_ARCHIVE) {
+            for (int i = 0; i < 2; i++)
+                if (write->archive.owner[i])
+                    ks_archive_tail_undo(&c->tail, write->archive.owner[i], archived_upto);
+            write->archive.id = 0;
+            write->archive.stamp_ms = 0;
+        }
+}
+
+static enum ks_err write_all(struct ks_committer *c, const struct req_list *txns, struct ks_now now)
+{
+    enum ks_err err = c->store->ops->begin(c->store);
+
+    if (err != KS_OK)
+        return err;
+    for (struct ks_store_req *req = txns->first; req && err == KS_OK; req = req->next)
+        err = do_txn(c, req, now);
+    return ended(c->store, err);
+}
+
+/* All that is queued behind a failure fails with it; reads stay. */
+static void fail_queued(struct ks_committer *c, struct req_list *txns)
+{
+    struct req_list queue = c->queue;
+
+    list_init(&c->queue);
+    if (!queue.count)
+        return;
+    while (queue.first) {
+        struct ks_store_req *req = list_take(&queue);
+        list_add(req->kind == KS_STORE_TXN ? txns : &c->queue, req);
+    }
+}
+
+static void commit_txns(struct ks_committer *c, struct req_list *txns, struct ks_now now)
+{
+    struct position before = c->at;
+    enum ks_err err;
+
+    if (!txns->count)
+        return;
+    err = c->broken ? KS_ESTORE : write_all(c, txns, now);
+    c->stats.commits += err == KS_OK;
+    if (err == KS_OK) {
+        for (size_t i = before.deleted_count; i < c->at.deleted_count; i++)
+            ks_archive_tail_drop(&c->tail, c->deleted[i]);
+    } else {
+        if (err != KS_EFULL && err != KS_ENOMEM)
+            err = KS_ESTORE;
+        c->broken |= err == KS_ESTORE;
+        c->stats.failures++;
+        c->stats.archived -= c->at.archive_id - before.archive_id;
+        c->at = before;
+        fail_queued(c, txns);
+        for (struct ks_store_req *req = txns->first; req; req = req->next)
+            fail_txn(c, req, err, before.archive_id);
+    }
+    for (struct ks_store_req *req = txns->first; req; req = req->next)
+        req->epoch = c->epochs[req->submitter].number;
+    c->stats.txns += txns->count;
+}
+
+/* --- reads --- */
+
+struct gather {
+    struct ks_store_req *req;
+    size_t cap;
+    struct ks_account_row account;
+    enum ks_err err;
+};
+
+/* Visitors copy a row into the request; what fails is remembered there. */
+static bool gather_account(void *user, const struct ks_account_row *row)
+{
+    struct gather *g = user;
+    struct ks_store_req *req = g->req;
+    void *rows = ks_store_req_grow(req, req->accounts, req->accounts_count, &g->cap, sizeof *req->accounts);
+
+    if (!rows)
+        return false;
+    req->accounts = rows;
+    ks_store_req_copy_account(req, row, &req->accounts[req->accounts_count++]);
+    return req->result == KS_OK;
+}
+
+static bool gather_kv(void *user, const struct ks_kv_row *row)
+{
+    struct gather *g = user;
+    struct ks_store_req *req = g->req;
+    void *rows = ks_store_req_grow(req, req->kvs, req->kvs_count, &g->cap, sizeof *req->kvs);
+    struct ks_str last = req->kvs_count ? req->kvs[req->kvs_count - 1].store : KS_STR_EMPTY;
+
+    if (!rows)
+        return false;
+    req->kvs = rows;
+    req->kvs[req->kvs_count++] = (struct ks_kv_row) {
+        .account = row->account,
+        .store = ks_str_eq(last, row->store) ? last : ks_store_req_copy(req, row->store),
+        .key = ks_store_req_copy(req, row->key),
+        .value = ks_store_req_copy(req, row->value),
+    };
+    return req->result == KS_OK;
+}
+
+static bool gather_audit(void *user, const struct ks_audit_row *row)
+{
+    struct gather *g = user;
+    struct ks_store_req *req = g->req;
+    void *rows;
+
+    if (req->audit_count == req->query->limit)
+        return false;
+    rows = ks_store_req_grow(req, req->audit, req->audit_count, &g->cap, sizeof *req->audit);
+    if (!rows)
+        return false;
+    req->audit = rows;
+    ks_store_req_copy_audit(req, row, &req->audit[req->audit_count++]);
+    return req->result == KS_OK;
+}
+
+static enum ks_err load(struct ks_committer *c, struct ks_store_req *req)
+{
+    struct gather g = { .req = req };
+    enum ks_err err = c->store->ops->account_find(c->store, req->query->domain, req->query->local, gather_account, &g);
+
+    if (err != KS_OK || req->result != KS_OK)
+        return err;
+    req->account = req->accounts;
+    req->accounts = NULL;
+    req->accounts_count = g.cap = 0;
+    return c->store->ops->kv_load(c->store, req->account->id, KS_STR_EMPTY, gather_kv, &g);
+}
+
+static enum ks_err read_meta(struct ks_committer *c, struct ks_store_req *req)
+{
+    struct ks_buf value;
+    enum ks_err err;
+
+    ks_buf_init(&value, KS_STORE_READ_BYTES_MAX);
+    err = c->store->ops->meta_get(c->store, req->query->store, &value);
+    if (err == KS_OK)
+        req->value = ks_store_req_copy(req, ks_buf_str(&value));
+    ks_buf_done(&value);
+    return err;
+}
+
+static enum ks_err do_read(struct ks_committer *c, struct ks_store_req *req)
+{
+    const struct ks_server_store_ops *ops = c->store->ops;
+    const struct ks_store_query *query = req->query;
+    struct gather g = { .req = req };
+    struct ks_archive_view view = { c->store, &c->tail, { c->settings.with_key[0], c->settings.with_key[1] },
+        c->at.archive_id, c->at.archive_stamp_ms };
+
+    switch (req->kind) {
+    case KS_STORE_LOAD:
+        return load(c, req);
+    case KS_STORE_KV:
+        return ops->kv_load(c->store, query->account, query->store, gather_kv, &g);
+    case KS_STORE_ACCOUNTS:
+        return ops->account_list(c->store, query->domain, query->local, query->limit, gather_account, &g);
+    case KS_STORE_PAGE:
+        return ks_archive_page(&view, req);
+    case KS_STORE_ROWS:
+        return ks_archive_rows(&view, req);
+    case KS_STORE_AUDIT:
+        return ops->audit_scan(c->store, query->first_seq, gather_audit, &g);
+    case KS_STORE_AUDIT_VERIFY:
+        return ks_audit_verify(c->store, &req->audit_good);
+    case KS_STORE_META:
+        return read_meta(c, req);
+    case KS_STORE_TXN:
+    default:
+        assert(!"a kind of read");
+        return KS_ESTORE;
+    }
+}
+
+/* --- turns --- */
+
+void ks_committer_submit(struct ks_committer *c, struct ks_store_req *req)
+{
+    assert(req->submitter < KS_SUBMITTERS_MAX);
+    assert(req->kind != KS_STORE_TXN || req->epoch <= c->epochs[req->submitter].number);
+    list_add(&c->queue, req);
+}
+
+size_t ks_committer_queued(const struct ks_committer *c)
+{
+    return c->queue.count;
+}
+
+struct ks_store_req *ks_committer_turn(struct ks_committer *c, struct ks_now now)
+{
+    struct req_list txns, reads;
+
+    list_init(&txns);
+    list_init(&reads);
+    while (c->queue.count && txns.count < KS_COMMIT_TXNS_MAX && reads.count < TURN_READS_MAX) {
+        struct ks_store_req *req = list_take(&c->queue);
+        list_add(req->kind == KS_STORE_TXN ? &txns : &reads, req);
+    }
+    commit_txns(c, &txns, now);
+    for (struct ks_store_req *req = reads.first; req; req = req->next)
+        if (req->result == KS_OK) {
+            enum ks_err err = do_read(c, req);
+            if (req->result == KS_OK)
+                req->result = err;
+            req->epoch = c->epochs[req->submitter].number;
+        }
+    c->stats.reads += reads.count;
+    c->stats.turns++;
+    *txns.end = reads.first;
+    return txns.first;
+}
+
+/* --- moving the tail --- */
+
+static enum ks_err move_slice(struct ks_committer *c)
+{
+    size_t count = ks_archive_tail_slice(&c->tail, c->slice, KS_TAIL_SLICE_ENTRIES);
+    bool last = count < KS_TAIL_SLICE_ENTRIES;
+    enum ks_err err = c->store->ops->begin(c->store);
+
+    if (err != KS_OK)
+        return err;
+    err = c->store->ops->index_add(c->store, c->slice, count);
+    if (err == KS_OK && last)
+        err = ks_archive_settings_indexed(c->store, c->tail.cut);
+    err = ended(c->store, err);
+    if (err == KS_OK)
+        ks_archive_tail_moved(&c->tail, c->slice, count, last);
+    return err;
+}
+
+bool ks_committer_tidy(struct ks_committer *c)
+{
+    if (c->broken)
+        return false;
+    if (!ks_archive_tail_moving(&c->tail)
+        && (c->tail.entries < c->tail_max || ks_archive_tail_move(&c->tail, c->at.archive_id) != KS_OK))
+        return false;
+    return move_slice(c) == KS_OK && ks_archive_tail_moving(&c->tail);
+}
+
+enum ks_err ks_committer_flush(struct ks_committer *c)
+{
+    enum ks_err err = KS_OK;
+
+    if (c->broken)
+        return KS_ESTORE;
+    while (err == KS_OK && (c->tail.entries || ks_archive_tail_moving(&c->tail))) {
+        if (!ks_archive_tail_moving(&c->tail))
+            err = ks_archive_tail_move(&c->tail, c->at.archive_id);
+        if (err == KS_OK)
+            err = move_slice(c);
+    }
+    return err;
+}
+
+void ks_committer_set_tail_max(struct ks_committer *c, size_t entries)
+{
+    c->tail_max = entries;
+}
+
+bool ks_committer_broken(const struct ks_committer *c)
+{
+    return c->broken;
+}
+
+const struct ks_archive_ids *ks_committer_archive_ids(const struct ks_committer *c)
+{
+    return &c->settings.ids;
+}
+
+void ks_committer_stats(const struct ks_committer *c, struct ks_committer_stats *ret_stats)
+{
+    *ret_stats = c->stats;
+    ret_stats->tail_entries = c->tail.entries;
+    ret_stats->archive_id_last = c->at.archive_id;
+}
