@@ -32,7 +32,7 @@
 #define KS_OMEMO_KEEP_MS 2592000000LL      /* 30 days: the one before stays readable for so long after its successor */
 #define KS_OMEMO_AHEAD_MAX 2000            /* messages skipped in a chain */
 #define KS_OMEMO_PAYLOAD_MAX (72 * 1024)   /* plaintext bytes of a message, for both directions */
-#define KS_OMEMO_SESSION_MAX (4096 * 1024) /* stored bytes of a session; older states of it go first */
+#define KS_OMEMO_SESSION_MAX (1024 * 1024) /* stored bytes of a session; older states of it go first */
 #define KS_OMEMO_HEARTBEAT 53              /* XEP-0384 §6: unanswered messages in a chain that ask for a heartbeat */
 #define KS_IDENTITY_LEN 32
 

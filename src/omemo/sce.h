@@ -11,6 +11,7 @@
 #ifndef KS_SCE_H
 #define KS_SCE_H
 
+#include "buf.h"
 #include "prng.h"
 #include "xml_reader.h"
 
