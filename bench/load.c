@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* load -- the load generator of bench/: one workload against one XMPP server, one line of JSON. See bench/README.md. */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "load_work.h"
+
+static const struct {
+    const char *name;
+    int (*run)(const struct load_options *);
+} workloads[] = {
+    { "idle", load_idle },
+    { "logins", load_logins },
+    { "messages", load_messages },
+    { "verify", load_verify },
+    { "accounts", load_accounts },
+    { "disk", load_disk },
+};
+
+static const char usage_text[] =
+    "usage: load idle|logins|messages|verify|accounts|disk [options]\n"
+    "  --host ADDRESS      numeric (127.0.0.1)    --port PORT       direct TLS (5223)\n"
+    "  --domain DOMAIN     (offen.example)        --password TEXT   of every account u0, u1, ... (bench)\n"
+    "  --clients N         sessions (200)         --concurrency N   logins under way at once (32)\n"
+    "  --server PID        whose CPU and memory   --seconds S       of measuring (10)\n"
+    "  --warm S            of load before (1)     --rate N          messages/s; 0: closed loop (0)\n"
+    "  --window N          closed loop (5)        --bytes N         of one message (1300)\n"
+    "  --log FILE          acknowledged messages  --side SIDE       verify: recipient or sender\n"
+    "  --format FORMAT     accounts: prosody, prosody-files, ejabberd, csv\n"
+    "  --directory DIR     disk\n";
+
+static int usage(void)
+{
+    fputs(usage_text, stderr);
+    return 2;
+}
+
+/* A number of our own scripts: what is not one is an error, not a zero. */
+static bool number(const char *text, double max, double *ret_value)
+{
+    char *end;
+    double value = strtod(text, &end);
+
+    if (end == text || *end != '\0' || !(value >= 0 && value <= max))
+        return false;
+    *ret_value = value;
+    return true;
+}
+
+enum option_code {
+    OPT_HOST = 256,
+    OPT_DOMAIN,
+    OPT_PASSWORD,
+    OPT_LOG,
+    OPT_SIDE,
+    OPT_FORMAT,
+    OPT_DIRECTORY,
+    OPT_PORT, /* from here on: numbers */
+    OPT_CLIENTS,
+    OPT_CONCURRENCY,
+    OPT_SERVER,
+    OPT_SECONDS,
+    OPT_WARM,
+    OPT_RATE,
+    OPT_WINDOW,
+    OPT_BYTES,
+};
+
+static const struct option long_options[] = {
+    { "host", required_argument, NULL, OPT_HOST },
+    { "domain", required_argument, NULL, OPT_DOMAIN },
+    { "password", required_argument, NULL, OPT_PASSWORD },
+    { "log", required_argument, NULL, OPT_LOG },
+    { "side", required_argument, NULL, OPT_SIDE },
+    { "format", required_argument, NULL, OPT_FORMAT },
+    { "directory", required_argument, NULL, OPT_DIRECTORY },
+    { "port", required_argument, NULL, OPT_PORT },
+    { "clients", required_argument, NULL, OPT_CLIENTS },
+    { "concurrency", required_argument, NULL, OPT_CONCURRENCY },
+    { "server", required_argument, NULL, OPT_SERVER },
+    { "seconds", required_argument, NULL, OPT_SECONDS },
+    { "warm", required_argument, NULL, OPT_WARM },
+    { "rate", required_argument, NULL, OPT_RATE },
+    { "window", required_argument, NULL, OPT_WINDOW },
+    { "bytes", required_argument, NULL, OPT_BYTES },
+    { NULL, 0, NULL, 0 },
+};
+
+static bool set(struct load_options *options, int option, const char *text)
+{
+    double value = 0;
+
+    if (option >= OPT_PORT && !number(text, 1e7, &value)) {
+        fprintf(stderr, "load: '%s' is not a number in range\n", text);
+        return false;
+    }
+    switch (option) {
+    case OPT_HOST:
+        options->target.host = text;
+        return true;
+    case OPT_DOMAIN:
+        options->target.domain = text;
+        return true;
+    case OPT_PASSWORD:
+        options->target.password = text;
+        return true;
+    case OPT_LOG:
+        options->log = text;
+        return true;
+    case OPT_SIDE:
+        options->side = text;
+        return true;
+    case OPT_FORMAT:
+        options->format = text;
+        return true;
+    case OPT_DIRECTORY:
+        options->directory = text;
+        return true;
+    case OPT_PORT:
+        options->target.port = (uint16_t)value;
+        return value >= 1 && value <= UINT16_MAX;
+    case OPT_CLIENTS:
+        options->clients = (unsigned)value;
+        return value >= 2 && value <= 65536; /* four hexadecimal digits in a message id */
+    case OPT_CONCURRENCY:
+        options->concurrency = (unsigned)value;
+        return value >= 1;
+    case OPT_SERVER:
+        options->server = (pid_t)value;
+        return true;
+    case OPT_SECONDS:
+        options->seconds = value;
+        return true;
+    case OPT_WARM:
+        options->warm_seconds = value;
+        return true;
+    case OPT_RATE:
+        options->rate = value;
+        return true;
+    case OPT_WINDOW:
+        options->window = (unsigned)value;
+        return value >= 1 && value <= 1000;
+    case OPT_BYTES:
+        options->message_bytes = (unsigned)value;
+        return value <= 200000;
+    default:
+        return false;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct load_options options = {
+        .target = { .host = "127.0.0.1", .port = 5223, .domain = "offen.example", .password = "bench" },
+        .clients = 200,
+        .concurrency = 32,
+        .seconds = 10,
+        .warm_seconds = 1,
+        .window = 5,
+        .message_bytes = 1300,
+        .side = "recipient",
+        .format = "",
+        .directory = ".",
+    };
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
+        if (!set(&options, option, optarg))
+            return usage();
+    if (optind != argc - 1)
+        return usage();
+    signal(SIGPIPE, SIG_IGN);
+    if (ks_crypto_init() != KS_OK)
+        return 1;
+    for (size_t i = 0; i < KS_COUNT(workloads); i++)
+        if (strcmp(argv[optind], workloads[i].name) == 0)
+            return workloads[i].run(&options);
+    return usage();
+}
