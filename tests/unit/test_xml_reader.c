@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "check.h"
+#include "xml_reader.h"
+#include "xml_writer.h"
+
+/* want: what the writer makes of the tree with no namespace around it; NULL: KS_ESYNTAX. */
+static const struct {
+    const char *name, *input, *want;
+} rows[] = {
+    { "RFC 6120 §4.8.2: a stanza takes the namespace of the stream", "<message/>", "<message xmlns='jabber:client'/>" },
+    { "XML Namespaces §6.2: a namespace of its own", "<a xmlns='b'><c/></a>", "<a xmlns='b'><c/></a>" },
+    { "XML Namespaces §6.2: one that ends inside", "<a xmlns='b'><c xmlns=''/></a>", "<a xmlns='b'><c xmlns=''/></a>" },
+    { "XML Namespaces §5: a prefix of its own", "<x:a xmlns:x='b' x:c='d'/>",
+        "<a xmlns='b' xmlns:ns0='b' ns0:c='d'/>" },
+    { "XML Namespaces §6.2: a default namespace is none of attributes", "<a xmlns='b' c='d'/>",
+        "<a xmlns='b' c='d'/>" },
+    { "RFC 6120 §4.8.5: the prefix stream is declared", "<stream:features/>",
+        "<features xmlns='http://etherx.jabber.org/streams'/>" },
+    { "XML Namespaces §3: the prefix xml is declared", "<a xmlns='' xml:lang='de'/>", "<a xml:lang='de'/>" },
+    { "XML Namespaces §5: a prefix that is not declared", "<x:a/>", NULL },
+    { "XML Namespaces §5: one of an attribute", "<a x:b='c'/>", NULL },
+    { "XML Namespaces §5: one that was declared by a neighbour", "<a><b xmlns:x='y'/><x:c/></a>", NULL },
+    { "XML Namespaces §3: a prefix for nothing", "<x:a xmlns:x=''/>", NULL },
+    { "XML Namespaces §3: the prefix xmlns", "<a xmlns:xmlns='b'/>", NULL },
+    { "XML Namespaces §3: the namespace of xml for another", "<x:a xmlns:x='http://www.w3.org/XML/1998/namespace'/>",
+        NULL },
+    { "XML Namespaces §4: two colons in a name", "<x:a:b xmlns:x='y'/>", NULL },
+    { "XML 1.0 §3.1: an attribute twice", "<a b='1' b='2'/>", NULL },
+    { "XML Namespaces §6.3: an attribute twice by two prefixes", "<a xmlns:x='n' xmlns:y='n' x:b='1' y:b='2'/>", NULL },
+    { "XML 1.0 §3.1: tags that do not match", "<a xmlns=''><b></a></b>", NULL },
+    { "XML 1.0 §3.1: an attribute without a value", "<a b/>", NULL },
+    { "XML 1.0 §3.1: a value without quotes", "<a b=c/>", NULL },
+    { "XML 1.0 §3.1: no space between attributes", "<a b='c'd='e'/>", NULL },
+    { "XML 1.0 §2.3: a letter that may not begin a name", "<\u00b7a/>", NULL },
+    { "XML 1.0 §2.4: the end of a CDATA section in text", "<a>]]></a>", NULL },
+    { "XML 1.0 §2.2: U+FFFF", "<a>\uffff</a>", NULL },
+    { "XML 1.0 §2.2: a control character", "<a>\x01</a>", NULL },
+    { "RFC 3629 §3: bytes that are not UTF-8", "<a>\xe4</a>", NULL },
+    { "RFC 3629 §3: an overlong form", "<a>\xc0\xbc</a>", NULL },
+    { "RFC 3629 §3: a surrogate", "<a>\xed\xa0\x80</a>", NULL },
+    { "RFC 3629 §3: a sequence that the tag cuts", "<a xmlns=''>\xe2\x82</a>", NULL },
+    { "RFC 6120 §11.1: a comment", "<a><!-- b --></a>", NULL },
+    { "RFC 6120 §11.1: a processing instruction", "<a><?b ?></a>", NULL },
+    { "RFC 6120 §11.1: a DTD", "<!DOCTYPE a><a/>", NULL },
+    { "RFC 6120 §11.1: an entity", "<a>&b;</a>", NULL },
+    { "XML 1.0 §2.11: a CR and an LF are an LF, a reference to CR is a CR", "<a xmlns=''>1\r\n2\r3&#13;4</a>",
+        "<a>1\n2\n3&#xD;4</a>" },
+    { "XML 1.0 §3.3.3: white space in a value is a space, a reference is not", "<a xmlns='' b='1\t2\n3&#9;4&#10;5'/>",
+        "<a b='1 2 3&#x9;4&#xA;5'/>" },
+    { "XML 1.0 §2.7: a CDATA section is text like any other", "<a xmlns=''>1<![CDATA[<2>]]>3</a>",
+        "<a>1&lt;2&gt;3</a>" },
+    { "XML 1.0 §2.7: an empty one is no text", "<a xmlns=''><![CDATA[]]></a>", "<a/>" },
+    { "XML 1.0 §4.1: astral characters, as they are and by number", "<a xmlns=''>\U0001f637&#x1f637;</a>",
+        "<a>\U0001f637\U0001f637</a>" },
+    { "A value that is empty", "<a xmlns='' b=''/>", "<a b=''/>" },
+    { "Text between elements", "<a xmlns=''> <b/>\n<c/> </a>", "<a> <b/>\n<c/> </a>" },
+    { "White space around the element", " \r\n<a xmlns=''/>\t", "<a/>" },
+    { "Two elements", "<a/><b/>", NULL },
+    { "Two elements with a space between", "<a/> <b/>", NULL },
+    { "Text before the element", "x<a/>", NULL },
+    { "Text after the element", "<a/>x", NULL },
+    { "A comment after it that is not closed", "<a/><!-- ", NULL },
+    { "A CDATA section after it that is not closed", "<a/><![CDATA[", NULL },
+    { "A tag after it that is not closed", "<a/><b", NULL },
+    { "An end tag after it", "<a/></a>", NULL },
+    { "The end tag of the stream", "</r>", NULL },
+    { "An element that is not closed", "<a><b/>", NULL },
+    { "A tag that is not closed", "<a", NULL },
+    { "A CR alone", "\r", NULL },
+    { "Nothing", "", NULL },
+};
+
+static enum ks_err read(struct ks_xml_reader *reader, struct ks_arena *arena, const char *text, struct ks_xml **ret_xml)
+{
+    return ks_xml_read(reader, arena, ks_str_z(text), KS_STR("jabber:client"), KS_STR_EMPTY, ret_xml);
+}
+
+/* Each row is read by one reader twice, with a good stanza between, which no bad one may spoil. */
+static void table(void)
+{
+    KS_AUTO(ks_xml_reader_free) struct ks_xml_reader *reader = ks_xml_reader_new();
+
+    for (size_t i = 0; i < KS_COUNT(rows); i++) {
+        struct ks_arena arena;
+        struct ks_buf buf;
+        struct ks_xml *xml = NULL, *good = NULL, *again;
+
+        ks_arena_init(&arena, 10000);
+        ks_buf_init(&buf, 10000);
+        enum ks_err err = read(reader, &arena, rows[i].input, &xml);
+        enum ks_err good_err = read(reader, &arena, "<good/>", &good);
+        enum ks_err again_err = read(reader, &arena, rows[i].input, &again);
+        if (err != again_err || good_err || !ks_xml_is(good, "jabber:client", "good")) {
+            check_row(
+                false, rows[i].name, "%s, %s, %s", ks_err_name(err), ks_err_name(good_err), ks_err_name(again_err));
+        } else if (!rows[i].want) {
+            check_err(rows[i].name, err, KS_ESYNTAX);
+        } else if (!check_row(err == KS_OK, rows[i].name, "%s", ks_err_name(err))) {
+            ;
+        } else {
+            ks_xml_write(&buf, xml, KS_STR(""));
+            check_str("and it is what it should be", ks_buf_str(&buf), ks_str_z(rows[i].want));
+        }
+        ks_buf_done(&buf);
+        ks_arena_done(&arena);
+    }
+}
+
+/* CVE-2023-52425: an expat that defers would keep a stanza with a long tag to itself. */
+static void long_tags(void)
+{
+    KS_AUTO(ks_xml_reader_free) struct ks_xml_reader *reader = ks_xml_reader_new();
+    const size_t lens[] = { 1, 1000, 1024, 4096, 65536, 200000, 7, 400000 };
+    struct ks_buf buf;
+
+    ks_buf_init(&buf, 1 << 20);
+    for (size_t i = 0; i < KS_COUNT(lens); i++) {
+        struct ks_arena arena;
+        struct ks_xml *xml = NULL;
+        ks_arena_init(&arena, 1 << 20);
+        ks_buf_reset(&buf);
+        ks_buf_z(&buf, "<a b='");
+        char *room = ks_buf_room(&buf, lens[i]);
+        if (room)
+            memset(room, 'x', lens[i]);
+        ks_buf_z(&buf, "'/>");
+        enum ks_err err = ks_xml_read(reader, &arena, ks_buf_str(&buf), KS_STR(""), KS_STR(""), &xml);
+        check_row(err == KS_OK && ks_xml_attr(xml, "b").len == lens[i],
+            "CVE-2023-52425: a whole stanza is reported at once, however long its tag", "%s at %zu", ks_err_name(err),
+            lens[i]);
+        ks_arena_done(&arena);
+    }
+    ks_buf_done(&buf);
+}
+
+static enum ks_err read_nested(struct ks_xml_reader *reader, unsigned depth, size_t arena_bytes)
+{
+    struct ks_arena arena;
+    struct ks_buf buf;
+    struct ks_xml *xml;
+
+    ks_arena_init(&arena, arena_bytes);
+    ks_buf_init(&buf, 1 << 20);
+    for (unsigned i = 0; i < depth; i++)
+        ks_buf_z(&buf, "<a>");
+    for (unsigned i = 0; i < depth; i++)
+        ks_buf_z(&buf, "</a>");
+    enum ks_err err = ks_xml_read(reader, &arena, ks_buf_str(&buf), KS_STR(""), KS_STR(""), &xml);
+    ks_buf_done(&buf);
+    ks_arena_done(&arena);
+    return err;
+}
+
+static void limits(void)
+{
+    KS_AUTO(ks_xml_reader_free) struct ks_xml_reader *reader = ks_xml_reader_new();
+    const char *text = "<a xmlns='n'>text<b c='d' e='f'>more</b><b/></a>";
+    enum ks_err err = KS_ELIMIT;
+    bool good = true;
+    size_t limit = 0;
+
+    check_err("A tree of KS_XML_DEPTH_MAX elements", read_nested(reader, KS_XML_DEPTH_MAX, 1 << 20), KS_OK);
+    check_err("A tree of one more", read_nested(reader, KS_XML_DEPTH_MAX + 1, 1 << 20), KS_ELIMIT);
+    check_err("A tree of 10,000", read_nested(reader, 10000, 1 << 20), KS_ELIMIT);
+    check_err("An arena that is too small for it", read_nested(reader, 100, 1000), KS_ELIMIT);
+    for (; err == KS_ELIMIT; limit += 16) {
+        struct ks_arena arena;
+        struct ks_xml *xml = NULL;
+        ks_arena_init(&arena, limit);
+        err = read(reader, &arena, text, &xml);
+        good = good && (err == KS_OK) == (xml != NULL);
+        ks_arena_done(&arena);
+    }
+    check_row(good && err == KS_OK, "Every arena that is too small is KS_ELIMIT", "%s at %zu", ks_err_name(err), limit);
+}
+
+/* Strangers choose names; expat keeps each for the life of its parser. */
+static void many_names(void)
+{
+    KS_AUTO(ks_xml_reader_free) struct ks_xml_reader *reader = ks_xml_reader_new();
+    unsigned good = 0;
+
+    for (unsigned i = 0; i < 50000; i++) {
+        struct ks_arena arena;
+        struct ks_xml *xml;
+        char text[64];
+        ks_arena_init(&arena, 1000);
+        snprintf(text, sizeof text, "<a%u b%u='%u'/>", i, i, i);
+        good += read(reader, &arena, text, &xml) == KS_OK && xml->name.ptr[0] == 'a';
+        ks_arena_done(&arena);
+    }
+    check_row(good == 50000, "50,000 stanzas with names of their own, over many lives of the parser", "%u good", good);
+}
+
+#define STREAMS "xmlns:stream='http://etherx.jabber.org/streams'"
+
+static const struct {
+    const char *name, *input;
+    enum ks_err want;
+    const char *default_ns, *declarations;
+} headers[] = {
+    { "RFC 6120 §4.2: a header", "<stream:stream to='x' xmlns='jabber:client' " STREAMS ">", KS_OK, "jabber:client",
+        "" },
+    { "RFC 6120 §11.5: behind an XML declaration",
+        "<?xml version='1.0' encoding='UTF-8'?><stream:stream xmlns='jabber:server' " STREAMS ">", KS_OK,
+        "jabber:server", "" },
+    { "RFC 6120 §11.6: encoding utf-8 in lower case",
+        "<?xml version='1.0' encoding='utf-8'?><stream:stream " STREAMS ">", KS_OK, "", "" },
+    { "RFC 6120 §4.8.1: a default namespace for the stream itself", "<stream xmlns='http://etherx.jabber.org/streams'>",
+        KS_OK, "http://etherx.jabber.org/streams", "" },
+    { "RFC 6120 §4.8.4: other prefixes are kept", "<stream:stream xmlns:db='jabber:server:dialback' " STREAMS ">",
+        KS_OK, "", " xmlns:db='jabber:server:dialback'" },
+    { "XML Namespaces §3: with what must be escaped", "<stream:stream xmlns:x='&apos;&lt;&amp;&#10;' " STREAMS ">",
+        KS_OK, "", " xmlns:x='&apos;&lt;&amp;&#xA;'" },
+    { "RFC 6120 §4.8.5: stream means something else", "<stream xmlns='a' xmlns:stream='b'>", KS_OK, "a",
+        " xmlns:stream='b'" },
+    { "RFC 6120 §11.6: another encoding", "<?xml version='1.0' encoding='ISO-8859-1'?><stream:stream " STREAMS ">",
+        KS_EVERSION, NULL, NULL },
+    { "RFC 6120 §11.6: one that begins the same", "<?xml version='1.0' encoding='UTF-16'?><stream:stream " STREAMS ">",
+        KS_EVERSION, NULL, NULL },
+    { "RFC 6120 §4.8.5: the prefix stream without a declaration", "<stream:stream xmlns='jabber:client'>", KS_ESYNTAX,
+        NULL, NULL },
+    { "RFC 6120 §11.1: a DTD", "<!DOCTYPE s><stream:stream " STREAMS ">", KS_ESYNTAX, NULL, NULL },
+    { "RFC 6120 §4.2: an empty element", "<stream:stream " STREAMS "/>", KS_ESYNTAX, NULL, NULL },
+    { "RFC 6120 §4.2: two elements", "<stream:stream " STREAMS "><a>", KS_ESYNTAX, NULL, NULL },
+    { "RFC 6120 §4.2: text after it", "<stream:stream " STREAMS ">x", KS_ESYNTAX, NULL, NULL },
+    { "RFC 6120 §4.2: half a header", "<stream:stream " STREAMS, KS_ESYNTAX, NULL, NULL },
+    { "RFC 6120 §4.2: nothing", "", KS_ESYNTAX, NULL, NULL },
+};
+
+static void header_table(void)
+{
+    KS_AUTO(ks_xml_reader_free) struct ks_xml_reader *reader = ks_xml_reader_new();
+
+    for (size_t i = 0; i < KS_COUNT(headers); i++) {
+        struct ks_arena arena;
+        struct ks_xml_header header = { 0 };
+        struct ks_xml *xml = NULL;
+
+        ks_arena_init(&arena, 10000);
+        enum ks_err err = ks_xml_read_header(reader, &arena, ks_str_z(headers[i].input), &header);
+        bool good = err == headers[i].want;
+        if (good && !err)
+            good = ks_str_is(header.default_ns, headers[i].default_ns) && !header.element->child
+                && ks_str_is(header.declarations, headers[i].declarations)
+                && !ks_xml_read(reader, &arena, KS_STR("<a/>"), header.default_ns, header.declarations, &xml)
+                && ks_xml_is(xml, headers[i].default_ns, "a");
+        check_row(good, headers[i].name, "%s, ns %.*s, declarations %.*s", ks_err_name(err),
+            KS_STR_FMT(header.default_ns), KS_STR_FMT(header.declarations));
+        ks_arena_done(&arena);
+    }
+}
+
+static void scopes(void)
+{
+    KS_AUTO(ks_xml_reader_free) struct ks_xml_reader *reader = ks_xml_reader_new();
+    struct ks_str db = KS_STR(" xmlns:db='jabber:server:dialback'"), none = KS_STR_EMPTY;
+    struct ks_arena arena;
+    struct ks_xml *xml = NULL;
+
+    ks_arena_init(&arena, 10000);
+    check_row(!ks_xml_read(reader, &arena, KS_STR("<db:result/>"), KS_STR("jabber:server"), db, &xml)
+            && ks_xml_is(xml, "jabber:server:dialback", "result"),
+        "RFC 6120 §4.8.4: a prefix of the header is known in a stanza", "?");
+    check_err("but not in another stream's",
+        ks_xml_read(reader, &arena, KS_STR("<db:result/>"), KS_STR("jabber:server"), none, &xml), KS_ESYNTAX);
+    check_row(!ks_xml_read(reader, &arena, KS_STR("<stream:a/>"), KS_STR(""), KS_STR(" xmlns:stream='b'"), &xml)
+            && ks_xml_is(xml, "b", "a"),
+        "RFC 6120 §4.8.5: where stream means something else, it does so in a stanza", "?");
+    check_row(
+        !ks_xml_read(reader, &arena, KS_STR("<a/>"), KS_STR("it's <&>"), none, &xml) && ks_xml_is(xml, "it's <&>", "a"),
+        "A default namespace with what must be escaped", "?");
+    ks_arena_done(&arena);
+}
+
+int main(void)
+{
+    table();
+    long_tags();
+    limits();
+    many_names();
+    header_table();
+    scopes();
+    return check_done();
+}
