@@ -69,7 +69,8 @@ KS_CHECK enum ks_err ks_str_u64(struct ks_str text, uint64_t max, uint64_t *ret_
  * are invisible to C functions, so check what a stranger sent before. */
 char *ks_str_dup(struct ks_str text);
 
-/* SipHash-1-3 with a key of the process, so that strangers cannot choose collisions. Not for storage. */
+/* SipHash-1-3 with a secret key, so that strangers cannot choose collisions. The archive's index keeps such hashes
+ * (archive_read.h), so the function does not change. */
 uint64_t ks_str_hash(struct ks_str text, const uint64_t key[2]);
 
 #endif
