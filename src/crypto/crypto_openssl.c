@@ -295,7 +295,8 @@ void ks_driver_cbc(
 
     assert(context && blocks.len % 16 == 0);
     must(EVP_CipherInit_ex2(context, aes(fetched.cbc, key), (const uint8_t *)key.ptr, iv, direction, NULL));
-    must(EVP_CIPHER_CTX_set_padding(context, 0));
+    if (direction == KS_DECRYPT) /* it would hold the last block back; encrypting, it would add one only at the end */
+        must(EVP_CIPHER_CTX_set_padding(context, 0));
     update(context, blocks, ret_blocks);
     EVP_CIPHER_CTX_free(context);
 }

@@ -175,6 +175,7 @@ static const struct {
     { "RFC 5802 §6: the client has bindings, and we offered none", "y,,n=anna,r=abc", PLAIN, KS_OK, "anna" },
     { "RFC 5802 §6: flag y though we offered -PLUS is a downgrade", "y,,n=anna,r=abc", OFFERED, KS_ECRYPTO, NULL },
     { "RFC 5802 §6: -PLUS with flag y is refused", "y,,n=anna,r=abc", PLUS | OFFERED, KS_ECRYPTO, NULL },
+    { "RFC 5802 §6: -PLUS with flag y is refused, offered or not", "y,,n=anna,r=abc", PLUS, KS_ECRYPTO, NULL },
     { "RFC 5802 §6: -PLUS with flag n is refused", "n,,n=anna,r=abc", PLUS | OFFERED, KS_ECRYPTO, NULL },
     { "RFC 5802 §6: p= without -PLUS is refused", "p=tls-exporter,,n=anna,r=abc", OFFERED, KS_ECRYPTO, NULL },
     { "RFC 9266: tls-exporter", "p=tls-exporter,,n=anna,r=abc", PLUS | OFFERED, KS_OK, "anna" },
@@ -258,10 +259,11 @@ static void first_messages(void)
             &server, &arena, KS_SHA256, false, false, KS_STR("example.org"), &no_bindings, long_message),
         KS_ELIMIT);
     long_message = text("n,,n=%0*d,r=abc", 1100, 0);
-    check_err("a name longer than a localpart goes on as it is",
+    check_err("a name longer than a localpart is read",
         ks_scram_server_first(
             &server, &arena, KS_SHA256, false, false, KS_STR("example.org"), &no_bindings, long_message),
         KS_OK);
+    check_row(server.username.len == 1100, "and goes on as it is", "%zu bytes", server.username.len);
 }
 
 /* --- whole exchanges --- */
@@ -434,7 +436,12 @@ static void final_messages(void)
         check_err(claims[i].name, err, claims[i].want);
     }
 
-    /* BARE, NONCE and PROOF stand for what a good client would send. */
+    struct exchange replay = new_exchange(KS_SHA256, KS_BIND_NONE);
+    check_err("an exchange begins", begin(&replay, &keys), KS_OK);
+    replay.final = signed_final(&replay, KS_STR("c=biws,r=abc"));
+    check_err("RFC 5802 §5.1: an old nonce with a proof that is right for it is refused", finish(&replay), KS_ECRYPTO);
+
+    /* NONCE and PROOF stand for what a good client would send. */
     static const struct {
         const char *name, *format;
         enum ks_err want;
