@@ -12,9 +12,10 @@ struct ks_arena_chunk {
     _Alignas(ALIGN) char data[];
 };
 
+/* What a block of len bytes takes; an empty one takes room too, so that its pointer is its own. */
 static size_t rounded(size_t len)
 {
-    return (len + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    return len ? (len + ALIGN - 1) & ~(size_t)(ALIGN - 1) : ALIGN;
 }
 
 void ks_arena_init(struct ks_arena *arena, size_t bytes_max)
@@ -64,7 +65,7 @@ void *ks_arena_alloc(struct ks_arena *arena, size_t len)
 {
     if (ks_arena_full(arena, len))
         return NULL;
-    len = rounded(len ? len : 1);
+    len = rounded(len);
     if ((size_t)(arena->end - arena->at) < len) {
         size_t bytes = len > CHUNK_BYTES / 4 ? len : CHUNK_BYTES;
         struct ks_arena_chunk *chunk = malloc(sizeof *chunk + bytes);

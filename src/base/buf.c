@@ -47,14 +47,14 @@ static bool grow(struct ks_buf *buf, size_t len)
         buf->err = KS_ELIMIT;
         return false;
     }
-    if (buf->len + len <= buf->cap)
+    if (buf->ptr && buf->len + len <= buf->cap)
         return true;
     size_t cap = buf->cap ? buf->cap * 2 : 64;
     while (cap < buf->len + len)
         cap *= 2;
     if (cap > buf->bytes_max)
         cap = buf->bytes_max;
-    char *moved = malloc(cap);
+    char *moved = malloc(cap + 1); /* one more for the zero that vsnprintf writes behind its text */
     if (!moved) {
         buf->err = KS_ENOMEM;
         return false;
@@ -71,7 +71,7 @@ static bool grow(struct ks_buf *buf, size_t len)
 
 char *ks_buf_room(struct ks_buf *buf, size_t len)
 {
-    if (!grow(buf, len ? len : 1))
+    if (!grow(buf, len))
         return NULL;
     char *room = buf->ptr + buf->len;
     buf->len += len;
@@ -115,7 +115,7 @@ void ks_buf_printf(struct ks_buf *buf, const char *format, ...)
     va_start(args, format);
     int len = vsnprintf(NULL, 0, format, args);
     va_end(args);
-    if (len < 0 || !grow(buf, (size_t)len + 1)) {
+    if (len < 0 || !grow(buf, (size_t)len)) {
         if (!buf->err)
             buf->err = KS_ELIMIT;
         return;

@@ -30,7 +30,7 @@ struct ks_log_field {
 #define KS_OURS(name, static_name) ((struct ks_log_field) { "" name, KS_LOG_LITERAL, 0, (static_name) })
 
 struct ks_log {
-    enum ks_level level; /* quieter lines are dropped before they are built */
+    enum ks_level level; /* quieter lines are dropped before they are built; written atomically while threads log */
     void (*write)(void *user, enum ks_level level, const char *event, const struct ks_log_field *fields);
     void *user;
 };
@@ -39,7 +39,7 @@ struct ks_log {
 #define ks_log(log, level_, event, ...)                                                                   \
     do {                                                                                                  \
         const struct ks_log *log_ = (log);                                                                \
-        if (log_ && (level_) <= log_->level)                                                              \
+        if (log_ && (int)(level_) <= (int)__atomic_load_n(&log_->level, __ATOMIC_RELAXED))                \
             log_->write(log_->user, (level_), "" event,                                                   \
                 (const struct ks_log_field[]) { __VA_ARGS__ __VA_OPT__(, )(struct ks_log_field) { 0 } }); \
     } while (0)

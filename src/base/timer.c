@@ -52,7 +52,7 @@ enum ks_err ks_timer_set(struct ks_timers *timers, struct ks_timer *timer, int64
         timers->heap = heap;
         timers->cap = cap;
     }
-    timer->at_ms = at_ms;
+    timer->at_ms = timers->running && at_ms <= timers->now_ms ? timers->now_ms + 1 : at_ms;
     up(timers, ++timers->count, timer);
     return KS_OK;
 }
@@ -80,9 +80,13 @@ int64_t ks_timers_next(const struct ks_timers *timers)
 
 void ks_timers_run(struct ks_timers *timers, struct ks_now now)
 {
+    assert(!timers->running);
+    timers->running = true;
+    timers->now_ms = now.mono_ms;
     while (timers->count && timers->heap[1]->at_ms <= now.mono_ms) {
         struct ks_timer *timer = timers->heap[1];
         ks_timer_clear(timers, timer);
         timer->fire(timer, now);
     }
+    timers->running = false;
 }

@@ -16,6 +16,8 @@ struct ks_timer {
 struct ks_timers {
     struct ks_timer **heap;
     size_t count, cap;
+    bool running;
+    int64_t now_ms; /* of the run */
 };
 
 void ks_timers_done(struct ks_timers *timers); /* accepts zeroes; the timers in it are forgotten */
@@ -24,7 +26,8 @@ KS_CHECK enum ks_err ks_timer_set(struct ks_timers *timers, struct ks_timer *tim
 void ks_timer_clear(struct ks_timers *timers, struct ks_timer *timer);
 /* The next deadline, or KS_NEVER. */
 int64_t ks_timers_next(const struct ks_timers *timers);
-/* Fires what is due, each once, in order of deadline. A timer may set itself again. */
+/* Fires what is due, each once, in order of deadline. A timer may set itself again; what is set meanwhile, to a time
+ * that is due already, is set to the next millisecond. */
 void ks_timers_run(struct ks_timers *timers, struct ks_now now);
 
 #endif
