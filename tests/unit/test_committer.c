@@ -1,0 +1,758 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* The committer over the memory store; the archive's pages also over the file, against a plain model. */
+#include <limits.h>
+
+#include "archive_settings.h"
+#include "audit_chain.h"
+#include "check.h"
+#include "committer.h"
+#include "crypto.h"
+#include "scratch.h"
+#include "sqlite_server_store.h"
+
+static struct ks_server_store *store;
+static struct ks_committer *c;
+static struct ks_prng chance;
+static struct ks_now now = { 0, 1000000 };
+
+static void must(enum ks_err err, const char *what)
+{
+    if (err != KS_OK) {
+        printf("Bail out! %s: %s\n", what, ks_err_name(err));
+        exit(1);
+    }
+}
+
+static void start(void)
+{
+    must(ks_committer_new(store, &chance, &c), "a committer");
+}
+
+static void start_new(void)
+{
+    ks_committer_free(c);
+    ks_server_store_free(store);
+    store = ks_memory_server_store_new();
+    now.wall_ms = 1000000;
+    start();
+}
+
+static void restart(void)
+{
+    ks_committer_free(c);
+    ks_memory_server_store_crash(store);
+    start();
+}
+
+static struct ks_store_req *submit(struct ks_store_req *req)
+{
+    assert(req);
+    if (!req->epoch)
+        req->epoch = 1;
+    ks_committer_submit(c, req);
+    return req;
+}
+
+/* One turn; what it returns stays the caller's. */
+static struct ks_store_req *turn(void)
+{
+    return ks_committer_turn(c, now);
+}
+
+static void free_all(struct ks_store_req *req)
+{
+    while (req) {
+        struct ks_store_req *next = req->next;
+        ks_store_req_free(req);
+        req = next;
+    }
+}
+
+/* Submits one request and does it. */
+static struct ks_store_req *done(struct ks_store_req *req)
+{
+    submit(req);
+    while (ks_committer_queued(c))
+        turn();
+    return req;
+}
+
+static enum ks_err result_of(struct ks_store_req *req)
+{
+    enum ks_err result = done(req)->result;
+
+    ks_store_req_free(req);
+    return result;
+}
+
+static struct ks_account_row person(struct ks_str local)
+{
+    return (struct ks_account_row) {
+        .state = KS_ACCOUNT_ACTIVE, .domain = KS_STR("klinik.example"), .local = local, .name = KS_STR("Jonas Weber")
+    };
+}
+
+static struct ks_store_req *add_account(struct ks_str local)
+{
+    struct ks_store_req *req = ks_store_txn_new();
+    struct ks_account_row row = person(local);
+
+    ks_store_txn_kv_put(req, KS_ACCOUNT_NEW, KS_STR("scram"), KS_STR("SCRAM-SHA-256"), KS_STR("stored key"));
+    ks_store_txn_account_add(req, &row);
+    return req;
+}
+
+static struct ks_store_req *message(uint64_t owner1, uint64_t owner2, const char *text)
+{
+    struct ks_store_req *req = ks_store_txn_new();
+    struct ks_archive_row row = { .owner = { owner1, owner2 },
+        .with = { owner1 ? KS_STR("b@x") : KS_STR_EMPTY, owner2 ? KS_STR("a@x") : KS_STR_EMPTY },
+        .stanza = ks_str_z(text) };
+
+    ks_store_txn_archive(req, &row);
+    return req;
+}
+
+static struct ks_store_req *put(uint64_t account, const char *key, const char *value)
+{
+    struct ks_store_req *req = ks_store_txn_new();
+
+    ks_store_txn_kv_put(req, account, KS_STR("roster"), ks_str_z(key), ks_str_z(value));
+    return req;
+}
+
+static struct ks_store_req *load(struct ks_str local)
+{
+    return done(ks_store_load_new(KS_STR("klinik.example"), local));
+}
+
+/* --- batches --- */
+
+static void batches(void)
+{
+    struct ks_committer_stats stats;
+    struct ks_store_req *first, *read, *last, *req;
+    size_t count = 0;
+
+    start_new();
+    first = submit(message(1, 2, "one"));
+    read = submit(ks_store_kv_new(1, KS_STR("roster")));
+    for (int i = 0; i < 998; i++)
+        submit(message(1, 2, "more"));
+    last = submit(put(1, "b@x", "1"));
+    submit(message(1, 2, "left over"));
+    req = turn();
+    ks_committer_stats(c, &stats);
+    check_row(
+        stats.commits == 1 && stats.txns == KS_COMMIT_TXNS_MAX && stats.archived == 999 && ks_committer_queued(c) == 1,
+        "a turn makes one transaction of all that is queued, up to its limit", "%llu commits of %llu",
+        (unsigned long long)stats.commits, (unsigned long long)stats.txns);
+    check_row(req == first && ks_store_txn_archived(first, 0)->id == 1 && ks_store_txn_archived(first, 1) == NULL,
+        "archive ids begin at 1 and are known to the request", "id %llu",
+        (unsigned long long)ks_store_txn_archived(first, 0)->id);
+    check_row(last->next == read && read->kvs_count == 1 && read->next == NULL,
+        "reads come after the transactions of their turn, and see them all", "%zu rows", read->kvs_count);
+    for (struct ks_store_req *at = req; at; at = at->next)
+        count += at->result == KS_OK;
+    check_row(count == 1001, "each request is returned with its result", "%zu are well", count);
+    free_all(req);
+    free_all(turn());
+    check_row(turn() == NULL, "a turn with nothing to do returns nothing", "it did");
+}
+
+static void stamps(void)
+{
+    struct ks_store_req *req[3];
+
+    start_new();
+    req[0] = done(message(1, 2, "x"));
+    now.wall_ms -= 5000;
+    req[1] = done(message(1, 2, "y"));
+    restart();
+    req[2] = done(message(1, 2, "z"));
+    check_row(
+        ks_store_txn_archived(req[1], 0)->stamp_ms == 1000000 && ks_store_txn_archived(req[2], 0)->stamp_ms == 1000000,
+        "stamps never run backwards, also after a new start", "%lld, %lld",
+        (long long)ks_store_txn_archived(req[1], 0)->stamp_ms, (long long)ks_store_txn_archived(req[2], 0)->stamp_ms);
+    check_row(ks_store_txn_archived(req[2], 0)->id == 3, "ids go on after a new start", "id %llu",
+        (unsigned long long)ks_store_txn_archived(req[2], 0)->id);
+    for (int i = 0; i < 3; i++)
+        ks_store_req_free(req[i]);
+}
+
+static void accounts(void)
+{
+    struct ks_account_row row = person(KS_STR("m1"));
+    struct ks_store_req *req, *second, *other;
+
+    start_new();
+    req = submit(add_account(KS_STR("m1")));
+    second = submit(add_account(KS_STR("m1")));
+    other = submit(add_account(KS_STR("m2")));
+    turn();
+    check_row(req->result == KS_OK && req->account_id == 1 && second->result == KS_EEXISTS && other->result == KS_OK
+            && other->account_id == 2 && other->epoch == 1,
+        "a transaction that its own contents refuse fails alone", "%s %s %s", ks_err_name(req->result),
+        ks_err_name(second->result), ks_err_name(other->result));
+    ks_store_req_free(req);
+    ks_store_req_free(second);
+    ks_store_req_free(other);
+
+    req = load(KS_STR("m1"));
+    check_row(req->result == KS_OK && req->account && req->account->id == 1 && req->kvs_count == 1
+            && ks_str_is(req->kvs[0].value, "stored key") && ks_str_is(req->account->name, "Jonas Weber"),
+        "a new account is loaded with what was stored in its own transaction", "%s, %zu rows", ks_err_name(req->result),
+        req->kvs_count);
+    ks_store_req_free(req);
+    check_err("an unknown account is not found", result_of(ks_store_load_new(row.domain, KS_STR("m3"))), KS_ENOTFOUND);
+
+    req = ks_store_txn_new();
+    row.state = KS_ACCOUNT_DISABLED;
+    row.name = KS_STR("Jonas Maier");
+    ks_store_txn_account_update(req, &row);
+    check_err("an account is changed by its address", result_of(req), KS_OK);
+    req = ks_store_txn_new();
+    row.local = KS_STR("m9");
+    ks_store_txn_account_update(req, &row);
+    check_err("an account that is not there is not changed", result_of(req), KS_ENOTFOUND);
+
+    req = done(ks_store_accounts_new(KS_STR("klinik.example"), KS_STR_EMPTY, 10));
+    check_row(req->accounts_count == 2 && req->accounts[0].state == KS_ACCOUNT_DISABLED
+            && ks_str_is(req->accounts[0].name, "Jonas Maier") && ks_str_is(req->accounts[1].local, "m2"),
+        "a domain's accounts are listed", "%zu accounts", req->accounts_count);
+    ks_store_req_free(req);
+
+    req = ks_store_txn_new();
+    ks_store_txn_meta(req, KS_STR("server.secret"), KS_STR("s"));
+    check_err("a setting is kept", result_of(req), KS_OK);
+    req = done(ks_store_meta_new(KS_STR("server.secret")));
+    check_str("and read", req->value, KS_STR("s"));
+    ks_store_req_free(req);
+    check_err("one that was never made is not found", result_of(ks_store_meta_new(KS_STR("x"))), KS_ENOTFOUND);
+}
+
+static void limits(void)
+{
+    static char big[KS_STORE_TXN_BYTES_MAX];
+    struct ks_store_req *req = ks_store_txn_new();
+
+    start_new();
+    ks_store_txn_kv_put(req, 1, KS_STR("s"), KS_STR("a"), KS_STR("small"));
+    ks_store_txn_kv_put(req, 1, KS_STR("s"), KS_STR("b"), ks_str(big, sizeof big));
+    check_err("a transaction above its limit says so", result_of(req), KS_ELIMIT);
+    req = done(ks_store_kv_new(1, KS_STR("s")));
+    check_row(req->kvs_count == 0, "and has done nothing", "%zu rows", req->kvs_count);
+    ks_store_req_free(req);
+}
+
+/* --- failures --- */
+
+static void failures(void)
+{
+    struct ks_store_req *before, *big, *queued, *late, *other, *read, *alone;
+    uint64_t id;
+
+    start_new();
+    before = done(message(1, 2, "before"));
+    ks_memory_server_store_room(store, 2000);
+    alone = submit(add_account(KS_STR("m1")));
+    for (int i = 0; i < 999; i++)
+        submit(message(1, 2, "a message that takes some room"));
+    queued = submit(put(1, "b@x", "1"));
+    read = submit(ks_store_kv_new(1, KS_STR("roster")));
+    big = turn();
+    check_row(big == alone && alone->result == KS_EFULL && alone->account_id == 0 && alone->epoch == 2,
+        "when the disk is full all of the turn fail, with a new epoch", "%s, epoch %llu", ks_err_name(alone->result),
+        (unsigned long long)alone->epoch);
+    check_row(queued->result == KS_EFULL && queued->epoch == 2, "and all that were queued behind them", "%s",
+        ks_err_name(queued->result));
+    check_row(alone->next->result == KS_EFULL && ks_store_txn_archived(alone->next, 0)->id == 0,
+        "a message that was not stored has no id", "id %llu",
+        (unsigned long long)ks_store_txn_archived(alone->next, 0)->id);
+    check_row(ks_committer_queued(c) == 1, "a read that was queued behind them is not lost", "%zu queued",
+        ks_committer_queued(c));
+    free_all(big);
+    turn();
+    check_row(read->result == KS_OK && read->kvs_count == 0 && read->epoch == 2, "and answers from what is stored",
+        "%s, %zu rows", ks_err_name(read->result), read->kvs_count);
+    ks_store_req_free(read);
+
+    ks_memory_server_store_room(store, SIZE_MAX);
+    late = submit(put(1, "c@x", "built on what was lost"));
+    other = put(1, "d@x", "another reactor's");
+    other->submitter = 1;
+    submit(other);
+    turn();
+    check_row(late->result == KS_EFULL && late->epoch == 2,
+        "what was under way when the news of a failure was, is refused", "%s", ks_err_name(late->result));
+    check_row(other->result == KS_OK && other->epoch == 1, "a submitter who lost nothing goes on", "%s",
+        ks_err_name(other->result));
+    ks_store_req_free(late);
+    ks_store_req_free(other);
+
+    late = message(1, 2, "after");
+    late->epoch = 2;
+    done(late);
+    id = ks_store_txn_archived(late, 0)->id;
+    check_row(late->result == KS_OK && id == 2, "with the new epoch and room again all is well", "%s, id %llu",
+        ks_err_name(late->result), (unsigned long long)id);
+    ks_store_req_free(late);
+    ks_store_req_free(before);
+    check_row(!ks_committer_broken(c), "a full disk needs no new start", "it does");
+
+    read = done(ks_store_page_new(&(struct ks_page_query) { .account = 1, .rows_max = 10 }));
+    check_row(read->rows_count == 2 && read->count == 2, "the archive has what was acknowledged and nothing else",
+        "%zu rows, %llu counted", read->rows_count, (unsigned long long)read->count);
+    ks_store_req_free(read);
+}
+
+static struct ks_server_store_ops failing;
+
+static enum ks_err commit_fails(struct ks_server_store *s)
+{
+    (void)s;
+    return KS_ESTORE;
+}
+
+static void broken(void)
+{
+    const struct ks_server_store_ops *healthy;
+
+    start_new();
+    healthy = store->ops;
+    failing = *healthy;
+    failing.commit = commit_fails;
+    store->ops = &failing;
+    check_err("a disk that fails fails the transaction", result_of(put(1, "a", "1")), KS_ESTORE);
+    store->ops = healthy;
+    check_row(ks_committer_broken(c), "and the committer asks for a new start", "it does not");
+    check_err("until then nothing is written, whatever the disk says", result_of(put(1, "a", "1")), KS_ESTORE);
+    check_err("but what is there is read", result_of(ks_store_kv_new(1, KS_STR("roster"))), KS_OK);
+    check_err("the index is not moved", ks_committer_flush(c), KS_ESTORE);
+    restart();
+    check_err("after the new start all is well", result_of(put(1, "a", "1")), KS_OK);
+}
+
+/* --- deletion --- */
+
+static struct ks_store_req *delete_account(struct ks_str local)
+{
+    struct ks_store_req *req = ks_store_txn_new();
+
+    ks_store_txn_account_delete(req, KS_STR("klinik.example"), local);
+    return req;
+}
+
+static void deletion(void)
+{
+    struct ks_store_req *req, *first, *mixed, *late;
+    struct ks_page_query all = { .rows_max = 100 };
+    struct ks_committer_stats stats;
+
+    start_new();
+    free_all(done(add_account(KS_STR("m1"))));
+    free_all(done(add_account(KS_STR("m2"))));
+    free_all(done(message(1, 2, "shared, in the index")));
+    free_all(done(message(1, 0, "own, in the index")));
+    must(ks_committer_flush(c), "flush");
+    free_all(done(message(2, 1, "shared, in the tail")));
+    free_all(done(message(0, 1, "own, in the tail")));
+
+    first = submit(message(1, 2, "shared, in the same turn"));
+    req = submit(delete_account(KS_STR("m1")));
+    mixed = submit(message(1, 2, "shared, too late"));
+    late = submit(put(1, "b@x", "too late"));
+    submit(message(1, 0, "own, too late"));
+    turn();
+    check_err("an account is deleted", req->result, KS_OK);
+    check_row(mixed->result == KS_OK && ks_store_txn_archived(mixed, 0)->owner[0] == 0
+            && ks_store_txn_archived(mixed, 0)->owner[1] == 2,
+        "what is archived for it afterwards is archived for the other side only", "%s", ks_err_name(mixed->result));
+    check_err("what is stored for it afterwards is refused", late->result, KS_ENOTFOUND);
+    check_row(ks_store_txn_archived(late->next, 0)->id == 0, "a message for nobody is not stored", "it was");
+    free_all(first);
+
+    all.account = 1;
+    req = done(ks_store_page_new(&all));
+    check_row(req->rows_count == 0 && req->count == 0, "a deleted account has no archive", "%zu rows", req->rows_count);
+    ks_store_req_free(req);
+    all.account = 2;
+    req = done(ks_store_page_new(&all));
+    check_row(req->rows_count == 4 && req->count == 4, "the other side keeps its own", "%zu rows", req->rows_count);
+    for (size_t i = 0; i < req->rows_count; i++)
+        check_row(req->rows[i].owner[0] == 0 || req->rows[i].owner[1] == 0, "without the deleted one in it",
+            "row %zu has %llu and %llu", i, (unsigned long long)req->rows[i].owner[0],
+            (unsigned long long)req->rows[i].owner[1]);
+    ks_store_req_free(req);
+    req = load(KS_STR("m1"));
+    check_row(req->result == KS_OK && req->account->state == KS_ACCOUNT_DELETED && req->kvs_count == 0
+            && req->account->name.len == 0,
+        "what stays is its address, so that it goes to nobody else", "%zu rows", req->kvs_count);
+    ks_store_req_free(req);
+    check_err("it cannot be deleted twice", result_of(delete_account(KS_STR("m1"))), KS_ENOTFOUND);
+    check_err("its address is taken for good", result_of(add_account(KS_STR("m1"))), KS_EEXISTS);
+    restart();
+    ks_committer_stats(c, &stats);
+    check_row(stats.tail_entries == 3, "after a new start its messages are not in the index", "%llu entries",
+        (unsigned long long)stats.tail_entries);
+}
+
+/* --- the audit log --- */
+
+static struct ks_store_req *act(const char *action)
+{
+    struct ks_store_req *req = ks_store_txn_new();
+    struct ks_audit_row row = { .actor = KS_STR("uid:0"), .action = ks_str_z(action), .subject = KS_STR("7") };
+
+    ks_store_txn_audit(req, &row);
+    return req;
+}
+
+/* Somebody changes the log behind our back. */
+static void forge(uint64_t seq, const char *action)
+{
+    struct ks_audit_row row = { .seq = seq,
+        .stamp_ms = now.wall_ms,
+        .actor = KS_STR("uid:0"),
+        .action = ks_str_z(action),
+        .subject = KS_STR("7") };
+    uint8_t zero[32] = { 0 };
+
+    ks_audit_hash(zero, &row, row.hash);
+    must(store->ops->begin(store), "begin");
+    must(store->ops->audit_append(store, &row), "forged row");
+    must(store->ops->commit(store), "commit");
+}
+
+static void audit(void)
+{
+    struct ks_store_req *req;
+
+    start_new();
+    for (int i = 0; i < 3; i++)
+        free_all(done(act("user.add")));
+    restart();
+    free_all(done(act("user.delete")));
+    req = done(ks_store_audit_verify_new());
+    check_row(req->result == KS_OK && req->audit_good == 4, "an untouched log is right, over new starts too",
+        "%s after %llu rows", ks_err_name(req->result), (unsigned long long)req->audit_good);
+    ks_store_req_free(req);
+    req = done(ks_store_audit_new(2, 2));
+    check_row(req->audit_count == 2 && req->audit[0].seq == 2 && req->audit[1].seq == 3, "the log is read in pages",
+        "%zu rows", req->audit_count);
+    ks_store_req_free(req);
+
+    forge(3, "user.list");
+    req = done(ks_store_audit_verify_new());
+    check_row(req->result == KS_ECRYPTO && req->audit_good == 2, "a changed row is found", "%s after %llu rows",
+        ks_err_name(req->result), (unsigned long long)req->audit_good);
+    ks_store_req_free(req);
+
+    start_new();
+    free_all(done(act("user.add")));
+    forge(3, "user.list");
+    req = done(ks_store_audit_verify_new());
+    check_row(req->result == KS_ECRYPTO && req->audit_good == 1, "a missing row is found", "%s after %llu rows",
+        ks_err_name(req->result), (unsigned long long)req->audit_good);
+    ks_store_req_free(req);
+}
+
+/* --- archive ids --- */
+
+static void ids(void)
+{
+    const struct ks_archive_ids *ids;
+    char text[KS_ARCHIVE_ID_LEN], next[KS_ARCHIVE_ID_LEN], lost[KS_ARCHIVE_ID_LEN];
+    uint64_t row = 0;
+    int read = 0, same = 0;
+
+    start_new();
+    for (int i = 0; i < 10; i++)
+        free_all(done(message(1, 2, "x")));
+    ids = ks_committer_archive_ids(c);
+    ks_archive_id_write(ids, 10, text);
+    ks_archive_id_write(ids, 11, lost);
+    check_row(ks_archive_id_read(ids, ks_str(text, sizeof text), &row) == KS_OK && row == 10,
+        "XEP-0359 §3: an id is read as the row it was written for", "row %llu", (unsigned long long)row);
+    ks_archive_id_write(ids, 9, next);
+    for (int i = 0; i < KS_ARCHIVE_ID_LEN; i++)
+        same += text[i] == next[i];
+    check_row(same < 12, "ids of neighbours have nothing in common", "%d characters are the same", same);
+    for (int i = 0; i < KS_ARCHIVE_ID_LEN; i++) {
+        char forged[KS_ARCHIVE_ID_LEN];
+        memcpy(forged, text, sizeof forged);
+        forged[i] = forged[i] == '0' ? '1' : '0';
+        read += ks_archive_id_read(ids, ks_str(forged, sizeof forged), &row) == KS_OK;
+    }
+    check_row(read == 0, "no id with another character is read", "%d were", read);
+    check_err("nor one of another length", ks_archive_id_read(ids, ks_str(text, 31), &row), KS_ENOTFOUND);
+    check_err("nor one in upper case", ks_archive_id_read(ids, KS_STR("ABCDEFABCDEFABCDEFABCDEFABCDEFAB"), &row),
+        KS_ENOTFOUND);
+
+    /* A backup of these ten rows is restored: row 11 was given before, and will be given again. */
+    ks_committer_free(c);
+    must(ks_archive_new_epoch(store, &chance), "a new epoch");
+    must(ks_archive_new_epoch(store, &chance), "and another, before any row");
+    start();
+    ids = ks_committer_archive_ids(c);
+    free_all(done(message(1, 2, "another eleventh")));
+    check_row(ids->epochs_count == 2, "an epoch that came to no row is forgotten", "%u epochs", ids->epochs_count);
+    check_row(ks_archive_id_read(ids, ks_str(text, sizeof text), &row) == KS_OK && row == 10,
+        "XEP-0313 §4.3.3: after a restore the ids of restored rows are good", "row %llu", (unsigned long long)row);
+    check_err("and ids of rows that the backup lacks are not found, though a new row has their number",
+        ks_archive_id_read(ids, ks_str(lost, sizeof lost), &row), KS_ENOTFOUND);
+    ks_archive_id_write(ids, 11, next);
+    check_row(ks_archive_id_read(ids, ks_str(next, sizeof next), &row) == KS_OK && row == 11,
+        "while that row's own id is", "row %llu", (unsigned long long)row);
+}
+
+/* --- pages, against a plain model --- */
+
+#define MODEL_ROWS 3000
+#define PEOPLE 6
+
+static struct {
+    uint64_t owner[2];
+    int64_t stamp_ms;
+} model[MODEL_ROWS + 1];
+static uint64_t model_last;
+
+/* The other side's address, seen from owner. */
+static struct ks_str with_of(uint64_t row, uint64_t owner)
+{
+    static const char *const names[] = { "", "a@x", "b@x", "c@x", "d@x", "e@x", "f@x" };
+
+    return ks_str_z(names[model[row].owner[model[row].owner[0] == owner]]);
+}
+
+static bool keep_even(const void *user, const struct ks_archive_row *row)
+{
+    (void)user;
+    return row->id % 2 == 0;
+}
+
+static bool model_matches(const struct ks_page_query *q, uint64_t row)
+{
+    return (model[row].owner[0] == q->account || model[row].owner[1] == q->account)
+        && (!q->with.len || ks_str_eq(q->with, with_of(row, q->account)))
+        && (!q->start_ms || model[row].stamp_ms >= q->start_ms) && (!q->end_ms || model[row].stamp_ms <= q->end_ms)
+        && (!q->keep || q->keep(NULL, &(struct ks_archive_row) { .id = row }));
+}
+
+static void model_append(void)
+{
+    struct ks_store_req *req;
+    uint64_t a = 1 + ks_prng_below(&chance, PEOPLE), b = 1 + ks_prng_below(&chance, PEOPLE);
+
+    if (a == b)
+        b = 0;
+    model[++model_last].owner[0] = a;
+    model[model_last].owner[1] = b;
+    now.wall_ms += (int64_t)ks_prng_below(&chance, 3) * 10;
+    model[model_last].stamp_ms = now.wall_ms;
+    req = ks_store_txn_new();
+    ks_store_txn_archive(req,
+        &(struct ks_archive_row) { .owner = { a, b },
+            .with = { with_of(model_last, a), b ? with_of(model_last, b) : KS_STR_EMPTY },
+            .stanza = KS_STR("<message/>") });
+    free_all(done(req));
+}
+
+static bool page_is_right(void)
+{
+    struct ks_page_query q = { .account = 1 + ks_prng_below(&chance, PEOPLE) };
+    uint64_t want[KS_PAGE_ROWS_MAX], count = 0, left = 0, matching = 0;
+    struct ks_store_req *req;
+    bool right;
+
+    if (ks_prng_below(&chance, 2))
+        q.with = ks_str_z((const char *const[]) { "a@x", "b@x", "c@x", "nobody@x" }[ks_prng_below(&chance, 4)]);
+    if (ks_prng_below(&chance, 3) == 0)
+        q.start_ms = model[1].stamp_ms + (int64_t)ks_prng_below(&chance, 30 * model_last) - 50;
+    if (ks_prng_below(&chance, 3) == 0)
+        q.end_ms = model[1].stamp_ms + (int64_t)ks_prng_below(&chance, 30 * model_last) - 50;
+    if (ks_prng_below(&chance, 3) == 0)
+        q.after_id = ks_prng_below(&chance, model_last + 3);
+    if (ks_prng_below(&chance, 3) == 0)
+        q.before_id = ks_prng_below(&chance, model_last + 3);
+    if (ks_prng_below(&chance, 4) == 0)
+        q.keep = keep_even;
+    q.last = ks_prng_below(&chance, 2);
+    q.rows_max = (uint32_t)ks_prng_below(&chance, 4) ? (uint32_t)ks_prng_below(&chance, 12) : KS_PAGE_ROWS_MAX;
+
+    for (uint64_t i = 0; i < model_last; i++) {
+        uint64_t row = q.last ? model_last - i : i + 1;
+        if (!model_matches(&q, row))
+            continue;
+        matching++;
+        if (row <= q.after_id || (q.before_id && row >= q.before_id))
+            continue;
+        if (count < q.rows_max)
+            want[count++] = row;
+        else
+            left++;
+    }
+    req = done(ks_store_page_new(&q));
+    right = req->result == KS_OK && req->rows_count == count && req->complete == (left == 0)
+        && (req->count == matching || req->count == KS_COUNT_UNKNOWN) && (q.keep || req->count == matching);
+    for (uint64_t i = 0; i < count && right; i++)
+        right = req->rows[i].id == want[q.last ? count - 1 - i : i]
+            && req->rows[i].stamp_ms == model[req->rows[i].id].stamp_ms;
+    if (!right)
+        printf("# account %llu with %.*s after %llu before %llu last %d max %u: %zu rows, want %llu; count %lld, want "
+               "%llu\n",
+            (unsigned long long)q.account, KS_STR_FMT(q.with), (unsigned long long)q.after_id,
+            (unsigned long long)q.before_id, q.last, q.rows_max, req->rows_count, (unsigned long long)count,
+            (long long)req->count, (unsigned long long)matching);
+    ks_store_req_free(req);
+    return right;
+}
+
+static struct ks_server_store *(*reopen)(struct ks_server_store *s);
+static char path[PATH_MAX];
+
+static struct ks_server_store *reopen_memory(struct ks_server_store *s)
+{
+    if (!s)
+        return ks_memory_server_store_new();
+    ks_memory_server_store_crash(s);
+    return s;
+}
+
+static struct ks_server_store *reopen_sqlite(struct ks_server_store *s)
+{
+    static const uint8_t key[KS_STORE_KEY_LEN] = { 7 };
+    struct ks_sqlite_setup setup = { .path = path, .key = key };
+
+    ks_server_store_free(s);
+    must(ks_sqlite_server_store_open(&setup, &s), "open");
+    return s;
+}
+
+/* Appends, moves of the tail in slices, crashes in the middle of them, and after each step a page. */
+static void pages(const char *name)
+{
+    struct ks_committer_stats stats;
+    int wrong = 0, looked = 0, crashes = 0, slices = 0;
+    char text[200];
+
+    ks_committer_free(c);
+    ks_server_store_free(store);
+    scratch_clear(path);
+    store = reopen(NULL);
+    start();
+    model_last = 0;
+    for (int step = 0; step < 2000 && wrong < 5; step++) {
+        switch (ks_prng_below(&chance, 12)) {
+        case 0:
+            ks_committer_set_tail_max(c, ks_prng_below(&chance, 60) + 1);
+            slices += ks_committer_tidy(c);
+            break;
+        case 1:
+            if (ks_prng_below(&chance, 10) == 0) {
+                ks_committer_free(c);
+                store = reopen(store);
+                start();
+                crashes++;
+            }
+            break;
+        default:
+            for (uint64_t n = ks_prng_below(&chance, 4); n > 0 && model_last < MODEL_ROWS; n--)
+                model_append();
+        }
+        if (model_last) {
+            wrong += !page_is_right();
+            looked++;
+        }
+    }
+    ks_committer_stats(c, &stats);
+    snprintf(text, sizeof text, "%s: every page is what a plain search finds, wherever the index was left", name);
+    check_row(wrong == 0 && looked > 1900 && crashes > 5 && stats.tail_entries < 500, text,
+        "%d wrong of %d, %d crashes, %d slices, %llu in the tail", wrong, looked, crashes, slices,
+        (unsigned long long)stats.tail_entries);
+}
+
+/* A move that takes several slices, with messages between them. */
+static void slices(void)
+{
+    struct ks_committer_stats stats;
+    int moved = 0, wrong = 0;
+
+    start_new();
+    model_last = 0;
+    while (model_last < MODEL_ROWS - 100)
+        model_append();
+    for (int i = 0; i < 4; i++) { /* more than a slice */
+        struct ks_store_req *req = ks_store_txn_new();
+        for (int n = 0; n < 1000; n++)
+            ks_store_txn_archive(
+                req, &(struct ks_archive_row) { .owner = { 100 + (uint64_t)n % 7, 0 }, .with = { KS_STR("z@x") } });
+        free_all(done(req));
+    }
+    ks_committer_set_tail_max(c, 1000);
+    check_row(ks_committer_tidy(c), "a long tail is moved in slices", "it was moved at once");
+    ks_committer_free(c); /* dies with half of it moved */
+    ks_memory_server_store_crash(store);
+    start();
+    for (int i = 0; i < 200; i++)
+        wrong += !page_is_right();
+    check_row(wrong == 0, "after a crash between slices every page is right", "%d are wrong", wrong);
+    ks_committer_set_tail_max(c, 1000);
+    for (moved = 1; ks_committer_tidy(c); moved++)
+        for (int i = 0; i < 100; i++)
+            wrong += !page_is_right();
+    ks_committer_stats(c, &stats);
+    check_row(wrong == 0 && moved == 3 && stats.tail_entries == 0, "and while and after it is moved again",
+        "%d are wrong, %d slices, %llu in the tail", wrong, moved, (unsigned long long)stats.tail_entries);
+    must(ks_committer_flush(c), "flush");
+    restart();
+    ks_committer_stats(c, &stats);
+    check_row(stats.tail_entries == 0, "what was moved is not read at the next start", "%llu in the tail",
+        (unsigned long long)stats.tail_entries);
+}
+
+static void rows_by_id(void)
+{
+    struct ks_store_req *req;
+
+    start_new();
+    free_all(done(message(1, 2, "one")));
+    free_all(done(message(3, 2, "two")));
+    free_all(done(message(2, 1, "three")));
+    req = done(ks_store_rows_new(1, (const uint64_t[]) { 3, 1, 3 }, 3));
+    check_row(req->result == KS_OK && req->rows_count == 2 && ks_str_is(req->rows[0].stanza, "one")
+            && ks_str_is(req->rows[1].stanza, "three"),
+        "XEP-0313 §4.1.4: rows come by their ids, in archive order, each once", "%s, %zu rows",
+        ks_err_name(req->result), req->rows_count);
+    ks_store_req_free(req);
+    check_err("XEP-0313 §4.1.4: one id of somebody else's archive, and nothing is found",
+        result_of(ks_store_rows_new(1, (const uint64_t[]) { 1, 2 }, 2)), KS_ENOTFOUND);
+    check_err("an id that was never given is not found", result_of(ks_store_rows_new(1, (const uint64_t[]) { 9 }, 1)),
+        KS_ENOTFOUND);
+}
+
+int main(void)
+{
+    must(ks_crypto_init(), "crypto");
+    ks_prng_init_number(&chance, 1);
+    batches();
+    stamps();
+    accounts();
+    limits();
+    failures();
+    broken();
+    deletion();
+    audit();
+    ids();
+    rows_by_id();
+    slices();
+    scratch_path(path, sizeof path, "server.db");
+    reopen = reopen_memory;
+    pages("memory");
+    reopen = reopen_sqlite;
+    pages("sqlite");
+    ks_committer_free(c);
+    ks_server_store_free(store);
+    scratch_done();
+    return check_done();
+}
