@@ -44,7 +44,8 @@ static struct ks_str field_str(const struct field *f)
 static void field_set(struct field *f, struct ks_str bytes)
 {
     assert(bytes.len <= sizeof f->bytes);
-    memcpy(f->bytes, bytes.ptr, bytes.len);
+    if (bytes.len)
+        memcpy(f->bytes, bytes.ptr, bytes.len);
     f->len = bytes.len;
 }
 
