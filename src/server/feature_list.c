@@ -3,12 +3,17 @@
 #include "feature_list.h"
 
 const struct ks_feature *const ks_features[] = {
+    &ks_feature_blocking,
     &ks_feature_policy,
     &ks_feature_roster,
     &ks_feature_presence,
     &ks_feature_carbons,
     &ks_feature_offline,
+    &ks_feature_archive,
+    &ks_feature_caps,
+    &ks_feature_pep,
     &ks_feature_directory,
+    &ks_feature_disco,
     &ks_feature_ping,
     &ks_feature_session,
     &ks_feature_time,

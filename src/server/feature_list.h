@@ -5,10 +5,14 @@
 
 #include "feature.h"
 
+extern const struct ks_feature ks_feature_archive;
+extern const struct ks_feature ks_feature_blocking;
+extern const struct ks_feature ks_feature_caps;
 extern const struct ks_feature ks_feature_carbons;
 extern const struct ks_feature ks_feature_directory;
 extern const struct ks_feature ks_feature_disco;
 extern const struct ks_feature ks_feature_offline;
+extern const struct ks_feature ks_feature_pep;
 extern const struct ks_feature ks_feature_ping;
 extern const struct ks_feature ks_feature_policy;
 extern const struct ks_feature ks_feature_presence;

@@ -37,6 +37,9 @@ bool ks_roster_from(const struct ks_user *user, struct ks_str bare);
 
 /* True when the account holds roster.items_max rows. */
 bool ks_roster_full(const struct ks_ctx *ctx);
+/* rfc6121_presence.c: the session's presence addressed to `to`, or the word that it is unavailable; NULL without
+ * memory. */
+struct ks_xml *ks_presence_of(struct ks_ctx *ctx, const struct ks_session *s, struct ks_str to, bool available);
 /* rfc6121_presence.c: tells the contact that both directions end (RFC 6121 §2.5.2). */
 void ks_presence_end_subscriptions(struct ks_ctx *ctx, struct ks_str bare, const struct ks_contact *contact);
 

@@ -45,6 +45,11 @@ static struct ks_xml *presence_new(struct ks_ctx *ctx, const char *type, struct 
     return ks_stanza_new(ctx->arena, "presence", type, KS_STR_EMPTY, from, to);
 }
 
+struct ks_xml *ks_presence_of(struct ks_ctx *ctx, const struct ks_session *s, struct ks_str to, bool available)
+{
+    return available ? own_presence(ctx, s, to) : presence_new(ctx, "unavailable", ks_session_jid(s), to);
+}
+
 /* --- broadcasts --- */
 
 /* stanza to each contact that may see it, and to the own other sessions (§4.2.2, §4.4.2, §4.5.2). */

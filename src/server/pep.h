@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* pep.h -- what others may ask of xep_0163_pep.c. */
+#ifndef KS_PEP_H
+#define KS_PEP_H
+
+#include "feature.h"
+
+/* A session told what it wants to be notified of (XEP-0115): it gets the last items of such nodes, its own account's
+ * and those of contacts it may see (XEP-0163 §4.3.4). */
+void ks_pep_interested(struct ks_ctx *ctx, struct ks_session *session);
+
+#endif
