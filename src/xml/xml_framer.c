@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "xml_framer.h"
 
+#include "xml_scan.h"
+
 enum state {
     TOP,        /* between items; all zeroes is a new framer */
     LT,         /* after '<' */
@@ -60,42 +62,6 @@ static bool is_name_start(uint8_t c)
 static bool is_name(uint8_t c)
 {
     return is_name_start(c) || ('0' <= c && c <= '9') || c == '-' || c == '.';
-}
-
-#define EACH(byte) ((byte)*0x0101010101010101U)
-
-/* Nonzero if a byte of word is below limit (at most 0x80). */
-static inline uint64_t any_below(uint64_t word, uint64_t limit)
-{
-    return (word - EACH(limit)) & ~word & EACH(0x80U);
-}
-
-/* The first byte that is a, b, c or below 0x20. Most bytes of a stanza are read here, eight at a time. */
-static inline const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end, uint8_t a, uint8_t b, uint8_t c)
-{
-    uint64_t word;
-
-    for (; end - at >= (ptrdiff_t)sizeof word; at += sizeof word) {
-        memcpy(&word, at, sizeof word);
-        if (any_below(word, 0x20) | any_below(word ^ EACH((uint64_t)a), 1) | any_below(word ^ EACH((uint64_t)b), 1)
-            | any_below(word ^ EACH((uint64_t)c), 1))
-            break;
-    }
-    while (at < end && *at >= 0x20 && *at != a && *at != b && *at != c)
-        at++;
-    return at;
-}
-
-#define BIT(c) (1ULL << (c))
-
-/* In a tag most bytes are names; what ends a run of them is below 64. */
-static inline const uint8_t *skip_tag(const uint8_t *at, const uint8_t *end)
-{
-    const uint64_t stops = (BIT(' ') - 1) | BIT('\'') | BIT('"') | BIT('<') | BIT('>') | BIT('/') | BIT('&');
-
-    while (at < end && (*at >= 64 || !(stops & BIT(*at))))
-        at++;
-    return at;
 }
 
 static enum ks_frame finish(struct ks_framer *framer, enum ks_frame frame)
@@ -280,7 +246,27 @@ static enum ks_frame after_ampersand(struct ks_framer *framer, uint8_t c)
     return is_name_start(c) ? in_entity(framer, c) : KS_FRAME_BAD;
 }
 
-/* One byte. The loop in scan() skips what would come here and change nothing. */
+static enum ks_frame in_value(struct ks_framer *framer, uint8_t c)
+{
+    if (c == framer->quote) {
+        framer->quote = 0;
+        framer->state = TAG;
+    } else if (c == '&') {
+        framer->state = REF;
+    }
+    return c == '<' || is_control(c) ? KS_FRAME_BAD : KS_FRAME_MORE;
+}
+
+static enum ks_frame in_text(struct ks_framer *framer, uint8_t c)
+{
+    if (c == '<')
+        framer->state = LT;
+    else if (c == '&')
+        framer->state = REF;
+    return is_control(c) ? KS_FRAME_BAD : KS_FRAME_MORE;
+}
+
+/* A byte in one of the states that are short. */
 static enum ks_frame step(struct ks_framer *framer, uint8_t c)
 {
     switch ((enum state)framer->state) {
@@ -288,8 +274,6 @@ static enum ks_frame step(struct ks_framer *framer, uint8_t c)
     case PROLOG:
         framer->state = c == '<' ? LT : framer->state;
         return c == '<' || is_blank(c) ? KS_FRAME_MORE : KS_FRAME_BAD;
-    case LT:
-        return after_lt(framer, c);
     case DECL_OPEN:
         return expect(framer, c, "xml", DECL_BLANK, KS_FRAME_RESTRICTED);
     case DECL_BLANK:
@@ -297,26 +281,11 @@ static enum ks_frame step(struct ks_framer *framer, uint8_t c)
         return is_blank(c) ? KS_FRAME_MORE : KS_FRAME_RESTRICTED;
     case DECL:
         return in_declaration(framer, c);
-    case TAG:
-        return in_tag(framer, c);
     case TAG_EMPTY:
         return after_empty(framer, c);
-    case VALUE:
-        if (c == framer->quote) {
-            framer->quote = 0;
-            framer->state = TAG;
-        } else if (c == '&') {
-            framer->state = REF;
-        }
-        return c == '<' || is_control(c) ? KS_FRAME_BAD : KS_FRAME_MORE;
     case END_OPEN:
         framer->state = END_TAG;
         return is_name_start(c) ? KS_FRAME_MORE : KS_FRAME_BAD;
-    case END_TAG:
-        return in_end_tag(framer, c);
-    case TEXT:
-        framer->state = c == '<' ? LT : c == '&' ? REF : TEXT;
-        return is_control(c) ? KS_FRAME_BAD : KS_FRAME_MORE;
     case BANG:
         if (c != '[') /* a comment or a DTD */
             return KS_FRAME_RESTRICTED;
@@ -325,8 +294,6 @@ static enum ks_frame step(struct ks_framer *framer, uint8_t c)
         return framer->depth ? KS_FRAME_MORE : KS_FRAME_BAD;
     case CDATA_OPEN:
         return expect(framer, c, "CDATA[", CDATA, KS_FRAME_BAD);
-    case CDATA:
-        return in_cdata(framer, c);
     case REF:
         return after_ampersand(framer, c);
     case REF_NAME:
@@ -336,28 +303,54 @@ static enum ks_frame step(struct ks_framer *framer, uint8_t c)
     case REF_HEX_OPEN:
     case REF_HEX:
         return in_number(framer, c);
+    case LT:
+    case TAG:
+    case VALUE:
+    case END_TAG:
+    case TEXT:
+    case CDATA:
     case FINISHED:
         break;
     }
     return KS_FRAME_BAD;
 }
 
+/* In the states that are long, passes by what changes nothing; then one byte. */
 static enum ks_frame scan(struct ks_framer *framer, const uint8_t *start, const uint8_t *end, const uint8_t **ret_at)
 {
     enum ks_frame frame = KS_FRAME_MORE;
     const uint8_t *at = start;
 
     while (at < end && frame == KS_FRAME_MORE) {
-        if (framer->state == TEXT)
-            at = skip_plain(at, end, '<', '&', '&');
-        else if (framer->state == VALUE)
-            at = skip_plain(at, end, framer->quote, '<', '&');
-        else if (framer->state == TAG || framer->state == END_TAG)
-            at = skip_tag(at, end);
-        else if (framer->state == CDATA && framer->match == 0)
-            at = skip_plain(at, end, ']', ']', ']');
-        if (at < end)
+        const uint8_t quote = framer->quote;
+        switch (framer->state) {
+        case TEXT:
+            KS_SCAN(at, end, c, (c < 0x20) | (c == '<') | (c == '&'));
+            frame = at < end ? in_text(framer, *at++) : frame;
+            break;
+        case VALUE:
+            KS_SCAN(at, end, c, (c < 0x20) | (c == '<') | (c == '&') | (c == quote));
+            frame = at < end ? in_value(framer, *at++) : frame;
+            break;
+        case TAG: /* stops at what is below ')' but the space, at '/', '<' and '>' */
+            KS_SCAN(at, end, c, ((c < ')') & (c != ' ')) | (c == '/') | ((c | 2) == '>'));
+            frame = at < end ? in_tag(framer, *at++) : frame;
+            break;
+        case END_TAG:
+            KS_SCAN(at, end, c, ((c < ')') & (c != ' ')) | (c == '/') | ((c | 2) == '>'));
+            frame = at < end ? in_end_tag(framer, *at++) : frame;
+            break;
+        case CDATA:
+            if (framer->match == 0)
+                KS_SCAN(at, end, c, (c < 0x20) | (c == ']'));
+            frame = at < end ? in_cdata(framer, *at++) : frame;
+            break;
+        case LT:
+            frame = after_lt(framer, *at++);
+            break;
+        default:
             frame = step(framer, *at++);
+        }
     }
     *ret_at = at;
     return frame;

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "xml_writer.h"
 
-#define STREAMS_URI "http://etherx.jabber.org/streams"
+#include <stdio.h>
 
-/* What must not be written as it is, all below 64: in text, in attribute values, in both. A bare CR would become LF
- * (XML 1.0 §2.11), and TAB and LF in attributes a space (§3.3.3). */
-#define BIT(c) (1ULL << (c))
-#define IN_TEXT (BIT('&') | BIT('<') | BIT('>') | BIT('\r'))
-#define IN_VALUE (IN_TEXT | BIT('\'') | BIT('"') | BIT('\t') | BIT('\n'))
-#define NEVER ((BIT(' ') - 1) & ~(BIT('\t') | BIT('\n') | BIT('\r')))
+#include "xml_scan.h"
+
+#define STREAMS_URI "http://etherx.jabber.org/streams"
 
 static void fail(struct ks_buf *buf, enum ks_err err)
 {
@@ -16,7 +13,8 @@ static void fail(struct ks_buf *buf, enum ks_err err)
         buf->err = err;
 }
 
-static const char *reference(char c)
+/* What is written in place of c; NULL if no XML can hold it. */
+static const char *reference(uint8_t c)
 {
     switch (c) {
     case '&':
@@ -33,68 +31,93 @@ static const char *reference(char c)
         return "&#x9;";
     case '\n':
         return "&#xA;";
-    default:
+    case '\r':
         return "&#xD;";
+    default:
+        return NULL;
     }
 }
 
-static void escape(struct ks_buf *buf, struct ks_str text, uint64_t special)
-{
-    const char *at = text.ptr, *run = at, *end = at + text.len;
+/* The bytes that must not stand as they are: in text, and also in attribute values between single quotes. A bare CR
+ * would become LF (XML 1.0 §2.11), and TAB and LF in attributes a space (§3.3.3). */
+#define SPECIAL(c) ((c < 0x20) | (c == '&') | (c == '<') | (c == '>'))
 
-    for (; at < end; at++) {
-        uint8_t c = (uint8_t)*at;
-        if (c >= 64 || !((special | NEVER) & BIT(c)))
+static void escape(struct ks_buf *buf, struct ks_str text, bool in_value)
+{
+    const uint8_t *at = (const uint8_t *)text.ptr, *run = at, *end = at + text.len;
+
+    while (at < end) {
+        if (in_value)
+            KS_SCAN(at, end, c, SPECIAL(c) | (c == '\'') | (c == '"'));
+        else
+            KS_SCAN(at, end, c, SPECIAL(c));
+        if (at == end)
+            break;
+        if (!in_value && (*at == '\t' || *at == '\n')) {
+            at++;
             continue;
-        if (NEVER & BIT(c)) {
+        }
+        const char *instead = reference(*at);
+        if (!instead) {
             fail(buf, KS_ESYNTAX);
             return;
         }
         ks_buf_add(buf, ks_str(run, (size_t)(at - run)));
-        ks_buf_z(buf, reference(*at));
-        run = at + 1;
+        ks_buf_z(buf, instead);
+        run = ++at;
     }
     ks_buf_add(buf, ks_str(run, (size_t)(end - run)));
 }
 
 void ks_xml_escape(struct ks_buf *buf, struct ks_str text)
 {
-    escape(buf, text, IN_VALUE);
+    escape(buf, text, true);
 }
 
-static void write_name(struct ks_buf *buf, const char *before, struct ks_str name)
+/* Most of what is written are these four next to each other: looked at once for room. */
+static void write4(struct ks_buf *buf, struct ks_str a, struct ks_str b, struct ks_str c, struct ks_str d)
 {
-    ks_buf_z(buf, before);
-    ks_buf_add(buf, name);
+    const struct ks_str parts[] = { a, b, c, d };
+    char *at = ks_buf_room(buf, a.len + b.len + c.len + d.len);
+
+    if (!at)
+        return;
+    for (size_t i = 0; i < KS_COUNT(parts); i++) {
+        if (parts[i].len)
+            memcpy(at, parts[i].ptr, parts[i].len);
+        at += parts[i].len;
+    }
 }
 
-static void write_value(struct ks_buf *buf, struct ks_str value)
+/* before name='value' */
+static void write_pair(struct ks_buf *buf, struct ks_str before, struct ks_str name, struct ks_str value)
 {
-    ks_buf_add(buf, KS_STR("='"));
-    escape(buf, value, IN_VALUE);
+    write4(buf, before, name, KS_STR("='"), KS_STR_EMPTY);
+    escape(buf, value, true);
     ks_buf_byte(buf, '\'');
 }
 
 /* Attributes in a namespace are rare, so each declares a prefix of its own. */
 static void write_attr(struct ks_buf *buf, const struct ks_xml_attr *attr, unsigned *prefixes)
 {
+    char prefix[32];
+
     if (attr->ns.len == 0) {
-        write_name(buf, " ", attr->name);
+        write_pair(buf, KS_STR(" "), attr->name, attr->value);
     } else if (ks_str_is(attr->ns, KS_NS_XML)) {
-        write_name(buf, " xml:", attr->name);
+        write_pair(buf, KS_STR(" xml:"), attr->name, attr->value);
     } else {
-        ks_buf_printf(buf, " xmlns:ns%u", *prefixes);
-        write_value(buf, attr->ns);
-        ks_buf_printf(buf, " ns%u:", (*prefixes)++);
-        ks_buf_add(buf, attr->name);
+        snprintf(prefix, sizeof prefix, "ns%u", (*prefixes)++);
+        write_pair(buf, KS_STR(" xmlns:"), ks_str_z(prefix), attr->ns);
+        write4(buf, KS_STR(" "), ks_str_z(prefix), KS_STR_EMPTY, KS_STR_EMPTY);
+        write_pair(buf, KS_STR(":"), attr->name, attr->value);
     }
-    write_value(buf, attr->value);
 }
 
 static void write_element(
     struct ks_buf *buf, const struct ks_xml *node, struct ks_str ns, bool in_stream, unsigned depth)
 {
-    const char *prefix = "";
+    struct ks_str prefix = KS_STR_EMPTY;
     unsigned prefixes = 0;
 
     if (depth > KS_XML_DEPTH_MAX) {
@@ -102,14 +125,12 @@ static void write_element(
         return;
     }
     if (in_stream && ks_str_is(node->ns, STREAMS_URI))
-        prefix = "stream:";
+        prefix = KS_STR("stream:");
     else if (ks_str_is(node->ns, KS_NS_XML)) /* may not be a default namespace (XML Namespaces §3) */
-        prefix = "xml:";
-    ks_buf_byte(buf, '<');
-    write_name(buf, prefix, node->name);
-    if (!*prefix && !ks_str_eq(node->ns, ns)) {
-        ks_buf_add(buf, KS_STR(" xmlns"));
-        write_value(buf, node->ns);
+        prefix = KS_STR("xml:");
+    write4(buf, KS_STR("<"), prefix, node->name, KS_STR_EMPTY);
+    if (!prefix.len && !ks_str_eq(node->ns, ns)) {
+        write_pair(buf, KS_STR(" "), KS_STR("xmlns"), node->ns);
         ns = node->ns;
     }
     for (const struct ks_xml_attr *attr = node->attrs; attr; attr = attr->next)
@@ -121,12 +142,10 @@ static void write_element(
     ks_buf_byte(buf, '>');
     for (const struct ks_xml *child = node->child; child; child = child->next)
         if (ks_xml_is_text(child))
-            escape(buf, child->text, IN_TEXT);
+            escape(buf, child->text, false);
         else
             write_element(buf, child, ns, in_stream, depth + 1);
-    ks_buf_add(buf, KS_STR("</"));
-    write_name(buf, prefix, node->name);
-    ks_buf_byte(buf, '>');
+    write4(buf, KS_STR("</"), prefix, node->name, KS_STR(">"));
 }
 
 void ks_xml_write(struct ks_buf *buf, const struct ks_xml *node, struct ks_str ns)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "check.h"
+#include "failmalloc.h"
 #include "jid.h"
 
 /* want: the parts in their normal form, between bars; NULL if the address is malformed. */
@@ -235,6 +236,20 @@ static void limits(void)
     }
 }
 
+static void failing(void)
+{
+    for (int n = 1; fail_nth(n); n++) {
+        struct ks_arena arena;
+        struct ks_jid jid = { 0 };
+        ks_arena_init(&arena, 100000);
+        enum ks_err err = ks_jid_parse(&arena, KS_STR("\u00c4@xn--bcher-kva.example/\u00c4"), &jid);
+        if (fail_stop())
+            check_row(
+                err == KS_ENOMEM && !jid.domain.ptr, "An allocation that fails is KS_ENOMEM", "%s", ks_err_name(err));
+        ks_arena_done(&arena);
+    }
+}
+
 int main(void)
 {
     table();
@@ -242,5 +257,6 @@ int main(void)
     bytes();
     comparison();
     limits();
+    failing();
     return check_done();
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "check.h"
+#include "failmalloc.h"
 #include "xml_reader.h"
 #include "xml_writer.h"
 
@@ -273,6 +274,41 @@ static void scopes(void)
     ks_arena_done(&arena);
 }
 
+/* Each allocation of ours fails once (expat's own are in its library, out of reach here). */
+static void failing(void)
+{
+    bool good = true;
+    int rounds = 0;
+
+    for (int n = 1; fail_nth(n); n++) {
+        KS_AUTO(ks_xml_reader_free) struct ks_xml_reader *reader = ks_xml_reader_new();
+        struct ks_arena arena;
+        struct ks_xml_header header = { 0 };
+        struct ks_xml *xml = NULL;
+        enum ks_err err = KS_ENOMEM;
+
+        ks_arena_init(&arena, 10000);
+        if (reader)
+            err = ks_xml_read_header(reader, &arena, KS_STR("<a xmlns='b' xmlns:c='d'>"), &header);
+        if (!err)
+            err = ks_xml_read(reader, &arena, KS_STR("<e>f</e>"), header.default_ns, header.declarations, &xml);
+        if (fail_stop()) {
+            rounds++;
+            good = good && err == KS_ENOMEM;
+            /* and the reader is as good as before */
+            if (reader && !header.element)
+                err = ks_xml_read_header(reader, &arena, KS_STR("<a xmlns='b' xmlns:c='d'>"), &header);
+            good = good
+                && (!reader
+                    || !ks_xml_read(
+                        reader, &arena, KS_STR("<c:e>f</c:e>"), header.default_ns, header.declarations, &xml));
+        }
+        good = good && (!reader || xml);
+        ks_arena_done(&arena);
+    }
+    check_row(good && rounds > 4, "An allocation that fails is KS_ENOMEM, and the next try succeeds", "%d", rounds);
+}
+
 int main(void)
 {
     table();
@@ -281,5 +317,6 @@ int main(void)
     many_names();
     header_table();
     scopes();
+    failing();
     return check_done();
 }
