@@ -4,7 +4,9 @@
  * crypto_openssl.c serves konsild and konsilctl, crypto_sodium.c (mbedTLS + libsodium) the engine, natively and in
  * WASM. Both pass the same known answers (tests/unit/test_crypto.c). Nothing here allocates for the caller, logs, or
  * asks for entropy: random bytes come from a ks_prng. A failure of a primitive on good arguments is our state, not a
- * peer's, and asserts; functions that verify something return KS_ECRYPTO and leave their output untouched. */
+ * peer's, and asserts; functions that verify something return KS_ECRYPTO and leave their output untouched. An output is
+ * the very memory of its input, or does not overlap it. Any thread may call any function; a ks_hasher belongs to one.
+ */
 #ifndef KS_CRYPTO_H
 #define KS_CRYPTO_H
 
@@ -12,7 +14,8 @@
 #include "prng.h"
 #include "str.h"
 
-/* Called once before anything else, by cmd/ and tests. KS_OK, or KS_ECRYPTO if the library refuses to start. */
+/* Called before anything else, by cmd/ and tests; by one thread, and again does nothing. KS_OK, or KS_ECRYPTO if the
+ * library refuses to start. */
 KS_CHECK enum ks_err ks_crypto_init(void);
 
 /* True if equal; takes the same time wherever they differ. Lengths are public. */

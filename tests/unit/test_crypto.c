@@ -311,7 +311,10 @@ static void xchacha_tampered(size_t len)
     enum ks_err err = ks_aead_open(key, nonce, ks_str(extra, sizeof extra), ks_str(sealed, len + 16), opened);
     check_row(err == KS_OK && memcmp(plain, opened, len) == 0 && opened[len] == 0xa5,
         "XChaCha20-Poly1305: unflipped it opens, and nothing is written past the end", "%s", ks_err_name(err));
-    memcpy(opened, sealed, len);
+    uint8_t *both = ks_arena_alloc(&arena, len + 16);
+    memcpy(both, plain, len);
+    ks_aead_seal(key, nonce, ks_str(extra, sizeof extra), ks_str(both, len), both);
+    check_row(memcmp(both, sealed, len + 16) == 0, "XChaCha20-Poly1305: seals in place", "%zu bytes", len);
     err = ks_aead_open(key, nonce, ks_str(extra, sizeof extra), ks_str(sealed, len + 16), sealed);
     check_row(
         err == KS_OK && memcmp(plain, sealed, len) == 0, "XChaCha20-Poly1305: opens in place", "%s", ks_err_name(err));
@@ -441,6 +444,12 @@ static void gcm(void)
         check_hex("AES-GCM: and its tag", tag, 16, gcm_rows[i].tag);
         enum ks_err err = ks_aes_gcm_open(key, nonce, extra, ks_str(bytes, plain.len), tag, opened);
         check_row(err == KS_OK && memcmp(opened, plain.ptr ? plain.ptr : "", plain.len) == 0, "AES-GCM: and back", "%s",
+            gcm_rows[i].name);
+        memcpy(bytes, plain.ptr ? plain.ptr : "", plain.len);
+        ks_aes_gcm_seal(key, nonce, extra, ks_str(bytes, plain.len), bytes, tag);
+        check_hex("AES-GCM: the same in place", bytes, plain.len, gcm_rows[i].want);
+        err = ks_aes_gcm_open(key, nonce, extra, ks_str(bytes, plain.len), tag, bytes);
+        check_row(err == KS_OK && memcmp(bytes, opened, plain.len) == 0, "AES-GCM: and back in place", "%s",
             gcm_rows[i].name);
     }
 }
