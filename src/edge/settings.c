@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "settings.h"
+
+#include <libconfig.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "option_value.h"
+
+static const char *const levels[] = { "error", "warning", "info", NULL };
+static const char *const ciphers[] = { "aegis", "chacha20", NULL };
+
+/* The edge's own options. */
+static const struct edge_option {
+    struct ks_option option;
+    bool path;
+} edge_options[] = {
+    { { "data.directory", KS_OPT_TEXT, .min = 1, .max = 3000, .init_text = "/var/lib/konsild", .scope = KS_OPT_SERVER,
+          .when = KS_OPT_RESTART, .doc = "Where the database lies. Made if missing; one konsild at a time." },
+        true },
+    { { "data.key_file", KS_OPT_TEXT, .max = 3000, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
+          .doc = "The key of the database: 64 hexadecimal digits. Empty: the service manager's credential "
+                 "konsild.key if it gives one, else konsild.key in data.directory. Made at the first start. Without "
+                 "it the data is lost, so keep a copy elsewhere." },
+        true },
+    { { "data.cipher", KS_OPT_CHOICE, .choices = ciphers, .max = 1, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
+        .doc = "How pages of a new database are encrypted: aegis wants a processor with AES instructions, chacha20 is "
+               "for those without. A database stays with what it was made with." } },
+    { { "listen.starttls", KS_OPT_TEXT, .max = 1000, .init_text = "*:5222", .scope = KS_OPT_SERVER,
+        .when = KS_OPT_RESTART,
+        .doc =
+            "Addresses and ports for clients that begin in clear and turn to TLS, separated by blanks: 192.0.2.1:5222, "
+            "[2001:db8::1]:5222, or * for all addresses." } },
+    { { "listen.direct_tls", KS_OPT_TEXT, .max = 1000, .init_text = "*:5223", .scope = KS_OPT_SERVER,
+        .when = KS_OPT_RESTART, .doc = "The same for clients that begin with TLS (XEP-0368)." } },
+    { { "listen.connections_per_second", KS_OPT_COUNT, .init = 5000, .min = 1, .max = 1000000, .scope = KS_OPT_SERVER,
+        .when = KS_OPT_RESTART,
+        .doc =
+            "New connections accepted in a second; the rest waits, so that a storm of logins leaves time for those who "
+            "are there." } },
+    { { "tls.handshake_timeout", KS_OPT_DURATION, .init = 10, .min = 1, .max = 120, .scope = KS_OPT_SERVER,
+        .when = KS_OPT_RESTART, .doc = "A client whose TLS handshake takes longer is cut off." } },
+    { { "process.threads", KS_OPT_COUNT, .init = 0, .min = 0, .max = 128, .scope = KS_OPT_SERVER,
+        .when = KS_OPT_RESTART, .doc = "Threads that serve clients. 0: one for each processor." } },
+    { { "process.user", KS_OPT_TEXT, .max = 32, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
+        .doc = "Who konsild becomes when root starts it. Empty: it stays who it is, without capabilities." } },
+    { { "control.socket", KS_OPT_TEXT, .min = 1, .max = 107, .init_text = "/run/konsild/control",
+          .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART, .doc = "The local socket of konsilctl." },
+        true },
+    { { "control.group", KS_OPT_TEXT, .max = 32, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
+        .doc =
+            "Members of this group may use the socket too; what they may do, their rights say. Empty: only konsild's "
+            "user and root." } },
+    { { "log.file", KS_OPT_TEXT, .max = 3000, .scope = KS_OPT_SERVER, .doc = "Opened anew on SIGHUP. Empty: stderr." },
+        true },
+    { { "log.level", KS_OPT_CHOICE, .choices = levels, .init = 2, .max = 2, .scope = KS_OPT_SERVER,
+        .doc = "The quietest lines that are written. Debugging is switched on with konsilctl, with a reason, for an "
+               "hour." } },
+    { { "certificate", KS_OPT_TEXT, .min = 1, .max = 3000, .scope = KS_OPT_DOMAIN,
+          .doc = "The domain's certificate and its chain (PEM). Must be given." },
+        true },
+    { { "key", KS_OPT_TEXT, .min = 1, .max = 3000, .scope = KS_OPT_DOMAIN,
+          .doc = "The certificate's private key (PEM, without password). Must be given." },
+        true },
+};
+
+#define EDGE_OPTIONS KS_COUNT(edge_options)
+
+struct value {
+    int64_t number;
+    char *text;
+};
+
+/* All of the edge's options, of the server or of one domain. */
+struct values {
+    struct value value[EDGE_OPTIONS];
+};
+
+struct ks_settings {
+    struct ks_config *config;
+    struct values server, *domains;
+    size_t domain_count;
+};
+
+/* --- values --- */
+
+static bool init_values(struct values *values, enum ks_option_scope scope)
+{
+    for (size_t i = 0; i < EDGE_OPTIONS; i++) {
+        const struct ks_option *option = &edge_options[i].option;
+        values->value[i].number = option->init;
+        if (option->scope == scope && option->kind == KS_OPT_TEXT
+            && !(values->value[i].text = ks_str_dup(ks_str_z(option->init_text))))
+            return false;
+    }
+    return true;
+}
+
+static void done_values(struct values *values)
+{
+    for (size_t i = 0; i < EDGE_OPTIONS; i++)
+        free(values->value[i].text);
+}
+
+static const struct edge_option *find_edge(struct ks_str name)
+{
+    for (size_t i = 0; i < EDGE_OPTIONS; i++)
+        if (ks_str_is(name, edge_options[i].option.name))
+            return &edge_options[i];
+    return NULL;
+}
+
+static const struct value *reading(const struct values *values, const char *name)
+{
+    const struct edge_option *option = find_edge(ks_str_z(name));
+
+    assert(option);
+    return &values->value[option - edge_options];
+}
+
+void ks_settings_free(struct ks_settings *s)
+{
+    if (!s)
+        return;
+    done_values(&s->server);
+    for (size_t i = 0; i < s->domain_count; i++)
+        done_values(&s->domains[i]);
+    free(s->domains);
+    ks_config_unref(s->config);
+    free(s);
+}
+
+struct ks_config *ks_settings_config(const struct ks_settings *s)
+{
+    return s->config;
+}
+
+int64_t ks_settings_number(const struct ks_settings *s, const char *name)
+{
+    return reading(&s->server, name)->number;
+}
+
+const char *ks_settings_text(const struct ks_settings *s, const char *name)
+{
+    return reading(&s->server, name)->text;
+}
+
+const char *ks_settings_domain_text(const struct ks_settings *s, size_t domain, const char *name)
+{
+    assert(domain < s->domain_count);
+    return reading(&s->domains[domain], name)->text;
+}
+
+/* --- all options, the edge's first --- */
+
+static const struct ks_option *option_next(size_t *at)
+{
+    size_t core_at = *at - EDGE_OPTIONS;
+    const struct ks_option *option;
+
+    if (*at < EDGE_OPTIONS)
+        return &edge_options[(*at)++].option;
+    option = ks_option_next(&core_at);
+    *at = core_at + EDGE_OPTIONS;
+    return option;
+}
+
+static const struct ks_option *option_find(struct ks_str name)
+{
+    const struct edge_option *edge = find_edge(name);
+
+    return edge ? &edge->option : ks_option_find(name);
+}
+
+static bool is_option_group(const char *name)
+{
+    const struct ks_option *option;
+    size_t len = strlen(name);
+
+    for (size_t at = 0; (option = option_next(&at));)
+        if (strncmp(option->name, name, len) == 0 && option->name[len] == '.')
+            return true;
+    return false;
+}
+
+/* --- reading --- */
+
+struct reader {
+    struct ks_settings *settings;
+    const char *path;
+    char *directory; /* of the file: absolute, or "" */
+    struct ks_buf *complaints;
+    size_t complained;
+    enum ks_err err; /* of the world: ends everything */
+};
+
+KS_PRINTF(4, 5)
+static void complain(struct reader *reader, const config_setting_t *at, const char *name, const char *format, ...)
+{
+    const char *file = config_setting_source_file(at);
+    char reason[600];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(reason, sizeof reason, format, args);
+    va_end(args);
+    ks_buf_printf(reader->complaints, "%s:%u: %s%s%s\n", file ? file : reader->path, config_setting_source_line(at),
+        name, *name ? ": " : "", reason);
+    reader->complained++;
+}
+
+static enum ks_err set_edge_text(
+    struct reader *reader, struct values *values, const struct edge_option *edge, const char *text)
+{
+    struct value *value = &values->value[edge - edge_options];
+    size_t len = strlen(text);
+    char *copy = NULL;
+
+    if ((int64_t)len < edge->option.min || (int64_t)len > edge->option.max)
+        return KS_ELIMIT;
+    if (asprintf(&copy, "%s%s", edge->path && len && text[0] != '/' ? reader->directory : "", text) < 0)
+        return KS_ENOMEM;
+    free(value->text);
+    value->text = copy;
+    return KS_OK;
+}
+
+/* What a setting holds, as the option's kind wants it. False: complained. */
+static bool value_of(struct reader *reader, config_setting_t *at, const struct ks_option *option, int64_t *ret_number,
+    const char **ret_text)
+{
+    struct ks_str text = ks_str_z(config_setting_get_string(at));
+    int type = config_setting_type(at);
+    bool number = type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64;
+
+    switch (option->kind) {
+    case KS_OPT_BOOL:
+        *ret_number = config_setting_get_bool(at);
+        if (type == CONFIG_TYPE_BOOL)
+            return true;
+        break;
+    case KS_OPT_COUNT:
+        *ret_number = number ? config_setting_get_int64(at) : 0;
+        if (number)
+            return true;
+        break;
+    case KS_OPT_BYTES:
+    case KS_OPT_DURATION:
+        *ret_number = number ? config_setting_get_int64(at) : 0;
+        if (number || (type == CONFIG_TYPE_STRING && ks_option_read(option, text, ret_number) == KS_OK))
+            return true;
+        break;
+    case KS_OPT_TEXT:
+        *ret_text = text.ptr;
+        if (type == CONFIG_TYPE_STRING)
+            return true;
+        break;
+    case KS_OPT_CHOICE:
+        if (type == CONFIG_TYPE_STRING && ks_option_read(option, text, ret_number) == KS_OK)
+            return true;
+        break;
+    }
+    struct ks_buf wants;
+    ks_buf_init(&wants, 500);
+    ks_option_describe(&wants, option);
+    complain(reader, at, option->name, "wants %.*s", KS_STR_FMT(ks_buf_str(&wants)));
+    ks_buf_done(&wants);
+    return false;
+}
+
+static void complain_of_range(
+    struct reader *reader, config_setting_t *at, const struct ks_option *option, int64_t number, const char *text)
+{
+    if (text) {
+        size_t len = strlen(text);
+        complain(reader, at, option->name, (int64_t)len < option->min ? "must not be empty" : "is longer than %d bytes",
+            (int)option->max);
+        return;
+    }
+    char value[KS_OPTION_VALUE_LEN], bound[KS_OPTION_VALUE_LEN];
+    bool below = number < option->min;
+    complain(reader, at, option->name, "%s is %s value %s", ks_option_write(option, number, value),
+        below ? "below its least" : "above its greatest",
+        ks_option_write(option, below ? option->min : option->max, bound));
+}
+
+/* One option, of the server or of a domain (by index, or -1). */
+static void read_option(struct reader *reader, config_setting_t *at, const char *name, int domain)
+{
+    struct ks_settings *s = reader->settings;
+    const struct ks_option *option = option_find(ks_str_z(name));
+    const struct edge_option *edge = find_edge(ks_str_z(name));
+    int64_t number = 0;
+    const char *text = NULL;
+    enum ks_err err;
+
+    if (!option) {
+        complain(reader, at, name, "there is no such option; konsild --print-options shows all");
+        return;
+    }
+    if (option->scope == KS_OPT_DOMAIN && domain < 0) {
+        complain(reader, at, name, "belongs to a domain: put it into the group of each domain that wants it");
+        return;
+    }
+    if (option->scope == KS_OPT_SERVER && domain >= 0) {
+        complain(reader, at, name, "holds for the whole server: put it outside of the domains");
+        return;
+    }
+    if (!value_of(reader, at, option, &number, &text))
+        return;
+    if (edge) {
+        struct values *values = domain < 0 ? &s->server : &s->domains[domain];
+        if (text) {
+            err = set_edge_text(reader, values, edge, text);
+        } else {
+            err = number < option->min || number > option->max ? KS_ELIMIT : KS_OK;
+            values->value[edge - edge_options].number = number;
+        }
+    } else {
+        const struct ks_domain *of = domain < 0 ? NULL : ks_config_domain_at(s->config, (size_t)domain);
+        err = text ? ks_config_set_text(s->config, of, ks_str_z(name), ks_str_z(text))
+                   : ks_config_set_number(s->config, of, ks_str_z(name), number);
+    }
+    if (err == KS_ELIMIT)
+        complain_of_range(reader, at, option, number, text);
+    else if (err)
+        reader->err = err;
+}
+
+/* A group and all groups in it. skip: names that are no options. */
+static void read_group(struct reader *reader, config_setting_t *group, const char *prefix, int domain)
+{
+    for (int i = 0; reader->err == KS_OK && i < config_setting_length(group); i++) {
+        config_setting_t *at = config_setting_get_elem(group, (unsigned)i);
+        char name[200];
+        snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? "." : "", config_setting_name(at));
+        if (!*prefix
+            && (domain < 0 ? strcmp(name, "domains") == 0
+                           : strcmp(name, "name") == 0 || strcmp(name, "protected") == 0))
+            continue;
+        if (!config_setting_is_group(at))
+            read_option(reader, at, name, domain);
+        else if (is_option_group(name))
+            read_group(reader, at, name, domain);
+        else
+            complain(reader, at, name, "there is no such group of options; konsild --print-options shows all");
+    }
+}
+
+static void read_domain(struct reader *reader, config_setting_t *at)
+{
+    struct ks_settings *s = reader->settings;
+    const char *name = NULL;
+    int protected = 1;
+    config_setting_t *protection;
+
+    if (!config_setting_is_group(at)) {
+        complain(reader, at, "domains", "wants a list of groups: ( { name = \"klinik.example\"; … } )");
+        return;
+    }
+    if (!config_setting_lookup_string(at, "name", &name)) {
+        complain(reader, at, "domains", "a domain needs a name");
+        return;
+    }
+    protection = config_setting_get_member(at, "protected");
+    if (protection && config_setting_type(protection) != CONFIG_TYPE_BOOL) {
+        complain(reader, protection, "protected", "wants true or false");
+        return;
+    }
+    if (protection)
+    protected = config_setting_get_bool(protection);
+    struct values *domains = realloc(s->domains, (s->domain_count + 1) * sizeof domains[0]);
+    if (!domains) {
+        reader->err = KS_ENOMEM;
+        return;
+    }
+    s->domains = domains;
+    domains[s->domain_count] = (struct values) { 0 };
+    enum ks_err err = ks_config_add_domain(s->config, ks_str_z(name), protected);
+    if (err == KS_ESYNTAX) {
+        complain(reader, at, "name", "\"%.100s\" is not a domain in its normal form (lower case, without a final dot)",
+            name);
+        return;
+    }
+    if (err == KS_EEXISTS) {
+        complain(reader, at, "name", "the domain %.100s stands here twice", name);
+        return;
+    }
+    if (err || !init_values(&domains[s->domain_count++], KS_OPT_DOMAIN)) {
+        reader->err = KS_ENOMEM;
+        return;
+    }
+    size_t index = s->domain_count - 1;
+    read_group(reader, at, "", (int)index);
+    for (size_t i = 0; i < EDGE_OPTIONS; i++)
+        if (edge_options[i].option.scope == KS_OPT_DOMAIN && reader->err == KS_OK
+            && !*reading(&domains[index], edge_options[i].option.name)->text)
+            complain(
+                reader, at, edge_options[i].option.name, "the domain %.100s needs one: the path of a PEM file", name);
+}
+
+static void read_file(struct reader *reader, config_t *file)
+{
+    config_setting_t *root = config_root_setting(file), *domains = config_setting_get_member(root, "domains");
+
+    if (domains && !config_setting_is_list(domains))
+        complain(reader, domains, "domains", "wants a list of groups: ( { name = \"klinik.example\"; … } )");
+    for (int i = 0; domains && config_setting_is_list(domains) && i < config_setting_length(domains); i++)
+        if (reader->err == KS_OK)
+            read_domain(reader, config_setting_get_elem(domains, (unsigned)i));
+    read_group(reader, root, "", -1);
+    if (!reader->settings->domain_count && !reader->complained)
+        complain(reader, root, "domains", "at least one domain is needed");
+}
+
+/* "DIRECTORY/" of path, absolute; NULL without memory. */
+static char *directory_of(const char *path)
+{
+    char *here = path[0] == '/' ? NULL : getcwd(NULL, 0);
+    const char *slash = strrchr(path, '/');
+    char *directory = NULL;
+
+    if (asprintf(
+            &directory, "%s%s%.*s/", here ? here : "", here && slash ? "/" : "", slash ? (int)(slash - path) : 0, path)
+        < 0)
+        directory = NULL;
+    free(here);
+    return directory;
+}
+
+enum ks_err ks_settings_read(const char *path, struct ks_settings **ret_settings, struct ks_buf *complaints)
+{
+    struct reader reader = { .settings = calloc(1, sizeof *reader.settings),
+        .path = path,
+        .directory = directory_of(path),
+        .complaints = complaints };
+    struct ks_settings *s = reader.settings;
+    config_t file;
+
+    config_init(&file);
+    if (s)
+        s->config = ks_config_new();
+    if (!s || !s->config || !reader.directory || !init_values(&s->server, KS_OPT_SERVER)) {
+        reader.err = KS_ENOMEM;
+    } else if (!config_read_file(&file, path)) {
+        if (config_error_type(&file) == CONFIG_ERR_FILE_IO) {
+            ks_buf_printf(complaints, "%s: cannot be read\n", path);
+            reader.err = KS_EIO;
+        } else {
+            ks_buf_printf(complaints, "%s:%d: %s\n", config_error_file(&file) ? config_error_file(&file) : path,
+                config_error_line(&file), config_error_text(&file));
+            reader.complained++;
+        }
+    } else {
+        read_file(&reader, &file);
+    }
+    config_destroy(&file);
+    free(reader.directory);
+    if (reader.err || reader.complained) {
+        ks_settings_free(s);
+        return reader.err ? reader.err : KS_ESYNTAX;
+    }
+    *ret_settings = s;
+    return KS_OK;
+}
+
+/* --- comparing and printing --- */
+
+static bool same(const struct ks_settings *a, const struct ks_settings *b, const struct ks_option *option)
+{
+    if (find_edge(ks_str_z(option->name))) {
+        const struct value *x = reading(&a->server, option->name), *y = reading(&b->server, option->name);
+        return option->kind == KS_OPT_TEXT ? strcmp(x->text, y->text) == 0 : x->number == y->number;
+    }
+    if (option->kind == KS_OPT_TEXT)
+        return ks_str_eq(ks_config_text(a->config, option->name), ks_config_text(b->config, option->name));
+    return ks_config_number(a->config, option->name) == ks_config_number(b->config, option->name);
+}
+
+const struct ks_option *ks_settings_changed(
+    const struct ks_settings *before, const struct ks_settings *after, size_t *at)
+{
+    const struct ks_option *option;
+
+    while ((option = option_next(at)))
+        if (option->when == KS_OPT_RESTART && option->scope == KS_OPT_SERVER && !same(before, after, option))
+            break;
+    return option;
+}
+
+static void print_default(struct ks_buf *buf, const struct ks_option *option)
+{
+    char value[KS_OPTION_VALUE_LEN];
+
+    if (option->kind == KS_OPT_TEXT)
+        ks_buf_printf(buf, "\"%s\"", option->init_text ? option->init_text : "");
+    else
+        ks_buf_z(buf, ks_option_write(option, option->init, value));
+    if (option->open_differs)
+        ks_buf_printf(
+            buf, " (in a domain that is not protected: %s)", ks_option_write(option, option->init_open, value));
+}
+
+void ks_settings_print(struct ks_buf *buf, bool manual)
+{
+    const struct ks_option *option;
+
+    for (size_t at = 0; (option = option_next(&at));) {
+        ks_buf_printf(buf, manual ? ".It Cm %s\n" : "%s\n    ", option->name);
+        ks_buf_z(buf, option->doc);
+        ks_buf_z(buf, manual ? "\n.br\n" : "\n    ");
+        ks_option_describe(buf, option);
+        ks_buf_z(buf, "; default ");
+        print_default(buf, option);
+        ks_buf_z(buf, option->scope == KS_OPT_DOMAIN ? "; of a domain" : "");
+        ks_buf_z(buf, option->when == KS_OPT_RESTART ? "; takes a restart.\n" : ".\n");
+        ks_buf_z(buf, manual ? "" : "\n");
+    }
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* settings.h -- konsild.conf: read, judged, and the reference of all it may hold.
+ *
+ * The file is libconfig's format. Every option is a descriptor: those of the core and its features (config.h), and
+ * those of the edge, which stand in settings.c. Paths may be relative to the file's directory. */
+#ifndef KS_SETTINGS_H
+#define KS_SETTINGS_H
+
+#include "buf.h"
+#include "config.h"
+
+struct ks_settings;
+
+/* Reads the file and judges all of it. complaints gets one line for each mistake, with file, line and reason:
+ * "konsild.conf:12: blocking.items_max: 5 is below its least value 10". KS_OK; KS_ESYNTAX when there is a complaint;
+ * KS_EIO when the file cannot be read (a complaint too); KS_ENOMEM. */
+KS_CHECK enum ks_err ks_settings_read(const char *path, struct ks_settings **ret_settings, struct ks_buf *complaints);
+void ks_settings_free(struct ks_settings *settings);
+
+/* The core's part; take a reference to keep it. */
+struct ks_config *ks_settings_config(const struct ks_settings *settings);
+/* The edge's part. The name must exist (assert). Texts live as long as the settings; paths are absolute. */
+int64_t ks_settings_number(const struct ks_settings *settings, const char *name);
+const char *ks_settings_text(const struct ks_settings *settings, const char *name);
+/* "certificate" or "key" of the domain of that index. */
+const char *ks_settings_domain_text(const struct ks_settings *settings, size_t domain, const char *name);
+
+/* The next option in which the two differ and that takes a restart; NULL at the end. *at = 0 to begin. */
+const struct ks_option *ks_settings_changed(
+    const struct ks_settings *before, const struct ks_settings *after, size_t *at);
+
+/* The reference of all options, as text or as the body of a manual page (mdoc). */
+void ks_settings_print(struct ks_buf *buf, bool manual);
+
+#endif
