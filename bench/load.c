@@ -25,6 +25,7 @@ static const char usage_text[] =
     "  --host ADDRESS      numeric (127.0.0.1)    --port PORT       direct TLS (5223)\n"
     "  --domain DOMAIN     (offen.example)        --password TEXT   of every account u0, u1, ... (bench)\n"
     "  --clients N         sessions (200)         --concurrency N   logins under way at once (32)\n"
+    "  --first N           first account (0)\n"
     "  --server PID        whose CPU and memory   --seconds S       of measuring (10)\n"
     "  --warm S            of load before (1)     --rate N          messages/s; 0: closed loop (0)\n"
     "  --window N          closed loop (5)        --bytes N         of one message (1300)\n"
@@ -60,6 +61,7 @@ enum option_code {
     OPT_DIRECTORY,
     OPT_PORT, /* from here on: numbers */
     OPT_CLIENTS,
+    OPT_FIRST,
     OPT_CONCURRENCY,
     OPT_SERVER,
     OPT_SECONDS,
@@ -79,6 +81,7 @@ static const struct option long_options[] = {
     { "directory", required_argument, NULL, OPT_DIRECTORY },
     { "port", required_argument, NULL, OPT_PORT },
     { "clients", required_argument, NULL, OPT_CLIENTS },
+    { "first", required_argument, NULL, OPT_FIRST },
     { "concurrency", required_argument, NULL, OPT_CONCURRENCY },
     { "server", required_argument, NULL, OPT_SERVER },
     { "seconds", required_argument, NULL, OPT_SECONDS },
@@ -124,7 +127,10 @@ static bool set(struct load_options *options, int option, const char *text)
         return value >= 1 && value <= UINT16_MAX;
     case OPT_CLIENTS:
         options->clients = (unsigned)value;
-        return value >= 2 && value <= 65536; /* four hexadecimal digits in a message id */
+        return value >= 2 && value <= 65536;
+    case OPT_FIRST:
+        options->first = (unsigned)value;
+        return value <= 65536 - 2;
     case OPT_CONCURRENCY:
         options->concurrency = (unsigned)value;
         return value >= 1;
@@ -170,7 +176,7 @@ int main(int argc, char **argv)
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
         if (!set(&options, option, optarg))
             return usage();
-    if (optind != argc - 1)
+    if (optind != argc - 1 || options.first + options.clients > 65536) /* four hexadecimal digits in a message id */
         return usage();
     signal(SIGPIPE, SIG_IGN);
     if (ks_crypto_init() != KS_OK)

@@ -38,7 +38,7 @@ enum ks_err load_crowd_init(struct load_crowd *crowd, const struct load_options 
         return KS_ENOMEM;
     for (unsigned i = 0; i < count; i++)
         crowd->clients[i] = (struct load_client) {
-            .net = &crowd->net, .events = &crowd->events, .work = crowd, .account = i, .fd = -1
+            .net = &crowd->net, .events = &crowd->events, .work = crowd, .account = options->first + i, .fd = -1
         };
     return KS_OK;
 }

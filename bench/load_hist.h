@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* load_hist.h -- how long things took: a histogram of nanoseconds.
  *
- * Buckets grow with the value and are at most 1/64 wide, so a percentile is right within 1.6 %. Up to 73 minutes;
+ * Buckets grow with the value and are at most 1/64 wide, so a percentile is right within 1.6 %. Up to 36 minutes;
  * what is longer counts as that. Allocates nothing. */
 #ifndef KS_LOAD_HIST_H
 #define KS_LOAD_HIST_H
 
 #include <stdint.h>
 
-#define LOAD_HIST_OCTAVES 36 /* 64 ns << 36 is 73 minutes */
+#define LOAD_HIST_OCTAVES 36 /* up to 36 minutes */
 #define LOAD_HIST_STEPS 64
 
 struct load_hist {

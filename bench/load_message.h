@@ -14,7 +14,7 @@
 #define LOAD_TAG_LEN 10 /* "kb" and 32 random bits in hexadecimal */
 
 struct load_message_id {
-    unsigned sender;
+    unsigned sender; /* account, up to 65535 */
     uint32_t number; /* of this sender's messages, from 1 */
     int64_t due_ns;  /* monotonic */
 };

@@ -44,6 +44,11 @@ static unsigned partner_of(unsigned index)
     return index ^ 1u;
 }
 
+static unsigned account_of(const struct run *run, unsigned index)
+{
+    return run->options->first + index;
+}
+
 static void on_message(struct load_client *client, struct ks_str stanza)
 {
     struct run *run = load_crowd_of(client)->work;
@@ -51,7 +56,8 @@ static void on_message(struct load_client *client, struct ks_str stanza)
     struct talker *talker = &run->talkers[index];
     struct load_message_id id;
 
-    if (!load_message_id_read(load_attr(stanza, "id"), ks_str_z(run->tag), &id) || id.sender != partner_of(index))
+    if (!load_message_id_read(load_attr(stanza, "id"), ks_str_z(run->tag), &id)
+        || id.sender != account_of(run, partner_of(index)))
         return;
     if (id.number != talker->received + 1)
         run->disorder++;
@@ -82,7 +88,7 @@ static void send_message(struct run *run, unsigned index, int64_t due_ns)
 {
     struct talker *talker = &run->talkers[index];
     struct load_client *client = &run->crowd.clients[index];
-    struct load_message_id id = { .sender = index, .number = talker->sent + 1, .due_ns = due_ns };
+    struct load_message_id id = { .sender = account_of(run, index), .number = talker->sent + 1, .due_ns = due_ns };
 
     if (client->phase != LOAD_READY || talker->sent - talker->acked >= RING) {
         run->not_sent++;
@@ -160,8 +166,8 @@ static int write_log(const struct run *run)
         return 1;
     }
     for (unsigned i = 0; i < run->crowd.count; i++)
-        fprintf(file, "%s %u %u %u %u\n", run->tag, i, partner_of(i), run->talkers[i].acked,
-            run->talkers[partner_of(i)].received);
+        fprintf(file, "%s %u %u %u %u\n", run->tag, account_of(run, i), account_of(run, partner_of(i)),
+            run->talkers[i].acked, run->talkers[partner_of(i)].received);
     if (fclose(file) != 0) {
         perror(run->options->log);
         return 1;
@@ -211,8 +217,8 @@ static enum ks_err prepare(struct run *run)
         run->talkers[i].due_ns = calloc(RING, sizeof(int64_t));
         if (!run->talkers[i].due_ns)
             return KS_ENOMEM;
-        if ((err = load_template_init(&run->talkers[i].template, run->tag, options->target.domain, i, partner_of(i),
-                 options->message_bytes, &run->crowd.net.prng))
+        if ((err = load_template_init(&run->talkers[i].template, run->tag, options->target.domain, account_of(run, i),
+                 account_of(run, partner_of(i)), options->message_bytes, &run->crowd.net.prng))
             != KS_OK)
             return err;
     }

@@ -12,8 +12,9 @@
 
 struct load_options {
     struct load_target target;
-    pid_t server;           /* 0: no CPU and memory of the server */
-    unsigned clients;       /* accounts u0 to u(clients-1), one session each */
+    pid_t server;     /* 0: no CPU and memory of the server */
+    unsigned clients; /* one session each: accounts u(first), u(first+1), ... */
+    unsigned first;
     unsigned concurrency;   /* logins under way at once */
     double seconds;         /* of measuring; idle: of settling before the memory is read */
     double warm_seconds;    /* of load before measuring */

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# results.json -> the table that `make bench` prints.
+def pad($width): . + (" " * ($width - length));
+def number:
+  if . >= 100 then (. | round | tostring)
+  elif . >= 10 then (. * 10 | round / 10 | tostring)
+  else (. * 100 | round / 100 | tostring) end;
+def cell($scale):
+  if . == null then "-"
+  elif .runs == 1 then (.median * $scale | number)
+  else "\(.median * $scale | number) (\(.min * $scale | number)..\(.max * $scale | number))" end;
+
+# One row: name, where the figure is, how it is scaled, and whether less or more of it is better.
+def rows: [
+  ["user memory per idle session, KB",        "idle",     "bytes_per_session",      0.0009765625, "less"],
+  ["CPU per login, ms",                       "logins",   "cpu_us_per_login",       0.001, "less"],
+  ["logins/s",                                "logins",   "per_second",             1,     "more"],
+  ["CPU per message, µs, as offered to all",  "offered",  "cpu_us_per_message",     1,     "less"],
+  ["  messages/s offered",                    "offered",  "offered_per_second",     1,     ""],
+  ["  delivery p50, ms",                      "offered",  "delivery_p50_ms",        1,     "less"],
+  ["  delivery p99, ms",                      "offered",  "delivery_p99_ms",        1,     "less"],
+  ["  acknowledgement p50, ms",               "offered",  "ack_p50_ms",             1,     "less"],
+  ["  acknowledgement p99, ms",               "offered",  "ack_p99_ms",             1,     "less"],
+  ["messages/s, as many as it can",           "capacity", "per_second",             1,     "more"],
+  ["  CPU per message, µs",                   "capacity", "cpu_us_per_message",     1,     "less"],
+  ["  delivery p99, ms",                      "capacity", "delivery_p99_ms",        1,     "less"],
+  ["  generator's CPU, cores",                "capacity", "generator_cpu",          1,     ""],
+  ["at 10,000 messages/s: CPU per message, µs", "high",   "cpu_us_per_message",     1,     ""],
+  ["  messages/s complete",                   "high",     "per_second",             1,     ""],
+  ["  delivery p50, ms",                      "high",     "delivery_p50_ms",        1,     ""],
+  ["  delivery p99, ms",                      "high",     "delivery_p99_ms",        1,     ""],
+  ["  acknowledgement p99, ms",               "high",     "ack_p99_ms",             1,     ""],
+  ["  generator's CPU, cores",                "high",     "generator_cpu",          1,     ""],
+  ["protected domain: CPU per message, µs",   "protected", "cpu_us_per_message",    1,     ""],
+  ["  messages/s, as many as it can",         "protected", "per_second",            1,     ""],
+  ["fsync per 1,000 messages",                "syncs",    "syncs_per_1000",         1,     ""]
+];
+
+. as $r
+| ($r.order) as $peers
+# The best peer beside konsild, as a multiple of konsild: above 1 konsild is better.
+| def ratio($row; $name; $better):
+    ($r.summary.konsild[$row][$name].median? // null) as $own
+    | [$peers[] | select(. != "konsild") | $r.summary[.][$row][$name].median? // empty] as $others
+    | if $own == null or ($others | length) == 0 or $better == "" then ""
+      elif $better == "less" then (if $own == 0 then "" else "\(($others | min) / $own * 10 | round / 10)x" end)
+      else (($others | max) as $best | if $best == 0 then "" else "\($own / $best * 10 | round / 10)x" end) end;
+  def lost($p):
+    [$r.lines[] | select(.peer == $p and .row == "durability" and (.failed | not))] as $kills
+    | if ($kills | length) == 0 then "-"
+      else "\($kills | map(.missing) | add) of \($kills | map(.acked) | add)" end;
+  def archived($p):
+    [$r.lines[] | select(.peer == $p and .row == "archived" and (.failed | not))]
+    | if length == 0 then "-" elif all(.missing == 0 and .acked > 0) then "yes" else "NO" end;
+  def durable($p):
+    [$r.lines[] | select(.peer == $p and .row == "durability" and (.failed | not))] as $kills
+    | ($r.summary[$p].syncs.syncs_per_1000.median? // null) as $syncs
+    | if ($kills | length) == 0 then "-"
+      elif ($kills | map(.missing) | add) > 0 then "no: loses when killed"
+      elif $syncs == 0 then "no: never syncs"
+      else "yes" end;
+  def complete($p):
+    [$r.lines[] | select(.peer == $p and (.row | IN("offered", "capacity", "high", "protected")) and (.failed | not))
+     | select(.delivered < .sent or .acked < .sent or .disorder > 0 or .not_sent > 0)]
+    | if length == 0 then "yes" else "NO: " + (map(.row) | unique | join(", ")) end;
+  [["", $peers[], "best peer / konsild"]]
+  + [["version", ($peers[] | $r.peers[.].version), ""]]
+  + [["storage", ($peers[] | $r.peers[.].storage), ""]]
+  + [["domain of these rows", ($peers[] | "unprotected"), ""]]
+  + [rows[] as $row
+     | [$peers[] as $p | $r.summary[$p][$row[1]][$row[2]]? // null] as $cells
+     | select($cells | any(. != null))
+     | [$row[0], ($cells[] | cell($row[3])), ratio($row[1]; $row[2]; $row[4])]]
+  + [["all delivered, once, in order", ($peers[] | complete(.)), ""]]
+  + [["in both archives", ($peers[] | archived(.)), ""]]
+  + [["acknowledged and lost by kill -9", ($peers[] | lost(.)), ""]]
+  + [["acknowledged means durable", ($peers[] | durable(.)), ""]]
+| . as $table
+| [range($table[0] | length) as $i | $table | map(.[$i] | length) | max] as $widths
+| ($table[] | [range(length) as $i | .[$i] | pad($widths[$i])] | join("  ") | sub(" +$"; "")),
+  "",
+  "\($r.machine.cpu), \($r.machine.cores) cores shared with the load generator, \($r.machine.system), Linux \($r.machine.kernel);",
+  "fdatasync p50 \($r.machine.fdatasync_p50_ms) ms, p99 \($r.machine.fdatasync_p99_ms) ms; load before \($r.machine.load_before); commit \($r.commit); \($r.seconds) s.",
+  "Medians\(if $r.quick then " of one short run: rough." else " (least..most) of the runs." end)",
+  ($r.notes[] | "Note: " + .),
+  ($r.lines[] | select((.generator_cpu // 0) > 0.9 and .row != "idle")
+   | "Note: \(.peer), \(.row), run \(.run): the load generator used \(.generator_cpu) of a core; the server may do more."),
+  ($r.lines[] | select(.failed) | "Note: \(.peer), \(.row), run \(.run): not measured.")
