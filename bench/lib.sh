@@ -9,6 +9,7 @@
 #                                          DIR has cert.pem and key.pem; GOAL is "memory" or "speed"; false: not running
 #   peer_accounts DIR DOMAIN COUNT         makes u0 to u(COUNT-1), password "bench", while it runs
 #   peer_more RUN                          optional: measures what only this peer is asked
+#   PEER_IDLE_IS=NAME                      optional: its idle sessions are those of that peer, and are not measured again
 
 say() { printf '%s\n' "$*" >&2; }
 fail() {

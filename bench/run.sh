@@ -116,7 +116,7 @@ measure() {
 
 start() { # DIR GOAL
 	mkdir -p "$1"
-	[ -e "$1/cert.pem" ] || make_certificate "$1" $DOMAIN "conference.$DOMAIN" "pubsub.$DOMAIN" || return 1
+	[ -e "$1/cert.pem" ] || make_certificate "$1" $DOMAIN klinik.example "pubsub.$DOMAIN" || return 1
 	peer_start "$1" "$PORT" $DOMAIN "$2" && return 0
 	say "bench: the server did not start; what it said:"
 	tail -n 5 "$1"/stdout "$1"/*.log >&2 2>/dev/null
@@ -167,7 +167,7 @@ count_syncs() { # PEER RUN
 
 measure_peer() { # PEER RUN
 	local peer=$1 run=$2
-	if wants idle; then
+	if wants idle && [ -z "${PEER_IDLE_IS:-}" ]; then
 		fresh "$peer" "$run" memory "$idle_sessions" &&
 			measure "$peer" "$run" idle idle --clients "$idle_sessions" --concurrency 64 --seconds $settle
 		stop
