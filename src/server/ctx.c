@@ -159,7 +159,8 @@ void ks_ask(struct ks_ctx *ctx, struct ks_store_req *req, void (*answered)(struc
         return;
     }
     pending->on_answer = answered;
-    ctx->user->questions++;
+    if (ctx->user)
+        ctx->user->questions++;
 }
 
 /* An answer to a question, in a context of its own. */
@@ -168,7 +169,8 @@ static void answer_question(struct ks_reactor *r, struct ks_pending *pending)
     struct ks_ctx ctx;
 
     ks_ctx_begin(&ctx, r, pending->user, ks_session_find(pending->user, pending->session), pending->parcel);
-    pending->user->questions--;
+    if (pending->user)
+        pending->user->questions--;
     pending->on_answer(&ctx, pending->req);
     ks_ctx_end(&ctx);
     ks_store_req_free(pending->req);

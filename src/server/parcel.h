@@ -33,6 +33,7 @@ struct ks_parcel {
         uint32_t number;
         uint16_t reactor;
     } origin;
+    void (*refused)(struct ks_reactor *r, struct ks_parcel *parcel); /* instead of an error stanza; or NULL */
     uint64_t number; /* for run: whatever the poster wants to hand over */
     void *user;      /* likewise; not owned */
 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "c2s.h"
+#include "control.h"
 #include "route.h"
 #include "session.h"
 #include "user.h"
@@ -63,6 +64,8 @@ struct ks_reactor *ks_reactor_new(
     ks_list_init(&r->queue);
     ks_list_init(&r->mail);
     ks_list_init(&r->requests);
+    ks_list_init(&r->works);
+    ks_list_init(&r->controls);
     r->reader = ks_xml_reader_new();
     r->addresses = ks_guard_addresses_new();
     if (!r->reader || !r->addresses) {
@@ -111,6 +114,11 @@ void ks_reactor_refuse(struct ks_reactor *r, struct ks_parcel *parcel)
 {
     struct ks_ctx ctx;
 
+    if (parcel->refused) {
+        parcel->refused(r, parcel);
+        ks_parcel_unref(r, parcel);
+        return;
+    }
     ks_ctx_begin(&ctx, r, NULL, NULL, parcel);
     ks_reply_error(
         &ctx, KS_RESOURCE_CONSTRAINT, "The server cannot store this now. Nothing was sent; try again later.");
@@ -192,6 +200,8 @@ bool ks_reactor_next_event(struct ks_reactor *r, struct ks_event *ret_event)
         *ret_event = (struct ks_event) { .kind = KS_EV_MAIL, .to = parcel->reactor, .mail = (struct ks_mail *)parcel };
         return true;
     }
+    if (ks_control_next_event(r, ret_event))
+        return true;
     while (!ks_list_empty(&r->dirty)) {
         struct ks_c2s *c = KS_CONTAINER(r->dirty.next, struct ks_c2s, dirty);
         if (ks_c2s_next_event(c, ret_event))

@@ -41,6 +41,8 @@ struct ks_reactor {
     struct ks_list queue;    /* parcels to run here */
     struct ks_list mail;     /* parcels for other reactors */
     struct ks_list requests; /* struct ks_pending with a request to submit */
+    struct ks_list works;    /* struct ks_control_call for the edge */
+    struct ks_list controls; /* struct ks_control with output */
     struct ks_guard_addresses *addresses;
     uint64_t epoch; /* of the store, as last seen (committer.h) */
     uint32_t asked; /* requests under way */

@@ -19,8 +19,10 @@
 
 struct ks_server;
 struct ks_reactor;
-struct ks_c2s;  /* one client stream */
-struct ks_mail; /* from reactor to reactor: opaque, owned by whoever holds it */
+struct ks_c2s;          /* one client stream */
+struct ks_mail;         /* from reactor to reactor: opaque, owned by whoever holds it */
+struct ks_control;      /* a connection of an administrator (control.h) */
+struct ks_control_call; /* one of its requests */
 
 struct ks_server_setup {
     uint16_t reactors;
@@ -49,6 +51,8 @@ enum ks_event_kind {
     KS_EV_PAUSE,     /* stream: too much of what it sent is still under way: do not read from it */
     KS_EV_RESUME,    /* stream: read again */
     KS_EV_MAIL,      /* mail: hand to the reactor `to` with ks_reactor_mail */
+    KS_EV_CONTROL,   /* control: has output (control.h); only on reactor 0 */
+    KS_EV_WORK,      /* work: a command that only the edge can carry out; ks_control_worked answers it */
     KS_EV_STORE,     /* req: submit to the committer; its answer goes to ks_reactor_answer of this reactor */
 };
 struct ks_event {
@@ -58,6 +62,8 @@ struct ks_event {
     uint16_t to;
     struct ks_mail *mail;
     struct ks_store_req *req;
+    struct ks_control *control;
+    struct ks_control_call *work;
 };
 /* False when there is none. Events of one stream come in order; several writes to one stream give one KS_EV_OUTPUT. */
 bool ks_reactor_next_event(struct ks_reactor *r, struct ks_event *ret_event);
@@ -108,8 +114,5 @@ void ks_c2s_output_sent(struct ks_c2s *c, size_t len, struct ks_now now);
  * be freed after it; no event names it any more. */
 void ks_c2s_closed(struct ks_c2s *c, struct ks_now now);
 void ks_c2s_free(struct ks_c2s *c);
-
-/* --- administration (src/server/control.h has the commands) --- */
-struct ks_control;
 
 #endif

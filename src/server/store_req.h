@@ -111,8 +111,9 @@ void ks_store_txn_account_add(struct ks_store_req *req, const struct ks_account_
  * KS_ACCOUNT_DELETED. */
 void ks_store_txn_account_update(struct ks_store_req *req, const struct ks_account_row *row);
 /* Deletes an account: its name, all its stored data with its credentials, and its place in every archive row; a message
- * that nobody else owns goes. What stays is (id, domain, local), so that it is not given to a second person. Nothing is
- * stored for it afterwards, whoever asks. */
+ * that nobody else owns goes. What stays is (id, domain, local), so that it is not given to a second person. As long
+ * as the committer lives it stores nothing for it afterwards, whoever still asks; after a new start all who load it see
+ * its state. */
 void ks_store_txn_account_delete(struct ks_store_req *req, struct ks_str domain, struct ks_str local);
 
 /* One message for both owners; id and stamp_ms of row are ignored. An owner who was deleted is left out. When two rows

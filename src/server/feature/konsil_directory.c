@@ -3,6 +3,7 @@
  *
  * Contacts come from the hospital's directory: a client asks its domain and gets a page of the active accounts, with
  * what the directory says of each. Nobody is asked for permission, and nobody outside the domain can ask. */
+#include "credentials.h"
 #include "feature_list.h"
 #include "reactor.h"
 #include "user.h"
@@ -54,4 +55,8 @@ const struct ks_feature ks_feature_directory = {
     .name = "directory",
     .disco = (const char *const[]) { NS_KONSIL_DIRECTORY, NULL },
     .iq = { { KS_IQ_GET, NS_KONSIL_DIRECTORY, "query", KS_TO_DOMAIN, on_query } },
+    .stores = { { "account", KS_DATA_CONTACTS, KS_KEEP_WITH_ACCOUNT, 0,
+                    "Name, department and profession, as the hospital's directory has them, for colleagues to see." },
+        { KS_STORE_CREDENTIALS, KS_DATA_CREDENTIALS, KS_KEEP_WITH_ACCOUNT, 0,
+            "Keys to check a password with; not the password." } },
 };

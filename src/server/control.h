@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* control.h -- administration: commands as JSON lines over a local socket (doc/konsilctl.8).
+ *
+ * A request is one line {"v":1,"command":"user.add","args":{…},"dry_run":false}; its answer is one line
+ * {"ok":true,"result":…} or
+ * {"ok":false,"error":"control.not-found","text":"…"}; error is an id of the catalogue of sentences. Requests of a
+ * connection are answered in order. Every command is a descriptor: which right it needs, and whether it is audited; an
+ * audited one is in the audit log in the same transaction as what it changed. Passwords never come here: konsilctl
+ * sends SCRAM keys.
+ *
+ * Control connections live on reactor 0. Commands on an account run at its home; what only the edge can do (a backup,
+ * the log level) is handed to it as work. */
+#ifndef KS_CONTROL_H
+#define KS_CONTROL_H
+
+#include <jansson.h>
+
+#include "feature.h"
+#include "list.h"
+#include "server.h"
+
+#define KS_CONTROL_LINE_MAX 65536
+
+enum ks_right {
+    KS_RIGHT_ACCOUNTS = 1, /* accounts and their sessions */
+    KS_RIGHT_OPERATE = 2,  /* health, backup, log level */
+    KS_RIGHT_AUDIT = 4,    /* the audit log, and what is stored about people */
+    KS_RIGHT_ALL = 7,
+};
+
+struct ks_control_call;
+
+struct ks_control_command {
+    const char *name; /* "user.add"; NULL ends a list */
+    enum ks_right right;
+    bool audited;
+    const char *needs;                         /* names of required text arguments, separated by blanks */
+    const char *may;                           /* of optional ones; a name with ':' behind it takes any JSON value */
+    void (*run)(struct ks_control_call *call); /* on reactor 0 */
+};
+extern const struct ks_control_command ks_control_users[];   /* control_users.c */
+extern const struct ks_control_command ks_control_reports[]; /* control_reports.c */
+
+/* One request under way. */
+struct ks_control_call {
+    struct ks_list link;        /* in its connection; leaves when that closes */
+    struct ks_control *control; /* NULL: nobody waits for the answer any more */
+    struct ks_reactor *reactor; /* where it is now */
+    const struct ks_control_command *command;
+    char actor[64];           /* "uid:1000" */
+    struct ks_list work_link; /* while it waits for the edge */
+    json_t *args;             /* an object */
+    bool dry_run;
+    json_t *result;    /* of success; NULL: {} */
+    const char *error; /* a catalogue id, or NULL */
+    void (*answered)(struct ks_control_call *call, struct ks_store_req *req);
+    void (*at_home)(struct ks_ctx *ctx, struct ks_control_call *call);
+};
+
+/* --- for commands --- */
+
+/* A text argument; empty when absent. */
+struct ks_str ks_control_text(const struct ks_control_call *call, const char *name);
+/* Ends the call; on any reactor: the answer finds its way. error: a catalogue id, or NULL. Takes the reference to
+ * result. */
+void ks_control_answer(struct ks_control_call *call, const char *error, json_t *result);
+/* Runs run at the home of the account that argument "jid" names, with its data there; answers by itself when it is not
+ * an account's JID in one of our domains. */
+void ks_control_at_home(struct ks_control_call *call, void (*run)(struct ks_ctx *ctx, struct ks_control_call *call));
+/* Asks the committer; answered runs on reactor 0 with the result. req is freed afterwards. */
+void ks_control_ask(struct ks_control_call *call, struct ks_store_req *req,
+    void (*answered)(struct ks_control_call *call, struct ks_store_req *req));
+/* Adds the audit row to ctx's transaction: the command, its actor, subject, detail (never content). */
+void ks_control_audit(struct ks_ctx *ctx, const struct ks_control_call *call, const char *detail);
+/* Answers with error or result once ctx's transaction is durable; on failure with control.store. */
+void ks_control_answer_durable(struct ks_ctx *ctx, struct ks_control_call *call, json_t *result);
+/* Work for the edge. */
+void ks_control_hand_over(struct ks_control_call *call);
+
+/* The next control connection with output, or work for the edge. */
+bool ks_control_next_event(struct ks_reactor *r, struct ks_event *ret_event);
+
+/* --- for src/edge --- */
+
+struct ks_control_setup {
+    void *edge;
+    const char *actor; /* who is at the other end: "uid:0" (SO_PEERCRED) */
+    unsigned rights;   /* of enum ks_right */
+};
+/* r is reactor 0. NULL without memory. */
+KS_CHECK struct ks_control *ks_control_open(
+    struct ks_reactor *r, const struct ks_control_setup *setup, struct ks_now now);
+void ks_control_feed(struct ks_control *control, struct ks_str bytes, struct ks_now now);
+struct ks_str ks_control_output(const struct ks_control *control);
+void ks_control_output_sent(struct ks_control *control, size_t len);
+/* The connection is gone; frees. */
+void ks_control_close(struct ks_control *control);
+/* True when a line was too long: close after the output is sent. */
+bool ks_control_broken(const struct ks_control *control);
+/* The edge did what KS_EV_WORK asked for: command name and arguments are in the call. */
+const char *ks_control_call_name(const struct ks_control_call *call);
+/* Audits it (in the log before the answer is out) and answers; takes the reference to result. In the thread of reactor
+ * 0. */
+void ks_control_worked(struct ks_control_call *call, const char *error, json_t *result, struct ks_now now);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* control_reports.c -- commands that tell: what is stored about people, what administrators did, how the server is; and
+ * those that the edge carries out. */
+#include "control.h"
+#include "enc.h"
+
+static json_t *text_json(struct ks_str text)
+{
+    return json_stringn(text.len ? text.ptr : "", text.len);
+}
+
+/* --- what is stored about a person --- */
+
+static void describe_data(struct ks_control_call *call)
+{
+    static const char *const holds[] = { "none", "credentials", "contacts", "keys", "content", "traffic", "settings" };
+    static const char *const keeps[] = { "account", "session", "archive", "days" };
+    json_t *stores = json_array(), *result;
+
+    for (size_t i = 0; ks_features[i]; i++)
+        for (const struct ks_feature_store *at = ks_features[i]->stores; at->store; at++) {
+            json_t *store = json_object();
+            json_object_set_new(store, "feature", json_string(ks_features[i]->name));
+            json_object_set_new(store, "store", json_string(at->store));
+            json_object_set_new(store, "holds", json_string(holds[at->holds]));
+            json_object_set_new(store, "keep", json_string(keeps[at->keep]));
+            if (at->keep == KS_KEEP_DAYS)
+                json_object_set_new(store, "days", json_integer(at->days));
+            json_object_set_new(store, "purpose", json_string(at->purpose));
+            json_array_append_new(stores, store);
+        }
+    result = json_object();
+    json_object_set_new(result, "stores", stores);
+    ks_control_answer(call, NULL, result);
+}
+
+/* --- the audit log --- */
+
+static void verified(struct ks_control_call *call, struct ks_store_req *req)
+{
+    if (req->result == KS_OK || req->result == KS_ECRYPTO)
+        ks_control_answer(call, req->result == KS_OK ? NULL : "control.audit-broken",
+            json_pack("{s:I}", "rows", (json_int_t)req->audit_good));
+    else
+        ks_control_answer(call, "control.store", NULL);
+}
+
+static void audit_verify(struct ks_control_call *call)
+{
+    ks_control_ask(call, ks_store_audit_verify_new(), verified);
+}
+
+static void shown(struct ks_control_call *call, struct ks_store_req *req)
+{
+    json_t *rows, *result;
+
+    if (req->result != KS_OK) {
+        ks_control_answer(call, "control.store", NULL);
+        return;
+    }
+    rows = json_array();
+    for (size_t i = 0; i < req->audit_count; i++) {
+        const struct ks_audit_row *at = &req->audit[i];
+        char stamp[KS_STAMP_LEN + 1];
+        struct ks_buf hash;
+        json_t *row = json_object();
+        ks_buf_init(&hash, 128);
+        ks_hex_add(&hash, ks_str(at->hash, sizeof at->hash));
+        json_object_set_new(row, "seq", json_integer((json_int_t)at->seq));
+        json_object_set_new(row, "time", text_json(ks_stamp_write(at->stamp_ms, stamp)));
+        json_object_set_new(row, "actor", text_json(at->actor));
+        json_object_set_new(row, "action", text_json(at->action));
+        json_object_set_new(row, "subject", text_json(at->subject));
+        json_object_set_new(row, "detail", text_json(at->detail));
+        json_object_set_new(row, "hash", text_json(ks_buf_str(&hash)));
+        json_array_append_new(rows, row);
+        ks_buf_done(&hash);
+    }
+    result = json_object();
+    json_object_set_new(result, "rows", rows);
+    json_object_set_new(result, "more", json_boolean(req->audit_count == KS_AUDIT_ROWS_MAX));
+    ks_control_answer(call, NULL, result);
+}
+
+static void audit_list(struct ks_control_call *call)
+{
+    uint64_t after = 0;
+    struct ks_str text = ks_control_text(call, "after");
+
+    if (text.len && ks_str_u64(text, UINT64_MAX - 1, &after) != KS_OK)
+        ks_control_answer(call, "control.arguments", NULL);
+    else
+        ks_control_ask(call, ks_store_audit_new(after + 1, KS_AUDIT_ROWS_MAX), shown);
+}
+
+const struct ks_control_command ks_control_reports[] = {
+    { "describe.data", KS_RIGHT_AUDIT, false, "", "", describe_data },
+    { "audit.verify", KS_RIGHT_AUDIT, false, "", "", audit_verify },
+    { "audit.list", KS_RIGHT_AUDIT, false, "", "after", audit_list },
+    /* By the edge (src/edge/control_work.c): */
+    { "health", KS_RIGHT_OPERATE, false, "", "", ks_control_hand_over },
+    { "backup", KS_RIGHT_OPERATE, true, "file", "key_file", ks_control_hand_over },
+    { "log.debug", KS_RIGHT_OPERATE, true, "reason", "", ks_control_hand_over },
+    { "log.normal", KS_RIGHT_OPERATE, true, "", "", ks_control_hand_over },
+    { "reload", KS_RIGHT_OPERATE, true, "", "", ks_control_hand_over },
+    { NULL },
+};
