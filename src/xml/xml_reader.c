@@ -302,10 +302,13 @@ static enum ks_err prime(struct ks_xml_reader *reader, struct ks_str default_ns,
     return err;
 }
 
-/* Whether the bytes were one element and nothing else: a comment that is not closed would swallow the next stanza. */
+/* Whether the bytes were one element, or a header's start tag, and nothing else: a comment that is not closed would
+ * swallow the next stanza. */
 static bool is_whole(const struct ks_xml_reader *reader)
 {
-    return reader->root && reader->end == reader->bytes && reader->depth == (reader->header ? 1 : 0);
+    if (!reader->root || reader->end != reader->bytes)
+        return false;
+    return reader->header ? reader->depth == 1 && !reader->root->child : reader->depth == 0;
 }
 
 enum ks_err ks_xml_read(struct ks_xml_reader *reader, struct ks_arena *arena, struct ks_str bytes,

@@ -224,6 +224,7 @@ static const struct {
     { "RFC 6120 §11.1: a DTD", "<!DOCTYPE s><stream:stream " STREAMS ">", KS_ESYNTAX, NULL, NULL },
     { "RFC 6120 §4.2: an empty element", "<stream:stream " STREAMS "/>", KS_ESYNTAX, NULL, NULL },
     { "RFC 6120 §4.2: two elements", "<stream:stream " STREAMS "><a>", KS_ESYNTAX, NULL, NULL },
+    { "RFC 6120 §4.2: the first stanza with it", "<stream:stream " STREAMS "><a/>", KS_ESYNTAX, NULL, NULL },
     { "RFC 6120 §4.2: text after it", "<stream:stream " STREAMS ">x", KS_ESYNTAX, NULL, NULL },
     { "RFC 6120 §4.2: half a header", "<stream:stream " STREAMS, KS_ESYNTAX, NULL, NULL },
     { "RFC 6120 §4.2: nothing", "", KS_ESYNTAX, NULL, NULL },
