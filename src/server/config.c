@@ -120,7 +120,7 @@ static struct ks_option_values *values_new(enum ks_option_scope scope, bool prot
     return values;
 }
 
-static struct value *find(const struct ks_option_values *values, struct ks_str name)
+static struct value *find(struct ks_option_values *values, struct ks_str name)
 {
     size_t low = 0, high = values->count;
 
@@ -128,7 +128,7 @@ static struct value *find(const struct ks_option_values *values, struct ks_str n
         size_t middle = (low + high) / 2;
         int order = ks_str_cmp(name, ks_str_z(values->value[middle].option->name));
         if (order == 0)
-            return (struct value *)&values->value[middle];
+            return &values->value[middle];
         if (order < 0)
             high = middle;
         else
@@ -262,7 +262,7 @@ const struct ks_domain *ks_config_domain_at(const struct ks_config *config, size
     return index < config->domain_count ? &config->domains[index]->domain : NULL;
 }
 
-static const struct value *reading(const struct ks_option_values *values, const char *name)
+static const struct value *reading(struct ks_option_values *values, const char *name)
 {
     const struct value *value = find(values, ks_str_z(name));
 

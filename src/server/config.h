@@ -37,7 +37,7 @@ struct ks_domain {
     struct ks_str name; /* normalised */
     bool protected;
     uint16_t index; /* its place in the configuration, stable while the process lives */
-    const struct ks_option_values *values;
+    struct ks_option_values *values;
 };
 
 struct ks_config;

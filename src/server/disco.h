@@ -15,10 +15,10 @@ void ks_disco_domain(struct ks_arena *arena, struct ks_xml *query);
 /* xep_0115_caps.c: whether node is the one we announce in <c/>. */
 bool ks_caps_is_ours(struct ks_ctx *ctx, struct ks_str node);
 /* Whether a session's client asked for notifications of a node ("NODE+notify" in its disco#info). */
-bool ks_caps_wants(const struct ks_session *session, struct ks_str node);
+bool ks_caps_wants(struct ks_session *session, struct ks_str node);
 
 /* The nodes it asked for: size_t at = 0; while (ks_caps_next_wanted(session, &at, &node)). */
-bool ks_caps_next_wanted(const struct ks_session *session, size_t *at, struct ks_str *ret_node);
+bool ks_caps_next_wanted(struct ks_session *session, size_t *at, struct ks_str *ret_node);
 
 /* xep_0163_pep.c: nodes of ctx->user as iq->from may see them; they answer. */
 void ks_pep_disco_info(struct ks_ctx *ctx, const struct ks_stanza *iq, struct ks_str node);

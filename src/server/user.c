@@ -338,7 +338,7 @@ const struct ks_account_row *ks_user_row(const struct ks_user *user)
 
 struct ks_session *ks_user_session(const struct ks_user *user, const struct ks_session *after)
 {
-    const struct ks_list *at = after ? after->link.next : user->sessions.next;
+    struct ks_list *at = after ? after->link.next : user->sessions.next;
 
     for (; at != &user->sessions; at = at->next) {
         struct ks_session *s = KS_CONTAINER(at, struct ks_session, link);

@@ -13,7 +13,7 @@
 #define DIRECTED_MAX 100 /* addresses that a session sent directed presence to (§4.6) */
 
 struct slot {
-    struct ks_str *directed; /* each one block of its own */
+    char **directed; /* zero-ended, each one block of its own */
     size_t directed_count;
 };
 
@@ -128,21 +128,21 @@ static void remember(struct ks_session *s, struct ks_str to, bool available)
     struct slot *own = slot(s);
 
     for (size_t i = 0; i < own->directed_count; i++)
-        if (ks_str_eq(own->directed[i], to)) {
+        if (ks_str_is(to, own->directed[i])) {
             if (!available) {
-                free((char *)own->directed[i].ptr);
+                free(own->directed[i]);
                 own->directed[i] = own->directed[--own->directed_count];
             }
             return;
         }
     if (!available || own->directed_count == DIRECTED_MAX)
         return;
-    struct ks_str *more = realloc(own->directed, (own->directed_count + 1) * sizeof *more);
+    char **more = realloc(own->directed, (own->directed_count + 1) * sizeof(char *));
     char *copy = more ? ks_str_dup(to) : NULL;
     if (more)
         own->directed = more;
     if (copy)
-        own->directed[own->directed_count++] = ks_str(copy, to.len);
+        own->directed[own->directed_count++] = copy;
 }
 
 static void slot_done(void *memory)
@@ -150,7 +150,7 @@ static void slot_done(void *memory)
     struct slot *own = memory;
 
     for (size_t i = 0; i < own->directed_count; i++)
-        free((char *)own->directed[i].ptr);
+        free(own->directed[i]);
     free(own->directed);
 }
 
@@ -382,7 +382,8 @@ static void on_unavailable(struct ks_ctx *ctx, struct ks_session *session)
     broadcast(ctx, session, stanza);
     for (size_t i = 0; i < own->directed_count; i++) { /* §4.6.3 */
         struct ks_xml *copy = ks_xml_copy_top(ctx->arena, stanza);
-        if (copy && ks_arena_copy(ctx->arena, own->directed[i], &to) == KS_OK && ks_xml_set(ctx->arena, copy, "to", to))
+        if (copy && ks_arena_copy(ctx->arena, ks_str_z(own->directed[i]), &to) == KS_OK
+            && ks_xml_set(ctx->arena, copy, "to", to))
             ks_send(ctx, copy);
     }
     slot_done(own);

@@ -29,9 +29,9 @@ struct slot {
     uint8_t query; /* counts questions, so that an old answer is not taken for a new one */
 };
 
-static struct slot *slot(const struct ks_session *s)
+static struct slot *slot(struct ks_session *s)
 {
-    return ks_session_slot((struct ks_session *)s, &ks_feature_caps);
+    return ks_session_slot(s, &ks_feature_caps);
 }
 
 static void slot_done(void *memory)
@@ -39,7 +39,7 @@ static void slot_done(void *memory)
     free(((struct slot *)memory)->wanted);
 }
 
-bool ks_caps_next_wanted(const struct ks_session *session, size_t *at, struct ks_str *ret_node)
+bool ks_caps_next_wanted(struct ks_session *session, size_t *at, struct ks_str *ret_node)
 {
     struct ks_str left = ks_str_from(ks_str(slot(session)->wanted, slot(session)->wanted_len), *at);
 
@@ -49,7 +49,7 @@ bool ks_caps_next_wanted(const struct ks_session *session, size_t *at, struct ks
     return true;
 }
 
-bool ks_caps_wants(const struct ks_session *session, struct ks_str node)
+bool ks_caps_wants(struct ks_session *session, struct ks_str node)
 {
     struct ks_str name;
     size_t at = 0;
