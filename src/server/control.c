@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "control.h"
+#include "say.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,7 +201,7 @@ static void on_line(struct ks_control *control, struct ks_str line)
     json_t *args;
 
     if (!json_is_object(request) || json_integer_value(json_object_get(request, "v")) != 1) {
-        write_answer(control, "control.malformed", NULL);
+        write_answer(control, SAY("control.malformed"), NULL);
         json_decref(request);
         return;
     }
@@ -208,13 +209,13 @@ static void on_line(struct ks_control *control, struct ks_str line)
     args = json_object_get(request, "args");
     call = NULL;
     if (!command)
-        write_answer(control, "control.unknown-command", NULL);
+        write_answer(control, SAY("control.unknown-command"), NULL);
     else if (!(control->rights & command->right))
-        write_answer(control, "control.denied", NULL);
+        write_answer(control, SAY("control.denied"), NULL);
     else if ((args && !json_is_object(args)) || (args && !arguments_fit(command, args)) || (!args && *command->needs))
-        write_answer(control, "control.arguments", NULL);
+        write_answer(control, SAY("control.arguments"), NULL);
     else if (!(call = calloc(1, sizeof *call)))
-        write_answer(control, "control.memory", NULL);
+        write_answer(control, SAY("control.memory"), NULL);
     if (call) {
         ks_list_init(&call->link);
         ks_list_init(&call->work_link);
@@ -270,7 +271,7 @@ static void refused(struct ks_reactor *r, struct ks_parcel *parcel)
     struct ks_control_call *call = parcel->user;
 
     call->reactor = r;
-    ks_control_answer(call, "control.store", NULL);
+    ks_control_answer(call, SAY("control.store"), NULL);
 }
 
 static void home_run(struct ks_ctx *ctx)
@@ -290,7 +291,7 @@ void ks_control_at_home(struct ks_control_call *call, void (*run)(struct ks_ctx 
         || jid.resource.len || !ks_config_domain(call->reactor->config, jid.domain)
         || ks_jid_text(&parcel->arena, jid, &parcel->home) != KS_OK) {
         ks_parcel_unref(call->reactor, parcel);
-        ks_control_answer(call, "control.jid", NULL);
+        ks_control_answer(call, SAY("control.jid"), NULL);
         return;
     }
     parcel->run = home_run;
@@ -347,7 +348,7 @@ void ks_control_ask(struct ks_control_call *call, struct ks_store_req *req,
     if (!parcel || !req) {
         ks_parcel_unref(call->reactor, parcel);
         ks_store_req_free(req);
-        ks_control_answer(call, "control.memory", NULL);
+        ks_control_answer(call, SAY("control.memory"), NULL);
         return;
     }
     parcel->user = call;
@@ -377,7 +378,7 @@ static void work_audited(struct ks_control_call *call, struct ks_store_req *req)
 
     call->result = NULL;
     if (req->result != KS_OK)
-        call->error = "control.store";
+        call->error = SAY("control.store");
     ks_control_answer(call, call->error, result);
 }
 

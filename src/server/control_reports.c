@@ -2,6 +2,7 @@
 /* control_reports.c -- commands that tell: what is stored about people, what administrators did, how the server is; and
  * those that the edge carries out. */
 #include "control.h"
+#include "say.h"
 #include "enc.h"
 
 static json_t *text_json(struct ks_str text)
@@ -39,10 +40,10 @@ static void describe_data(struct ks_control_call *call)
 static void verified(struct ks_control_call *call, struct ks_store_req *req)
 {
     if (req->result == KS_OK || req->result == KS_ECRYPTO)
-        ks_control_answer(call, req->result == KS_OK ? NULL : "control.audit-broken",
+        ks_control_answer(call, req->result == KS_OK ? NULL : SAY("control.audit-broken"),
             json_pack("{s:I}", "rows", (json_int_t)req->audit_good));
     else
-        ks_control_answer(call, "control.store", NULL);
+        ks_control_answer(call, SAY("control.store"), NULL);
 }
 
 static void audit_verify(struct ks_control_call *call)
@@ -55,7 +56,7 @@ static void shown(struct ks_control_call *call, struct ks_store_req *req)
     json_t *rows, *result;
 
     if (req->result != KS_OK) {
-        ks_control_answer(call, "control.store", NULL);
+        ks_control_answer(call, SAY("control.store"), NULL);
         return;
     }
     rows = json_array();
@@ -88,7 +89,7 @@ static void audit_list(struct ks_control_call *call)
     struct ks_str text = ks_control_text(call, "after");
 
     if (text.len && ks_str_u64(text, UINT64_MAX - 1, &after) != KS_OK)
-        ks_control_answer(call, "control.arguments", NULL);
+        ks_control_answer(call, SAY("control.arguments"), NULL);
     else
         ks_control_ask(call, ks_store_audit_new(after + 1, KS_AUDIT_ROWS_MAX), shown);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "control.h"
+#include "say.h"
 #include "credentials.h"
 #include "enc.h"
 #include "session.h"
@@ -64,7 +65,7 @@ static void add_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
 
     if (ks_user_row(ctx->user)->state) {
         ks_control_answer(
-            call, ks_user_row(ctx->user)->state == KS_ACCOUNT_DELETED ? "control.was-deleted" : "control.exists", NULL);
+            call, ks_user_row(ctx->user)->state == KS_ACCOUNT_DELETED ? SAY("control.was-deleted") : SAY("control.exists"), NULL);
         return;
     }
     txn = ks_ctx_txn(ctx);
@@ -72,7 +73,7 @@ static void add_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
         ks_store_txn_account_add(txn, &row);
     if (!txn || !put_keys(ctx, call, KS_ACCOUNT_NEW)) {
         drop_txn(ctx);
-        ks_control_answer(call, txn ? "control.keys" : "control.memory", NULL);
+        ks_control_answer(call, txn ? SAY("control.keys") : SAY("control.memory"), NULL);
         return;
     }
     if (call->dry_run) {
@@ -96,7 +97,7 @@ static bool exists(struct ks_ctx *ctx, struct ks_control_call *call)
 
     if (state == KS_ACCOUNT_ACTIVE || state == KS_ACCOUNT_DISABLED)
         return true;
-    ks_control_answer(call, "control.not-found", NULL);
+    ks_control_answer(call, SAY("control.not-found"), NULL);
     return false;
 }
 
@@ -127,13 +128,13 @@ static void passwd_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
     if (!exists(ctx, call))
         return;
     if (ks_user_row(ctx->user)->state != KS_ACCOUNT_ACTIVE) {
-        ks_control_answer(call, "control.disabled", NULL);
+        ks_control_answer(call, SAY("control.disabled"), NULL);
         return;
     }
     if (!put_keys(ctx, call, ks_user_row(ctx->user)->id)) {
         drop_txn(ctx);
         ks_user_reload(ctx->user);
-        ks_control_answer(call, "control.keys", NULL);
+        ks_control_answer(call, SAY("control.keys"), NULL);
         return;
     }
     if (call->dry_run) {
@@ -228,7 +229,7 @@ static void listed(struct ks_control_call *call, struct ks_store_req *req)
 
     if (req->result != KS_OK) {
         json_decref(users);
-        ks_control_answer(call, "control.store", NULL);
+        ks_control_answer(call, SAY("control.store"), NULL);
         return;
     }
     for (size_t i = 0; i < req->accounts_count; i++) {
