@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* codes.h -- what the engine can have to say to a person, as ids of the catalogue. One list, so that a typo does not
+ * compile; the sentences stand in the catalogue. */
+#ifndef KS_CODES_H
+#define KS_CODES_H
+
+/* Commands. */
+#define KS_CODE_COMMAND_SYNTAX "command.syntax"
+#define KS_CODE_COMMAND_TOO_BIG "command.too_big"
+#define KS_CODE_COMMAND_UNKNOWN "command.unknown"
+#define KS_CODE_COMMAND_MEMBER_MISSING "command.member_missing"
+#define KS_CODE_COMMAND_MEMBER_UNKNOWN "command.member_unknown"
+#define KS_CODE_COMMAND_MEMBER_WRONG "command.member_wrong"
+#define KS_CODE_NO_ACCOUNT "account.none"     /* connect was never given */
+#define KS_CODE_OTHER_ACCOUNT "account.other" /* the store belongs to another account */
+#define KS_CODE_NO_PASSWORD "account.no_password"
+#define KS_CODE_OFFLINE "connection.needed" /* only possible while connected */
+#define KS_CODE_REFUSED "server.refused"    /* detail: the condition */
+#define KS_CODE_NO_MESSAGE "message.none"
+#define KS_CODE_NOT_YOURS "message.not_yours"
+#define KS_CODE_TO_SELF "message.to_self"
+#define KS_CODE_RETRACTED "message.retracted"
+#define KS_CODE_NO_DEVICE "device.none"
+
+/* Why there is no connection. */
+#define KS_CODE_DISCONNECTED "connection.closed" /* by the command */
+#define KS_CODE_NETWORK "connection.network"
+#define KS_CODE_NAME "connection.name"
+#define KS_CODE_TLS "connection.tls"
+#define KS_CODE_CERTIFICATE "connection.certificate"
+#define KS_CODE_TIMEOUT "connection.timeout"
+#define KS_CODE_STREAM_ERROR "connection.stream_error" /* detail: the condition */
+#define KS_CODE_PROTOCOL "connection.protocol"         /* the server does not speak XMPP as it must */
+#define KS_CODE_NO_TLS "connection.no_tls"             /* the server offers no TLS: nothing was sent */
+#define KS_CODE_NO_MECHANISM "login.no_mechanism"
+#define KS_CODE_LOGIN_REFUSED "login.refused" /* name or password; detail: the condition */
+#define KS_CODE_LOGIN_DELAYED "login.delayed" /* too many wrong tries: later */
+#define KS_CODE_LOGIN_DISABLED "login.disabled"
+#define KS_CODE_SERVER_UNPROVEN \
+    "login.server_unproven"                    /* the server does not know the password, or somebody is between */
+#define KS_CODE_REPLACED "connection.replaced" /* by another session of the same name */
+
+/* Why a message waits or failed. */
+#define KS_CODE_WAIT_CONNECTION "message.waits_connection"
+#define KS_CODE_WAIT_KEYS "message.waits_keys"
+#define KS_CODE_NO_KEYS "peer.no_keys"    /* the account has no device that could read it */
+#define KS_CODE_NO_TRUST "peer.no_trust"  /* it has, but none that is trusted */
+#define KS_CODE_CANNOT "peer.cannot"      /* its program cannot do this */
+#define KS_CODE_BOUNCED "message.bounced" /* refused by a server; detail: the condition */
+#define KS_CODE_EXPIRED "message.expired" /* nobody acknowledged it in 30 days */
+
+/* Warnings. */
+#define KS_CODE_STORE_FULL "store.full"
+#define KS_CODE_IDENTITY_CHANGED "device.identity_changed"
+#define KS_CODE_NEW_OWN_DEVICE "device.new_own"
+#define KS_CODE_CHAIN_DIFFERS "message.chain_differs"
+#define KS_CODE_FORGED "message.forged"     /* envelope and stanza name different people */
+#define KS_CODE_IN_CLEAR "message.in_clear" /* arrived without encryption: not shown */
+#define KS_CODE_ARCHIVE_WENT_BACK "archive.went_back"
+#define KS_CODE_REPAIR_EXHAUSTED "repair.exhausted"
+#define KS_CODE_ROLLED_BACK "store.rolled_back"
+#define KS_CODE_ACK_DIFFERS "message.ack_differs"
+#define KS_CODE_KEYS_UNPUBLISHED "keys.unpublished"
+
+#endif
