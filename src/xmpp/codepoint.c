@@ -243,7 +243,9 @@ int32_t ks_codepoint_width_map(int32_t point)
         return point;
     utf8proc_ssize_t count =
         utf8proc_decompose_char(point, &mapped, 1, UTF8PROC_COMPAT | UTF8PROC_DECOMPOSE, &boundclass);
-    return count == 1 ? mapped : point;
+    /* A halfwidth jamo's mapping is a compatibility jamo, which no class allows, but utf8proc goes on to the conjoining
+     * one, which could become part of a syllable. */
+    return count == 1 && !is_old_hangul_jamo(mapped) ? mapped : point;
 }
 
 bool ks_codepoint_decode(struct ks_str text, int32_t *points, size_t *ret_count)
