@@ -24,16 +24,16 @@
 #include "prng.h"
 #include "xml.h"
 
-#define KS_OMEMO_DEVICES_MAX 64            /* in a device list */
-#define KS_OMEMO_PRE_KEYS_MAX 200          /* in a bundle that we read */
-#define KS_OMEMO_PRE_KEYS 100              /* in our own, when full */
-#define KS_OMEMO_PRE_KEYS_LOW 50           /* below it is filled up again */
-#define KS_OMEMO_ROTATE_MS 604800000LL     /* 7 days: a new signed pre-key */
-#define KS_OMEMO_KEEP_MS 2592000000LL      /* 30 days: the one before stays readable for so long after its successor */
-#define KS_OMEMO_AHEAD_MAX 2000            /* messages skipped in a chain */
-#define KS_OMEMO_PAYLOAD_MAX (72 * 1024)   /* plaintext bytes of a message, for both directions */
-#define KS_OMEMO_SESSION_MAX (1024 * 1024) /* stored bytes of a session; older states of it go first */
-#define KS_OMEMO_HEARTBEAT 53              /* XEP-0384 §6: unanswered messages in a chain that ask for a heartbeat */
+#define KS_OMEMO_DEVICES_MAX 64           /* in a device list */
+#define KS_OMEMO_PRE_KEYS_MAX 200         /* in a bundle that we read */
+#define KS_OMEMO_PRE_KEYS 100             /* in our own, when full */
+#define KS_OMEMO_PRE_KEYS_LOW 50          /* below it is filled up again */
+#define KS_OMEMO_ROTATE_MS 604800000LL    /* 7 days: a new signed pre-key */
+#define KS_OMEMO_KEEP_MS 2592000000LL     /* 30 days: the one before stays readable for so long after its successor */
+#define KS_OMEMO_AHEAD_MAX 2000           /* messages skipped in a chain */
+#define KS_OMEMO_PAYLOAD_MAX (72 * 1024)  /* plaintext bytes of a message, for both directions */
+#define KS_OMEMO_SESSION_MAX (256 * 1024) /* stored bytes of a session; older states of it go first */
+#define KS_OMEMO_HEARTBEAT 53             /* XEP-0384 §6: unanswered messages in a chain that ask for a heartbeat */
 #define KS_IDENTITY_LEN 32
 
 enum ks_omemo_version { KS_OMEMO_2, KS_OMEMO_1 };

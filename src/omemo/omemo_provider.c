@@ -99,7 +99,7 @@ static bool is_aes_cbc(int cipher, size_t key_len, size_t iv_len)
     return cipher == SG_CIPHER_AES_CBC_PKCS5 && key_len == 32 && iv_len == 16;
 }
 
-static int encrypt(signal_buffer **ret_sealed, int cipher, const uint8_t *key, size_t key_len, const uint8_t *iv,
+static int cbc_encrypt(signal_buffer **ret_sealed, int cipher, const uint8_t *key, size_t key_len, const uint8_t *iv,
     size_t iv_len, const uint8_t *plain, size_t len, void *user)
 {
     uint8_t *sealed;
@@ -116,7 +116,7 @@ static int encrypt(signal_buffer **ret_sealed, int cipher, const uint8_t *key, s
     return *ret_sealed ? 0 : SG_ERR_NOMEM;
 }
 
-static int decrypt(signal_buffer **ret_plain, int cipher, const uint8_t *key, size_t key_len, const uint8_t *iv,
+static int cbc_decrypt(signal_buffer **ret_plain, int cipher, const uint8_t *key, size_t key_len, const uint8_t *iv,
     size_t iv_len, const uint8_t *sealed, size_t len, void *user)
 {
     uint8_t *plain;
@@ -147,8 +147,8 @@ enum ks_err omemo_provider_init(struct ks_omemo *o)
         .sha512_digest_update_func = sha512_update,
         .sha512_digest_final_func = sha512_final,
         .sha512_digest_cleanup_func = sha512_cleanup,
-        .encrypt_func = encrypt,
-        .decrypt_func = decrypt,
+        .encrypt_func = cbc_encrypt,
+        .decrypt_func = cbc_decrypt,
         .user_data = o,
     };
 

@@ -13,7 +13,7 @@
 
 #include <omemo/session_record.h>
 
-#define RECORD_MAX (4 * KS_OMEMO_SESSION_MAX) /* what is read back; a session's current state always fits */
+#define RECORD_MAX (16 * KS_OMEMO_SESSION_MAX) /* what is read back: a current state alone may pass the limit */
 
 void omemo_address_init(struct omemo_address *a, struct ks_str jid, uint32_t device)
 {
