@@ -49,6 +49,7 @@ dsk: ## what of the 140 requirements of the data protection authorities is met
 	@$(call script,tools/dsk,The list)
 
 .PHONY: check test-native test-fuzz test-wasm coverage
+# What does not compile does not keep the rest from being tested; it fails all the same.
 check: ## every test but the long ones, with sanitizers; ends with the count
 	@rm -f build/*/meson-logs/testlog.json
 	@failed=0
@@ -58,16 +59,17 @@ check: ## every test but the long ones, with sanitizers; ends with the count
 	exit $$failed
 test-native: packages-check deps
 	@$(call configure,check,$(SANITIZE) -Db_coverage=true)
-	ninja -C build/check
+	ninja -C build/check -k 0 || built=no
 	find build/check -name '*.gcda' -delete
-	meson test -C build/check --no-rebuild --print-errorlogs $(SUITES)
+	meson test -C build/check --no-rebuild --print-errorlogs $(SUITES) && [ "$${built:-yes}" = yes ]
 # A short run of each target, the same every time: its seed and its number of inputs are fixed.
 test-fuzz: packages-check deps
 	@$(call configure,fuzz,$(SANITIZE) -Dfuzzer=true --native-file deps/clang.native)
-	ninja -C build/fuzz fuzzers
-	meson test -C build/fuzz --no-rebuild --print-errorlogs --suite fuzz
-test-wasm: wasm
-	@meson test -C build/wasm --no-rebuild --print-errorlogs
+	ninja -C build/fuzz -k 0 fuzzers || built=no
+	meson test -C build/fuzz --no-rebuild --print-errorlogs --suite fuzz && [ "$${built:-yes}" = yes ]
+test-wasm:
+	@$(MAKE) wasm || built=no
+	meson test -C build/wasm --no-rebuild --print-errorlogs && [ "$${built:-yes}" = yes ]
 coverage: ## which lines of src/ the last make check ran
 	@tools/coverage-table build/check
 
@@ -75,7 +77,7 @@ coverage: ## which lines of src/ the last make check ran
 wasm: deps-wasm ## the engine for the browser, in build/wasm
 	@mkdir -p build && printf "[constants]\nroot = '%s'\n" '$(CURDIR)' >build/root.cross
 	$(call configure,wasm,-Dwerror_ours=true --cross-file build/root.cross --cross-file deps/wasm.cross)
-	ninja -C build/wasm
+	ninja -C build/wasm -k 0
 fuzz: packages-check deps ## looks for new inputs: make fuzz [TARGET=xml_reader] [SECONDS=600]
 	@$(call configure,fuzz,$(SANITIZE) -Dfuzzer=true --native-file deps/clang.native)
 	ninja -C build/fuzz fuzzers

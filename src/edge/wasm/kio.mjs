@@ -28,35 +28,44 @@ export function kio(slots) {
 
 /** A slot in memory, for tests and for a session that keeps nothing. room: bytes it may take. */
 export class MemorySlot {
-  bytes = new Uint8Array(0);
-  room;
+  #bytes = new Uint8Array(65536);
+  #size = 0;
+  #room;
 
   constructor(room = Infinity) {
-    this.room = room;
+    this.#room = room;
   }
 
   read(into, { at }) {
-    const part = this.bytes.subarray(at, at + into.length);
+    const part = this.#bytes.subarray(at, Math.min(at + into.length, this.#size));
     into.set(part);
     return part.length;
   }
 
   write(from, { at }) {
-    if (at + from.length > this.room) throw Object.assign(new Error("no room"), { name: "QuotaExceededError" });
-    if (at + from.length > this.bytes.length) this.truncate(at + from.length);
-    this.bytes.set(from, at);
+    this.#grow(at + from.length);
+    this.#bytes.set(from, at);
+    this.#size = Math.max(this.#size, at + from.length);
     return from.length;
   }
 
   truncate(size) {
-    const bytes = new Uint8Array(size);
-    bytes.set(this.bytes.subarray(0, size));
-    this.bytes = bytes;
+    this.#grow(size);
+    this.#bytes.fill(0, Math.min(size, this.#size), this.#size);
+    this.#size = size;
   }
 
   flush() {}
 
   getSize() {
-    return this.bytes.length;
+    return this.#size;
+  }
+
+  #grow(size) {
+    if (size > this.#room) throw Object.assign(new Error("no room"), { name: "QuotaExceededError" });
+    if (size <= this.#bytes.length) return;
+    const bytes = new Uint8Array(Math.max(size, 2 * this.#bytes.length));
+    bytes.set(this.#bytes);
+    this.#bytes = bytes;
   }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// wasi.mjs -- what wasi-libc asks of its host: chance, time, two lines of output, and the end.
+// wasi.mjs -- what wasi-libc asks of its host: chance, time, two lines of output, an empty environment, and the end.
 //
 // No files: the engine's store comes through imports of its own (kio.mjs). The same module serves the browser and Node.
 // Every other import of WASI that a build has, because some library could open a file, answers "not supported"; so a
@@ -66,6 +66,12 @@ export function wasi({ write, args = ["konsil"], now = () => Date.now(), random 
       }
       return OK;
     },
+    environ_sizes_get(count, len) {
+      view().setUint32(count, 0, true);
+      view().setUint32(len, 0, true);
+      return OK;
+    },
+    environ_get: () => OK,
     proc_exit(code) {
       throw new Exit(code);
     },
