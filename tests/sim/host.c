@@ -193,7 +193,7 @@ static void take_output(struct host_conn *conn)
     ks_c2s_output_sent(conn->c, bytes.len, conn->host->now);
 }
 
-static void on_event(struct host *h, uint16_t index, struct ks_event *event)
+static void on_event(struct host *h, struct ks_event *event)
 {
     struct host_conn *conn = event->edge;
 
@@ -223,10 +223,11 @@ static void on_event(struct host *h, uint16_t index, struct ks_event *event)
     case KS_EV_STORE:
         ks_committer_submit(h->committer, event->req);
         break;
+    case KS_EV_CONTROL: /* nobody administers it */
+    case KS_EV_WORK:
     case KS_EV_NONE:
         break;
     }
-    (void)index;
 }
 
 bool host_turn(struct host *h)
@@ -237,7 +238,7 @@ bool host_turn(struct host *h)
     for (uint16_t i = 0; i < h->reactor_count; i++)
         while (ks_reactor_next_event(h->reactors[i], &event)) {
             busy = true;
-            on_event(h, i, &event);
+            on_event(h, &event);
         }
     if (!h->store_held && ks_committer_queued(h->committer)) {
         struct ks_store_req *done = ks_committer_turn(h->committer, h->now);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* world.h -- where a conversation takes place: in the simulator (world_sim.c), or at a konsild that somebody started
+ * (world_tcp.c). */
+#ifndef GOLDEN_WORLD_H
+#define GOLDEN_WORLD_H
+
+#include "server.h"
+
+struct world;
+struct wire; /* one connection */
+
+struct world_ops {
+    void (*free)(struct world *world);
+    /* NULL: refused. address: whom the server takes the client for, where that can be chosen. */
+    struct wire *(*connect)(struct world *world, uint64_t address);
+    void (*send)(struct wire *wire, struct ks_str bytes);
+    /* Appends what came. When there is nothing, it waits for more; false: nothing came, nor will. */
+    bool (*receive)(struct wire *wire, struct ks_buf *out);
+    bool (*is_closed)(const struct wire *wire);
+    /* The handshake, after <proceed/>; false: it failed. */
+    bool (*start_tls)(struct wire *wire, struct ks_tls_facts *ret_facts);
+    /* The network cuts it; frees. */
+    void (*close)(struct wire *wire);
+
+    /* The rest is NULL where accounts are prepared by others and time cannot be told to pass. */
+    void (*begin)(struct world *world); /* nobody connected, nothing stored, default settings */
+    bool (*option)(struct world *world, struct ks_str name, struct ks_str domain, struct ks_str value);
+    void (*add_account)(struct world *world, struct ks_str domain, struct ks_str local, struct ks_str password);
+    void (*wait)(struct world *world, int64_t ms);
+    void (*restart)(struct world *world, bool orderly); /* connections are then closed */
+    void (*hold_disk)(struct world *world, bool held);
+    void (*fill_disk)(struct world *world, bool full);
+};
+
+struct world {
+    const struct world_ops *ops;
+};
+
+struct world *world_sim_new(bool verbose);
+/* address: "127.0.0.1", port: "5222". NULL: nobody is there. */
+struct world *world_tcp_new(const char *address, const char *port);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* world_sim.c -- a konsild in this thread, on virtual time. Whatever is said is carried through to its end at once. */
+#include <stdlib.h>
+
+#include "host.h"
+#include "world.h"
+
+struct sim {
+    struct world world;
+    struct ks_config *config;
+    struct ks_server_store *store;
+    struct host *host;
+    struct ks_now now;
+    bool verbose;
+};
+
+struct wire {
+    struct host_conn *conn;
+};
+
+#define START ((struct ks_now) { .mono_ms = 1000, .wall_ms = 1795312800000 })
+
+static struct host *host_of(struct sim *sim)
+{
+    if (!sim->host)
+        sim->host = host_new(sim->config, sim->store, 2, 7, sim->now, sim->verbose);
+    return sim->host;
+}
+
+static void end_host(struct sim *sim)
+{
+    if (sim->host)
+        sim->now = sim->host->now;
+    host_free(sim->host);
+    sim->host = NULL;
+}
+
+static void sim_begin(struct world *world)
+{
+    struct sim *sim = (struct sim *)world;
+
+    end_host(sim);
+    ks_server_store_free(sim->store);
+    ks_config_unref(sim->config);
+    sim->config = host_config();
+    sim->store = ks_memory_server_store_new();
+    sim->now = START;
+    if (!sim->store)
+        abort();
+}
+
+static void sim_free(struct world *world)
+{
+    struct sim *sim = (struct sim *)world;
+
+    end_host(sim);
+    ks_server_store_free(sim->store);
+    ks_config_unref(sim->config);
+    free(sim);
+}
+
+static bool sim_option(struct world *world, struct ks_str name, struct ks_str domain, struct ks_str value)
+{
+    struct sim *sim = (struct sim *)world;
+    uint64_t number;
+
+    return !sim->host && ks_str_u64(value, INT64_MAX, &number) == KS_OK
+        && ks_config_set_number(
+               sim->config, domain.len ? ks_config_domain(sim->config, domain) : NULL, name, (int64_t)number)
+        == KS_OK;
+}
+
+static void sim_add_account(struct world *world, struct ks_str domain, struct ks_str local, struct ks_str password)
+{
+    char *texts[] = { ks_str_dup(domain), ks_str_dup(local), ks_str_dup(password) };
+
+    host_add_account(host_of((struct sim *)world), texts[0], texts[1], texts[1], texts[2]);
+    for (size_t i = 0; i < KS_COUNT(texts); i++)
+        free(texts[i]);
+}
+
+static struct wire *sim_connect(struct world *world, uint64_t address)
+{
+    struct wire *wire = calloc(1, sizeof *wire);
+
+    if (!wire)
+        abort();
+    wire->conn = host_connect(host_of((struct sim *)world), address);
+    return wire;
+}
+
+static void sim_send(struct wire *wire, struct ks_str bytes)
+{
+    if (!wire->conn->host)
+        return;
+    host_feed(wire->conn, bytes);
+    host_settle(wire->conn->host);
+}
+
+static bool sim_receive(struct wire *wire, struct ks_buf *out)
+{
+    struct ks_buf *from = &wire->conn->out;
+    bool any = from->len > 0;
+
+    ks_buf_add(out, ks_buf_str(from));
+    ks_buf_reset(from);
+    return any;
+}
+
+static bool sim_is_closed(const struct wire *wire)
+{
+    return wire->conn->closed;
+}
+
+static bool sim_start_tls(struct wire *wire, struct ks_tls_facts *ret_facts)
+{
+    if (!wire->conn->tls_asked)
+        return false;
+    host_secure(wire->conn);
+    *ret_facts = host_tls_facts;
+    return true;
+}
+
+static void sim_close(struct wire *wire)
+{
+    struct host *host = wire->conn->host;
+
+    host_conn_free(wire->conn);
+    if (host)
+        host_settle(host);
+    free(wire);
+}
+
+static void sim_wait(struct world *world, int64_t ms)
+{
+    host_wait(host_of((struct sim *)world), ms);
+}
+
+static void sim_restart(struct world *world, bool orderly)
+{
+    struct sim *sim = (struct sim *)world;
+    struct host *host = host_of(sim);
+
+    if (orderly) {
+        for (uint16_t i = 0; i < host->reactor_count; i++)
+            ks_reactor_shutdown(host->reactors[i], host->now);
+        host_settle(host);
+    }
+    end_host(sim);
+    ks_memory_server_store_crash(sim->store);
+}
+
+static void sim_hold_disk(struct world *world, bool held)
+{
+    struct host *host = host_of((struct sim *)world);
+
+    host->store_held = held;
+    host_settle(host);
+}
+
+static void sim_fill_disk(struct world *world, bool full)
+{
+    ks_memory_server_store_room(((struct sim *)world)->store, full ? 0 : SIZE_MAX);
+}
+
+struct world *world_sim_new(bool verbose)
+{
+    static const struct world_ops ops = {
+        .free = sim_free,
+        .connect = sim_connect,
+        .send = sim_send,
+        .receive = sim_receive,
+        .is_closed = sim_is_closed,
+        .start_tls = sim_start_tls,
+        .close = sim_close,
+        .begin = sim_begin,
+        .option = sim_option,
+        .add_account = sim_add_account,
+        .wait = sim_wait,
+        .restart = sim_restart,
+        .hold_disk = sim_hold_disk,
+        .fill_disk = sim_fill_disk,
+    };
+    struct sim *sim = calloc(1, sizeof *sim);
+
+    if (!sim)
+        abort();
+    sim->world.ops = &ops;
+    sim->verbose = verbose;
+    return &sim->world;
+}
