@@ -275,7 +275,7 @@ static void scopes(void)
     ks_arena_done(&arena);
 }
 
-/* Each allocation of ours fails once (expat's own are in its library, out of reach here). */
+/* Each allocation fails once: ours, and in WASM expat's too, which can do without some of them. */
 static void failing(void)
 {
     bool good = true;
@@ -295,7 +295,7 @@ static void failing(void)
             err = ks_xml_read(reader, &arena, KS_STR("<e>f</e>"), header.default_ns, header.declarations, &xml);
         if (fail_stop()) {
             rounds++;
-            good = good && err == KS_ENOMEM;
+            good = good && (err == KS_ENOMEM || (err == KS_OK && xml));
             /* and the reader is as good as before */
             if (reader && !header.element)
                 err = ks_xml_read_header(reader, &arena, KS_STR("<a xmlns='b' xmlns:c='d'>"), &header);
