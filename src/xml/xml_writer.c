@@ -44,7 +44,7 @@ static const char *reference(uint8_t c)
 
 static void escape(struct ks_buf *buf, struct ks_str text, bool in_value)
 {
-    const uint8_t *at = (const uint8_t *)text.ptr, *run = at, *end = at + text.len;
+    const uint8_t *at = (const uint8_t *)text.ptr, *run = at, *end = text.len ? at + text.len : at;
 
     while (at < end) {
         if (in_value)
