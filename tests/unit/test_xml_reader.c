@@ -275,12 +275,17 @@ static void scopes(void)
     ks_arena_done(&arena);
 }
 
-/* Each allocation fails once: ours, and in WASM expat's too, which can do without some of them. */
+/* Each allocation of ours fails once. expat's are in its library, out of reach; in WASM they are in the module, and
+ * expat 2.8 uses one without a look: a prefix in getAttributeId(), which then reads as the one at address zero. */
 static void failing(void)
 {
     bool good = true;
     int rounds = 0;
 
+#ifdef __wasm__
+    check_skip("An allocation that fails is KS_ENOMEM", "expat's own would fail, too");
+    return;
+#endif
     for (int n = 1; fail_nth(n); n++) {
         KS_AUTO(ks_xml_reader_free) struct ks_xml_reader *reader = ks_xml_reader_new();
         struct ks_arena arena;
@@ -295,7 +300,7 @@ static void failing(void)
             err = ks_xml_read(reader, &arena, KS_STR("<e>f</e>"), header.default_ns, header.declarations, &xml);
         if (fail_stop()) {
             rounds++;
-            good = good && (err == KS_ENOMEM || (err == KS_OK && xml));
+            good = good && err == KS_ENOMEM;
             /* and the reader is as good as before */
             if (reader && !header.element)
                 err = ks_xml_read_header(reader, &arena, KS_STR("<a xmlns='b' xmlns:c='d'>"), &header);
