@@ -400,6 +400,14 @@ static bool fold(struct ks_str text, char *ptr, size_t *ret_len)
     size_t len = 0;
 
     while (text.len) {
+        uint8_t c = (uint8_t)text.ptr[0];
+        if (c < 0x80) {
+            if (ptr)
+                ptr[len] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+            len++;
+            text = ks_str_from(text, 1);
+            continue;
+        }
         int32_t point, folded[32];
         int boundclass = 0;
         char bytes[4];

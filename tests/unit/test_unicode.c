@@ -171,6 +171,16 @@ static void punycode(void)
     }
 }
 
+/* A non-joiner at either end of a text, with letters in memory beyond it that would join. */
+static void ends(void)
+{
+    const int32_t points[] = { 0x628, 0x200c, 0x628 };
+
+    check_row(ks_codepoint_in_context(points, 3, 1) && !ks_codepoint_in_context(points + 1, 2, 0)
+            && !ks_codepoint_in_context(points, 2, 1),
+        "RFC 5892 A.1: what is before and after a text does not count", "?");
+}
+
 int main(void)
 {
     table();
@@ -178,5 +188,6 @@ int main(void)
     columns();
     utf8();
     punycode();
+    ends();
     return check_done();
 }
