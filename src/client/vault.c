@@ -108,7 +108,7 @@ static enum ks_err vault_read(struct ks_vault *v, struct ks_str bytes)
     uint8_t version, count;
     enum ks_err err;
 
-    if ((err = ks_cursor_take(&at, MAGIC.len, &text)) != KS_OK || !ks_str_eq(text, MAGIC))
+    if (ks_cursor_take(&at, MAGIC.len, &text) != KS_OK || !ks_str_eq(text, MAGIC))
         return KS_ESYNTAX;
     if ((err = ks_cursor_u8(&at, &version)) != KS_OK)
         return err;
@@ -131,7 +131,7 @@ static enum ks_err vault_read(struct ks_vault *v, struct ks_str bytes)
 
 enum ks_err ks_vault_read(struct ks_str bytes, struct ks_vault_cost floor, struct ks_vault **ret_vault)
 {
-    KS_AUTO(ks_vault_free) struct ks_vault *v = NULL;
+    struct ks_vault *v;
     enum ks_err err;
 
     if (bytes.len > KS_VAULT_BYTES_MAX)
@@ -139,10 +139,11 @@ enum ks_err ks_vault_read(struct ks_str bytes, struct ks_vault_cost floor, struc
     if (!(v = calloc(1, sizeof *v)))
         return KS_ENOMEM;
     v->floor = floor;
-    if ((err = vault_read(v, bytes)) != KS_OK)
-        return err;
-    *ret_vault = KS_TAKE(v);
-    return KS_OK;
+    if ((err = vault_read(v, bytes)) == KS_OK)
+        *ret_vault = v;
+    else
+        ks_vault_free(v);
+    return err;
 }
 
 /* What stands before the slots, and in each wrap's AD. */

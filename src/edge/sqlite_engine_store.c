@@ -107,7 +107,10 @@ static int number_of(sqlite3 *db, const char *sql, int64_t *ret_number)
     sqlite3_stmt *st = NULL;
     int rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
 
-    if (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+    *ret_number = 0;
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW) {
         *ret_number = sqlite3_column_int64(st, 0);
         rc = SQLITE_OK;
     }
@@ -155,7 +158,7 @@ static enum ks_err migrate(sqlite3 *db)
     enum ks_err err;
 
     if (rc != SQLITE_OK)
-        return err_of(rc);
+        return rc == SQLITE_DONE ? KS_ESTORE : err_of(rc);
     if (version < 0 || version > (int64_t)KS_COUNT(migrations))
         return KS_EVERSION;
     for (; version < (int64_t)KS_COUNT(migrations); version++) {

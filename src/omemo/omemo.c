@@ -13,11 +13,11 @@
 enum ks_err ks_omemo_new(struct ks_engine_store *store, struct ks_prng *prng, struct ks_str jid, ks_omemo_judge *judge,
     void *user, struct ks_omemo **ret_omemo)
 {
-    KS_AUTO(ks_omemo_free) struct ks_omemo *o = calloc(1, sizeof *o);
-    enum ks_err err;
+    struct ks_omemo *o = calloc(1, sizeof *o);
+    enum ks_err err = KS_ENOMEM;
 
     assert(jid.len > 0 && jid.len <= OMEMO_JID_MAX);
-    if (!o || !(o->jid = ks_str_dup(jid)))
+    if (!o)
         return KS_ENOMEM;
     o->store = store;
     o->prng = prng;
@@ -25,10 +25,12 @@ enum ks_err ks_omemo_new(struct ks_engine_store *store, struct ks_prng *prng, st
     o->judge_user = user;
     o->lanes[0] = (struct omemo_lane) { .o = o, .sessions = KS_T_SESSION2, .wire = 4 };
     o->lanes[1] = (struct omemo_lane) { .o = o, .sessions = KS_T_SESSION1, .wire = 3 };
-    if ((err = omemo_provider_init(o)) != KS_OK || (err = omemo_lane_init(&o->lanes[0])) != KS_OK
-        || (err = omemo_lane_init(&o->lanes[1])) != KS_OK)
+    if (!(o->jid = ks_str_dup(jid)) || (err = omemo_provider_init(o)) != KS_OK
+        || (err = omemo_lane_init(&o->lanes[0])) != KS_OK || (err = omemo_lane_init(&o->lanes[1])) != KS_OK) {
+        ks_omemo_free(o);
         return err;
-    *ret_omemo = KS_TAKE(o);
+    }
+    *ret_omemo = o;
     return KS_OK;
 }
 

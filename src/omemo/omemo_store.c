@@ -93,9 +93,8 @@ static enum ks_err own_parse(struct ks_str key, struct ks_str value, struct omem
     struct ks_cursor at = ks_cursor(ks_str_from(key, 1));
     uint8_t version, used;
     uint64_t created, retired;
-    enum ks_err err;
 
-    if ((err = ks_cursor_u32(&at, &ret_record->id)) != KS_OK)
+    if (ks_cursor_u32(&at, &ret_record->id) != KS_OK)
         return KS_ESTORE;
     at = ks_cursor(value);
     if (ks_cursor_u8(&at, &version) != KS_OK)
