@@ -14,8 +14,13 @@ struct sqlite3;
 
 /* How pages are encrypted and authenticated. The file does not say: it is opened with what it was made with.
  *
- * Measured with bench/store_pages.c, CPU of a message of 1.3 KB with everything from submission to durable:
- * see doc/ARCHITECTURE.md. */
+ * Microseconds of CPU for a message of 1.3 KB with two owners, from submission to durable, index and checkpoints
+ * included (bench/store_pages, 2 busy cores with AES instructions):
+ *
+ *     messages a turn     10    100   1000
+ *     plain             12.1    7.8   10.4
+ *     AEGIS-256         11.8    9.2   11.1
+ *     ChaCha20          38.4   31.7   29.3 */
 enum ks_pages {
     KS_PAGES_AEGIS, /* AEGIS-256, with AES instructions: the default */
     KS_PAGES_CHACHA20,

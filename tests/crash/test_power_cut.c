@@ -424,7 +424,7 @@ static void power_cuts(uint64_t count, uint64_t seed)
     if (count >= 100)
         check_row(after.dropped - before.dropped > count && after.torn - before.torn > count / 4
                 && after.reordered - before.reordered > count && tally.in_opening > count / 50
-                && tally.under_way_lost > count / 20 && tally.under_way_kept > count / 20 && tally.turns > 5 * count,
+                && tally.under_way_lost > count / 20 && tally.under_way_kept > count / 50 && tally.turns > 5 * count,
             "the cuts struck: writes were dropped, torn and reordered, while opening and while committing",
             "see above");
 }
