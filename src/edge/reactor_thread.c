@@ -32,6 +32,8 @@ struct thread {
     bool stuck; /* a box was full: read from no socket until our letters are gone */
     bool shutting_down, stopping;
     atomic_bool quiet;
+    pthread_mutex_t stats_lock;
+    struct ks_reactor_stats stats;
 };
 
 struct ks_reactors {
@@ -73,6 +75,12 @@ static void take_events(struct ks_conn_host *host)
         case KS_EV_MAIL:
             assert(event.to < t->all->setup.count);
             ks_letters_add(&t->out[event.to], LETTER_MAIL, event.mail);
+            break;
+        case KS_EV_CONTROL:
+            t->all->setup.control_output(event.edge);
+            break;
+        case KS_EV_WORK:
+            t->all->setup.work(event.work, t->all->setup.user);
             break;
         case KS_EV_STORE:
             ks_letters_add(&t->out[t->all->setup.count], t->all->setup.store_kind, event.req);
@@ -172,6 +180,9 @@ static void turn(struct thread *t)
         ks_reactor_tick(t->host.core, t->host.now);
     t->more = ks_conn_host_finish(&t->host);
     post_letters(t);
+    pthread_mutex_lock(&t->stats_lock);
+    ks_reactor_stats(t->host.core, &t->stats);
+    pthread_mutex_unlock(&t->stats_lock);
     if (t->shutting_down)
         atomic_store(&t->quiet, !t->stuck && ks_list_empty(&t->host.all) && ks_reactor_idle(t->host.core));
 }
@@ -271,6 +282,7 @@ struct ks_reactors *ks_reactors_new(const struct ks_reactors_setup *setup)
     for (uint16_t i = 0; i < setup->count; i++) {
         rs->thread[i].host.loop.epoll = rs->thread[i].box.wake = -1;
         rs->thread[i].host.open = &rs->open;
+        pthread_mutex_init(&rs->thread[i].stats_lock, NULL);
     }
     err = take_listeners(rs);
     for (uint16_t i = 0; err == KS_OK && i < setup->count; i++)
@@ -305,6 +317,15 @@ void ks_reactors_configure(struct ks_reactors *rs, struct ks_config *config, str
 void ks_reactors_run(struct ks_reactors *rs, size_t index, struct ks_reactors_call *call)
 {
     ks_mailbox_order(&rs->thread[index].box, LETTER_CALL, call);
+}
+
+void ks_reactors_stats(struct ks_reactors *rs, size_t index, struct ks_reactor_stats *ret_stats)
+{
+    struct thread *t = &rs->thread[index];
+
+    pthread_mutex_lock(&t->stats_lock);
+    *ret_stats = t->stats;
+    pthread_mutex_unlock(&t->stats_lock);
 }
 
 static void order_all(struct ks_reactors *rs, int kind)
@@ -355,6 +376,7 @@ static void free_thread(struct thread *t)
     free(t->out);
     ks_tls_io_free(t->host.io);
     ks_tls_certs_unref(t->host.certs);
+    pthread_mutex_destroy(&t->stats_lock);
 }
 
 void ks_reactors_free(struct ks_reactors *rs)

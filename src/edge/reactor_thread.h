@@ -28,9 +28,11 @@ struct ks_reactors_setup {
     unsigned connections_max;
     uint32_t accepts_per_second; /* of all threads together */
     int64_t handshake_ms;
-    /* Called in the first thread before it serves, and after it stopped serving: for a control socket. Or NULL. */
-    void (*begin)(struct ks_conn_host *host, void *user);
-    void (*end)(struct ks_conn_host *host, void *user);
+    /* Administration, all in the thread of reactor 0; each may be NULL. */
+    void (*begin)(struct ks_conn_host *host, void *user);   /* before it serves */
+    void (*end)(struct ks_conn_host *host, void *user);     /* after it served */
+    void (*control_output)(void *edge);                     /* KS_EV_CONTROL */
+    void (*work)(struct ks_control_call *call, void *user); /* KS_EV_WORK */
     void *user;
 };
 
@@ -43,12 +45,15 @@ KS_CHECK enum ks_err ks_reactors_start(struct ks_reactors *rs);
 
 /* New settings and certificates; a reference of each is taken for each thread. */
 void ks_reactors_configure(struct ks_reactors *rs, struct ks_config *config, struct ks_tls_certs *certs);
-/* Runs call(user) in the thread of that index: for questions to the process itself (--sandbox-probe). */
+/* Runs call(user) in the thread of that index; the call belongs to the caller, who keeps it until it ran. */
 struct ks_reactors_call {
     void (*call)(void *user);
     void *user;
 };
 void ks_reactors_run(struct ks_reactors *rs, size_t index, struct ks_reactors_call *call);
+
+/* What the thread's core counted, as of its last turn; from any thread. */
+void ks_reactors_stats(struct ks_reactors *rs, size_t index, struct ks_reactor_stats *ret_stats);
 
 /* Accepts nobody any more and tells all clients to go. */
 void ks_reactors_shutdown(struct ks_reactors *rs);

@@ -49,9 +49,17 @@ static const struct edge_option {
           .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART, .doc = "The local socket of konsilctl." },
         true },
     { { "control.group", KS_OPT_TEXT, .max = 32, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
+        .doc = "Members of this group may connect to the socket; what they may do, the next three options say. Empty: "
+               "only "
+               "konsild's user and root." } },
+    { { "control.accounts", KS_OPT_TEXT, .max = 2000, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
         .doc =
-            "Members of this group may use the socket too; what they may do, their rights say. Empty: only konsild's "
-            "user and root." } },
+            "Users of this machine who may manage accounts and sessions, separated by blanks. Root and konsild's own "
+            "user have all rights." } },
+    { { "control.operate", KS_OPT_TEXT, .max = 2000, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
+        .doc = "Users who may operate the server: health, backup, reload, the log's level." } },
+    { { "control.audit", KS_OPT_TEXT, .max = 2000, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
+        .doc = "Users who may read the audit log, and what is stored about people." } },
     { { "log.file", KS_OPT_TEXT, .max = 3000, .scope = KS_OPT_SERVER, .doc = "Opened anew on SIGHUP. Empty: stderr." },
         true },
     { { "log.level", KS_OPT_CHOICE, .choices = levels, .init = 2, .max = 2, .scope = KS_OPT_SERVER,

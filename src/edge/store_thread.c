@@ -15,6 +15,8 @@ struct ks_store_thread {
     struct ks_letters in, *out; /* out: by submitter */
     pthread_t id;
     bool stopping, told_broken;
+    pthread_mutex_t stats_lock;
+    struct ks_committer_stats stats;
 };
 
 static void read_letters(struct ks_store_thread *t)
@@ -44,6 +46,20 @@ static void send_answers(struct ks_store_thread *t, struct ks_store_req *done)
             nanosleep(&pause, NULL);
 }
 
+static void publish_stats(struct ks_store_thread *t)
+{
+    pthread_mutex_lock(&t->stats_lock);
+    ks_committer_stats(t->setup.committer, &t->stats);
+    pthread_mutex_unlock(&t->stats_lock);
+}
+
+void ks_store_thread_stats(struct ks_store_thread *t, struct ks_committer_stats *ret_stats)
+{
+    pthread_mutex_lock(&t->stats_lock);
+    *ret_stats = t->stats;
+    pthread_mutex_unlock(&t->stats_lock);
+}
+
 static void *run(void *user)
 {
     struct ks_store_thread *t = user;
@@ -59,6 +75,7 @@ static void *run(void *user)
         else if (t->stopping)
             break;
         untidy = ks_committer_tidy(committer);
+        publish_stats(t);
         if (!t->told_broken && ks_committer_broken(committer)) {
             t->told_broken = true;
             t->setup.broken(t->setup.user);
@@ -75,6 +92,7 @@ static void free_thread(struct ks_store_thread *t)
     for (size_t i = 0; t->out && i < t->setup.submitters_count; i++)
         ks_letters_done(&t->out[i]);
     free(t->out);
+    pthread_mutex_destroy(&t->stats_lock);
     ks_letters_done(&t->in);
     free(t);
 }
@@ -87,6 +105,7 @@ struct ks_store_thread *ks_store_thread_start(const struct ks_store_thread_setup
         return NULL;
     t->setup = *setup;
     t->box = box;
+    pthread_mutex_init(&t->stats_lock, NULL);
     t->out = calloc(setup->submitters_count, sizeof t->out[0]);
     if (t->out && pthread_create(&t->id, NULL, run, t) == 0)
         return t;

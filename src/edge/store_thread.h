@@ -28,6 +28,8 @@ struct ks_store_thread_setup {
 /* box is made by the caller before the submitters run. NULL without memory or threads. */
 KS_CHECK struct ks_store_thread *ks_store_thread_start(
     const struct ks_store_thread_setup *setup, struct ks_mailbox *box);
+/* What the committer counted, as of its last turn; from any thread. */
+void ks_store_thread_stats(struct ks_store_thread *thread, struct ks_committer_stats *ret_stats);
 /* Does what was asked for, moves the index (ks_committer_flush), and ends. Accepts NULL. */
 void ks_store_thread_stop(struct ks_store_thread *thread);
 

@@ -388,8 +388,11 @@ void ks_control_worked(struct ks_control_call *call, const char *error, json_t *
     struct ks_audit_row row = { .actor = ks_str_z(call->actor),
         .action = ks_str_z(call->command->name),
         .detail = ks_str_z(error ? "failed" : "done") };
+    struct ks_str reason = ks_control_text(call, "reason");
     struct ks_store_req *txn;
 
+    if (!error && reason.len)
+        row.detail = reason;
     r->now = now;
     if (!call->command->audited) {
         ks_control_answer(call, error, result);

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "konsild_parts.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <libgen.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "sandbox.h"
+#include "say.h"
+#include "sentence.h"
+#include "sqlite_server_store.h"
+#include "system.h"
+
+#define DESCRIPTORS_KEPT 128 /* for files, threads and administration */
+#define FILLINGS_MAX 4
+#define PATHS_MAX 64
+#define DOMAINS_MAX 1000
+
+/* --- sentences --- */
+
+void konsild_say(const char *id, ...)
+{
+    const char *locale = getenv("LC_ALL");
+    struct ks_filling fillings[FILLINGS_MAX + 1] = { 0 };
+    struct ks_buf line;
+    size_t count = 0;
+    va_list args;
+
+    locale = locale && *locale ? locale : getenv("LC_MESSAGES");
+    locale = locale && *locale ? locale : getenv("LANG");
+    va_start(args, id);
+    for (const char *name; count < FILLINGS_MAX && (name = va_arg(args, const char *)); count++)
+        fillings[count] = (struct ks_filling) { name, ks_str_z(va_arg(args, const char *)) };
+    va_end(args);
+    enum ks_language language = ks_language_of(locale);
+    struct ks_str advice = ks_say_do(language, id);
+    ks_buf_init(&line, 100000);
+    ks_sentence_write(&line, language, id, fillings);
+    fprintf(stderr, "konsild: %.*s%s%.*s\n", KS_STR_FMT(ks_buf_str(&line)), advice.len ? " " : "", KS_STR_FMT(advice));
+    ks_buf_done(&line);
+}
+
+/* What an error means where it happened; the last row is for all others. */
+struct meaning {
+    enum ks_err err;
+    const char *id;
+};
+
+static const char *meaning_of(const struct meaning *meanings, enum ks_err err)
+{
+    while (meanings->err != KS_OK && meanings->err != err)
+        meanings++;
+    return meanings->id;
+}
+
+/* --- settings --- */
+
+struct ks_settings *konsild_read_settings(const char *path)
+{
+    struct ks_settings *settings = NULL;
+    struct ks_buf complaints;
+
+    ks_buf_init(&complaints, 1 << 20);
+    enum ks_err err = ks_settings_read(path, &settings, &complaints);
+    if (err == KS_EIO)
+        konsild_say(SAY("konsild.settings"), "file", path, NULL);
+    else if (err == KS_ENOMEM)
+        konsild_say(SAY("konsild.memory"), NULL);
+    else if (err)
+        fprintf(stderr, "%.*s", KS_STR_FMT(ks_buf_str(&complaints)));
+    ks_buf_done(&complaints);
+    return settings;
+}
+
+static bool read_addresses(struct konsild_parts *p, const char *option, bool direct_tls)
+{
+    struct ks_str list = ks_str_z(ks_settings_text(p->settings, option)), text;
+
+    while (ks_str_cut(&list, ' ', &text)) {
+        char address[100];
+        if (!text.len)
+            continue;
+        if (p->listen_count == KONSILD_LISTEN_MAX) {
+            konsild_say(SAY("konsild.listen-many"), NULL);
+            return false;
+        }
+        if (ks_listen_parse(text, direct_tls, &p->listen[p->listen_count++]) != KS_OK) {
+            snprintf(address, sizeof address, "%.*s", KS_STR_FMT(text));
+            konsild_say(SAY("konsild.listen-address"), "option", option, "address", address, NULL);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool konsild_read_addresses(struct konsild_parts *p)
+{
+    if (!read_addresses(p, "listen.starttls", false) || !read_addresses(p, "listen.direct_tls", true))
+        return false;
+    if (!p->listen_count)
+        konsild_say(SAY("konsild.listen-nothing"), NULL);
+    return p->listen_count > 0;
+}
+
+struct ks_tls_certs *konsild_load_certs(const struct ks_settings *settings)
+{
+    static const struct meaning meanings[] = {
+        { KS_EIO, SAY("konsild.certificate-unreadable") },
+        { KS_ECRYPTO, SAY("konsild.certificate-wrong") },
+        { KS_OK, SAY("konsild.memory") },
+    };
+    struct ks_tls_cert_files files[DOMAINS_MAX];
+    struct ks_tls_certs *certs = NULL;
+    const struct ks_domain *domain;
+    const char *file = "";
+    size_t count = 0;
+
+    for (; count < DOMAINS_MAX && (domain = ks_config_domain_at(ks_settings_config(settings), count)); count++)
+        files[count] = (struct ks_tls_cert_files) { domain->name,
+            ks_settings_domain_text(settings, count, "certificate"), ks_settings_domain_text(settings, count, "key") };
+    enum ks_err err = ks_tls_certs_load(files, count, &certs, &file);
+    if (err)
+        konsild_say(meaning_of(meanings, err), "file", file, NULL);
+    else if (ks_tls_certs_end_ms(certs) < ks_system_now().wall_ms)
+        konsild_say(SAY("konsild.certificate-expired"), NULL);
+    return certs;
+}
+
+/* --- before the sandbox --- */
+
+bool konsild_raise_limits(struct konsild_parts *p)
+{
+    struct rlimit files;
+
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    int64_t threads = ks_settings_number(p->settings, "process.threads");
+    p->threads = (uint16_t)(threads ? threads : cpus < 1 ? 1 : cpus > 128 ? 128 : cpus);
+    rlim_t kept = DESCRIPTORS_KEPT + (rlim_t)p->threads * (2 + KONSILD_LISTEN_MAX);
+    if (files.rlim_cur < kept + 16) {
+        char count[32];
+        snprintf(count, sizeof count, "%ju", (uintmax_t)files.rlim_cur);
+        konsild_say(SAY("konsild.descriptors"), "count", count, NULL);
+        return false;
+    }
+    p->connections_max = files.rlim_cur - kept > 10000000 ? 10000000 : (unsigned)(files.rlim_cur - kept);
+    return true;
+}
+
+bool konsild_find_user(struct konsild_parts *p)
+{
+    const char *name = ks_settings_text(p->settings, "process.user");
+    bool wanted = *name && geteuid() == 0;
+    struct passwd *user = wanted ? getpwnam(name) : NULL;
+
+    p->uid = user ? user->pw_uid : geteuid();
+    p->gid = user ? user->pw_gid : getegid();
+    p->change_user = user != NULL;
+    if (wanted && !user)
+        konsild_say(SAY("konsild.user"), "user", name, NULL);
+    return !wanted || user;
+}
+
+/* The first of: the settings' file, the service manager's credential, a file beside the database. */
+static bool choose_key_path(struct konsild_parts *p, const char *directory)
+{
+    const char *key_file = ks_settings_text(p->settings, "data.key_file");
+    const char *credentials = getenv("CREDENTIALS_DIRECTORY");
+    char *given = NULL;
+
+    if (*key_file)
+        return (p->key_path = strdup(key_file)) != NULL;
+    if (credentials && asprintf(&given, "%s/konsild.key", credentials) >= 0) {
+        if (access(given, F_OK) == 0) {
+            p->key_path = given;
+            return true;
+        }
+        free(given);
+    }
+    return asprintf(&p->key_path, "%s/konsild.key", directory) >= 0;
+}
+
+bool konsild_make_directory(struct konsild_parts *p)
+{
+    const char *directory = ks_settings_text(p->settings, "data.directory");
+    bool made = mkdir(directory, 0700) == 0;
+
+    if ((!made && errno != EEXIST) || (made && p->change_user && chown(directory, p->uid, p->gid) < 0)) {
+        konsild_say(SAY("konsild.directory"), "directory", directory, "reason", strerror(errno), NULL);
+        return false;
+    }
+    if (asprintf(&p->database_path, "%s/konsild.db", directory) >= 0 && choose_key_path(p, directory))
+        return true;
+    konsild_say(SAY("konsild.memory"), NULL);
+    return false;
+}
+
+bool konsild_open_log(struct konsild_parts *p)
+{
+    const char *path = ks_settings_text(p->settings, "log.file");
+
+    p->log = ks_log_file_open(path, (enum ks_level)ks_settings_number(p->settings, "log.level"));
+    if (p->log && (!*path || !p->change_user || chown(path, p->uid, p->gid) == 0))
+        return true;
+    konsild_say(SAY("konsild.log"), "file", path, "reason", strerror(errno), NULL);
+    return false;
+}
+
+static bool open_listeners(struct konsild_parts *p)
+{
+    static const struct meaning meanings[] = {
+        { KS_EEXISTS, SAY("konsild.port-in-use") },
+        { KS_EDENIED, SAY("konsild.port-denied") },
+        { KS_ENOTFOUND, SAY("konsild.port-address") },
+        { KS_OK, SAY("konsild.port") },
+    };
+
+    p->listen_fds = malloc(p->listen_count * p->threads * sizeof p->listen_fds[0]);
+    for (size_t i = 0; p->listen_fds && i < p->listen_count; i++) {
+        char port[8];
+        snprintf(port, sizeof port, "%u", ks_listen_port(&p->listen[i]));
+        enum ks_err err = ks_listen_open(&p->listen[i], p->threads, p->listen_fds + i * p->threads);
+        if (err) {
+            konsild_say(meaning_of(meanings, err), "port", port, NULL);
+            p->listen_count = i;
+            return false;
+        }
+        ks_log(ks_log_file_log(p->log), KS_INFO, "listen.open", KS_NUM("port", ks_listen_port(&p->listen[i])),
+            KS_NUM("direct_tls", p->listen[i].direct_tls));
+    }
+    if (!p->listen_fds)
+        konsild_say(SAY("konsild.memory"), NULL);
+    return p->listen_fds != NULL;
+}
+
+/* The users that an option names, with a right more. */
+static bool give_right(struct konsild_parts *p, const char *option, unsigned right, struct ks_control_user *users,
+    size_t max, size_t *count)
+{
+    struct ks_str list = ks_str_z(ks_settings_text(p->settings, option)), text;
+
+    while (ks_str_cut(&list, ' ', &text)) {
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", KS_STR_FMT(text));
+        struct passwd *user = text.len ? getpwnam(name) : NULL;
+        size_t at = 0;
+        if (!text.len)
+            continue;
+        if (!user) {
+            konsild_say(SAY("konsild.user"), "user", name, NULL);
+            return false;
+        }
+        while (at < *count && users[at].uid != user->pw_uid)
+            at++;
+        if (at == max)
+            return true;
+        users[at] = (struct ks_control_user) { user->pw_uid, (at < *count ? users[at].rights : 0) | right };
+        *count = at < *count ? *count : at + 1;
+    }
+    return true;
+}
+
+static bool open_control(struct konsild_parts *p)
+{
+    const char *path = ks_settings_text(p->settings, "control.socket");
+    const char *group_name = ks_settings_text(p->settings, "control.group");
+    struct group *group = *group_name ? getgrnam(group_name) : NULL;
+    struct ks_control_user users[64];
+    size_t count = 0;
+
+    if (*group_name && !group) {
+        konsild_say(SAY("konsild.user"), "user", group_name, NULL);
+        return false;
+    }
+    if (!give_right(p, "control.accounts", KS_RIGHT_ACCOUNTS, users, KS_COUNT(users), &count)
+        || !give_right(p, "control.operate", KS_RIGHT_OPERATE, users, KS_COUNT(users), &count)
+        || !give_right(p, "control.audit", KS_RIGHT_AUDIT, users, KS_COUNT(users), &count))
+        return false;
+    enum ks_err err = ks_control_socket_open(&(struct ks_control_socket_setup) { .path = path,
+                                                 .owner = p->uid,
+                                                 .group = group ? group->gr_gid : p->gid,
+                                                 .users = users,
+                                                 .users_count = count },
+        &p->control);
+    if (err == KS_EEXISTS)
+        konsild_say(SAY("konsild.control-in-use"), "file", path, NULL);
+    else if (err)
+        konsild_say(SAY("konsild.control"), "file", path, "reason", strerror(errno), NULL);
+    return err == KS_OK;
+}
+
+bool konsild_open_sockets(struct konsild_parts *p)
+{
+    return konsild_read_addresses(p) && open_listeners(p) && open_control(p);
+}
+
+/* --- the sandbox --- */
+
+struct paths {
+    struct ks_sandbox_path path[PATHS_MAX];
+    char *owned[PATHS_MAX];
+    size_t count;
+};
+
+/* Takes path. What does not fit stays closed, which is the safe side. */
+static void let(struct paths *paths, char *path, bool writable)
+{
+    if (paths->count == PATHS_MAX || !path) {
+        free(path);
+        return;
+    }
+    paths->owned[paths->count] = path;
+    paths->path[paths->count++] = (struct ks_sandbox_path) { path, writable };
+}
+
+static void let_directory_of(struct paths *paths, const char *file, bool writable)
+{
+    char *copy = strdup(file);
+
+    if (copy)
+        let(paths, strdup(dirname(copy)), writable);
+    free(copy);
+}
+
+/* A file that a reload reads again, and the place it links to, as tools that renew certificates do. */
+static void let_read(struct paths *paths, const char *file)
+{
+    char *real = realpath(file, NULL);
+
+    let_directory_of(paths, file, false);
+    if (real)
+        let_directory_of(paths, real, false);
+    free(real);
+}
+
+bool konsild_enter_sandbox(struct konsild_parts *p)
+{
+    struct paths paths = { 0 };
+    const char *log_path = ks_settings_text(p->settings, "log.file");
+
+    if (!p->sandbox) {
+        konsild_say(
+            SAY("konsild.sandbox-off"), "reason", ks_sandbox_unfit() ? ks_sandbox_unfit() : "--no-sandbox", NULL);
+        return true;
+    }
+    let(&paths, strdup(ks_settings_text(p->settings, "data.directory")), true);
+    let_directory_of(&paths, p->key_path, access(p->key_path, F_OK) != 0);
+    let_directory_of(&paths, ks_settings_text(p->settings, "control.socket"), true);
+    if (*log_path)
+        let_directory_of(&paths, log_path, true);
+    let_read(&paths, p->config_path);
+    for (size_t i = 0; ks_config_domain_at(ks_settings_config(p->settings), i); i++) {
+        let_read(&paths, ks_settings_domain_text(p->settings, i, "certificate"));
+        let_read(&paths, ks_settings_domain_text(p->settings, i, "key"));
+    }
+    enum ks_err err = ks_sandbox_enter(
+        &(struct ks_sandbox_setup) {
+            .change_user = p->change_user, .uid = p->uid, .gid = p->gid, .paths = paths.path, .count = paths.count },
+        &p->landlock);
+    while (paths.count)
+        free(paths.owned[--paths.count]);
+    if (err == KS_EDENIED)
+        konsild_say(SAY("konsild.user-change"), "user", ks_settings_text(p->settings, "process.user"), NULL);
+    else if (err)
+        konsild_say(SAY("konsild.sandbox"), "reason", strerror(errno), NULL);
+    else if (!p->landlock)
+        konsild_say(SAY("konsild.landlock"), NULL);
+    return err == KS_OK;
+}
+
+/* --- in the sandbox --- */
+
+bool konsild_get_key(struct konsild_parts *p)
+{
+    static const struct meaning meanings[] = {
+        { KS_EDENIED, SAY("konsild.key-open") },
+        { KS_ESYNTAX, SAY("konsild.key-damaged") },
+        { KS_OK, SAY("konsild.key") },
+    };
+    enum ks_err err = ks_key_file_read(p->key_path, p->key);
+
+    if (err == KS_ENOTFOUND && access(p->database_path, F_OK) == 0) {
+        konsild_say(SAY("konsild.key-missing"), "file", p->key_path, "database", p->database_path, NULL);
+        return false;
+    }
+    if (err == KS_ENOTFOUND && (err = ks_key_file_make(p->key_path, p->key)) == KS_OK)
+        konsild_say(SAY("konsild.key-made"), "file", p->key_path, NULL);
+    if (err)
+        konsild_say(meaning_of(meanings, err), "file", p->key_path, "reason", strerror(errno), NULL);
+    return err == KS_OK;
+}
+
+bool konsild_open_store(struct konsild_parts *p)
+{
+    static const struct meaning meanings[] = {
+        { KS_EEXISTS, SAY("konsild.store-in-use") },
+        { KS_ECRYPTO, SAY("konsild.store-key") },
+        { KS_EVERSION, SAY("konsild.store-version") },
+        { KS_ESTORE, SAY("konsild.store-damaged") },
+        { KS_EFULL, SAY("konsild.store-full") },
+        { KS_EIO, SAY("konsild.store-unwritable") },
+        { KS_OK, SAY("konsild.memory") },
+    };
+    struct ks_sqlite_setup setup = { .path = p->database_path,
+        .key = p->key,
+        .pages = ks_settings_number(p->settings, "data.cipher") ? KS_PAGES_CHACHA20 : KS_PAGES_AEGIS };
+    uint8_t seed[KS_PRNG_SEED_LEN];
+    struct ks_prng prng;
+    enum ks_err err = ks_sqlite_server_store_open(&setup, &p->store);
+
+    if (err == KS_OK) {
+        ks_system_entropy(seed, sizeof seed);
+        ks_prng_init(&prng, seed);
+        err = ks_committer_new(p->store, &prng, &p->committer);
+        ks_prng_done(&prng);
+        ks_wipe(seed, sizeof seed);
+    }
+    if (err)
+        konsild_say(meaning_of(meanings, err), "file", p->database_path, "key", p->key_path, NULL);
+    return err == KS_OK;
+}
+
+void konsild_parts_done(struct konsild_parts *p)
+{
+    ks_committer_free(p->committer);
+    ks_server_store_free(p->store);
+    ks_tls_certs_unref(p->certs);
+    for (size_t i = 0; p->listen_fds && i < p->listen_count * p->threads; i++)
+        close(p->listen_fds[i]);
+    free(p->listen_fds);
+    ks_control_socket_close(p->control);
+    ks_log_file_close(p->log);
+    ks_settings_free(p->settings);
+    free(p->database_path);
+    free(p->key_path);
+    ks_wipe(p->key, sizeof p->key);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* konsild_parts.h -- konsild, taken apart: what it needs before its threads start.
+ *
+ * Each step says in a sentence what went wrong, and what to do, before it returns false. Their order in konsild.c is
+ * part of their contract: sockets are opened with the rights of whoever starts konsild, files with those of the
+ * sandbox. */
+#ifndef KS_KONSILD_PARTS_H
+#define KS_KONSILD_PARTS_H
+
+#include "committer.h"
+#include "control_socket.h"
+#include "key_file.h"
+#include "listener.h"
+#include "log_file.h"
+#include "server_store.h"
+#include "settings.h"
+#include "tls_server.h"
+
+#define KONSILD_LISTEN_MAX 16
+
+struct konsild_parts {
+    const char *config_path;
+    bool sandbox;
+    struct ks_settings *settings;
+    struct ks_log_file *log;
+    char *database_path, *key_path;
+    uid_t uid; /* who konsild is, or becomes */
+    gid_t gid;
+    bool change_user;
+    uint16_t threads;
+    unsigned connections_max;
+    struct ks_listen_address listen[KONSILD_LISTEN_MAX];
+    size_t listen_count;
+    int *listen_fds; /* listen_count times threads; NULL once they are given away */
+    struct ks_control_socket *control;
+    int landlock;
+    uint8_t key[KS_KEY_FILE_LEN]; /* wiped once it is used */
+    struct ks_tls_certs *certs;
+    struct ks_server_store *store;
+    struct ks_committer *committer;
+};
+
+/* A sentence of the catalogue on stderr, with pairs of place and text, ended by NULL. */
+__attribute__((sentinel)) void konsild_say(const char *id, ...);
+
+/* NULL: said. */
+KS_CHECK struct ks_settings *konsild_read_settings(const char *path);
+KS_CHECK struct ks_tls_certs *konsild_load_certs(const struct ks_settings *settings);
+KS_CHECK bool konsild_read_addresses(struct konsild_parts *parts);
+
+/* The steps, after the settings were read. */
+KS_CHECK bool konsild_raise_limits(struct konsild_parts *parts);
+KS_CHECK bool konsild_find_user(struct konsild_parts *parts);
+KS_CHECK bool konsild_make_directory(struct konsild_parts *parts);
+KS_CHECK bool konsild_open_log(struct konsild_parts *parts);
+KS_CHECK bool konsild_open_sockets(struct konsild_parts *parts);
+KS_CHECK bool konsild_enter_sandbox(struct konsild_parts *parts);
+KS_CHECK bool konsild_get_key(struct konsild_parts *parts);
+KS_CHECK bool konsild_open_store(struct konsild_parts *parts);
+
+/* Closes and frees all of it; accepts zeroes. */
+void konsild_parts_done(struct konsild_parts *parts);
+
+#endif

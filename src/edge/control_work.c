@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "control_work.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <sys/statvfs.h>
+
+#include "say.h"
+#include "system.h"
+
+void ks_control_work_init(struct ks_control_work *work)
+{
+    pthread_mutex_init(&work->lock, NULL);
+    work->reloads_count = 0;
+}
+
+void ks_control_work_done(struct ks_control_work *work)
+{
+    pthread_mutex_destroy(&work->lock);
+}
+
+/* --- health --- */
+
+static json_t *describe_reactors(const struct ks_control_work *work)
+{
+    struct ks_reactor_stats sum = { 0 }, one;
+
+    for (size_t i = 0; i < work->threads; i++) {
+        ks_reactors_stats(work->reactors, i, &one);
+        sum.streams += one.streams;
+        sum.sessions += one.sessions;
+        sum.users_loaded += one.users_loaded;
+        sum.stanzas_in += one.stanzas_in;
+        sum.stanzas_out += one.stanzas_out;
+        sum.logins += one.logins;
+        sum.logins_refused += one.logins_refused;
+    }
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "threads", (json_int_t)work->threads, "connections",
+        (json_int_t)sum.streams, "sessions", (json_int_t)sum.sessions, "accounts_loaded", (json_int_t)sum.users_loaded,
+        "stanzas_in", (json_int_t)sum.stanzas_in, "stanzas_out", (json_int_t)sum.stanzas_out, "logins",
+        (json_int_t)sum.logins, "logins_refused", (json_int_t)sum.logins_refused);
+}
+
+static json_t *describe_store(const struct ks_control_work *work)
+{
+    struct ks_committer_stats stats;
+    struct statvfs disk = { 0 };
+
+    ks_store_thread_stats(work->store, &stats);
+    statvfs(work->data_directory, &disk);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "turns", (json_int_t)stats.turns, "commits",
+        (json_int_t)stats.commits, "failures", (json_int_t)stats.failures, "transactions", (json_int_t)stats.txns,
+        "reads", (json_int_t)stats.reads, "archived", (json_int_t)stats.archived, "index_tail",
+        (json_int_t)stats.tail_entries, "disk_free_bytes", (json_int_t)(disk.f_bavail * disk.f_frsize));
+}
+
+static json_t *describe_health(struct ks_control_work *work, struct ks_now now)
+{
+    struct mallinfo2 heap = mallinfo2();
+    char stamp[KS_STAMP_LEN + 1];
+
+    return json_pack("{s:s, s:I, s:b, s:I, s:I, s:s, s:o, s:o}", "version", work->version, "uptime_seconds",
+        (json_int_t)((now.mono_ms - work->started_ms) / 1000), "sandbox", work->sandbox, "connections_max",
+        (json_int_t)work->connections_max, "memory_bytes", (json_int_t)(heap.arena + heap.hblkhd), "certificates_until",
+        ks_stamp_write(atomic_load(&work->certificates_end_ms), stamp).ptr, "clients", describe_reactors(work), "store",
+        describe_store(work));
+}
+
+/* --- reload --- */
+
+/* True: the main thread will answer. */
+static bool ask_for_reload(struct ks_control_work *work, struct ks_control_call *call)
+{
+    pthread_mutex_lock(&work->lock);
+    bool room = work->reloads_count < KS_RELOADS_MAX;
+    if (room)
+        work->reloads[work->reloads_count++] = call;
+    pthread_mutex_unlock(&work->lock);
+    if (room)
+        work->wake_main(work->user);
+    return room;
+}
+
+/* A letter from the main thread to reactor 0. */
+struct answer {
+    struct ks_reactors_call letter;
+    struct ks_control_call *call;
+    bool good;
+};
+
+static void answer_reload(void *user)
+{
+    struct answer *answer = user;
+
+    ks_control_worked(answer->call, answer->good ? NULL : SAY("control.reload"), NULL, ks_system_now());
+    free(answer);
+}
+
+void ks_control_work_reloaded(struct ks_control_work *work, bool good)
+{
+    pthread_mutex_lock(&work->lock);
+    while (work->reloads_count) {
+        struct answer *answer = calloc(1, sizeof *answer);
+        if (!answer)
+            break;
+        *answer = (struct answer) { { answer_reload, answer }, work->reloads[--work->reloads_count], good };
+        ks_reactors_run(work->reactors, 0, &answer->letter);
+    }
+    pthread_mutex_unlock(&work->lock);
+}
+
+void ks_control_work_do(struct ks_control_call *call, void *user)
+{
+    struct ks_control_work *work = user;
+    struct ks_str name = ks_str_z(ks_control_call_name(call));
+    struct ks_now now = ks_system_now();
+
+    if (ks_str_is(name, "health")) {
+        ks_control_worked(call, NULL, describe_health(work, now), now);
+    } else if (ks_str_is(name, "log.debug") || ks_str_is(name, "log.normal")) {
+        ks_log_file_debug(work->log, ks_str_is(name, "log.debug"), now);
+        ks_control_worked(call, NULL, NULL, now);
+    } else if (!ks_str_is(name, "reload") || !ask_for_reload(work, call)) {
+        ks_control_worked(call, SAY("control.unknown-command"), NULL, now);
+    }
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* control_work.h -- commands of konsilctl that the core hands to the edge (KS_EV_WORK): health, reload, the log's
+ * level.
+ *
+ * They come and are answered in the thread of reactor 0. What reads files is done by the main thread meanwhile. */
+#ifndef KS_CONTROL_WORK_H
+#define KS_CONTROL_WORK_H
+
+#include <pthread.h>
+
+#include "control.h"
+#include "log_file.h"
+#include "reactor_thread.h"
+#include "store_thread.h"
+
+#define KS_RELOADS_MAX 64
+
+struct ks_control_work {
+    struct ks_reactors *reactors;
+    size_t threads;
+    struct ks_store_thread *store;
+    struct ks_log_file *log;
+    const char *data_directory, *version;
+    bool sandbox;
+    unsigned connections_max;
+    int64_t started_ms;               /* monotonic */
+    atomic_llong certificates_end_ms; /* wall; the main thread changes it at a reload */
+    void (*wake_main)(void *user);    /* makes the main thread call ks_control_work_reloaded after a reload */
+    void *user;
+    pthread_mutex_t lock;
+    struct ks_control_call *reloads[KS_RELOADS_MAX]; /* waiting for the main thread */
+    size_t reloads_count;
+};
+
+/* All fields set but the last three. */
+void ks_control_work_init(struct ks_control_work *work);
+void ks_control_work_done(struct ks_control_work *work);
+
+/* In the thread of reactor 0; user is the ks_control_work. */
+void ks_control_work_do(struct ks_control_call *call, void *user);
+/* In the main thread, after a reload: answers all who asked for it. */
+void ks_control_work_reloaded(struct ks_control_work *work, bool good);
+
+#endif
