@@ -325,6 +325,7 @@ static void on_starttls(struct ks_c2s *c, struct ks_parcel *parcel)
 static void on_stanza(struct ks_c2s *c, struct ks_parcel *parcel)
 {
     struct ks_session *s = c->session;
+    struct ks_str from;
     struct ks_ctx ctx;
     enum ks_cond cond;
     enum ks_err err;
@@ -333,10 +334,13 @@ static void on_stanza(struct ks_c2s *c, struct ks_parcel *parcel)
     ks_session_received(s, parcel);
     err = ks_stanza_read(&parcel->arena, parcel->stanza.xml, &parcel->stanza, &cond);
     /* RFC 6120 §8.1.2.1: 'from' is ours to stamp. We overwrite what the client wrote and do not refuse a mismatch,
-     * because clients that send their bare JID are common and harmless. */
-    if (!ks_xml_set(&parcel->arena, parcel->stanza.xml, "from", s->jid))
+     * because clients that send their bare JID are common and harmless. A copy, because a stanza may outlive the
+     * session that sent it. */
+    if (ks_arena_copy(&parcel->arena, s->jid, &from) != KS_OK
+        || !ks_xml_set(&parcel->arena, parcel->stanza.xml, "from", from))
         err = KS_ENOMEM;
-    parcel->stanza.from = s->parts;
+    else
+        parcel->stanza.from = ks_jid_split(from);
     parcel->stanza.has_from = true;
     ks_ctx_begin(&ctx, c->reactor, s->user, s, parcel);
     if (err == KS_ESYNTAX)
@@ -416,7 +420,7 @@ static void on_r(struct ks_c2s *c, struct ks_parcel *parcel)
     (void)parcel;
     if (!s->sm)
         return;
-    s->in_told = s->in_handled + 1; /* so that it is told even if nothing changed */
+    s->in_told = s->in_handled - 1; /* told even if nothing changes; a count ahead might be reached meanwhile */
     ks_c2s_dirty(c);
 }
 
@@ -444,19 +448,14 @@ static void on_a(struct ks_c2s *c, struct ks_parcel *parcel)
         ks_c2s_dirty(c);
 }
 
-/* RFC 6120 §6.4.1: before login a stanza is <not-authorized/>; RFC 6120 §7.1 the same before binding. */
+/* RFC 6120 §4.9.3.12: a stanza before login or binding is <not-authorized/>. §4.9.3.24: any other element is
+ * <unsupported-stanza-type/>, "either because the receiving entity does not understand the namespace or because the
+ * receiving entity does not understand the element name for the applicable namespace". */
 static void refuse(struct ks_c2s *c, const struct ks_xml *element)
 {
-    bool stanza = ks_str_is(element->ns, NS_CLIENT);
+    bool early = ks_str_is(element->ns, NS_CLIENT) && c->state != C2S_BOUND;
 
-    if (stanza && c->state != C2S_BOUND)
-        ks_c2s_close(c, KS_STREAM_NOT_AUTHORIZED, NULL);
-    else if (stanza || ks_str_is(element->ns, NS_STREAM))
-        ks_c2s_close(c, KS_STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
-    else if (!element->ns.len)
-        ks_c2s_close(c, KS_STREAM_INVALID_NAMESPACE, NULL);
-    else
-        ks_c2s_close(c, KS_STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
+    ks_c2s_close(c, early ? KS_STREAM_NOT_AUTHORIZED : KS_STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
 }
 
 /* All that a stranger can reach before login, and a client after it. */
@@ -491,6 +490,20 @@ static void on_element(struct ks_c2s *c, struct ks_parcel *parcel)
     refuse(c, element);
 }
 
+/* What cannot be read as XML. RFC 6120 §4.9.3.22: <unsupported-encoding/> is for another encoding, and for what
+ * violates the rules of UTF-8. */
+static void close_unreadable(struct ks_c2s *c, enum ks_err err, struct ks_str bytes)
+{
+    if (err == KS_EVERSION || (err == KS_ESYNTAX && !ks_xml_text_ok(bytes)))
+        ks_c2s_close(c, KS_STREAM_UNSUPPORTED_ENCODING, NULL);
+    else if (err == KS_ESYNTAX)
+        ks_c2s_close(c, KS_STREAM_NOT_WELL_FORMED, NULL);
+    else if (err == KS_ELIMIT)
+        ks_c2s_close(c, KS_STREAM_POLICY_VIOLATION, NULL);
+    else
+        ks_c2s_close(c, KS_STREAM_RESOURCE_CONSTRAINT, NULL);
+}
+
 /* --- stream headers --- */
 
 static void write_features(struct ks_c2s *c)
@@ -518,6 +531,14 @@ static void write_features(struct ks_c2s *c)
     ks_arena_done(&arena);
 }
 
+/* RFC 6120 §4.8.5: the stream's prefix is "stream". Nothing else in a header begins with '<'. */
+static bool usual_prefix(struct ks_str header)
+{
+    while (ks_str_find_byte(ks_str_from(header, 1), '<') < header.len - 1)
+        header = ks_str_from(header, 1 + ks_str_find_byte(ks_str_from(header, 1), '<'));
+    return ks_str_starts(header, KS_STR("<stream:"));
+}
+
 static void on_header(struct ks_c2s *c, struct ks_str bytes)
 {
     struct ks_reactor *r = c->reactor;
@@ -531,7 +552,7 @@ static void on_header(struct ks_c2s *c, struct ks_str bytes)
     ks_arena_init(&arena, 65536);
     err = ks_xml_read_header(r->reader, &arena, bytes, &header);
     if (err != KS_OK) {
-        ks_c2s_close(c, KS_STREAM_NOT_WELL_FORMED, NULL);
+        close_unreadable(c, err, bytes);
         goto out;
     }
     text = ks_xml_attr(header.element, "to");
@@ -545,6 +566,8 @@ static void on_header(struct ks_c2s *c, struct ks_str bytes)
             c, ks_str_is(header.element->ns, NS_STREAM) ? KS_STREAM_BAD_FORMAT : KS_STREAM_INVALID_NAMESPACE, NULL);
     else if (!ks_str_is(header.default_ns, NS_CLIENT))
         ks_c2s_close(c, KS_STREAM_INVALID_NAMESPACE, NULL);
+    else if (!usual_prefix(bytes))
+        ks_c2s_close(c, KS_STREAM_BAD_NAMESPACE_PREFIX, NULL);
     else if (!domain)
         ks_c2s_close(c, text.len ? KS_STREAM_HOST_UNKNOWN : KS_STREAM_IMPROPER_ADDRESSING, NULL);
     else if (c->domain != domain->index)
@@ -579,13 +602,17 @@ static void on_stanza_bytes(struct ks_c2s *c, struct ks_str bytes)
         r->reader, &parcel->arena, bytes, KS_STR(NS_CLIENT), ks_str_z(c->declarations), &parcel->stanza.xml);
     if (err == KS_OK)
         on_element(c, parcel);
-    else if (err == KS_ESYNTAX)
-        ks_c2s_close(c, KS_STREAM_NOT_WELL_FORMED, NULL);
-    else if (err == KS_ELIMIT)
-        ks_c2s_close(c, KS_STREAM_POLICY_VIOLATION, NULL);
     else
-        ks_c2s_close(c, KS_STREAM_RESOURCE_CONSTRAINT, NULL);
+        close_unreadable(c, err, bytes);
     ks_parcel_unref(r, parcel);
+}
+
+/* XML 1.0 §3.1: an end tag has the name of its start tag, which was <stream:stream>. */
+static bool ends_stream(struct ks_str tag)
+{
+    struct ks_str name = KS_STR("</stream:stream");
+
+    return ks_str_starts(tag, name) && ks_str_is(ks_str_trim(ks_str_from(tag, name.len)), ">");
 }
 
 /* Looks at bytes, of which the first `seen` were looked at before; returns how many were used up. */
@@ -614,7 +641,7 @@ static size_t take(struct ks_c2s *c, struct ks_str bytes, size_t seen)
             break;
         case KS_FRAME_CLOSE:
             used = at;
-            ks_c2s_close(c, KS_STREAM_COND_COUNT, NULL);
+            ks_c2s_close(c, ends_stream(item) ? KS_STREAM_COND_COUNT : KS_STREAM_NOT_WELL_FORMED, NULL);
             break;
         case KS_FRAME_BAD:
             ks_c2s_close(c, KS_STREAM_NOT_WELL_FORMED, NULL);

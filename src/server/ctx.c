@@ -208,12 +208,26 @@ void ks_reactor_answer(struct ks_reactor *r, struct ks_store_req *req, struct ks
 
 /* --- sending --- */
 
+/* Addresses are often views into a session or an account, which may be gone when the stanza arrives. */
+static bool own_addresses(struct ks_parcel *parcel, struct ks_xml *stanza)
+{
+    for (struct ks_xml_attr *attr = stanza->attrs; attr; attr = attr->next)
+        if ((ks_str_is(attr->name, "from") || ks_str_is(attr->name, "to"))
+            && ks_arena_copy(&parcel->arena, attr->value, &attr->value) != KS_OK)
+            return false;
+    return true;
+}
+
 /* A parcel that holds stanza, which may point into ctx's arena. */
 static struct ks_parcel *effect(struct ks_ctx *ctx, struct ks_xml *stanza)
 {
     struct ks_parcel *parcel = stanza ? ks_parcel_child(ctx->parcel, CHILD_BYTES_MAX) : NULL;
     enum ks_cond cond;
 
+    if (parcel && !own_addresses(parcel, stanza)) {
+        ks_parcel_unref(ctx->reactor, parcel);
+        parcel = NULL;
+    }
     if (!parcel) {
         ks_log(ctx->reactor->log, KS_WARNING, "send.dropped", KS_ERR(KS_ENOMEM));
         return NULL;

@@ -622,7 +622,7 @@ void ks_pep_disco_info(struct ks_ctx *ctx, const struct ks_stanza *iq, struct ks
 void ks_pep_disco_items(struct ks_ctx *ctx, const struct ks_stanza *iq, struct ks_str node)
 {
     struct ks_xml *query = ks_xml_new(ctx->arena, NS_DISCO_ITEMS, "query"), *element;
-    struct ks_str bare = bare_text(ctx, iq->from), text;
+    struct ks_str bare = bare_text(ctx, iq->from), own = bare_text(ctx, ks_user_jid(ctx->user)), text;
     struct ks_pep_item item = { 0 };
     struct ks_pep_config config;
     const struct ks_kv *row = NULL;
@@ -635,7 +635,7 @@ void ks_pep_disco_items(struct ks_ctx *ctx, const struct ks_stanza *iq, struct k
     while (node.len && ks_pep_item_next(ctx->user, node, &item))
         if (ks_arena_copy(ctx->arena, item.id, &text) == KS_OK) {
             element = ks_xml_add(ctx->arena, query, NS_DISCO_ITEMS, "item");
-            ks_xml_set(ctx->arena, element, "jid", ks_user_bare(ctx->user));
+            ks_xml_set(ctx->arena, element, "jid", own);
             ks_xml_set(ctx->arena, element, "name", text);
         }
     /* Of all nodes, those that the sender may read: to others their names say too much. */
@@ -643,7 +643,7 @@ void ks_pep_disco_items(struct ks_ctx *ctx, const struct ks_stanza *iq, struct k
         if (ks_pep_node_get(ctx->user, row->key, &config) && may_read(ctx, &config, iq->from, bare)
             && ks_arena_copy(ctx->arena, row->key, &text) == KS_OK) {
             element = ks_xml_add(ctx->arena, query, NS_DISCO_ITEMS, "item");
-            ks_xml_set(ctx->arena, element, "jid", ks_user_bare(ctx->user));
+            ks_xml_set(ctx->arena, element, "jid", own);
             ks_xml_set(ctx->arena, element, "node", text);
         }
     ks_reply_result(ctx, query);
