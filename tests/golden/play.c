@@ -152,10 +152,26 @@ static bool fill(struct play *play, bool sent, struct ks_buf *out)
     return fail(play, "nobody knows {%.*s}", KS_STR_FMT(what));
 }
 
+/* <stream:stream …>, whose namespaces may be left out. */
+static enum ks_err read_header_pattern(
+    struct play *play, struct ks_arena *arena, struct ks_str text, struct ks_xml **ret_xml)
+{
+    struct ks_str usual = KS_STR("<stream:stream xmlns='" NS_CLIENT "' xmlns:stream='" NS_STREAM "'");
+    const struct ks_str parts[] = { usual, ks_str_from(text, sizeof "<stream:stream" - 1) };
+    struct ks_xml_header header;
+    enum ks_err err = KS_OK;
+
+    if (ks_str_find(text, KS_STR("xmlns")) == text.len)
+        err = ks_arena_join(arena, parts, 2, &text);
+    if (err == KS_OK)
+        err = ks_xml_read_header(play->reader, arena, text, &header);
+    *ret_xml = err == KS_OK ? header.element : NULL;
+    return err;
+}
+
 /* What is expected, as an element; *ret_xml NULL: the end of the stream. */
 static bool read_pattern(struct play *play, struct ks_arena *arena, struct ks_xml **ret_xml)
 {
-    struct ks_xml_header header;
     struct ks_buf text;
     enum ks_err err;
 
@@ -165,8 +181,7 @@ static bool read_pattern(struct play *play, struct ks_arena *arena, struct ks_xm
     if (ks_str_is(ks_buf_str(&text), "</stream:stream>")) {
         err = KS_OK;
     } else if (ks_str_starts(ks_buf_str(&text), KS_STR("<stream:stream"))) {
-        err = ks_xml_read_header(play->reader, arena, ks_buf_str(&text), &header);
-        *ret_xml = err == KS_OK ? header.element : NULL;
+        err = read_header_pattern(play, arena, ks_buf_str(&text), ret_xml);
     } else {
         err = ks_xml_read(play->reader, arena, ks_buf_str(&text), KS_STR(NS_CLIENT), KS_STR_EMPTY, ret_xml);
     }
@@ -183,7 +198,7 @@ static bool say(struct play *play, struct actor *actor, bool whole)
     if (!fill(play, true, &text))
         return false;
     actor_send(actor, ks_buf_str(&text));
-    if (ks_str_find(ks_buf_str(&text), KS_STR("<stream:stream")) < text.len)
+    if (ks_str_starts(ks_buf_str(&text), KS_STR("<stream:stream")) || ks_str_starts(ks_buf_str(&text), KS_STR("<?xml")))
         ks_framer_restart(&actor->framer);
     /* Where others work at the same time, what she said shall have happened before the next step. */
     if (whole && actor->bound && !play->world->ops->wait && !actor->counts)
