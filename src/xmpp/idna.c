@@ -102,7 +102,7 @@ bool ks_punycode_decode(struct ks_str text, int32_t *points, size_t *ret_count)
     if (count > KS_LABEL_MAX)
         return false;
     for (size_t k = 0; k < count; k++)
-        points[k] = text.ptr[k];
+        points[k] = (uint8_t)text.ptr[k];
     at += at > 0;
     while (at < text.len) {
         uint32_t before = i, weight = 1;
