@@ -16,7 +16,8 @@
  * 2^31 - 1. An identity is its 32-byte Curve25519 u-coordinate, which is also the fingerprint that XEP-0384 shows; the
  * Edwards form and its sign bit exist on the wire only, so that no comparison can be misled by the sign. No time, no
  * IO; chance comes from the ks_prng. Results of every call: KS_ENOMEM, KS_ESTORE, KS_EFULL, KS_EVERSION (a record of a
- * newer version); further ones are named. One thread. */
+ * newer version); further ones are named. libomemo-c does not check every allocation: where memory ends inside it, the
+ * process may end too, and the open transaction with it. One thread. */
 #ifndef KS_OMEMO_H
 #define KS_OMEMO_H
 

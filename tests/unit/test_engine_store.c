@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "engine_store.h"
+#include "failmalloc.h"
 #include "sqlite_engine_store.h"
 
 static const uint8_t key_a[32] = "0123456789abcdef0123456789abcde", key_b[32] = "another key of 32 bytes, really";
@@ -284,6 +285,37 @@ static void test_crash(void)
     ks_engine_store_free(s);
 }
 
+static void test_no_memory(void)
+{
+    bool ok = true;
+    int rounds = 0;
+
+    for (int n = 1; ok && fail_nth(n); n++, rounds++) {
+        struct ks_engine_store *s = ks_memory_engine_store_new();
+        enum ks_err err = s ? s->ops->begin(s) : KS_ENOMEM;
+        bool struck;
+
+        for (int i = 0; err == KS_OK && i < 40; i++) {
+            char key[8];
+
+            snprintf(key, sizeof key, "%d", i % 30);
+            err = s->ops->put(s, KS_T_MESSAGE, ks_str_z(key), KS_STR("value"));
+        }
+        if (err == KS_OK)
+            err = s->ops->index_text(s, KS_STR("1"), KS_STR("text"));
+        if (err == KS_OK)
+            err = s->ops->del(s, KS_T_MESSAGE, KS_STR("7"));
+        struck = fail_stop();
+        ok = ok && err == (struck ? KS_ENOMEM : KS_OK);
+        if (s) {
+            s->ops->rollback(s);
+            ok = ok && lacks(s, "1") && lacks(s, "7");
+        }
+        ks_engine_store_free(s);
+    }
+    check_row(ok && rounds > 50, "memory: without memory a write fails, and a rollback needs none", "after %d", rounds);
+}
+
 /* --- the file --- */
 
 static enum ks_err reopen(const uint8_t *key, bool create)
@@ -457,6 +489,7 @@ int main(void)
         test_search(&drivers[i]);
     }
     test_crash();
+    test_no_memory();
     test_file();
     test_kill();
     remove_files();

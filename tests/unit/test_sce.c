@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "crypto.h"
 #include "enc.h"
+#include "failmalloc.h"
 #include "ns.h"
 #include "sce.h"
 #include "xml_writer.h"
@@ -198,6 +199,45 @@ static void test_hash(void)
     ks_buf_done(&hex);
 }
 
+static void test_no_memory(void)
+{
+    struct ks_sce sce = make(3000, false), back;
+    struct ks_str bytes;
+    struct ks_buf buf;
+    bool ok = true;
+    int rounds = 0;
+
+    for (int n = 1; fail_nth(n); n++, rounds++) {
+        enum ks_err err;
+        bool struck;
+
+        ks_buf_init(&buf, 100000);
+        err = ks_sce_write(&sce, &prng, &buf);
+        struck = fail_stop();
+        ok = ok && err == (struck ? KS_ENOMEM : KS_OK) && (struck ? buf.len == 0 : buf.len == 4096);
+        if (!struck && ks_arena_copy(&arena, ks_buf_str(&buf), &bytes) != KS_OK)
+            ok = false;
+        ks_buf_done(&buf);
+    }
+    check_row(ok && rounds > 1, "without memory nothing is written", "after %d", rounds);
+    rounds = 0;
+    for (int n = 1; ok && fail_nth(n); n++, rounds++) {
+        struct ks_arena small;
+        struct ks_xml_reader *fresh = ks_xml_reader_new();
+        enum ks_err err = KS_ENOMEM;
+        bool struck;
+
+        ks_arena_init(&small, 1024 * 1024);
+        if (fresh)
+            err = ks_sce_read(fresh, &small, bytes, &back);
+        struck = fail_stop();
+        ok = ok && err == (struck ? KS_ENOMEM : KS_OK);
+        ks_xml_reader_free(fresh);
+        ks_arena_done(&small);
+    }
+    check_row(ok && rounds > 1, "without memory nothing is read", "after %d", rounds);
+}
+
 int main(void)
 {
     if (ks_crypto_init() != KS_OK || !(reader = ks_xml_reader_new()))
@@ -207,6 +247,7 @@ int main(void)
     test_write();
     test_read();
     test_hash();
+    test_no_memory();
     ks_arena_done(&arena);
     ks_xml_reader_free(reader);
     return check_done();

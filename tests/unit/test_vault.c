@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "check.h"
 #include "crypto.h"
+#include "failmalloc.h"
 #include "vault.h"
 
 /* As cheap as Argon2id goes: the tests are about the format. One row runs at the true floor. */
@@ -233,6 +234,43 @@ static void test_file(void)
         unlock(ks_str(copy, FILE_LEN), cheap, "Kastanie", &number), KS_ECRYPTO);
 }
 
+static void test_no_memory(void)
+{
+    KS_AUTO(ks_vault_free) struct ks_vault *v = vault_new();
+    uint8_t before[KS_VAULT_KEY_LEN], after[KS_VAULT_KEY_LEN];
+    struct ks_vault_slot_info slots[KS_VAULT_SLOTS_MAX];
+    bool ok = true;
+    uint32_t number;
+    int rounds = 0;
+
+    add(v, "Kastanie");
+    written(v);
+    if (ks_vault_store_key(v, before) != KS_OK)
+        printf("# no key\n");
+    for (int n = 1; fail_nth(n); n++, rounds++) {
+        enum ks_err err = ks_vault_add(v, &prng, KS_STR("Ahorn"), cheap, &number);
+        bool struck = fail_stop();
+
+        ok = ok && err == (struck ? KS_ENOMEM : KS_OK) && ks_vault_slots(v, slots) == (struck ? 1 : 2);
+    }
+    check_row(ok && rounds > 1, "without memory no slot is added", "after %d", rounds);
+    rounds = 0;
+    for (int n = 1; fail_nth(n); n++, rounds++) {
+        struct ks_vault *again = NULL;
+        enum ks_err err = ks_vault_read(ks_buf_str(&file), cheap, &again);
+        bool struck;
+
+        if (err == KS_OK)
+            err = ks_vault_unlock(again, KS_STR("Kastanie"), &number);
+        struck = fail_stop();
+        ok = ok && err == (struck ? KS_ENOMEM : KS_OK);
+        if (again && !struck)
+            ok = ok && ks_vault_store_key(again, after) == KS_OK && memcmp(before, after, sizeof before) == 0;
+        ks_vault_free(again);
+    }
+    check_row(ok && rounds > 1, "without memory it is not said that the passphrase is wrong", "after %d", rounds);
+}
+
 int main(void)
 {
     if (ks_crypto_init() != KS_OK)
@@ -242,6 +280,7 @@ int main(void)
     test_slots();
     test_limits();
     test_file();
+    test_no_memory();
     ks_buf_done(&file);
     return check_done();
 }
