@@ -211,6 +211,18 @@ static void test_units(void)
     }
 }
 
+static void test_example(void)
+{
+    struct ks_settings *settings = NULL;
+    struct ks_buf complaints;
+
+    ks_buf_init(&complaints, 10000);
+    enum ks_err err = ks_settings_read(EXAMPLE, &settings, &complaints);
+    check_row(err == KS_OK, "the example that we ship is good", "%.*s", KS_STR_FMT(ks_buf_str(&complaints)));
+    ks_buf_done(&complaints);
+    ks_settings_free(settings);
+}
+
 /* Whatever a feature declares: an option that nobody can set or read about is a mistake. */
 static void test_descriptors(void)
 {
@@ -241,6 +253,7 @@ int main(void)
     test_complaints();
     test_values();
     test_units();
+    test_example();
     test_descriptors();
     scratch_done();
     return check_done();
