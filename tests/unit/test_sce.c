@@ -231,7 +231,8 @@ static void test_no_memory(void)
         if (fresh)
             err = ks_sce_read(fresh, &small, bytes, &back);
         struck = fail_stop();
-        ok = ok && err == (struck ? KS_ENOMEM : KS_OK);
+        /* expat 2.8 does without one of them. */
+        ok = ok && (err == KS_OK ? ks_xml_child(back.content, NS_CLIENT, "body") != NULL : struck && err == KS_ENOMEM);
         ks_xml_reader_free(fresh);
         ks_arena_done(&small);
     }
