@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "konsil_model.h"
+
+#include <stdlib.h>
+
+#include "say.h"
+
+static const char *text(json_t *object, const char *name)
+{
+    const char *value = json_string_value(json_object_get(object, name));
+
+    return value ? value : "";
+}
+
+static bool flag(json_t *object, const char *name)
+{
+    return json_is_true(json_object_get(object, name));
+}
+
+static void set(char **to, const char *value)
+{
+    free(*to);
+    *to = *value ? strdup(value) : NULL;
+}
+
+void model_init(struct model *model, enum ks_language language)
+{
+    *model = (struct model) { .connection = "offline", .language = language };
+}
+
+static void message_done(struct model_message *message)
+{
+    free(message->id);
+    free(message->from);
+    free(message->body);
+    free(message->reason);
+    free(message->reactions);
+}
+
+void model_done(struct model *model)
+{
+    for (size_t i = 0; i < model->people_count; i++) {
+        struct model_person *person = model->people[i];
+        for (size_t m = 0; m < person->message_count; m++)
+            message_done(&person->messages[m]);
+        free(person->messages);
+        free(person->jid);
+        free(person->name);
+        free(person->about);
+        free(person);
+    }
+    free(model->people);
+    free(model->self);
+    free(model->reason);
+}
+
+struct model_person *model_person(struct model *model, const char *jid)
+{
+    for (size_t i = 0; i < model->people_count; i++)
+        if (strcmp(model->people[i]->jid, jid) == 0)
+            return model->people[i];
+    return NULL;
+}
+
+const char *model_name(const struct model_person *person)
+{
+    return person->name ? person->name : person->jid;
+}
+
+static struct model_person *person_at(struct model *model, const char *jid)
+{
+    struct model_person *person = model_person(model, jid);
+
+    if (person || !*jid)
+        return person;
+    if (model->people_count == model->people_cap) {
+        size_t cap = model->people_cap ? model->people_cap * 2 : 32;
+        struct model_person **more = realloc(model->people, cap * sizeof(struct model_person *));
+        if (!more)
+            return NULL;
+        model->people = more;
+        model->people_cap = cap;
+    }
+    person = calloc(1, sizeof *person);
+    if (person && !(person->jid = strdup(jid))) {
+        free(person);
+        person = NULL;
+    }
+    if (person) {
+        person->more = true;
+        model->people[model->people_count++] = person;
+    }
+    return person;
+}
+
+static int by_use(const void *a, const void *b)
+{
+    const struct model_person *x = *(struct model_person *const *)a, *y = *(struct model_person *const *)b;
+
+    if (x->last_ms != y->last_ms)
+        return x->last_ms < y->last_ms ? 1 : -1;
+    return strcmp(model_name(x), model_name(y));
+}
+
+static void sort_people(struct model *model)
+{
+    if (model->people_count)
+        qsort(model->people, model->people_count, sizeof(struct model_person *), by_use);
+}
+
+/* --- people --- */
+
+static void on_contact(struct model *model, json_t *contact, bool removed)
+{
+    struct model_person *person = person_at(model, text(contact, "jid"));
+    char about[512];
+
+    if (!person)
+        return;
+    if (*text(contact, "name"))
+        set(&person->name, text(contact, "name"));
+    snprintf(about, sizeof about, "%s%s%s", text(contact, "department"),
+        *text(contact, "department") && *text(contact, "profession") ? ", " : "", text(contact, "profession"));
+    set(&person->about, about);
+    person->colleague = flag(contact, "colleague") && !removed;
+}
+
+static void on_contacts(struct model *model, json_t *event)
+{
+    size_t index;
+    json_t *contact;
+
+    json_array_foreach(json_object_get(event, "contacts"), index, contact) on_contact(model, contact, false);
+}
+
+/* --- messages --- */
+
+static enum model_state state_of(const char *name)
+{
+    static const char *const names[] = { "", "waiting", "server", "delivered", "read", "failed" };
+
+    for (size_t i = 0; i < KS_COUNT(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return (enum model_state)i;
+    return STATE_NONE;
+}
+
+static struct model_message *message_by_id(struct model_person *person, const char *id)
+{
+    for (size_t i = person ? person->message_count : 0; i > 0; i--)
+        if (person->messages[i - 1].id && strcmp(person->messages[i - 1].id, id) == 0)
+            return &person->messages[i - 1];
+    return NULL;
+}
+
+/* A place for a message of this order, in order. */
+static struct model_message *insert(struct model_person *person, json_int_t order)
+{
+    size_t at = person->message_count;
+
+    if (person->message_count == person->message_cap) {
+        size_t cap = person->message_cap ? person->message_cap * 2 : 64;
+        struct model_message *more = realloc(person->messages, cap * sizeof *more);
+        if (!more)
+            return NULL;
+        person->messages = more;
+        person->message_cap = cap;
+    }
+    while (at > 0 && person->messages[at - 1].order > order)
+        at--;
+    memmove(person->messages + at + 1, person->messages + at, (person->message_count - at) * sizeof *person->messages);
+    person->messages[at] = (struct model_message) { .order = order };
+    person->message_count++;
+    if (person->message_count > MODEL_MESSAGES_MAX) {
+        message_done(&person->messages[0]);
+        memmove(person->messages, person->messages + 1, --person->message_count * sizeof *person->messages);
+        person->more = true;
+        at--;
+    }
+    return &person->messages[at];
+}
+
+static void set_reason(struct model_message *message, json_t *recipients)
+{
+    size_t index;
+    json_t *recipient;
+
+    set(&message->reason, "");
+    json_array_foreach(recipients, index, recipient) if (*text(recipient, "reason"))
+        set(&message->reason, text(recipient, "reason"));
+}
+
+static void on_message(struct model *model, json_t *event, bool fresh)
+{
+    struct model_person *person = person_at(model, text(event, "conversation"));
+    struct model_message *message = message_by_id(person, text(event, "message"));
+    json_t *reactions;
+    size_t index;
+
+    if (!person)
+        return;
+    if (!message && !(message = insert(person, json_integer_value(json_object_get(event, "order")))))
+        return;
+    set(&message->id, text(event, "message"));
+    set(&message->from, text(event, "from"));
+    set(&message->body, text(event, "body"));
+    message->time_ms = json_integer_value(json_object_get(event, "time"));
+    message->mine = flag(event, "mine");
+    message->edited = flag(event, "edited");
+    message->retracted = flag(event, "retracted");
+    message->unknown = flag(event, "unknown");
+    message->unreadable = flag(event, "unreadable");
+    message->state = state_of(text(event, "state"));
+    set_reason(message, json_object_get(event, "recipients"));
+    json_array_foreach(json_object_get(event, "reactions"), index, reactions)
+    {
+        const char *emoji = json_string_value(json_array_get(json_object_get(reactions, "emoji"), 0));
+        set(&message->reactions, emoji ? emoji : "");
+    }
+    if (message->time_ms > person->last_ms)
+        person->last_ms = message->time_ms;
+    if (fresh && !message->mine)
+        person->unread++;
+}
+
+static void on_history(struct model *model, json_t *event)
+{
+    struct model_person *person = person_at(model, text(event, "with"));
+    size_t index;
+    json_t *message;
+
+    json_array_foreach(json_object_get(event, "messages"), index, message) on_message(model, message, false);
+    if (person) {
+        person->more = flag(event, "more");
+        person->asked = false;
+    }
+}
+
+static void on_conversations(struct model *model, json_t *event)
+{
+    size_t index;
+    json_t *conversation, *last;
+
+    json_array_foreach(json_object_get(event, "conversations"), index, conversation)
+    {
+        struct model_person *person = person_at(model, text(conversation, "with"));
+        if (!person)
+            continue;
+        if (*text(conversation, "name") && !person->name)
+            set(&person->name, text(conversation, "name"));
+        if ((last = json_object_get(conversation, "last")))
+            on_message(model, last, false);
+        person->unread = (unsigned)json_integer_value(json_object_get(conversation, "unread"));
+    }
+}
+
+static void on_gap(struct model *model, json_t *event)
+{
+    struct model_person *person = person_at(model, text(event, "conversation"));
+    json_int_t missing = json_integer_value(json_object_get(event, "missing"));
+    struct model_message *message;
+    char number[32];
+    struct ks_buf buf;
+
+    if (!person || missing <= 0)
+        return;
+    message = insert(person, person->message_count ? person->messages[person->message_count - 1].order : 0);
+    if (!message)
+        return;
+    snprintf(number, sizeof number, "%lld", (long long)missing);
+    ks_buf_init(&buf, 512);
+    ks_sentence_write(&buf, model->language, missing == 1 ? SAY("konsil.gap-one") : SAY("konsil.gap"),
+        (const struct ks_filling[]) { { "count", ks_str_z(number) }, { NULL, KS_STR_EMPTY } });
+    ks_buf_byte(&buf, 0);
+    if (ks_buf_err(&buf) == KS_OK)
+        set(&message->body, buf.ptr);
+    ks_buf_done(&buf);
+    message->gap = true;
+}
+
+/* --- what to say --- */
+
+static void notice(struct model *model, const char *id, const char *detail)
+{
+    struct ks_str what = ks_say(model->language, id), todo = ks_say_do(model->language, id);
+
+    snprintf(model->notice, sizeof model->notice, "%.*s%s%s%s %.*s", KS_STR_FMT(what), *detail ? " (" : "", detail,
+        *detail ? ")" : "", KS_STR_FMT(todo));
+}
+
+static void on_connection(struct model *model, json_t *event)
+{
+    static const char *const states[] = { "offline", "connecting", "secured", "authenticated", "catching_up",
+        "online" };
+    const char *name = text(event, *text(event, "state") ? "state" : "connection");
+
+    for (size_t i = 0; i < KS_COUNT(states); i++)
+        if (strcmp(name, states[i]) == 0)
+            model->connection = states[i];
+    set(&model->reason, text(event, "reason"));
+    if (*text(event, "reason"))
+        notice(model, text(event, "reason"), text(event, "detail"));
+    else if (strcmp(name, "online") == 0)
+        model->notice[0] = 0;
+}
+
+void model_event(struct model *model, json_t *event)
+{
+    const char *name = text(event, "event");
+    struct model_message *message =
+        message_by_id(model_person(model, text(event, "conversation")), text(event, "message"));
+
+    model->changed = true;
+    if (*text(event, "jid") && (strcmp(name, "ready") == 0 || strcmp(name, "state") == 0))
+        set(&model->self, text(event, "jid"));
+    if (strcmp(name, "contacts") == 0)
+        on_contacts(model, event);
+    else if (strcmp(name, "contact") == 0)
+        on_contact(model, json_object_get(event, "contact"), flag(event, "removed"));
+    else if (strcmp(name, "conversations") == 0)
+        on_conversations(model, event);
+    else if (strcmp(name, "message") == 0)
+        on_message(model, json_object_get(event, "message"), true);
+    else if (strcmp(name, "history") == 0)
+        on_history(model, event);
+    else if (strcmp(name, "connection") == 0 || strcmp(name, "state") == 0)
+        on_connection(model, event);
+    else if (strcmp(name, "gap") == 0)
+        on_gap(model, event);
+    else if (strcmp(name, "error") == 0 || strcmp(name, "warning") == 0)
+        notice(model, text(event, "code"), text(event, "detail"));
+    else if (strcmp(name, "read") == 0 && model_person(model, text(event, "conversation")))
+        model_person(model, text(event, "conversation"))->unread =
+            (unsigned)json_integer_value(json_object_get(event, "unread"));
+    else if (message && strcmp(name, "message_state") == 0) {
+        message->state = state_of(text(event, "state"));
+        set_reason(message, json_object_get(event, "recipients"));
+    } else if (message && strcmp(name, "edited") == 0) {
+        set(&message->body, text(event, "body"));
+        message->edited = true;
+    } else if (message && strcmp(name, "retracted") == 0) {
+        set(&message->body, "");
+        message->retracted = true;
+    } else if (message && strcmp(name, "reaction") == 0) {
+        const char *emoji = json_string_value(json_array_get(json_object_get(event, "emoji"), 0));
+        set(&message->reactions, emoji ? emoji : "");
+    }
+    sort_people(model);
+}

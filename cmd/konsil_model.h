@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* konsil_model.h -- what the terminal shows: events of the engine folded into people and messages. Draws nothing. */
+#ifndef KONSIL_MODEL_H
+#define KONSIL_MODEL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "sentence.h"
+
+#define MODEL_MESSAGES_MAX 2000 /* kept of one conversation; older ones are asked for again */
+
+enum model_state { STATE_NONE, STATE_WAITING, STATE_SERVER, STATE_DELIVERED, STATE_READ, STATE_FAILED };
+
+struct model_message {
+    json_int_t order, time_ms;
+    char *id, *from, *body, *reason, *reactions;
+    enum model_state state; /* of one's own */
+    bool mine, edited, retracted, unknown, unreadable, gap;
+};
+
+struct model_person {
+    char *jid, *name, *about; /* about: department and profession */
+    unsigned unread;
+    bool colleague, more, asked; /* more: there are older messages; asked: a page was asked for */
+    json_int_t last_ms;
+    struct model_message *messages; /* by order */
+    size_t message_count, message_cap;
+};
+
+struct model {
+    struct model_person **people; /* those with messages first, newest first; then by name */
+    size_t people_count, people_cap;
+    char *self;
+    char notice[512];       /* the last thing to say: a warning or an error, and what to do */
+    const char *connection; /* "online", "offline", …: a literal */
+    char *reason;           /* why there is no connection: an id of the catalogue */
+    enum ks_language language;
+    bool changed;
+};
+
+void model_init(struct model *model, enum ks_language language);
+void model_done(struct model *model);
+/* Takes one event. */
+void model_event(struct model *model, json_t *event);
+/* NULL: unknown. */
+struct model_person *model_person(struct model *model, const char *jid);
+/* "Dr. Jana Brandt", or the JID. */
+const char *model_name(const struct model_person *person);
+
+#endif
