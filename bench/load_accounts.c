@@ -94,7 +94,8 @@ static void print_account(
         return;
     case FORMAT_CSV:
     case FORMAT_COUNT:
-        printf("u%u@%s,%s\n", account, options->target.domain, options->target.password);
+        /* jid;name;department;profession;password, as konsilctl reads it */
+        printf("u%u@%s;u%u;;;%s\n", account, options->target.domain, account, options->target.password);
         return;
     }
 }
