@@ -163,6 +163,21 @@ static enum ks_err sasl_data(struct ks_c2s *c, struct ks_parcel *parcel, struct 
     return ks_base64_read(&c->login->arena, text, ret_data);
 }
 
+/* The account that the client names. A name with @ or / would be read as another address: it gets blanks there, which
+ * no account has, and so goes the way of all unknown names (scram.h). */
+static enum ks_err account_named(struct ks_c2s_login *login, const struct ks_domain *domain)
+{
+    struct ks_str name = login->scram.username;
+    char *text = ks_arena_alloc(&login->arena, name.len);
+
+    if (!text)
+        return KS_ENOMEM;
+    for (size_t i = 0; i < name.len; i++)
+        text[i] = strchr("@/", name.ptr[i]) ? ' ' : name.ptr[i];
+    return ks_jid_text(
+        &login->arena, (struct ks_jid) { ks_str(text, name.len), domain->name, KS_STR_EMPTY }, &login->bare);
+}
+
 void ks_c2s_on_auth(struct ks_c2s *c, struct ks_parcel *parcel)
 {
     struct ks_c2s_login *login = c->login;
@@ -194,10 +209,8 @@ void ks_c2s_on_auth(struct ks_c2s *c, struct ks_parcel *parcel)
     login->exchanging = true;
     err = ks_scram_server_first(&login->scram, &login->arena, chosen->hash, chosen->plus, has_bindings(&login->facts),
         domain->name, &known, data);
-    if (err == KS_OK) {
-        struct ks_jid jid = { login->scram.username, domain->name, KS_STR_EMPTY };
-        err = ks_jid_text(&login->arena, jid, &login->bare);
-    }
+    if (err == KS_OK)
+        err = account_named(login, domain);
     switch ((int)err) {
     case KS_OK:
         break;

@@ -24,13 +24,13 @@ void ks_session_set_presence(struct ks_ctx *ctx, struct ks_session *s, struct ks
     }
 }
 
-void ks_presence_arrived(struct ks_ctx *ctx, struct ks_stanza *presence)
+/* What it changed in the roster is durable. */
+static void deliver(struct ks_ctx *ctx)
 {
+    const struct ks_stanza *presence = &ctx->parcel->stanza;
     struct ks_session *s = NULL;
     struct ks_bytes *bytes;
 
-    if (!ks_user_exists(ctx->user) || ks_run_passes(ctx, KS_STAGE_RECEIVE, presence) == KS_PASS_STOP)
-        return; /* RFC 6121 §8.5.1: presence for nobody is ignored */
     bytes = ks_stanza_bytes(ctx->reactor, presence->xml);
     if (!bytes)
         return;
@@ -44,4 +44,11 @@ void ks_presence_arrived(struct ks_ctx *ctx, struct ks_stanza *presence)
                 ks_session_write(s, bytes, 0);
     }
     ks_bytes_unref(bytes);
+}
+
+void ks_presence_arrived(struct ks_ctx *ctx, struct ks_stanza *presence)
+{
+    /* RFC 6121 §8.5.1: presence for nobody is ignored. */
+    if (ks_user_exists(ctx->user) && ks_run_passes(ctx, KS_STAGE_RECEIVE, presence) == KS_PASS_ON)
+        ctx->committed = deliver;
 }
