@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* konsil -- the messenger on the command line (doc/konsil.1).
+ *
+ * With --json it is the engine's people's door: commands on standard input, events on standard output, one JSON object
+ * a line (doc/json.md). At the end of the input it waits until what was said is on the server, and goes. */
+#include "konsil_program.h"
+
+#include <getopt.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "crypto.h"
+#include "jid.h"
+#include "profile.h"
+#include "system.h"
+
+#define PASSPHRASE_MAX 1024
+#define PATH_CAP 4096
+
+int program_fail(const struct program *program, const char *id)
+{
+    struct ks_str what = ks_say(program->language, id), todo = ks_say_do(program->language, id);
+
+    fprintf(stderr, "konsil: %.*s\n", KS_STR_FMT(what));
+    if (todo.len)
+        fprintf(stderr, "        %.*s\n", KS_STR_FMT(todo));
+    return EXIT_FAILURE;
+}
+
+/* --- the passphrase --- */
+
+static bool read_line(FILE *file, char *text, size_t cap)
+{
+    size_t len;
+
+    if (!fgets(text, (int)cap, file))
+        return false;
+    len = strcspn(text, "\r\n");
+    text[len] = '\0';
+    return len > 0;
+}
+
+static bool ask(const struct program *program, const char *id, char *text, size_t cap)
+{
+    FILE *terminal = fopen("/dev/tty", "r+e");
+    struct termios shown, hidden;
+    bool ok;
+
+    if (!terminal)
+        return false;
+    fprintf(terminal, "%.*s ", KS_STR_FMT(ks_say(program->language, id)));
+    fflush(terminal);
+    if (tcgetattr(fileno(terminal), &shown) != 0) {
+        fclose(terminal);
+        return false;
+    }
+    hidden = shown;
+    hidden.c_lflag &= (tcflag_t)~ECHO;
+    (void)tcsetattr(fileno(terminal), TCSAFLUSH, &hidden);
+    ok = read_line(terminal, text, cap);
+    (void)tcsetattr(fileno(terminal), TCSAFLUSH, &shown);
+    fprintf(terminal, "\n");
+    fclose(terminal);
+    return ok;
+}
+
+/* NULL, or an id of the catalogue that says what is wrong. */
+static const char *get_passphrase(const struct program *program, const char *file, bool is_new, char *text, size_t cap)
+{
+    const char *given = getenv("KONSIL_PASSPHRASE");
+    char again[PASSPHRASE_MAX + 2];
+    FILE *from;
+    bool same;
+
+    if (file) {
+        bool ok = (from = fopen(file, "re")) && read_line(from, text, cap);
+
+        if (from)
+            fclose(from);
+        return ok ? NULL : SAY("konsil.passphrase-file");
+    }
+    if (given) {
+        if (strlen(given) >= cap)
+            return SAY("konsil.passphrase-missing");
+        memcpy(text, given, strlen(given) + 1);
+        return NULL;
+    }
+    if (!ask(program, is_new ? SAY("konsil.passphrase-new") : SAY("konsil.passphrase-ask"), text, cap))
+        return SAY("konsil.passphrase-missing");
+    if (!is_new)
+        return NULL;
+    same = ask(program, SAY("konsil.passphrase-again"), again, sizeof(again)) && strcmp(text, again) == 0;
+    ks_wipe(again, sizeof(again));
+    return same ? NULL : SAY("konsil.passphrase-differs");
+}
+
+/* --- the account's files --- */
+
+static const char *why_not_open(enum ks_err err)
+{
+    switch ((int)err) {
+    case KS_ECRYPTO:
+    case KS_ELIMIT:
+        return SAY("konsil.passphrase-wrong");
+    case KS_EAGAIN:
+        return SAY("konsil.store-in-use");
+    case KS_EVERSION:
+        return SAY("konsil.store-version");
+    case KS_EFULL:
+        return SAY("store.full");
+    case KS_EIO:
+        return SAY("konsil.store-unwritable");
+    case KS_ENOMEM:
+        return SAY("konsil.memory");
+    default:
+        return SAY("konsil.store-damaged");
+    }
+}
+
+static int open_store(struct program *program, const char *dir, const char *passphrase_file, struct ks_prng *prng)
+{
+    char text[PASSPHRASE_MAX + 2];
+    const char *wrong = get_passphrase(program, passphrase_file, !ks_profile_exists(dir), text, sizeof(text));
+    enum ks_err err;
+
+    if (wrong) {
+        ks_wipe(text, sizeof(text));
+        return program_fail(program, wrong);
+    }
+    err = ks_profile_open(dir, ks_str_z(text), prng, &program->store);
+    ks_wipe(text, sizeof(text));
+    return err == KS_OK ? EXIT_SUCCESS : program_fail(program, why_not_open(err));
+}
+
+static int make_engine(struct program *program, struct ks_prng *prng)
+{
+    struct ks_now now = ks_system_now();
+    struct konsil_setup setup = {
+        .store = program->store, .now = { now.mono_ms, now.wall_ms }, .device_name = "konsil"
+    };
+
+    ks_prng_bytes(prng, setup.seed, sizeof(setup.seed));
+    program->engine = konsil_new(&setup);
+    ks_wipe(setup.seed, sizeof(setup.seed));
+    if (!program->engine)
+        return program_fail(program, SAY("konsil.memory"));
+    if (konsil_failed(program->engine))
+        return program_fail(program, why_not_open((enum ks_err)konsil_failed(program->engine)));
+    return EXIT_SUCCESS;
+}
+
+/* --- options --- */
+
+static int usage(const struct program *program)
+{
+    fprintf(stderr, "konsil: %.*s\n\n  konsil [--json] [--dir DIR] [--ca FILE] [--passphrase-file FILE] JID\n",
+        KS_STR_FMT(ks_say(program->language, SAY("konsil.usage"))));
+    return 64; /* sysexits.h */
+}
+
+static int run(struct program *program, const char *dir, const char *passphrase_file, const char *ca_file)
+{
+    uint8_t seed[KS_PRNG_SEED_LEN];
+    struct ks_prng prng;
+    int status;
+
+    ks_system_entropy(seed, sizeof(seed));
+    ks_prng_init(&prng, seed);
+    ks_wipe(seed, sizeof(seed));
+    if (ks_client_link_new(ca_file, &program->link) != KS_OK)
+        status = program_fail(program, SAY("konsil.ca"));
+    else if ((status = open_store(program, dir, passphrase_file, &prng)) == EXIT_SUCCESS
+        && (status = make_engine(program, &prng)) == EXIT_SUCCESS)
+        status = konsil_json(program);
+    konsil_free(program->engine);
+    ks_engine_store_free(program->store);
+    ks_client_link_free(program->link);
+    ks_prng_done(&prng);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = { { "json", no_argument, NULL, 'j' },
+        { "dir", required_argument, NULL, 'd' }, { "ca", required_argument, NULL, 'c' },
+        { "passphrase-file", required_argument, NULL, 'p' }, { "host", required_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
+    const char *dir = NULL, *passphrase_file = NULL, *ca_file = NULL;
+    char jid_text[KS_JID_MAX + 1], path[PATH_CAP];
+    struct program program = { .json = false };
+    struct ks_arena arena;
+    struct ks_jid jid;
+    struct ks_str text;
+    int option;
+
+    setlocale(LC_ALL, "");
+    program.language = ks_language_of(setlocale(LC_MESSAGES, NULL));
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option == 'j')
+            program.json = true;
+        else if (option == 'd')
+            dir = optarg;
+        else if (option == 'c')
+            ca_file = optarg;
+        else if (option == 'p')
+            passphrase_file = optarg;
+        else if (option == 'v')
+            return printf("konsil %s\n", KONSIL_VERSION) < 0;
+        else
+            return usage(&program);
+    }
+    if (optind != argc - 1 || !program.json)
+        return usage(&program);
+    ks_arena_init(&arena, 16 * KS_JID_MAX);
+    if (ks_crypto_init() != KS_OK || ks_jid_parse(&arena, ks_str_z(argv[optind]), &jid) != KS_OK || !ks_jid_is_bare(jid)
+        || jid.local.len == 0 || ks_jid_text(&arena, jid, &text) != KS_OK) {
+        ks_arena_done(&arena);
+        return usage(&program);
+    }
+    snprintf(jid_text, sizeof(jid_text), "%.*s", KS_STR_FMT(text));
+    ks_arena_done(&arena);
+    program.jid = jid_text;
+    if (!dir) {
+        if (!ks_profile_path(ks_str_z(jid_text), path, sizeof(path)))
+            return program_fail(&program, SAY("konsil.home"));
+        dir = path;
+    }
+    return run(&program, dir, passphrase_file, ca_file);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* konsil_program.h -- what the faces of konsil share: an engine on a store, and its link to the server. */
+#ifndef KONSIL_PROGRAM_H
+#define KONSIL_PROGRAM_H
+
+#include <stdio.h>
+
+#include "client_link.h"
+#include "engine_store.h"
+#include "konsil/konsil.h"
+#include "say.h"
+#include "sentence.h"
+
+struct program {
+    enum ks_language language;
+    bool json;
+    const char *jid;  /* bare, normal */
+    struct ks_engine_store *store;
+    struct ks_client_link *link;
+    struct konsil *engine;
+};
+
+/* Says the sentence and what to do; returns the exit status. */
+int program_fail(const struct program *program, const char *id);
+
+/* A face; runs until it is told to end, and returns the exit status. */
+int konsil_json(struct program *program);
+
+#endif

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "acks.h"
+
+#include <stdlib.h>
+
+#include "chain.h"
+#include "engine.h"
+#include "history.h"
+#include "inbox.h"
+#include "sealing.h"
+
+#define ACCOUNTS_MAX 256 /* acknowledged in one round */
+#define READ_PAGE 200
+#define TRIES_MAX 80
+
+/* A receipt under way: what counts as acknowledged when the server has it. */
+struct flying {
+    struct ks_list link;
+    uint64_t number;
+    struct ks_str conversation; /* behind the ranges */
+    size_t count;
+    struct claim {
+        uint32_t device;
+        uint64_t epoch, to;
+        bool displayed;
+    } claims[];
+};
+
+/* A third party wants to know that its message came. */
+struct request {
+    struct ks_list link;
+    bool again;
+    struct ks_str jid, id; /* behind this struct */
+};
+
+void ks_acks_init(struct konsil *k)
+{
+    ks_list_init(&k->acks.requests);
+    ks_list_init(&k->acks.flying);
+    k->acks.next = 1;
+}
+
+void ks_acks_lost(struct konsil *k)
+{
+    for (KS_LIST_EACH_SAFE(&k->acks.flying, at)) {
+        ks_list_leave(at);
+        free(KS_CONTAINER(at, struct flying, link));
+        k->acks.owed = true;
+    }
+    k->wait_ms[KS_WAIT_ACK] = KS_NEVER;
+}
+
+void ks_acks_done(struct konsil *k)
+{
+    if (!k->acks.flying.next)
+        return;
+    ks_acks_lost(k);
+    for (KS_LIST_EACH_SAFE(&k->acks.requests, at))
+        free(KS_CONTAINER(at, struct request, link));
+    ks_list_init(&k->acks.requests);
+}
+
+enum ks_err ks_acks_load(struct konsil *k)
+{
+    k->acks.owed = true;
+    return KS_OK;
+}
+
+void ks_acks_wake(struct konsil *k)
+{
+    int64_t gather =
+        KS_ACKS_GATHER_MIN_MS + (int64_t)ks_prng_below(&k->prng, KS_ACKS_GATHER_MAX_MS - KS_ACKS_GATHER_MIN_MS);
+
+    k->acks.owed = true;
+    if (ks_online(k) && ks_catchup_done(k))
+        k->wait_ms[KS_WAIT_ACK] = ks_sooner(k->wait_ms[KS_WAIT_ACK], k->now.mono_ms + gather);
+}
+
+/* --- what is owed --- */
+
+/* The greatest number that is here; a top that is only expected is not. */
+static uint64_t greatest(const struct ks_chain *chain)
+{
+    uint64_t n = chain->top;
+
+    if (chain->gap_count > 0 && chain->gaps[chain->gap_count - 1].to == n)
+        n = chain->gaps[chain->gap_count - 1].from - 1;
+    return n >= chain->base ? n : 0;
+}
+
+static bool owes_stored(const struct ks_chain *chain)
+{
+    return greatest(chain) > chain->stored || (chain->owed && greatest(chain) > 0);
+}
+
+static bool owes_displayed(const struct ks_chain *chain)
+{
+    return chain->read > chain->displayed;
+}
+
+struct debts {
+    struct konsil *k;
+    struct ks_arena *arena;
+    struct ks_str accounts[ACCOUNTS_MAX];
+    size_t count;
+    enum ks_err err;
+};
+
+static bool is_flying(const struct konsil *k, struct ks_str conversation)
+{
+    for (KS_LIST_EACH(&k->acks.flying, at))
+        if (ks_str_eq(KS_CONTAINER(at, struct flying, link)->conversation, conversation))
+            return true;
+    return false;
+}
+
+static bool note_debt(void *user, const struct ks_chain *chain)
+{
+    struct debts *debts = user;
+
+    if (ks_str_eq(chain->author, ks_own(debts->k)) || (!owes_stored(chain) && !owes_displayed(chain)))
+        return true;
+    for (size_t i = 0; i < debts->count; i++)
+        if (ks_str_eq(debts->accounts[i], chain->conversation))
+            return true;
+    debts->err = ks_arena_copy(debts->arena, chain->conversation, &debts->accounts[debts->count]);
+    return debts->err == KS_OK && ++debts->count < ACCOUNTS_MAX;
+}
+
+static enum ks_err find_debts(struct konsil *k, void *arg)
+{
+    struct debts *debts = arg;
+    enum ks_err err = ks_chain_visit(k, KS_STR_EMPTY, note_debt, debts);
+
+    return err == KS_OK ? debts->err : err;
+}
+
+/* --- one receipt --- */
+
+struct gather {
+    struct konsil *k;
+    struct ks_chain chains[KS_ACK_RANGES_MAX / 2]; /* each may give two ranges */
+    size_t count;
+};
+
+static bool gather_chain(void *user, const struct ks_chain *chain)
+{
+    struct gather *gather = user;
+
+    if (ks_str_eq(chain->author, ks_own(gather->k)) || (!owes_stored(chain) && !owes_displayed(chain)))
+        return true;
+    gather->chains[gather->count] = *chain;
+    return ++gather->count < KS_COUNT(gather->chains);
+}
+
+static enum ks_err add_range(
+    struct konsil *k, struct ks_content *content, const struct ks_chain *chain, uint64_t to, bool displayed)
+{
+    struct ks_ack_range *range = &content->ranges[content->range_count];
+    struct ks_number number;
+    enum ks_err err = ks_number_get(k, chain, to, &number);
+
+    if (err != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    *range = (struct ks_ack_range) { .device = chain->device, .epoch = chain->epoch, .to = to, .displayed = displayed };
+    memcpy(range->hash, number.hash, sizeof(range->hash));
+    if (!(range->except = ks_arena_zero(&k->arena, KS_ACK_EXCEPT_MAX * sizeof(*range->except))))
+        return KS_ENOMEM;
+    for (size_t i = 0; i < chain->gap_count && chain->gaps[i].to < to && range->except_count < KS_ACK_EXCEPT_MAX; i++)
+        range->except[range->except_count++] = (struct ks_ack_except) { chain->gaps[i].from, chain->gaps[i].to };
+    content->range_count++;
+    return KS_OK;
+}
+
+static enum ks_err add_ranges(struct konsil *k, struct ks_content *content, const struct gather *gather)
+{
+    enum ks_err err;
+
+    if (!(content->ranges = ks_arena_zero(&k->arena, KS_ACK_RANGES_MAX * sizeof(*content->ranges))))
+        return KS_ENOMEM;
+    for (size_t i = 0; i < gather->count; i++) {
+        const struct ks_chain *chain = &gather->chains[i];
+
+        if (owes_stored(chain) && (err = add_range(k, content, chain, greatest(chain), false)) != KS_OK)
+            return err;
+        if (owes_displayed(chain) && (err = add_range(k, content, chain, chain->read, true)) != KS_OK)
+            return err;
+    }
+    return KS_OK;
+}
+
+static enum ks_err note_flying(
+    struct konsil *k, struct ks_str conversation, const struct ks_content *content, uint64_t *ret_number)
+{
+    size_t size = content->range_count * sizeof(struct claim);
+    struct flying *flying = calloc(1, sizeof(*flying) + size + conversation.len);
+    char *text;
+
+    if (!flying)
+        return KS_ENOMEM;
+    text = (char *)(flying + 1) + size;
+    memcpy(text, conversation.ptr, conversation.len);
+    flying->conversation = ks_str(text, conversation.len);
+    flying->number = *ret_number = k->acks.next++;
+    flying->count = content->range_count;
+    for (size_t i = 0; i < content->range_count; i++) {
+        const struct ks_ack_range *range = &content->ranges[i];
+
+        flying->claims[i] = (struct claim) { range->device, range->epoch, range->to, range->displayed };
+    }
+    ks_list_append(&k->acks.flying, &flying->link);
+    return KS_OK;
+}
+
+struct sending {
+    struct ks_str account;
+    bool again, waits;
+};
+
+static enum ks_err send_ack(struct konsil *k, void *arg)
+{
+    struct sending *sending = arg;
+    struct ks_content content = { .says = KS_SAYS_ACK, .k.urgency = KS_URGENCY_NONE };
+    struct ks_sealing sealing = { .to = sending->account, .siblings = true, .wake = "none" };
+    struct gather *gather = ks_arena_zero(&k->arena, sizeof(*gather));
+    bool ready, own_ready;
+    uint64_t number;
+    enum ks_err err;
+
+    if (!gather)
+        return KS_ENOMEM;
+    gather->k = k;
+    if ((err = ks_keys_ready(k, sending->account, &ready)) != KS_OK
+        || (err = ks_keys_ready(k, ks_own(k), &own_ready)) != KS_OK)
+        return err;
+    sending->waits = !ready || !own_ready;
+    if (sending->waits)
+        return KS_OK;
+    if ((err = ks_chain_visit(k, sending->account, gather_chain, gather)) != KS_OK
+        || (err = add_ranges(k, &content, gather)) != KS_OK || content.range_count == 0)
+        return err;
+    if ((err = ks_new_id(k, &sealing.id)) != KS_OK)
+        return err;
+    content.k.id = sealing.id;
+    if ((err = ks_envelope_make(k, sending->account, &content, k->now.wall_ms, &sealing.envelope)) != KS_OK)
+        return err == KS_ELIMIT ? KS_OK : err;
+    if ((err = ks_seal(k, &sealing)) != KS_OK) {
+        sending->again = err == KS_EAGAIN;
+        return err;
+    }
+    if (!sealing.stanza) /* nobody there who could read it */
+        return KS_OK;
+    if ((err = note_flying(k, sending->account, &content, &number)) != KS_OK)
+        return err;
+    return ks_send(k, sealing.stanza, KS_TAG(KS_TAG_ACK, number));
+}
+
+/* --- XEP-0184, for third parties --- */
+
+enum ks_err ks_acks_received(struct konsil *k, struct ks_str jid, struct ks_str id)
+{
+    struct request *request = calloc(1, sizeof(*request) + jid.len + id.len);
+
+    if (!request)
+        return KS_ENOMEM;
+    memcpy(request + 1, jid.ptr, jid.len);
+    memcpy((char *)(request + 1) + jid.len, id.ptr, id.len);
+    request->jid = ks_str(request + 1, jid.len);
+    request->id = ks_str((char *)(request + 1) + jid.len, id.len);
+    ks_list_append(&k->acks.requests, &request->link);
+    ks_acks_wake(k);
+    return KS_OK;
+}
+
+static enum ks_err send_received(struct konsil *k, void *arg)
+{
+    struct request *request = arg;
+    struct ks_content content = { .says = KS_SAYS_RECEIVED, .target = request->id, .k.urgency = KS_URGENCY_NONE };
+    struct ks_sealing sealing = { .to = request->jid, .wake = "none" };
+    bool ready;
+    enum ks_err err;
+
+    request->again = false;
+    if ((err = ks_keys_ready(k, request->jid, &ready)) != KS_OK || !ready || (err = ks_new_id(k, &sealing.id)) != KS_OK)
+        return err;
+    content.k.id = sealing.id;
+    if ((err = ks_envelope_make(k, request->jid, &content, k->now.wall_ms, &sealing.envelope)) != KS_OK)
+        return err == KS_ELIMIT ? KS_OK : err;
+    if ((err = ks_seal(k, &sealing)) != KS_OK) {
+        request->again = err == KS_EAGAIN;
+        return err;
+    }
+    return sealing.stanza ? ks_send(k, sealing.stanza, 0) : KS_OK;
+}
+
+static void send_requests(struct konsil *k)
+{
+    for (KS_LIST_EACH_SAFE(&k->acks.requests, at)) {
+        struct request *request = KS_CONTAINER(at, struct request, link);
+
+        for (int tries = 0; tries < TRIES_MAX; tries++) {
+            (void)ks_step(k, send_received, request);
+            if (!request->again)
+                break;
+        }
+        ks_list_leave(at);
+        free(request);
+    }
+}
+
+void ks_acks_due(struct konsil *k)
+{
+    struct debts debts = { .k = k };
+    struct ks_arena arena;
+
+    k->wait_ms[KS_WAIT_ACK] = KS_NEVER;
+    if (!k->acks.owed || !ks_online(k) || !ks_catchup_done(k))
+        return;
+    k->acks.owed = false;
+    send_requests(k);
+    ks_arena_init(&arena, ACCOUNTS_MAX * (KS_JID_MAX + 16));
+    debts.arena = &arena;
+    if (ks_step(k, find_debts, &debts))
+        for (size_t i = 0; i < debts.count && k->failed == KS_OK; i++) {
+            struct sending sending = { .account = debts.accounts[i] };
+
+            if (is_flying(k, debts.accounts[i]))
+                continue; /* ks_acks_acked looks again */
+            (void)ks_step(k, send_ack, &sending);
+            if (sending.again)
+                ks_acks_wake(k);
+        }
+    ks_arena_done(&arena);
+}
+
+enum ks_err ks_acks_acked(struct konsil *k, uint64_t number)
+{
+    struct flying *flying = NULL;
+    enum ks_err err = KS_OK;
+
+    for (KS_LIST_EACH(&k->acks.flying, at))
+        if (KS_CONTAINER(at, struct flying, link)->number == number)
+            flying = KS_CONTAINER(at, struct flying, link);
+    if (!flying)
+        return KS_OK;
+    for (size_t i = 0; i < flying->count && err == KS_OK; i++) {
+        const struct claim *claim = &flying->claims[i];
+        struct ks_chain chain;
+
+        if ((err = ks_chain_get(k, flying->conversation, flying->conversation, claim->device, claim->epoch, &chain))
+            != KS_OK)
+            break;
+        if (claim->displayed && claim->to > chain.displayed)
+            chain.displayed = claim->to;
+        if (!claim->displayed) {
+            if (claim->to > chain.stored)
+                chain.stored = claim->to;
+            chain.owed = false;
+        }
+        err = ks_chain_put(k, &chain);
+    }
+    ks_list_leave(&flying->link);
+    free(flying);
+    ks_acks_wake(k); /* more may have come meanwhile */
+    return err;
+}
+
+/* --- receipts of others --- */
+
+static bool is_except(const struct ks_ack_range *range, uint64_t n)
+{
+    for (size_t i = 0; i < range->except_count; i++)
+        if (range->except[i].from <= n && n <= range->except[i].to)
+            return true;
+    return false;
+}
+
+static enum ks_err tell_differs(struct konsil *k, const struct ks_inbound *in)
+{
+    struct ks_ev_warning event = {
+        .code = KS_STR(KS_CODE_ACK_DIFFERS), .jid = in->from, .device = in->opened.device, .conversation = in->peer
+    };
+
+    return ks_tell(k, KS_EV_WARNING, &event);
+}
+
+/* Of our own numbering: the other account has what the range says. */
+static enum ks_err take_range(struct konsil *k, const struct ks_inbound *in, const struct ks_ack_range *range)
+{
+    struct ks_chain chain;
+    struct ks_number number;
+    uint64_t from, *known;
+    enum ks_err err;
+
+    if ((err = ks_chain_get(k, in->peer, ks_own(k), range->device, range->epoch, &chain)) != KS_OK)
+        return err;
+    if (chain.top == 0 || range->to > chain.top)
+        return KS_OK; /* of a device of ours whose messages are not here (yet) */
+    if ((err = ks_number_get(k, &chain, range->to, &number)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    if (memcmp(number.hash, range->hash, KS_SCE_HASH_LEN) != 0)
+        return tell_differs(k, in);
+    known = range->displayed ? &chain.displayed : &chain.stored;
+    from = *known + 1 > chain.base ? *known + 1 : chain.base;
+    /* What was an exception of an earlier receipt may be here now. */
+    for (size_t i = 0; i < chain.gap_count && !range->displayed; i++)
+        for (uint64_t n = chain.gaps[i].from; n <= chain.gaps[i].to; n++)
+            if (!is_except(range, n) && n <= range->to
+                && (err = ks_outbox_receipt(k, in->peer, range->device, range->epoch, n, false)) != KS_OK)
+                return err;
+    for (uint64_t n = from; n <= range->to; n++)
+        if (!is_except(range, n)
+            && (err = ks_outbox_receipt(k, in->peer, range->device, range->epoch, n, range->displayed)) != KS_OK)
+            return err;
+    if (range->to > *known)
+        *known = range->to;
+    if (!range->displayed && range->device == ks_omemo_device(k->omemo)) {
+        chain.gap_count = 0;
+        for (size_t i = 0; i < range->except_count && i < KS_CHAIN_GAPS_MAX; i++)
+            chain.gaps[chain.gap_count++] = (struct ks_range) { range->except[i].from, range->except[i].to };
+    }
+    return ks_chain_put(k, &chain);
+}
+
+/* Another device of ours tells the author what it has and what it read: what is read there is read here as well. */
+static enum ks_err take_sibling(struct konsil *k, const struct ks_inbound *in, const struct ks_ack_range *range)
+{
+    struct ks_str author = range->jid.ptr ? range->jid : in->to;
+    struct ks_chain chain;
+    struct ks_number number;
+    uint64_t n;
+    enum ks_err err;
+
+    if (ks_str_eq(author, ks_own(k)))
+        return KS_OK;
+    if ((err = ks_chain_get(k, author, author, range->device, range->epoch, &chain)) != KS_OK || chain.top == 0)
+        return err;
+    if (!range->displayed) {
+        /* "a device stays silent when another device of its account has already said as much" */
+        if (range->except_count > 0 || chain.gap_count > 0 || range->to <= chain.stored || range->to > chain.top)
+            return KS_OK;
+        chain.stored = range->to;
+        return ks_chain_put(k, &chain);
+    }
+    if (range->to <= chain.read)
+        return KS_OK;
+    chain.read = chain.displayed = range->to <= chain.top ? range->to : chain.top;
+    if ((err = ks_chain_put(k, &chain)) != KS_OK)
+        return err;
+    for (n = chain.read; n >= chain.base && n > 0; n--) {
+        if ((err = ks_number_get(k, &chain, n, &number)) == KS_OK && number.order > 0)
+            return ks_conversation_read(k, author, number.order);
+        if (err != KS_OK && err != KS_ENOTFOUND)
+            return err;
+    }
+    return KS_OK;
+}
+
+/* The names of a numbering that the envelope says when the range does not (§7.1). */
+static bool is_ours(struct konsil *k, const struct ks_inbound *in, const struct ks_ack_range *range)
+{
+    return (!range->jid.ptr || ks_str_eq(range->jid, ks_own(k)))
+        && (!range->conversation.ptr || ks_str_eq(range->conversation, in->from));
+}
+
+enum ks_err ks_acks_take(struct konsil *k, const struct ks_inbound *in, const struct ks_content *content)
+{
+    enum ks_err err = KS_OK;
+
+    for (size_t i = 0; i < content->range_count && err == KS_OK; i++) {
+        const struct ks_ack_range *range = &content->ranges[i];
+
+        if (in->mine)
+            err = take_sibling(k, in, range);
+        else if (is_ours(k, in, range))
+            err = take_range(k, in, range);
+    }
+    return err;
+}
+
+/* --- what was read here --- */
+
+enum ks_err ks_acks_read(struct konsil *k, struct ks_str conversation, int64_t order)
+{
+    struct ks_conversation known;
+    struct ks_message *messages;
+    size_t count;
+    enum ks_err err = ks_conversation_get(k, conversation, &known);
+
+    if (err != KS_OK || (err = ks_history_page(k, conversation, order + 1, READ_PAGE, &messages, &count)) != KS_OK)
+        return err;
+    for (size_t i = 0; i < count && messages[i].order > known.read_order; i++) {
+        const struct ks_message *message = &messages[i];
+        struct ks_chain chain;
+
+        if (message->flags & (KS_MSG_MINE | KS_MSG_UNREADABLE | KS_MSG_UNKNOWN) || message->number == 0)
+            continue;
+        if ((err = ks_chain_get(k, conversation, message->author, message->device, message->epoch, &chain)) != KS_OK)
+            return err;
+        if (message->number <= chain.read || chain.top == 0)
+            continue;
+        chain.read = message->number;
+        if ((err = ks_chain_put(k, &chain)) != KS_OK)
+            return err;
+    }
+    ks_acks_wake(k);
+    return ks_conversation_read(k, conversation, order);
+}

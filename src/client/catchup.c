@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "catchup.h"
+
+#include <stdio.h>
+
+#include "engine.h"
+#include "inbox.h"
+#include "xml_writer.h"
+
+#define LAST_KEY "archive_id"
+#define STAMP_KEY "archive_ms"
+#define BACK_MS 3600000
+#define BEFORE_BIRTH_MS 300000 /* our clock and the server's may differ by so much */
+
+static enum ks_err ask(struct konsil *k, struct ks_str after, int64_t start_ms);
+
+void ks_catchup_lost(struct konsil *k)
+{
+    k->catchup.recheck = false;
+    k->catchup.running = k->catchup.done = k->catchup.ended = k->catchup.again = false;
+    ks_buf_done(&k->catchup.held);
+}
+
+bool ks_catchup_done(const struct konsil *k)
+{
+    return k->catchup.done;
+}
+
+enum ks_err ks_catchup_note(struct konsil *k, struct ks_str archive_id, int64_t stamp_ms)
+{
+    enum ks_err err;
+
+    if (k->catchup.recheck) /* older ones, read again: where we are does not change */
+        return KS_OK;
+    err = ks_meta_put(k, LAST_KEY, archive_id);
+    return err == KS_OK ? ks_meta_put_u64(k, STAMP_KEY, (uint64_t)stamp_ms) : err;
+}
+
+/* --- the end --- */
+
+static enum ks_err finish(struct konsil *k, void *arg)
+{
+    (void)arg;
+    k->catchup.running = false;
+    k->catchup.done = true;
+    if (!k->catchup.recheck)
+        return ks_engine_caught_up(k, false);
+    k->catchup.recheck = false;
+    ks_heal_wake(k);
+    ks_acks_wake(k);
+    return KS_OK;
+}
+
+/* What came meanwhile follows what was before it. */
+static void release(struct konsil *k)
+{
+    struct ks_buf held = k->catchup.held;
+    struct ks_cursor at = ks_cursor(ks_buf_str(&held));
+    struct ks_str stanza;
+
+    k->catchup.running = false;
+    ks_buf_init(&k->catchup.held, KS_CATCHUP_HELD_MAX);
+    while (k->failed == KS_OK && ks_cursor_field(&at, &stanza) == KS_OK)
+        ks_inbox_held(k, stanza);
+    ks_buf_done(&held);
+    (void)ks_step(k, finish, NULL);
+}
+
+void ks_catchup_release_due(struct konsil *k)
+{
+    if (k->catchup.ended) {
+        k->catchup.ended = false;
+        release(k);
+    }
+}
+
+/* --- pages --- */
+
+/* Where to begin when the server does not know our last id. */
+static enum ks_err ask_by_time(struct konsil *k, bool went_back)
+{
+    uint64_t stamp = 0;
+    enum ks_err err = ks_meta_get_u64(k, STAMP_KEY, &stamp);
+
+    if (err != KS_OK && err != KS_ENOTFOUND)
+        return err;
+    if (went_back && (err = ks_tell_warning(k, KS_CODE_ARCHIVE_WENT_BACK, KS_STR_EMPTY)) != KS_OK)
+        return err;
+    if (stamp > 0)
+        return ask(k, KS_STR_EMPTY, (int64_t)stamp - BACK_MS);
+    /* A new device: what is older than itself it could not read. */
+    return ask(k, KS_STR_EMPTY, k->born_ms - BEFORE_BIRTH_MS);
+}
+
+static enum ks_err on_page(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+{
+    struct ks_catchup *c = &k->catchup;
+    const struct ks_xml *fin = answer ? ks_xml_child(answer->xml, NS_MAM, "fin") : NULL;
+    struct ks_str complete = ks_xml_attr(fin, "complete"), last;
+
+    if (!c->running || !ks_str_eq(iq->text, ks_str_z(c->query)))
+        return KS_OK;
+    if (!answer)
+        return ks_online(k) ? ks_catchup_begin(k) : KS_OK;
+    if (!ks_iq_ok(answer) && ks_str_is(ks_str_z(ks_iq_condition(answer)), "item-not-found") && iq->number == 0)
+        return ask_by_time(k, true);
+    last = ks_xml_text(&k->arena, ks_xml_child(ks_xml_child(fin, NS_RSM, "set"), NS_RSM, "last"));
+    if (ks_iq_ok(answer) && !ks_str_is(complete, "true") && !ks_str_is(complete, "1") && last.len > 0)
+        return ask(k, last, 0);
+    if (c->again) {
+        c->again = false;
+        return last.len > 0 ? ask(k, last, 0) : ask_by_time(k, false);
+    }
+    c->ended = true; /* what was held back is taken in after this step */
+    return KS_OK;
+}
+
+static struct ks_xml *add_start(struct konsil *k, struct ks_xml *query, int64_t start_ms)
+{
+    struct ks_xml *form = ks_xml_add(&k->arena, query, NS_DATA, "x"), *field;
+    char text[KS_STAMP_LEN + 1];
+    struct ks_str stamp;
+
+    if (ks_arena_copy(&k->arena, ks_stamp_write(start_ms > 0 ? start_ms : 0, text), &stamp) != KS_OK)
+        return NULL;
+    form = ks_xml_set(&k->arena, form, "type", KS_STR("submit"));
+    field = ks_xml_set(&k->arena, ks_xml_add(&k->arena, form, NS_DATA, "field"), "var", KS_STR("FORM_TYPE"));
+    if (!ks_xml_add_text(&k->arena, field, NS_DATA, "value", KS_STR(NS_MAM)))
+        return NULL;
+    field = ks_xml_set(&k->arena, ks_xml_add(&k->arena, form, NS_DATA, "field"), "var", KS_STR("start"));
+    return ks_xml_add_text(&k->arena, field, NS_DATA, "value", stamp);
+}
+
+/* The page after an id, or from a time on. */
+static enum ks_err ask(struct konsil *k, struct ks_str after, int64_t start_ms)
+{
+    struct ks_catchup *c = &k->catchup;
+    struct ks_xml *query = ks_xml_new(&k->arena, NS_MAM, "query"), *set;
+
+    snprintf(c->query, sizeof(c->query), "%016llx", (unsigned long long)ks_prng_u64(&k->prng));
+    query = ks_xml_set(&k->arena, query, "queryid", ks_str_z(c->query));
+    if (after.len == 0 && !add_start(k, query, start_ms))
+        return KS_ENOMEM;
+    set = ks_xml_add(&k->arena, query, NS_RSM, "set");
+    if (!ks_xml_add_text(&k->arena, set, NS_RSM, "max", KS_STR("100")))
+        return KS_ENOMEM;
+    if (after.len > 0 && !ks_xml_add_text(&k->arena, set, NS_RSM, "after", after))
+        return KS_ENOMEM;
+    return ks_iq_send(k, "set", KS_STR_EMPTY, query, on_page, ks_str_z(c->query), after.len == 0);
+}
+
+enum ks_err ks_catchup_begin(struct konsil *k)
+{
+    struct ks_str last;
+    enum ks_err err = ks_meta_get(k, LAST_KEY, &last);
+
+    k->catchup.running = true;
+    if (err == KS_ENOTFOUND)
+        return ask_by_time(k, false);
+    return err == KS_OK ? ask(k, last, 0) : err;
+}
+
+enum ks_err ks_catchup_recheck(struct konsil *k)
+{
+    if (k->catchup.running || !ks_online(k))
+        return KS_OK;
+    k->catchup.running = k->catchup.recheck = true;
+    return ask_by_time(k, false);
+}
+
+/* --- results, and what comes meanwhile --- */
+
+void ks_catchup_result(struct konsil *k, const struct ks_xml *result)
+{
+    const struct ks_catchup *c = &k->catchup;
+
+    if (c->running && ks_str_eq(ks_xml_attr(result, "queryid"), ks_str_z(c->query)))
+        ks_inbox_archived(k, ks_xml_child(result, NS_FORWARD, "forwarded"), ks_xml_attr(result, "id"));
+}
+
+bool ks_catchup_hold(struct konsil *k, const struct ks_xml *message)
+{
+    struct ks_catchup *c = &k->catchup;
+    struct ks_buf bytes;
+
+    if (!c->running)
+        return false;
+    if (c->held.bytes_max == 0)
+        ks_buf_init(&c->held, KS_CATCHUP_HELD_MAX);
+    ks_buf_init(&bytes, KS_STREAM_STANZA_MAX);
+    ks_xml_write(&bytes, message, KS_STR_EMPTY);
+    if (ks_buf_err(&bytes) == KS_OK && c->held.len + bytes.len + 4 <= KS_CATCHUP_HELD_MAX)
+        ks_buf_field(&c->held, ks_buf_str(&bytes));
+    else
+        c->again = true;
+    ks_buf_done(&bytes);
+    return true;
+}

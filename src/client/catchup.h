@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* catchup.h -- what came while we were away, from the archive of the account (XEP-0313), oldest first.
+ *
+ * Begins after the last archive id that is durable here; when the server does not know it any more (it went back, or
+ * the message's time was up), an hour before the last stamp (doc/PROTOCOL.md §11.2): what is here already is
+ * recognised. Messages that arrive live meanwhile are held back, so that each author's stand in order. */
+#ifndef KS_CATCHUP_H
+#define KS_CATCHUP_H
+
+#include "buf.h"
+#include "xml.h"
+
+#define KS_CATCHUP_PAGE 100
+#define KS_CATCHUP_HELD_MAX (32u * 1024 * 1024) /* bytes held back; above it the archive is read once more instead */
+
+struct konsil;
+
+struct ks_catchup {
+    bool running, done; /* done: in this session */
+    bool recheck;       /* reading once more what may have been missed */
+    bool ended;         /* the last page is here, and what was held back is to be taken in */
+    bool again;         /* held back more than there is room for */
+    char query[24];     /* id of the query at hand */
+    struct ks_buf held; /* stanzas, each a field of buf.h */
+};
+
+void ks_catchup_lost(struct konsil *k);
+bool ks_catchup_done(const struct konsil *k);
+
+/* In a step. */
+KS_CHECK enum ks_err ks_catchup_begin(struct konsil *k);
+/* Reads the last hour once more, for something that is missing; then ks_heal_wake is called. */
+KS_CHECK enum ks_err ks_catchup_recheck(struct konsil *k);
+/* This one of our archive is durable here with the step at hand. */
+KS_CHECK enum ks_err ks_catchup_note(struct konsil *k, struct ks_str archive_id, int64_t stamp_ms);
+
+/* Outside of steps. After the step in which the last page came. */
+void ks_catchup_release_due(struct konsil *k);
+/* <result/> of a query. */
+void ks_catchup_result(struct konsil *k, const struct ks_xml *result);
+/* True if a live message was held back. */
+bool ks_catchup_hold(struct konsil *k, const struct ks_xml *message);
+
+#endif

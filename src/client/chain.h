@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* chain.h -- a numbering: what one device wrote in one conversation, and what of it is here (doc/PROTOCOL.md §6).
+ *
+ * For others' devices it says what came, what is missing, and how far our receipts went; for our own what was sent
+ * last, and how far the receipts of the other account came. Hashes are kept number by number (ks_number). In a step. */
+#ifndef KS_CHAIN_H
+#define KS_CHAIN_H
+
+#include "buf.h"
+#include "sce.h"
+
+#define KS_CHAIN_GAPS_MAX 64
+
+struct konsil;
+
+struct ks_range {
+    uint64_t from, to;
+};
+
+struct ks_chain {
+    struct ks_str conversation, author; /* conversation: named by the other account, as in history.h */
+    uint32_t device;
+    uint64_t epoch;
+
+    uint64_t base, top; /* the first and the greatest number we know of; 0: none yet */
+    uint64_t stored;    /* others': up to here the server has our receipt. ours: up to here the account has it */
+    uint64_t displayed; /* the same for what was read */
+    uint64_t read;      /* others': up to here it was read, on whatever device */
+    bool owed;          /* others': something changed below `stored` that our receipt did not say yet */
+    bool asked;         /* others': its gaps were told and are being asked for */
+    struct ks_range gaps[KS_CHAIN_GAPS_MAX]; /* rising, apart. others': missing here. ours: missing there */
+    size_t gap_count;
+};
+
+enum ks_chain_verdict {
+    KS_CHAIN_NEXT,      /* follows what we have */
+    KS_CHAIN_AHEAD,     /* something before it is missing: a gap was opened */
+    KS_CHAIN_FILLS,     /* was missing, or is below base */
+    KS_CHAIN_DUPLICATE, /* is here already, or closed */
+};
+
+/* Takes number n (> 0). When all gaps are in use the oldest is forgotten: what is in it counts as here. */
+enum ks_chain_verdict ks_chain_take(struct ks_chain *chain, uint64_t n);
+/* These will not come. */
+void ks_chain_close(struct ks_chain *chain, struct ks_range range);
+/* from..to are known to exist, and are missing unless they are here. */
+void ks_chain_expect(struct ks_chain *chain, struct ks_range range);
+bool ks_chain_has(const struct ks_chain *chain, uint64_t n);
+uint64_t ks_chain_missing(const struct ks_chain *chain);
+
+/* One that is not there yet has all its numbers 0. */
+KS_CHECK enum ks_err ks_chain_get(struct konsil *k, struct ks_str conversation, struct ks_str author, uint32_t device,
+    uint64_t epoch, struct ks_chain *ret_chain);
+KS_CHECK enum ks_err ks_chain_put(struct konsil *k, const struct ks_chain *chain);
+/* Those of a conversation, or with an empty one all; false stops. The chain and its views are good in the call only,
+ * and nothing may be written in it. */
+typedef bool ks_visit_chain(void *user, const struct ks_chain *chain);
+KS_CHECK enum ks_err ks_chain_visit(struct konsil *k, struct ks_str conversation, ks_visit_chain *visit, void *user);
+
+/* How many of others' messages are missing in a conversation, as far as it was told. */
+KS_CHECK enum ks_err ks_chain_total_missing(struct konsil *k, struct ks_str conversation, int64_t *ret_missing);
+
+/* What is known of one number. */
+struct ks_number {
+    int64_t order; /* of its message in the history; 0: it made none (an edit, a reaction) */
+    uint8_t hash[KS_SCE_HASH_LEN], prev[KS_SCE_HASH_LEN];
+};
+/* KS_ENOTFOUND. */
+KS_CHECK enum ks_err ks_number_get(
+    struct konsil *k, const struct ks_chain *chain, uint64_t n, struct ks_number *ret_number);
+KS_CHECK enum ks_err ks_number_put(
+    struct konsil *k, const struct ks_chain *chain, uint64_t n, const struct ks_number *number);
+/* The first that is known at or after n. KS_ENOTFOUND. */
+KS_CHECK enum ks_err ks_number_from(
+    struct konsil *k, const struct ks_chain *chain, uint64_t n, uint64_t *ret_n, struct ks_number *ret_number);
+
+/* As a record; reading is fuzzed. */
+void ks_chain_encode(struct ks_buf *buf, const struct ks_chain *chain);
+KS_CHECK enum ks_err ks_chain_decode(struct ks_str record, struct ks_chain *ret_chain);
+
+#endif

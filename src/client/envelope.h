@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* envelope.h -- what a message says inside its envelope: the content of sce.h, ours to write and anybody's to read
+ * (doc/PROTOCOL.md §4.3, §5, §7, §8.2).
+ *
+ * Content is standard where a standard exists (body; XEP-0308, 0424, 0444, 0461, 0184), and ours where none does (k,
+ * ref, ack, heal). Reading does not fail for what it does not know: that is KS_SAYS_UNKNOWN, kept and shown as from a
+ * newer version. Pure functions; views and arrays belong to the arena and the tree. */
+#ifndef KS_ENVELOPE_H
+#define KS_ENVELOPE_H
+
+#include "sce.h"
+
+#define KS_ACK_RANGES_MAX 64
+#define KS_ACK_EXCEPT_MAX 64
+#define KS_HEAL_ITEMS_MAX 64
+#define KS_WANT_MAX 1000 /* numbers in one want */
+#define KS_EMOJI_READ_MAX 16
+
+enum ks_urgency { KS_URGENCY_NORMAL, KS_URGENCY_NONE, KS_URGENCY_HIGH };
+
+/* <k/>: who made this envelope, and after which. */
+struct ks_k {
+    struct ks_str id; /* 32 hexadecimal digits */
+    uint32_t device;
+    uint64_t epoch, number;        /* number 0: not numbered */
+    uint8_t prev[KS_SCE_HASH_LEN]; /* zeroes at number 1 */
+    enum ks_urgency urgency;
+    uint64_t epoch_before, number_before; /* pep, pn; 0: none */
+};
+
+/* One <r/> of <ack/>: of this numbering everything up to `to` is here, but for the exceptions. */
+struct ks_ack_range {
+    struct ks_str jid, conversation; /* empty: by the envelope */
+    uint32_t device;
+    uint64_t epoch, to;
+    uint8_t hash[KS_SCE_HASH_LEN]; /* of `to` */
+    bool displayed;                /* else stored */
+    struct ks_ack_except {
+        uint64_t from, to;
+    } * except;
+    size_t except_count;
+};
+
+/* One <want/>, a range of numbers; or one <lost/>, a stanza of which nothing could be read: then id is not empty. */
+struct ks_heal_item {
+    struct ks_str jid, conversation; /* empty: by the envelope */
+    uint32_t device;
+    uint64_t epoch, from, to;
+    struct ks_str id;
+};
+
+enum ks_says {
+    KS_SAYS_TEXT,
+    KS_SAYS_EDIT,      /* body, target */
+    KS_SAYS_REACTIONS, /* emoji, target */
+    KS_SAYS_RETRACT,   /* target */
+    KS_SAYS_ACK,       /* ranges */
+    KS_SAYS_RECEIVED,  /* target: XEP-0184, of third parties */
+    KS_SAYS_HEAL,      /* items */
+    KS_SAYS_RESEND,    /* resent: the bytes of another envelope */
+    KS_SAYS_GONE,      /* items: will not come */
+    KS_SAYS_NOTHING,   /* nothing that a person would miss */
+    KS_SAYS_UNKNOWN,
+};
+
+struct ks_content {
+    enum ks_says says;
+    bool ours;     /* <k/> is there */
+    bool rejected; /* <k/> is malformed, or there twice: nothing of it may be shown */
+    struct ks_k k;
+    bool more;           /* a text, beside which stands something unknown */
+    bool receipt_wanted; /* XEP-0184 <request/> */
+    struct ks_str body, reply_to, reply_author, target, resent;
+    bool has_ref; /* ref_hash is of the target, or of reply_to */
+    uint8_t ref_hash[KS_SCE_HASH_LEN];
+    struct ks_str *emoji;
+    size_t emoji_count;
+    struct ks_ack_range *ranges;
+    size_t range_count;
+    struct ks_heal_item *items;
+    size_t item_count;
+};
+
+/* <content/> with what it says. Limits above are asserted; NULL without memory. */
+KS_CHECK struct ks_xml *ks_content_write(struct ks_arena *arena, const struct ks_content *content);
+/* Reads what a peer wrote. KS_OK; KS_ENOMEM; KS_ELIMIT (the arena's). */
+KS_CHECK enum ks_err ks_content_read(
+    struct ks_arena *arena, const struct ks_xml *content, struct ks_content *ret_content);
+
+/* True for what a person would miss: it gets a number (doc/PROTOCOL.md §5). */
+bool ks_says_numbered(enum ks_says says);
+
+#endif

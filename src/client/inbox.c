@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "inbox.h"
+
+#include "engine.h"
+#include "history.h"
+#include "peers.h"
+
+#define EARLIER_MS 300000 /* our clock and the server's may differ by so much */
+
+/* --- what it is --- */
+
+static enum ks_err bare_text(struct konsil *k, struct ks_arena *arena, struct ks_str text, struct ks_str *ret_bare)
+{
+    struct ks_jid jid;
+    enum ks_err err;
+
+    if (text.len == 0) {
+        *ret_bare = ks_own(k);
+        return KS_OK;
+    }
+    if ((err = ks_jid_parse(arena, text, &jid)) != KS_OK)
+        return err;
+    return ks_jid_text(arena, ks_jid_bare(jid), ret_bare);
+}
+
+/* XEP-0359 §3.2: the id that our own server gave it, and nobody else. */
+static struct ks_str archive_id(struct konsil *k, const struct ks_xml *message)
+{
+    for (const struct ks_xml *c = ks_xml_child(message, NS_SID, "stanza-id"); c;
+         c = ks_xml_next(c, NS_SID, "stanza-id"))
+        if (ks_str_eq(ks_xml_attr(c, "by"), ks_own(k)))
+            return ks_xml_attr(c, "id");
+    return KS_STR_EMPTY;
+}
+
+static int64_t delay_stamp(struct konsil *k, const struct ks_xml *parent)
+{
+    const struct ks_xml *delay = ks_xml_child(parent, NS_DELAY, "delay");
+    int64_t stamp;
+
+    return delay && ks_stamp_read(ks_xml_attr(delay, "stamp"), &stamp) == KS_OK ? stamp : k->now.wall_ms;
+}
+
+static struct ks_str message_id(const struct ks_xml *message)
+{
+    struct ks_str origin = ks_xml_attr(ks_xml_child(message, NS_SID, "origin-id"), "id");
+
+    return origin.len > 0 ? origin : ks_xml_attr(message, "id");
+}
+
+/* KS_ESYNTAX: not a message between us and one other account. */
+static enum ks_err read_inbound(
+    struct konsil *k, const struct ks_xml *message, int64_t stamp_ms, struct ks_inbound *ret_in)
+{
+    struct ks_arena *arena = &k->stream.element;
+    struct ks_inbound in = { .message = message, .stamp_ms = stamp_ms, .id = message_id(message) };
+    enum ks_err err;
+
+    if ((err = bare_text(k, arena, ks_xml_attr(message, "from"), &in.from)) != KS_OK
+        || (err = bare_text(k, arena, ks_xml_attr(message, "to"), &in.to)) != KS_OK)
+        return err;
+    in.mine = ks_str_eq(in.from, ks_own(k));
+    in.peer = in.mine ? in.to : in.from;
+    if (!in.mine && !ks_str_eq(in.to, ks_own(k)))
+        return KS_ESYNTAX;
+    in.idle = ks_str_is(ks_xml_attr(ks_xml_child(message, NS_KONSIL_WAKE, "wake"), "level"), "none");
+    *ret_in = in;
+    return KS_OK;
+}
+
+static uint32_t sender_device(const struct ks_xml *encrypted)
+{
+    const struct ks_xml *header = ks_xml_child(encrypted, NULL, "header");
+    uint64_t id;
+
+    return header && ks_str_u64(ks_xml_attr(header, "sid"), INT32_MAX, &id) == KS_OK ? (uint32_t)id : 0;
+}
+
+/* --- opening --- */
+
+struct opening {
+    struct ks_inbound *in;
+    const struct ks_xml *encrypted;
+    enum ks_err err; /* of ks_omemo_open, when that is why the step was undone */
+};
+
+/* Where we are in the archive, durable with what came. */
+static enum ks_err note_archive(struct konsil *k, const struct ks_inbound *in)
+{
+    return in->archive_id.len > 0 ? ks_catchup_note(k, in->archive_id, in->stamp_ms) : KS_OK;
+}
+
+/* XEP-0384 §5.6 and §6: an exchange of keys is completed, and a long chain broken, by an empty answer. */
+static enum ks_err owe_answers(struct konsil *k, const struct ks_inbound *in)
+{
+    const struct ks_omemo_opened *opened = &in->opened;
+    enum ks_err err;
+
+    if (opened->session_new && (err = ks_keys_upkeep(k, false)) != KS_OK)
+        return err;
+    if (opened->session_new || opened->heartbeat_due)
+        return ks_keys_heartbeat(k, in->from, opened->device, opened->version, opened->session_new);
+    return KS_OK;
+}
+
+static enum ks_err open_it(struct konsil *k, void *arg)
+{
+    struct opening *opening = arg;
+    struct ks_inbound *in = opening->in;
+    struct ks_content content = { .says = KS_SAYS_TEXT };
+    enum ks_err err = ks_omemo_open(k->omemo, &k->arena, opening->encrypted, in->from, &in->opened);
+
+    if (err != KS_OK) {
+        opening->err = err;
+        return err;
+    }
+    if ((err = owe_answers(k, in)) != KS_OK || (err = note_archive(k, in)) != KS_OK
+        || (err = ks_heal_opened(k, in->from, in->opened.device)) != KS_OK)
+        return err;
+    if (!in->opened.plaintext.ptr)
+        return ks_peer_seen(k, in->from, in->opened.device, false);
+    if (in->opened.version == KS_OMEMO_2)
+        return ks_intake_envelope(k, in, in->opened.plaintext);
+    if ((err = ks_peer_seen(k, in->from, in->opened.device, false)) != KS_OK)
+        return err;
+    content.body = in->opened.plaintext;
+    /* What the older version decrypts to may be any bytes. */
+    return ks_xml_text_ok(content.body) ? ks_intake(k, in, &content) : ks_intake_unreadable(k, in);
+}
+
+/* --- what could not be opened --- */
+
+static enum ks_err tell_identity(struct konsil *k, const struct ks_inbound *in)
+{
+    struct ks_ev_warning event = { .code = KS_STR(KS_CODE_IDENTITY_CHANGED),
+        .jid = in->from,
+        .device = in->opened.device,
+        .conversation = in->peer,
+        .message = in->id };
+
+    return ks_tell(k, KS_EV_WARNING, &event);
+}
+
+static enum ks_err note_failure(struct konsil *k, void *arg)
+{
+    const struct opening *opening = arg;
+    struct ks_inbound *in = opening->in;
+    enum ks_err err;
+
+    if ((err = note_archive(k, in)) != KS_OK)
+        return err;
+    if (opening->err == KS_EEXISTS)
+        return KS_OK; /* here already */
+    if (opening->err == KS_ENOTFOUND && in->stamp_ms < k->born_ms + EARLIER_MS)
+        return KS_OK; /* from before this device was one */
+    if (opening->err == KS_EDENIED && (err = tell_identity(k, in)) != KS_OK)
+        return err;
+    if (!in->idle && (err = ks_intake_unreadable(k, in)) != KS_OK)
+        return err;
+    if (opening->err == KS_EDENIED || opening->err == KS_ESYNTAX)
+        return KS_OK; /* a new session would not help */
+    return ks_heal_lost(k, in, opening->err != KS_ENOTFOUND);
+}
+
+static void open_one(struct konsil *k, struct ks_inbound *in, const struct ks_xml *newer, const struct ks_xml *older)
+{
+    struct opening opening = { .in = in, .encrypted = newer ? newer : older, .err = KS_OK };
+
+    if (ks_step(k, open_it, &opening) || k->failed != KS_OK)
+        return;
+    if (opening.err == KS_ENOTFOUND && newer && older) {
+        /* Not for us in the newer version: a program that speaks the older one to us, beside others. */
+        opening.encrypted = older;
+        opening.err = KS_OK;
+        if (ks_step(k, open_it, &opening) || k->failed != KS_OK)
+            return;
+    }
+    if (opening.err != KS_OK)
+        (void)ks_step(k, note_failure, &opening);
+}
+
+/* --- one message --- */
+
+struct look {
+    struct ks_inbound *in;
+    uint32_t device; /* who wrote it, by its header */
+    bool known;
+};
+
+static enum ks_err tell_in_clear(struct konsil *k, const struct ks_inbound *in)
+{
+    struct ks_ev_warning event = { .code = KS_STR(KS_CODE_IN_CLEAR),
+        .jid = in->from,
+        .conversation = in->peer,
+        .message = in->id.len > 0 ? in->id : KS_STR_EMPTY };
+
+    return in->mine ? KS_OK : ks_tell(k, KS_EV_WARNING, &event);
+}
+
+/* Without opening it: is it ours, or here already? */
+static enum ks_err look_at(struct konsil *k, void *arg)
+{
+    struct look *look = arg;
+    struct ks_inbound *in = look->in;
+    struct ks_message message;
+    enum ks_err err = KS_OK;
+
+    if ((err = ks_history_id(k, in->id, &in->id)) != KS_OK)
+        return err;
+    if ((err = ks_arena_copy(&k->stream.element, in->id, &in->id)) != KS_OK)
+        return err;
+    if (look->device == 0) { /* not encrypted */
+        look->known = true;
+        if ((err = note_archive(k, in)) != KS_OK)
+            return err;
+        return ks_xml_child(in->message, NS_CLIENT, "body") ? tell_in_clear(k, in) : KS_OK;
+    }
+    if (in->mine && look->device == ks_omemo_device(k->omemo)) {
+        look->known = true;
+        if ((err = note_archive(k, in)) != KS_OK)
+            return err;
+        return ks_outbox_seen(k, in->id);
+    }
+    if (in->id.len == 0)
+        return KS_OK;
+    err = ks_history_find(k, in->peer, in->id, in->from, &message);
+    if (err == KS_OK && !(message.flags & KS_MSG_UNREADABLE)) {
+        look->known = true;
+        return note_archive(k, in);
+    }
+    return err == KS_ENOTFOUND ? KS_OK : err;
+}
+
+static void take(struct konsil *k, struct ks_inbound *in)
+{
+    const struct ks_xml *newer = ks_xml_child(in->message, NS_OMEMO, "encrypted");
+    const struct ks_xml *older = ks_xml_child(in->message, NS_AXOLOTL, "encrypted");
+    struct look look = { .in = in, .device = sender_device(newer ? newer : older) };
+
+    if (ks_step(k, look_at, &look) && !look.known)
+        open_one(k, in, newer, older);
+}
+
+static void take_message(struct konsil *k, const struct ks_xml *message, int64_t stamp_ms, struct ks_str id)
+{
+    struct ks_inbound in;
+    enum ks_err err = read_inbound(k, message, stamp_ms, &in);
+
+    if (err == KS_ENOMEM)
+        k->failed = err;
+    if (err != KS_OK)
+        return;
+    in.archive_id = id;
+    take(k, &in);
+}
+
+/* --- the ways in --- */
+
+void ks_inbox_archived(struct konsil *k, const struct ks_xml *forwarded, struct ks_str id)
+{
+    const struct ks_xml *message = ks_xml_child(forwarded, NS_CLIENT, "message");
+
+    if (message && !ks_str_is(ks_xml_attr(message, "type"), "error"))
+        take_message(k, message, delay_stamp(k, forwarded), id);
+}
+
+struct bounce {
+    struct ks_str id, from, condition;
+};
+
+static enum ks_err take_bounce(struct konsil *k, void *arg)
+{
+    const struct bounce *bounce = arg;
+
+    return ks_outbox_bounced(k, bounce->id, bounce->from, bounce->condition);
+}
+
+static void on_error(struct konsil *k, const struct ks_stanza *stanza)
+{
+    struct bounce bounce = { .id = stanza->id, .condition = ks_str_z(ks_iq_condition(stanza)) };
+
+    if (stanza->has_from && ks_jid_text(&k->stream.element, ks_jid_bare(stanza->from), &bounce.from) == KS_OK)
+        (void)ks_step(k, take_bounce, &bounce);
+}
+
+struct event {
+    struct ks_str from;
+    const struct ks_xml *event;
+};
+
+static enum ks_err take_event(struct konsil *k, void *arg)
+{
+    const struct event *event = arg;
+
+    return ks_keys_event(k, event->from, event->event);
+}
+
+/* XEP-0280 §11: "Any forwarded stanzas MUST be from the account's bare JID"; so a forged one is not even looked at. */
+static bool from_own_server(const struct konsil *k, const struct ks_stanza *stanza)
+{
+    return !stanza->has_from || ks_jid_eq(stanza->from, ks_jid_split(ks_own(k)));
+}
+
+/* The message in a carbon, or NULL. */
+static const struct ks_xml *carbon(const struct ks_xml *message)
+{
+    const struct ks_xml *copy = ks_xml_child(message, NS_CARBONS, "sent");
+
+    if (!copy)
+        copy = ks_xml_child(message, NS_CARBONS, "received");
+    return ks_xml_child(ks_xml_child(copy, NS_FORWARD, "forwarded"), NS_CLIENT, "message");
+}
+
+static void take_live(struct konsil *k, const struct ks_stanza *stanza)
+{
+    const struct ks_xml *message = stanza->xml, *inner = carbon(message);
+    int64_t stamp;
+
+    if (inner && !from_own_server(k, stanza))
+        return;
+    stamp = delay_stamp(k, message);
+    if (inner)
+        message = inner;
+    take_message(k, message, stamp, archive_id(k, message));
+}
+
+void ks_inbox_message(struct konsil *k, const struct ks_stanza *stanza)
+{
+    const struct ks_xml *result = ks_xml_child(stanza->xml, NS_MAM, "result");
+    struct event event = { .event = ks_xml_child(stanza->xml, NS_PUBSUB_EVENT, "event") };
+
+    if (stanza->type == KS_MSG_ERROR) {
+        on_error(k, stanza);
+    } else if (result) {
+        if (from_own_server(k, stanza))
+            ks_catchup_result(k, result);
+    } else if (event.event) {
+        if (bare_text(k, &k->stream.element, ks_xml_attr(stanza->xml, "from"), &event.from) == KS_OK)
+            (void)ks_step(k, take_event, &event);
+    } else if (stanza->type != KS_MSG_GROUPCHAT && !ks_catchup_hold(k, stanza->xml)) {
+        take_live(k, stanza);
+    }
+}
+
+void ks_inbox_held(struct konsil *k, struct ks_str bytes)
+{
+    struct ks_stanza stanza;
+    struct ks_xml *xml;
+    enum ks_cond cond;
+
+    ks_arena_reset(&k->stream.element);
+    if (ks_xml_read(k->reader, &k->stream.element, bytes, KS_STR_EMPTY, KS_STR_EMPTY, &xml) == KS_OK
+        && ks_stanza_read(&k->stream.element, xml, &stanza, &cond) == KS_OK)
+        take_live(k, &stanza);
+}

@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "login.h"
+
+#include "codes.h"
+#include "enc.h"
+#include "jid.h"
+#include "ns.h"
+#include "unicode.h"
+#include "xml_writer.h"
+
+#define ARENA_BYTES_MAX (64 * 1024)
+#define MECHANISMS_MAX 32
+#define BINDINGS_MAX 8
+#define BIND_ID "bind"
+
+struct step {
+    struct ks_login *login;
+    struct ks_arena *scratch;
+    const struct ks_xml *element;
+    struct ks_buf *out;
+    void (*acked)(void *user, uint64_t tag);
+    void *user;
+};
+
+/* --- states --- */
+
+#define TO(state) (1u << (state))
+static const struct {
+    const char *name;
+    unsigned next; /* KS_LOGIN_FAILED follows on every state that is not an end */
+} states[KS_LOGIN_STATES] = {
+    [KS_LOGIN_CLEAR] = { "clear", TO(KS_LOGIN_PROCEED) | TO(KS_LOGIN_HANDSHAKE) },
+    [KS_LOGIN_PROCEED] = { "proceed", TO(KS_LOGIN_HANDSHAKE) },
+    [KS_LOGIN_HANDSHAKE] = { "handshake", TO(KS_LOGIN_SECURED) },
+    [KS_LOGIN_SECURED] = { "secured", TO(KS_LOGIN_CHALLENGE) },
+    [KS_LOGIN_CHALLENGE] = { "challenge", TO(KS_LOGIN_PROOF) },
+    [KS_LOGIN_PROOF] = { "proof", TO(KS_LOGIN_PROVEN) | TO(KS_LOGIN_AUTHED) },
+    [KS_LOGIN_PROVEN] = { "proven", TO(KS_LOGIN_AUTHED) },
+    [KS_LOGIN_AUTHED] = { "authed", TO(KS_LOGIN_RESUMING) | TO(KS_LOGIN_BINDING) },
+    [KS_LOGIN_RESUMING] = { "resuming", TO(KS_LOGIN_RESUMED) | TO(KS_LOGIN_BINDING) },
+    [KS_LOGIN_BINDING] = { "binding", TO(KS_LOGIN_ENABLING) | TO(KS_LOGIN_BOUND) },
+    [KS_LOGIN_ENABLING] = { "enabling", TO(KS_LOGIN_BOUND) },
+    [KS_LOGIN_RESUMED] = { "resumed", 0 },
+    [KS_LOGIN_BOUND] = { "bound", 0 },
+    [KS_LOGIN_FAILED] = { "failed", 0 },
+};
+
+const char *ks_login_state_name(enum ks_login_state state)
+{
+    return states[state].name;
+}
+
+static void enter(struct ks_login *login, enum ks_login_state state)
+{
+    assert(states[login->state].next & TO(state) || (state == KS_LOGIN_FAILED && states[login->state].next != 0));
+    login->state = state;
+}
+
+static enum ks_err fail(struct ks_login *login, const char *code, bool final)
+{
+    enter(login, KS_LOGIN_FAILED);
+    login->code = code;
+    login->final = final;
+    return KS_OK;
+}
+
+/* The server broke the rules of its protocol. */
+static enum ks_err broken(struct ks_login *login)
+{
+    return fail(login, KS_CODE_PROTOCOL, false);
+}
+
+/* --- writing --- */
+
+static void write_header(struct ks_login *login, struct ks_buf *out)
+{
+    ks_buf_z(out,
+        "<?xml version='1.0'?><stream:stream xmlns='" NS_CLIENT "' xmlns:stream='" NS_STREAM "' version='1.0' to='");
+    ks_xml_escape(out, login->setup.domain);
+    /* RFC 6120 §4.7.1: 'from' only once nobody between can read it. */
+    if (login->state != KS_LOGIN_CLEAR) {
+        ks_buf_z(out, "' from='");
+        ks_xml_escape(out, login->setup.local);
+        ks_buf_byte(out, '@');
+        ks_xml_escape(out, login->setup.domain);
+    }
+    ks_buf_z(out, "'>");
+    login->restart = true;
+}
+
+static enum ks_err write_element(const struct step *at, const struct ks_xml *element)
+{
+    if (!element)
+        return KS_ENOMEM;
+    ks_xml_write(at->out, element, KS_STR(NS_CLIENT));
+    return KS_OK;
+}
+
+/* <name xmlns='…'>base64 of text</name> */
+static enum ks_err write_sasl(const struct step *at, const char *name, const char *mechanism, struct ks_str text)
+{
+    struct ks_xml *element = ks_xml_new(at->scratch, NS_SASL, name);
+    struct ks_str encoded;
+    enum ks_err err;
+
+    if ((err = ks_base64(at->scratch, text, &encoded)) != KS_OK)
+        return err;
+    if (mechanism)
+        element = ks_xml_set(at->scratch, element, "mechanism", ks_str_z(mechanism));
+    if (!ks_xml_put_text(at->scratch, element, encoded))
+        return KS_ENOMEM;
+    return write_element(at, element);
+}
+
+/* --- TLS (RFC 6120 §5) --- */
+
+static enum ks_err on_clear_features(const struct step *at)
+{
+    if (!ks_xml_child(at->element, NS_TLS, "starttls"))
+        return fail(at->login, KS_CODE_NO_TLS, false);
+    enter(at->login, KS_LOGIN_PROCEED);
+    return write_element(at, ks_xml_new(at->scratch, NS_TLS, "starttls"));
+}
+
+static enum ks_err on_proceed(const struct step *at)
+{
+    enter(at->login, KS_LOGIN_HANDSHAKE);
+    return KS_OK;
+}
+
+static enum ks_err on_tls_failure(const struct step *at)
+{
+    return fail(at->login, KS_CODE_TLS, false);
+}
+
+enum ks_err ks_login_secured(
+    struct ks_login *login, struct ks_str exporter, struct ks_str end_point, struct ks_buf *out)
+{
+    struct ks_str *data = login->bindings.data;
+    enum ks_err err;
+
+    assert(login->state == KS_LOGIN_HANDSHAKE);
+    if (exporter.len > 0 && (err = ks_arena_copy(&login->arena, exporter, &data[KS_BIND_TLS_EXPORTER])) != KS_OK)
+        return err;
+    if (end_point.len > 0
+        && (err = ks_arena_copy(&login->arena, end_point, &data[KS_BIND_TLS_SERVER_END_POINT])) != KS_OK)
+        return err;
+    enter(login, KS_LOGIN_SECURED);
+    write_header(login, out);
+    return ks_buf_err(out);
+}
+
+/* --- SASL (RFC 6120 §6) --- */
+
+static const struct mechanism {
+    const char *name;
+    enum ks_hash hash;
+    bool plus;
+} mechanisms[] = {
+    /* Best first: being bound to the channel is worth more than a longer hash (RFC 7677 §4 leaves both sound). */
+    { "SCRAM-SHA-256-PLUS", KS_SHA256, true },
+    { "SCRAM-SHA-1-PLUS", KS_SHA1, true },
+    { "SCRAM-SHA-256", KS_SHA256, false },
+    { "SCRAM-SHA-1", KS_SHA1, false },
+};
+
+struct offer {
+    struct ks_str names[MECHANISMS_MAX], bindings[BINDINGS_MAX];
+    size_t name_count, binding_count;
+    bool bindings_listed, plus;
+};
+
+static void read_offer(struct ks_arena *scratch, const struct ks_xml *features, struct offer *ret_offer)
+{
+    const struct ks_xml *list = ks_xml_child(features, NS_SASL, "mechanisms");
+    const struct ks_xml *bindings = ks_xml_child(features, NS_SASL_CB, "sasl-channel-binding"), *c;
+
+    *ret_offer = (struct offer) { .bindings_listed = bindings != NULL };
+    for (c = ks_xml_child(list, NS_SASL, "mechanism"); c && ret_offer->name_count < MECHANISMS_MAX;
+         c = ks_xml_next(c, NS_SASL, "mechanism")) {
+        struct ks_str name = ks_str_trim(ks_xml_text(scratch, c));
+
+        ret_offer->names[ret_offer->name_count++] = name;
+        ret_offer->plus = ret_offer->plus || ks_str_ends(name, KS_STR("-PLUS"));
+    }
+    for (c = ks_xml_child(bindings, NS_SASL_CB, "channel-binding"); c && ret_offer->binding_count < BINDINGS_MAX;
+         c = ks_xml_next(c, NS_SASL_CB, "channel-binding"))
+        ret_offer->bindings[ret_offer->binding_count++] = ks_xml_attr(c, "type");
+}
+
+static bool offers(const struct ks_str *list, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (ks_str_is(list[i], name))
+            return true;
+    return false;
+}
+
+/* The binding that both ends have. Without XEP-0440's list, -PLUS leaves only a guess: what RFC 9266 §2 makes the
+ * default of TLS 1.3, then what RFC 5929 gives every TLS. */
+static enum ks_scram_binding choose_binding(const struct ks_login *login, const struct offer *offer)
+{
+    static const enum ks_scram_binding best[] = { KS_BIND_TLS_EXPORTER, KS_BIND_TLS_SERVER_END_POINT };
+
+    for (size_t i = 0; i < KS_COUNT(best); i++)
+        if (login->bindings.data[best[i]].len > 0
+            && (!offer->bindings_listed
+                || offers(offer->bindings, offer->binding_count, ks_scram_binding_name(best[i]))))
+            return best[i];
+    return KS_BIND_NONE;
+}
+
+static const struct mechanism *choose_mechanism(const struct offer *offer, bool bound)
+{
+    for (size_t i = 0; i < KS_COUNT(mechanisms); i++)
+        if ((bound || !mechanisms[i].plus) && offers(offer->names, offer->name_count, mechanisms[i].name))
+            return &mechanisms[i];
+    return NULL;
+}
+
+static enum ks_err on_mechanisms(const struct step *at)
+{
+    struct ks_login *login = at->login;
+    const struct mechanism *mechanism;
+    enum ks_scram_binding binding;
+    struct ks_str password, message;
+    struct offer offer;
+    bool have;
+    enum ks_err err;
+
+    read_offer(at->scratch, at->element, &offer);
+    binding = choose_binding(login, &offer);
+    if (!(mechanism = choose_mechanism(&offer, binding != KS_BIND_NONE)))
+        return fail(login, KS_CODE_NO_MECHANISM, true);
+    if (!mechanism->plus)
+        binding = KS_BIND_NONE;
+    /* RFC 5802 §6: 'y' says "I could, but you did not offer it". When the server offers -PLUS with bindings that we
+     * lack, that would be a lie which it had to refuse, so then we say that we cannot. */
+    have = !offer.plus
+        && (login->bindings.data[KS_BIND_TLS_EXPORTER].len > 0
+            || login->bindings.data[KS_BIND_TLS_SERVER_END_POINT].len > 0);
+    err = ks_scram_downgrade(&login->arena, mechanism->hash, offer.names, offer.name_count, offer.bindings,
+        offer.binding_count, &login->downgrade);
+    if (err != KS_OK)
+        return err;
+    err = ks_unicode_password(&login->arena, login->setup.password, &password);
+    if (err == KS_ESYNTAX || err == KS_ELIMIT) /* nobody can have such a password */
+        return fail(login, KS_CODE_LOGIN_REFUSED, true);
+    if (err != KS_OK)
+        return err;
+    err = ks_scram_client_first(&login->scram, &login->arena, mechanism->hash, binding, have, login->setup.local,
+        password, login->setup.prng, &message);
+    if (err != KS_OK)
+        return err;
+    enter(login, KS_LOGIN_CHALLENGE);
+    return write_sasl(at, "auth", mechanism->name, message);
+}
+
+/* What an element of SASL carries: KS_ESYNTAX if it is no base64. "=" is the empty text (RFC 6120 §6.4.2). */
+static enum ks_err read_sasl(const struct step *at, struct ks_str *ret_text)
+{
+    struct ks_str text = ks_str_trim(ks_xml_text(at->scratch, at->element));
+
+    if (text.len == 0 || ks_str_is(text, "=")) {
+        *ret_text = KS_STR_EMPTY;
+        return KS_OK;
+    }
+    return ks_base64_read(at->scratch, text, ret_text);
+}
+
+/* Of a peer's message: what is no failure of ours ends the login. */
+static enum ks_err judge(struct ks_login *login, enum ks_err err)
+{
+    if (err == KS_OK || err <= KS_FATAL)
+        return err;
+    return fail(login, err == KS_ECRYPTO ? KS_CODE_SERVER_UNPROVEN : KS_CODE_PROTOCOL, err == KS_ECRYPTO);
+}
+
+static enum ks_err on_challenge(const struct step *at)
+{
+    struct ks_login *login = at->login;
+    struct ks_str message, answer;
+    enum ks_err err;
+
+    if ((err = read_sasl(at, &message)) == KS_OK)
+        err = ks_scram_client_final(&login->scram, &login->bindings, login->downgrade, message, &answer);
+    if (err != KS_OK)
+        return judge(login, err);
+    enter(login, KS_LOGIN_PROOF);
+    return write_sasl(at, "response", NULL, answer);
+}
+
+static enum ks_err check_proof(const struct step *at)
+{
+    struct ks_str message;
+    enum ks_err err;
+
+    if ((err = read_sasl(at, &message)) == KS_OK)
+        err = ks_scram_client_done(&at->login->scram, message);
+    return err;
+}
+
+/* RFC 6120 §6.3.10: a server may give its last word in a challenge of its own, which is answered with nothing. */
+static enum ks_err on_proof(const struct step *at)
+{
+    enum ks_err err = check_proof(at);
+
+    if (err != KS_OK)
+        return judge(at->login, err);
+    enter(at->login, KS_LOGIN_PROVEN);
+    return write_element(at, ks_xml_new(at->scratch, NS_SASL, "response"));
+}
+
+static enum ks_err on_success(const struct step *at)
+{
+    enum ks_err err;
+
+    if (at->login->state == KS_LOGIN_PROOF && (err = check_proof(at)) != KS_OK)
+        return err <= KS_FATAL ? err : fail(at->login, KS_CODE_SERVER_UNPROVEN, true);
+    enter(at->login, KS_LOGIN_AUTHED);
+    write_header(at->login, at->out);
+    return KS_OK;
+}
+
+static enum ks_err on_failure(const struct step *at)
+{
+    static const struct {
+        const char *condition, *code;
+        bool final;
+    } conditions[] = {
+        { "not-authorized", KS_CODE_LOGIN_REFUSED, true },
+        { "account-disabled", KS_CODE_LOGIN_DISABLED, true },
+        { "credentials-expired", KS_CODE_LOGIN_DISABLED, true },
+        { "temporary-auth-failure", KS_CODE_LOGIN_DELAYED, false },
+    };
+    const struct ks_xml *condition = ks_xml_child(at->element, NS_SASL, NULL);
+    enum ks_err err;
+
+    if (condition
+        && (err = ks_arena_copy(&at->login->arena, ks_str_head(condition->name, 64), &at->login->detail)) != KS_OK)
+        return err;
+    for (size_t i = 0; condition && i < KS_COUNT(conditions); i++)
+        if (ks_str_is(condition->name, conditions[i].condition))
+            return fail(at->login, conditions[i].code, conditions[i].final);
+    return fail(at->login, KS_CODE_LOGIN_REFUSED, true);
+}
+
+/* --- resuming and binding (XEP-0198 §5, RFC 6120 §7) --- */
+
+static enum ks_err write_bind(const struct step *at)
+{
+    struct ks_arena *scratch = at->scratch;
+    struct ks_xml *iq = ks_xml_new(scratch, NS_CLIENT, "iq"), *bind;
+
+    iq = ks_xml_set(scratch, ks_xml_set(scratch, iq, "type", KS_STR("set")), "id", KS_STR(BIND_ID));
+    bind = ks_xml_add(scratch, iq, NS_BIND, "bind");
+    if (!ks_xml_add_text(scratch, bind, NS_BIND, "resource", at->login->setup.resource))
+        return KS_ENOMEM;
+    enter(at->login, KS_LOGIN_BINDING);
+    return write_element(at, iq);
+}
+
+static enum ks_err on_authed_features(const struct step *at)
+{
+    struct ks_login *login = at->login;
+    struct ks_xml *resume;
+
+    login->sm_offered = ks_xml_child(at->element, NS_SM, "sm") != NULL;
+    login->rosterver = ks_xml_child(at->element, NS_ROSTERVER, "ver") != NULL;
+    if (!login->sm_offered || !login->setup.sm->id) {
+        if (!ks_xml_child(at->element, NS_BIND, "bind"))
+            return broken(login);
+        return write_bind(at);
+    }
+    resume = ks_xml_new(at->scratch, NS_SM, "resume");
+    resume = ks_xml_set_u64(at->scratch, resume, "h", login->setup.sm->handled);
+    resume = ks_xml_set(at->scratch, resume, "previd", ks_str_z(login->setup.sm->id));
+    enter(login, KS_LOGIN_RESUMING);
+    return write_element(at, resume);
+}
+
+/* What the server says of our stanzas in h. False: it claims more than we sent. */
+static bool take_h(const struct step *at, bool needed)
+{
+    struct ks_str text = ks_xml_attr(at->element, "h");
+    uint64_t h;
+
+    if (!text.ptr)
+        return !needed;
+    return ks_str_u64(text, UINT32_MAX, &h) == KS_OK
+        && ks_sm_acked(at->login->setup.sm, (uint32_t)h, at->acked, at->user) == KS_OK;
+}
+
+static enum ks_err on_resumed(const struct step *at)
+{
+    if (!take_h(at, true))
+        return broken(at->login);
+    enter(at->login, KS_LOGIN_RESUMED);
+    return KS_OK;
+}
+
+static enum ks_err on_resume_failed(const struct step *at)
+{
+    if (!take_h(at, false))
+        return broken(at->login);
+    ks_sm_reset(at->login->setup.sm);
+    return write_bind(at);
+}
+
+static enum ks_err on_bind(const struct step *at)
+{
+    struct ks_login *login = at->login;
+    const struct ks_xml *bind = ks_xml_child(at->element, NS_BIND, "bind");
+    struct ks_str text = ks_xml_text(at->scratch, ks_xml_child(bind, NS_BIND, "jid"));
+    struct ks_jid jid;
+    enum ks_err err;
+
+    if (!ks_str_is(ks_xml_attr(at->element, "id"), BIND_ID))
+        return KS_OK;
+    if (!ks_str_is(ks_xml_attr(at->element, "type"), "result"))
+        return fail(login, KS_CODE_REFUSED, false);
+    if ((err = ks_jid_parse(&login->arena, text, &jid)) != KS_OK)
+        return err <= KS_FATAL ? err : broken(login);
+    if (!ks_str_eq(jid.local, login->setup.local) || !ks_str_eq(jid.domain, login->setup.domain)
+        || jid.resource.len == 0)
+        return broken(login);
+    if ((err = ks_jid_text(&login->arena, jid, &login->jid)) != KS_OK)
+        return err;
+    ks_sm_reset(login->setup.sm);
+    if (!login->sm_offered) {
+        enter(login, KS_LOGIN_BOUND);
+        return KS_OK;
+    }
+    enter(login, KS_LOGIN_ENABLING);
+    return write_element(
+        at, ks_xml_set(at->scratch, ks_xml_new(at->scratch, NS_SM, "enable"), "resume", KS_STR("true")));
+}
+
+static enum ks_err on_enabled(const struct step *at)
+{
+    struct ks_str resume = ks_xml_attr(at->element, "resume");
+    enum ks_err err = ks_sm_enabled(
+        at->login->setup.sm, ks_xml_attr(at->element, "id"), ks_str_is(resume, "true") || ks_str_is(resume, "1"));
+
+    if (err == KS_OK)
+        enter(at->login, KS_LOGIN_BOUND);
+    return err;
+}
+
+static enum ks_err on_enable_failed(const struct step *at)
+{
+    enter(at->login, KS_LOGIN_BOUND);
+    return KS_OK;
+}
+
+/* --- the table: all that a server can say before a session --- */
+
+#define ON(state) (1u << (state))
+static const struct rule {
+    unsigned in;
+    const char *ns, *name;
+    enum ks_err (*handle)(const struct step *at);
+} rules[] = {
+    { ON(KS_LOGIN_CLEAR), NS_STREAM, "features", on_clear_features },                /* RFC 6120 §5.4.1 */
+    { ON(KS_LOGIN_PROCEED), NS_TLS, "proceed", on_proceed },                         /* RFC 6120 §5.4.2.3 */
+    { ON(KS_LOGIN_PROCEED), NS_TLS, "failure", on_tls_failure },                     /* RFC 6120 §5.4.2.2 */
+    { ON(KS_LOGIN_SECURED), NS_STREAM, "features", on_mechanisms },                  /* RFC 6120 §6.4.1 */
+    { ON(KS_LOGIN_CHALLENGE), NS_SASL, "challenge", on_challenge },                  /* RFC 6120 §6.4.3 */
+    { ON(KS_LOGIN_PROOF), NS_SASL, "challenge", on_proof },                          /* RFC 6120 §6.3.10 */
+    { ON(KS_LOGIN_PROOF) | ON(KS_LOGIN_PROVEN), NS_SASL, "success", on_success },    /* RFC 6120 §6.4.6 */
+    { ON(KS_LOGIN_CHALLENGE) | ON(KS_LOGIN_PROOF), NS_SASL, "failure", on_failure }, /* RFC 6120 §6.4.5 */
+    { ON(KS_LOGIN_AUTHED), NS_STREAM, "features", on_authed_features },              /* RFC 6120 §7.4 */
+    { ON(KS_LOGIN_RESUMING), NS_SM, "resumed", on_resumed },                         /* XEP-0198 §5 */
+    { ON(KS_LOGIN_RESUMING), NS_SM, "failed", on_resume_failed },                    /* XEP-0198 §5 */
+    { ON(KS_LOGIN_BINDING), NS_CLIENT, "iq", on_bind },                              /* RFC 6120 §7.6 */
+    { ON(KS_LOGIN_ENABLING), NS_SM, "enabled", on_enabled },                         /* XEP-0198 §3 */
+    { ON(KS_LOGIN_ENABLING), NS_SM, "failed", on_enable_failed },                    /* XEP-0198 §3 */
+};
+
+enum ks_err ks_login_element(struct ks_login *login, struct ks_arena *scratch, const struct ks_xml *element,
+    struct ks_buf *out, void (*acked)(void *user, uint64_t tag), void *user)
+{
+    struct step at = { login, scratch, element, out, acked, user };
+
+    assert(states[login->state].next != 0);
+    for (size_t i = 0; i < KS_COUNT(rules); i++)
+        if (rules[i].in & ON(login->state) && ks_xml_is(element, rules[i].ns, rules[i].name)) {
+            enum ks_err err = rules[i].handle(&at);
+
+            if (err == KS_OK)
+                err = ks_buf_err(out);
+            /* Our own arenas have room for everything that a sane server says. */
+            return err == KS_ELIMIT ? broken(login) : err;
+        }
+    return broken(login);
+}
+
+void ks_login_init(struct ks_login *login, const struct ks_login_setup *setup, bool direct, struct ks_buf *out)
+{
+    *login = (struct ks_login) { .setup = *setup };
+    ks_arena_init(&login->arena, ARENA_BYTES_MAX);
+    if (direct)
+        enter(login, KS_LOGIN_HANDSHAKE);
+    else
+        write_header(login, out);
+}
+
+void ks_login_done(struct ks_login *login)
+{
+    ks_arena_done(&login->arena);
+    ks_wipe(login, sizeof(*login));
+}

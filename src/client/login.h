@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* login.h -- from an open connection to a session: TLS, SASL, then a resumed or a bound session (RFC 6120 §5 to §7,
+ * XEP-0198 §3 and §5, XEP-0440, XEP-0474).
+ *
+ * A state machine over elements: each goes in, what is to be sent comes out, and the state says what is next. Nothing
+ * about the account leaves before TLS, and nothing but SCRAM proves the password, bound to the TLS channel whenever the
+ * server can. One object serves one connection. Allocates from its own arena; does not log. */
+#ifndef KS_LOGIN_H
+#define KS_LOGIN_H
+
+#include "scram.h"
+#include "sm.h"
+#include "xml.h"
+
+enum ks_login_state {
+    KS_LOGIN_CLEAR,     /* header sent without TLS: features with starttls are expected */
+    KS_LOGIN_PROCEED,   /* <starttls/> sent */
+    KS_LOGIN_HANDSHAKE, /* the caller starts TLS, then calls ks_login_secured */
+    KS_LOGIN_SECURED,   /* header sent: features with mechanisms are expected */
+    KS_LOGIN_CHALLENGE, /* <auth/> sent */
+    KS_LOGIN_PROOF,     /* <response/> sent */
+    KS_LOGIN_PROVEN,    /* the server's proof came in a <challenge/>: only <success/> is missing */
+    KS_LOGIN_AUTHED,    /* header sent: features with bind are expected */
+    KS_LOGIN_RESUMING,  /* <resume/> sent */
+    KS_LOGIN_BINDING,   /* bind sent */
+    KS_LOGIN_ENABLING,  /* <enable/> sent */
+    KS_LOGIN_RESUMED,   /* done: the former session goes on */
+    KS_LOGIN_BOUND,     /* done: a new session */
+    KS_LOGIN_FAILED,    /* code says why; close the connection */
+    KS_LOGIN_STATES,
+};
+const char *ks_login_state_name(enum ks_login_state state);
+
+struct ks_login_setup {
+    /* Views that outlive the login. local and domain are normal (jid.h); password as a person typed it. */
+    struct ks_str local, domain, password, resource;
+    struct ks_prng *prng;
+    struct ks_sm *sm; /* with an id: that session is resumed if the server still has it */
+};
+
+struct ks_login {
+    struct ks_login_setup setup;
+    enum ks_login_state state;
+    bool restart;         /* set when a new header was written: the reader starts anew; the caller clears it */
+    const char *code;     /* in KS_LOGIN_FAILED: an id of codes.h */
+    bool final;           /* trying again would not help */
+    struct ks_str detail; /* the condition the server gave, or empty; in arena */
+    struct ks_str jid;    /* in KS_LOGIN_BOUND: the full address, in arena */
+    bool rosterver;       /* the server keeps versions of rosters */
+    /* private */
+    struct ks_arena arena;
+    struct ks_scram_client scram;
+    struct ks_scram_bindings bindings;
+    struct ks_str downgrade;
+    bool sm_offered;
+};
+
+/* Writes the first header. direct: TLS is there already, ks_login_secured was not called yet but will be at once, so
+ * nothing is written. Failures of writing stay in out. */
+void ks_login_init(struct ks_login *login, const struct ks_login_setup *setup, bool direct, struct ks_buf *out);
+void ks_login_done(struct ks_login *login); /* accepts zeroes; wipes */
+
+/* TLS stands; its certificate was checked. A view may be empty when there is no such binding; they are copied.
+ * KS_ENOMEM. */
+KS_CHECK enum ks_err ks_login_secured(
+    struct ks_login *login, struct ks_str exporter, struct ks_str end_point, struct ks_buf *out);
+
+/* A child of the stream, until a state of "done" or KS_LOGIN_FAILED; scratch lives as long as the element. Blocks for
+ * PBKDF2 once. KS_ENOMEM. What a server says wrongly is KS_LOGIN_FAILED and KS_OK. acked: as in ks_sm_acked. */
+KS_CHECK enum ks_err ks_login_element(struct ks_login *login, struct ks_arena *scratch, const struct ks_xml *element,
+    struct ks_buf *out, void (*acked)(void *user, uint64_t tag), void *user);
+
+#endif

@@ -1,0 +1,622 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "outbox.h"
+
+#include "chain.h"
+#include "engine.h"
+#include "outbox_record.h"
+#include "peers.h"
+#include "receipts.h"
+#include "sealing.h"
+#include "xml_writer.h"
+
+#define TRIES_MAX 80    /* of sealing one message: each leaves out one more device */
+#define UNACKED_MAX 512 /* on their way to the server at once */
+#define NAMES_BYTES_MAX (4u * 1024 * 1024)
+#define DAILY_MAX 100000
+
+/* --- taking --- */
+
+enum ks_err ks_outbox_load(struct konsil *k)
+{
+    enum ks_err err = ks_meta_get_u64(k, "outbox", &k->outbox.next);
+
+    k->outbox.next = err == KS_OK ? k->outbox.next : 1;
+    return err == KS_ENOTFOUND ? KS_OK : err;
+}
+
+/* The message as it stands in the history at once. */
+static enum ks_err add_message(struct konsil *k, const struct ks_content *content, struct ks_out *out)
+{
+    struct ks_receipt receipt = { .jid = out->conversation, .state = KS_JS_STATE_WAITING };
+    struct ks_message message = { .conversation = out->conversation,
+        .flags = KS_MSG_MINE,
+        .id = out->id,
+        .author = ks_own(k),
+        .device = ks_omemo_device(k->omemo),
+        .time_ms = out->made_ms,
+        .stamp_ms = out->made_ms,
+        .wake = content->k.urgency == KS_URGENCY_HIGH ? KS_JS_WAKE_HIGH
+            : content->k.urgency == KS_URGENCY_NONE   ? KS_JS_WAKE_NONE
+                                                      : KS_JS_WAKE_NONE_GIVEN,
+        .body = content->body,
+        .reply_to = content->reply_to,
+        .outbox = out->seq,
+        .receipts = &receipt,
+        .receipt_count = 1 };
+    enum ks_err err;
+
+    if (!k->outbox.open)
+        receipt.reason = KS_STR(KS_CODE_WAIT_CONNECTION);
+    if ((err = ks_history_add(k, &message)) != KS_OK)
+        return err;
+    out->order = message.order;
+    return ks_history_tell(k, &message);
+}
+
+static enum ks_err put_draft(struct konsil *k, uint64_t seq, const struct ks_content *content)
+{
+    struct ks_buf draft;
+    enum ks_err err;
+
+    ks_buf_init(&draft, KS_SCE_MAX * 2);
+    ks_draft_encode(&draft, content);
+    if ((err = ks_buf_err(&draft)) == KS_OK)
+        err = ks_out_put_row(k, 'd', seq, ks_buf_str(&draft));
+    ks_buf_done(&draft);
+    return err;
+}
+
+enum ks_err ks_outbox_add(
+    struct konsil *k, struct ks_str conversation, struct ks_content *content, struct ks_str *ret_id)
+{
+    struct ks_out out = { .seq = k->outbox.next,
+        .conversation = conversation,
+        .says = content->says,
+        .state = KS_OUT_WAITING,
+        .made_ms = k->now.wall_ms };
+    enum ks_err err;
+
+    if ((err = ks_new_id(k, &out.id)) != KS_OK)
+        return err;
+    if (content->says == KS_SAYS_TEXT && (err = add_message(k, content, &out)) != KS_OK)
+        return err;
+    if ((err = put_draft(k, out.seq, content)) != KS_OK || (err = ks_out_save(k, &out)) != KS_OK
+        || (err = ks_out_index(k, &out)) != KS_OK || (err = ks_out_put_row(k, 'q', out.seq, KS_STR(""))) != KS_OK
+        || (err = ks_meta_put_u64(k, "outbox", out.seq + 1)) != KS_OK)
+        return err;
+    /* A number that is skipped when this step is undone is of no matter. */
+    k->outbox.next = out.seq + 1;
+    *ret_id = out.id;
+    ks_outbox_wake(k);
+    return KS_OK;
+}
+
+/* --- states --- */
+
+/* What is no message of its own tells its failure as a warning about what it was to change. */
+static enum ks_err tell_failed(struct konsil *k, const struct ks_out *out, const char *code, struct ks_str detail)
+{
+    struct ks_ev_warning event = { .code = ks_str_z(code),
+        .jid = out->conversation,
+        .conversation = out->conversation,
+        .message = out->id,
+        .detail = detail };
+
+    return ks_tell(k, KS_EV_WARNING, &event);
+}
+
+static enum ks_err fail(struct konsil *k, struct ks_out *out, struct ks_str jid, const char *code, struct ks_str detail)
+{
+    enum ks_err err;
+
+    out->state = KS_OUT_FAILED;
+    if ((err = ks_out_save(k, out)) != KS_OK || (err = ks_out_del_row(k, 'q', out->seq)) != KS_OK
+        || (err = ks_out_del_row(k, 'w', out->seq)) != KS_OK)
+        return err;
+    if (out->order == 0)
+        return tell_failed(k, out, code, detail);
+    return ks_receipt_set(k, out->conversation, out->order, jid, KS_JS_STATE_FAILED, code);
+}
+
+static enum ks_err on_server(struct konsil *k, struct ks_out *out)
+{
+    enum ks_err err;
+
+    if (out->state != KS_OUT_SEALED)
+        return KS_OK;
+    out->state = KS_OUT_SERVER;
+    if ((err = ks_out_save(k, out)) != KS_OK || (err = ks_out_del_row(k, 'w', out->seq)) != KS_OK
+        || (err = ks_out_del_row(k, 's', out->seq)) != KS_OK)
+        return err;
+    if (out->order == 0)
+        return KS_OK;
+    return ks_receipt_set(k, out->conversation, out->order, out->conversation, KS_JS_STATE_SERVER, NULL);
+}
+
+enum ks_err ks_outbox_acked(struct konsil *k, uint64_t seq)
+{
+    struct ks_out out;
+    enum ks_err err = ks_out_load(k, seq, &out);
+
+    ks_outbox_wake(k); /* there may be room for more */
+    if (err != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    return on_server(k, &out);
+}
+
+enum ks_err ks_outbox_seen(struct konsil *k, struct ks_str id)
+{
+    struct ks_out out;
+    uint64_t seq;
+    enum ks_err err = ks_out_by_id(k, id, &seq);
+
+    if (err == KS_OK)
+        err = ks_out_load(k, seq, &out);
+    if (err != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    return on_server(k, &out);
+}
+
+enum ks_err ks_outbox_bounced(struct konsil *k, struct ks_str id, struct ks_str from, struct ks_str condition)
+{
+    struct ks_out out;
+    uint64_t seq;
+    enum ks_err err = ks_out_by_id(k, id, &seq);
+
+    if (err == KS_OK)
+        err = ks_out_load(k, seq, &out);
+    if (err != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    if (!ks_str_eq(from, out.conversation) || out.state == KS_OUT_DONE)
+        return KS_OK;
+    if ((err = ks_out_del_row(k, 's', seq)) != KS_OK)
+        return err;
+    return fail(k, &out, from, KS_CODE_BOUNCED, condition);
+}
+
+static enum ks_err delivered(struct konsil *k, struct ks_out *out)
+{
+    enum ks_err err;
+
+    if (out->state == KS_OUT_DONE)
+        return KS_OK;
+    out->state = KS_OUT_DONE;
+    if ((err = ks_out_save(k, out)) != KS_OK || (err = ks_out_del_row(k, 'w', out->seq)) != KS_OK)
+        return err;
+    return ks_out_del_row(k, 's', out->seq);
+}
+
+enum ks_err ks_outbox_receipt(
+    struct konsil *k, struct ks_str conversation, uint32_t device, uint64_t epoch, uint64_t number, bool displayed)
+{
+    struct ks_chain chain = { .conversation = conversation, .author = ks_own(k), .device = device, .epoch = epoch };
+    struct ks_number known;
+    struct ks_out out;
+    uint64_t seq;
+    enum ks_err err = ks_number_get(k, &chain, number, &known);
+
+    if (err != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    if (device == ks_omemo_device(k->omemo)) {
+        if ((err = ks_out_by_number(k, conversation, epoch, number, &seq)) == KS_OK
+            && (err = ks_out_load(k, seq, &out)) == KS_OK)
+            err = delivered(k, &out);
+        if (err != KS_OK && err != KS_ENOTFOUND)
+            return err;
+    }
+    if (known.order == 0)
+        return KS_OK;
+    return ks_receipt_set(
+        k, conversation, known.order, conversation, displayed ? KS_JS_STATE_READ : KS_JS_STATE_DELIVERED, NULL);
+}
+
+enum ks_err ks_outbox_received(struct konsil *k, struct ks_str conversation, struct ks_str id)
+{
+    struct ks_message message;
+    struct ks_out out;
+    uint64_t seq;
+    enum ks_err err = ks_history_find(k, conversation, id, ks_own(k), &message);
+
+    if (err != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    if ((err = ks_out_by_id(k, id, &seq)) == KS_OK && (err = ks_out_load(k, seq, &out)) == KS_OK)
+        err = delivered(k, &out);
+    if (err != KS_OK && err != KS_ENOTFOUND)
+        return err;
+    return ks_receipt_set(k, conversation, message.order, conversation, KS_JS_STATE_DELIVERED, NULL);
+}
+
+/* --- finding, for repair --- */
+
+static enum ks_err with_envelope(struct konsil *k, uint64_t seq, struct ks_out *ret_out, struct ks_str *ret_envelope)
+{
+    enum ks_err err = ks_out_load(k, seq, ret_out);
+
+    return err == KS_OK ? ks_out_get_row(k, 'e', seq, ret_envelope) : err;
+}
+
+enum ks_err ks_outbox_envelope(struct konsil *k, uint64_t seq, struct ks_str *ret_envelope)
+{
+    return ks_out_get_row(k, 'e', seq, ret_envelope);
+}
+
+enum ks_err ks_outbox_find(struct konsil *k, struct ks_str conversation, uint64_t epoch, uint64_t number,
+    struct ks_out *ret_out, struct ks_str *ret_envelope)
+{
+    uint64_t seq;
+    enum ks_err err = ks_out_by_number(k, conversation, epoch, number, &seq);
+
+    return err == KS_OK ? with_envelope(k, seq, ret_out, ret_envelope) : err;
+}
+
+enum ks_err ks_outbox_find_id(struct konsil *k, struct ks_str id, struct ks_out *ret_out, struct ks_str *ret_envelope)
+{
+    uint64_t seq;
+    enum ks_err err = ks_out_by_id(k, id, &seq);
+
+    return err == KS_OK ? with_envelope(k, seq, ret_out, ret_envelope) : err;
+}
+
+enum ks_err ks_outbox_open(
+    struct konsil *k, struct ks_str conversation, size_t max, struct ks_out **ret_outs, size_t *ret_count)
+{
+    uint64_t *seqs;
+    size_t count;
+    enum ks_err err = ks_out_list(k, 'h', DAILY_MAX, &seqs, &count);
+
+    *ret_count = 0;
+    if (err != KS_OK)
+        return err;
+    if (!(*ret_outs = ks_arena_zero(&k->arena, max * sizeof(**ret_outs))))
+        return KS_ENOMEM;
+    for (size_t i = 0; i < count && *ret_count < max; i++) {
+        struct ks_out *out = &(*ret_outs)[*ret_count];
+
+        if ((err = ks_out_load(k, seqs[i], out)) != KS_OK)
+            return err;
+        if (ks_str_eq(out->conversation, conversation) && out->state == KS_OUT_SERVER)
+            ++*ret_count;
+    }
+    return KS_OK;
+}
+
+enum ks_err ks_outbox_count(struct konsil *k, uint64_t *ret_waiting)
+{
+    uint64_t *seqs;
+    size_t queued, sealed;
+    enum ks_err err;
+
+    if ((err = ks_out_list(k, 'q', DAILY_MAX, &seqs, &queued)) != KS_OK
+        || (err = ks_out_list(k, 'w', DAILY_MAX, &seqs, &sealed)) != KS_OK)
+        return err;
+    *ret_waiting = queued + sealed;
+    return KS_OK;
+}
+
+/* --- sealing --- */
+
+struct attempt {
+    uint64_t seq;
+    bool again;   /* a device was left out: once more */
+    bool blocked; /* keys are on their way */
+};
+
+/* Numbers it: the next of our chain in this conversation. */
+static enum ks_err give_number(struct konsil *k, struct ks_chain *chain, struct ks_content *content)
+{
+    struct ks_number before;
+    enum ks_err err;
+
+    content->k.number = chain->top + 1;
+    if (chain->top == 0)
+        return KS_OK; /* zeroes as prev */
+    if ((err = ks_number_get(k, chain, chain->top, &before)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_ESTORE : err;
+    memcpy(content->k.prev, before.hash, KS_SCE_HASH_LEN);
+    return KS_OK;
+}
+
+static enum ks_err note_number(
+    struct konsil *k, struct ks_chain *chain, const struct ks_content *content, const struct ks_out *out)
+{
+    struct ks_number number = { .order = out->order };
+    enum ks_err err;
+
+    memcpy(number.hash, out->hash, sizeof(number.hash));
+    memcpy(number.prev, content->k.prev, sizeof(number.prev));
+    if (chain->base == 0)
+        chain->base = out->number;
+    chain->top = out->number;
+    if ((err = ks_number_put(k, chain, out->number, &number)) != KS_OK)
+        return err;
+    return ks_chain_put(k, chain);
+}
+
+static enum ks_err note_message(struct konsil *k, const struct ks_out *out, bool newer)
+{
+    struct ks_message message;
+    enum ks_err err;
+
+    if (out->order == 0)
+        return KS_OK;
+    if ((err = ks_history_get(k, out->conversation, out->order, &message)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    message.epoch = out->epoch;
+    message.number = out->number;
+    message.flags |= KS_MSG_HAS_HASH;
+    message.encryption = newer ? KS_JS_ENCRYPTION_OMEMO2 : KS_JS_ENCRYPTION_OMEMO1;
+    memcpy(message.hash, out->hash, sizeof(message.hash));
+    return ks_history_put(k, &message);
+}
+
+/* Everything of one message that must be durable before it leaves. */
+static enum ks_err keep_and_send(struct konsil *k, struct ks_out *out, struct ks_chain *chain,
+    const struct ks_content *content, const struct ks_sealing *sealing)
+{
+    struct ks_buf stanza;
+    enum ks_err err;
+
+    out->state = KS_OUT_SEALED;
+    if ((err = note_number(k, chain, content, out)) != KS_OK
+        || (err = note_message(k, out, ks_xml_child(sealing->stanza, NS_OMEMO, "encrypted"))) != KS_OK
+        || (err = ks_out_save(k, out)) != KS_OK || (err = ks_out_index(k, out)) != KS_OK
+        || (err = ks_out_put_row(k, 'e', out->seq, sealing->envelope)) != KS_OK
+        || (err = ks_out_put_row(k, 'w', out->seq, KS_STR(""))) != KS_OK
+        || (err = ks_out_del_row(k, 'q', out->seq)) != KS_OK || (err = ks_out_del_row(k, 'd', out->seq)) != KS_OK)
+        return err;
+    ks_buf_init(&stanza, KS_STREAM_STANZA_MAX);
+    ks_xml_write(&stanza, sealing->stanza, KS_STR(NS_CLIENT));
+    if ((err = ks_buf_err(&stanza)) == KS_OK && (err = ks_out_put_row(k, 's', out->seq, ks_buf_str(&stanza))) == KS_OK)
+        err = ks_send_bytes(k, ks_buf_str(&stanza), KS_TAG(KS_TAG_OUTBOX, out->seq));
+    ks_buf_done(&stanza);
+    return err;
+}
+
+static const char *wake_level(enum ks_urgency urgency)
+{
+    return urgency == KS_URGENCY_HIGH ? "high" : urgency == KS_URGENCY_NONE ? "none" : NULL;
+}
+
+static enum ks_err seal(struct konsil *k, struct ks_out *out, struct ks_content *content)
+{
+    struct ks_sealing sealing = {
+        .to = out->conversation, .id = out->id, .siblings = true, .wake = wake_level(content->k.urgency)
+    };
+    struct ks_chain chain;
+    struct ks_peer peer;
+    enum ks_err err;
+
+    if (content->says == KS_SAYS_TEXT || content->says == KS_SAYS_EDIT)
+        sealing.text = content->body;
+    if ((err = ks_peer_load(k, out->conversation, &peer)) != KS_OK
+        || (err = ks_chain_get(k, out->conversation, ks_own(k), ks_omemo_device(k->omemo), k->epoch, &chain)) != KS_OK
+        || (err = give_number(k, &chain, content)) != KS_OK)
+        return err;
+    content->k.id = out->id;
+    content->receipt_wanted = content->says == KS_SAYS_TEXT && !peer.konsil;
+    err = ks_envelope_make(k, out->conversation, content, out->made_ms, &sealing.envelope);
+    if (err == KS_ELIMIT) /* cannot be: commands are limited below it */
+        return fail(k, out, out->conversation, KS_CODE_CANNOT, KS_STR_EMPTY);
+    if (err != KS_OK || (err = ks_seal(k, &sealing)) != KS_OK)
+        return err;
+    if (!sealing.stanza)
+        return fail(k, out, out->conversation,
+            content->says != KS_SAYS_TEXT && peer.count > 0 ? KS_CODE_CANNOT : sealing.code, KS_STR_EMPTY);
+    out->epoch = k->epoch;
+    out->number = content->k.number;
+    ks_sce_hash(sealing.envelope, out->hash);
+    return keep_and_send(k, out, &chain, content, &sealing);
+}
+
+static enum ks_err try_one(struct konsil *k, void *arg)
+{
+    struct attempt *attempt = arg;
+    struct ks_content content;
+    struct ks_str draft;
+    struct ks_out out;
+    bool peer_ready, own_ready;
+    enum ks_err err;
+
+    if ((err = ks_out_load(k, attempt->seq, &out)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    if ((err = ks_keys_ready(k, out.conversation, &peer_ready)) != KS_OK
+        || (err = ks_keys_ready(k, ks_own(k), &own_ready)) != KS_OK)
+        return err;
+    if (!peer_ready || !own_ready) {
+        attempt->blocked = true;
+        if (out.order == 0)
+            return KS_OK;
+        return ks_receipt_set(k, out.conversation, out.order, out.conversation, KS_JS_STATE_WAITING, KS_CODE_WAIT_KEYS);
+    }
+    if ((err = ks_out_get_row(k, 'd', attempt->seq, &draft)) != KS_OK
+        || (err = ks_draft_decode(&k->arena, draft, &content)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_ESTORE : err;
+    if ((err = seal(k, &out, &content)) == KS_EAGAIN)
+        attempt->again = true;
+    return err;
+}
+
+/* After TRIES_MAX devices that proved unusable, nobody is left. */
+static enum ks_err give_up(struct konsil *k, void *arg)
+{
+    const struct attempt *attempt = arg;
+    struct ks_out out;
+    enum ks_err err = ks_out_load(k, attempt->seq, &out);
+
+    return err == KS_OK ? fail(k, &out, out.conversation, KS_CODE_NO_KEYS, KS_STR_EMPTY) : err;
+}
+
+struct queue {
+    struct ks_arena arena;
+    struct entry {
+        uint64_t seq;
+        struct ks_str conversation;
+        bool blocked;
+    } * entries;
+    size_t count;
+};
+
+static enum ks_err read_queue(struct konsil *k, void *arg)
+{
+    struct queue *queue = arg;
+    uint64_t *seqs;
+    enum ks_err err = ks_out_list(k, 'q', DAILY_MAX, &seqs, &queue->count);
+
+    if (err != KS_OK)
+        return err;
+    if (!(queue->entries = ks_arena_zero(&queue->arena, queue->count * sizeof(*queue->entries))))
+        return KS_ENOMEM;
+    for (size_t i = 0; i < queue->count; i++) {
+        struct ks_out out;
+
+        if ((err = ks_out_load(k, seqs[i], &out)) != KS_OK)
+            return err == KS_ENOTFOUND ? KS_ESTORE : err;
+        queue->entries[i].seq = seqs[i];
+        if ((err = ks_arena_copy(&queue->arena, out.conversation, &queue->entries[i].conversation)) != KS_OK)
+            return err;
+    }
+    return KS_OK;
+}
+
+/* Nothing overtakes in a conversation: is one before it blocked? */
+static bool is_blocked(const struct queue *queue, size_t i)
+{
+    for (size_t j = 0; j < i; j++)
+        if (queue->entries[j].blocked && ks_str_eq(queue->entries[j].conversation, queue->entries[i].conversation))
+            return true;
+    return false;
+}
+
+static bool may_send(const struct konsil *k)
+{
+    return k->failed == KS_OK && ks_online(k) && k->outbox.open && k->stream.sm.unacked < UNACKED_MAX;
+}
+
+static void send_one(struct konsil *k, struct entry *entry)
+{
+    struct attempt attempt = { .seq = entry->seq };
+
+    for (int tries = 0; tries < TRIES_MAX; tries++) {
+        attempt.again = attempt.blocked = false;
+        (void)ks_step(k, try_one, &attempt);
+        entry->blocked = attempt.blocked;
+        if (!attempt.again)
+            return;
+    }
+    (void)ks_step(k, give_up, &attempt);
+}
+
+void ks_outbox_due(struct konsil *k)
+{
+    struct queue queue = { .count = 0 };
+
+    k->wait_ms[KS_WAIT_OUTBOX] = KS_NEVER;
+    if (!may_send(k))
+        return;
+    ks_arena_init(&queue.arena, NAMES_BYTES_MAX);
+    if (ks_step(k, read_queue, &queue))
+        for (size_t i = 0; i < queue.count && may_send(k); i++)
+            if (!is_blocked(&queue, i))
+                send_one(k, &queue.entries[i]);
+    ks_arena_done(&queue.arena);
+}
+
+void ks_outbox_wake(struct konsil *k)
+{
+    if (k->outbox.open)
+        k->wait_ms[KS_WAIT_OUTBOX] = k->now.mono_ms;
+}
+
+/* --- a session's life --- */
+
+enum ks_err ks_outbox_online(struct konsil *k, bool resumed)
+{
+    uint64_t *seqs;
+    size_t count;
+    struct ks_str stanza;
+    enum ks_err err;
+
+    k->outbox.open = true;
+    ks_outbox_wake(k);
+    if (resumed)
+        return KS_OK; /* stream management sent it again */
+    if ((err = ks_out_list(k, 'w', UNACKED_MAX, &seqs, &count)) != KS_OK)
+        return err;
+    for (size_t i = 0; i < count; i++)
+        if ((err = ks_out_get_row(k, 's', seqs[i], &stanza)) != KS_OK
+            || (err = ks_send_bytes(k, stanza, KS_TAG(KS_TAG_OUTBOX, seqs[i]))) != KS_OK)
+            return err == KS_ENOTFOUND ? KS_ESTORE : err;
+    return KS_OK;
+}
+
+void ks_outbox_lost(struct konsil *k)
+{
+    k->outbox.open = false;
+    k->wait_ms[KS_WAIT_OUTBOX] = KS_NEVER;
+}
+
+enum ks_err ks_outbox_retry(struct konsil *k)
+{
+    uint64_t *seqs;
+    size_t count;
+    enum ks_err err = ks_out_list(k, 'd', DAILY_MAX, &seqs, &count);
+
+    for (size_t i = 0; i < count && err == KS_OK; i++) {
+        struct ks_out out;
+
+        if ((err = ks_out_load(k, seqs[i], &out)) != KS_OK || out.state != KS_OUT_FAILED)
+            continue;
+        out.state = KS_OUT_WAITING;
+        if ((err = ks_out_save(k, &out)) != KS_OK || (err = ks_out_put_row(k, 'q', out.seq, KS_STR(""))) != KS_OK)
+            return err;
+        if (out.order > 0)
+            err = ks_receipt_set(k, out.conversation, out.order, out.conversation, KS_JS_STATE_WAITING, NULL);
+    }
+    ks_outbox_wake(k);
+    return err;
+}
+
+/* --- upkeep --- */
+
+static enum ks_err upkeep_one(struct konsil *k, uint64_t seq)
+{
+    struct ks_out out;
+    struct ks_peer peer;
+    int64_t age;
+    enum ks_err err = ks_out_load(k, seq, &out);
+
+    if (err != KS_OK)
+        return err;
+    age = k->now.wall_ms - out.made_ms;
+    if (out.state == KS_OUT_WAITING || out.state == KS_OUT_SEALED || age < KS_OUTBOX_KEEP_MS)
+        return KS_OK;
+    if (out.state == KS_OUT_DONE)
+        return ks_out_drop(k, &out);
+    if ((err = ks_peer_load(k, out.conversation, &peer)) != KS_OK)
+        return err;
+    /* Programs that acknowledge nothing leave it at "server". */
+    if (!peer.konsil)
+        return ks_out_drop(k, &out);
+    if (age < KS_OUTBOX_FAIL_MS)
+        return KS_OK;
+    if (out.state == KS_OUT_SERVER && (err = fail(k, &out, out.conversation, KS_CODE_EXPIRED, KS_STR_EMPTY)) != KS_OK)
+        return err;
+    return ks_out_drop(k, &out);
+}
+
+static enum ks_err upkeep(struct konsil *k, void *arg)
+{
+    uint64_t *seqs;
+    size_t count;
+    enum ks_err err = ks_out_list(k, 'h', DAILY_MAX, &seqs, &count);
+
+    (void)arg;
+    for (size_t i = 0; i < count && err == KS_OK; i++)
+        err = upkeep_one(k, seqs[i]);
+    return err;
+}
+
+bool ks_outbox_upkeep(struct konsil *k)
+{
+    return ks_step(k, upkeep, NULL);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "pep.h"
+
+#include "engine.h"
+#include "xml_writer.h"
+
+enum ks_err ks_pep_fetch(struct konsil *k, struct ks_str jid, const char *node, struct ks_str item, ks_iq_done_fn *done,
+    struct ks_str text, uint64_t number)
+{
+    struct ks_xml *pubsub = ks_xml_new(&k->arena, NS_PUBSUB, "pubsub");
+    struct ks_xml *items = ks_xml_add(&k->arena, pubsub, NS_PUBSUB, "items");
+
+    items = ks_xml_set(&k->arena, items, "node", ks_str_z(node));
+    if (item.len > 0)
+        items = ks_xml_set(&k->arena, ks_xml_add(&k->arena, items, NS_PUBSUB, "item"), "id", item);
+    else
+        items = ks_xml_set(&k->arena, items, "max_items", KS_STR("1"));
+    return items ? ks_iq_send(k, "get", jid, pubsub, done, text, number) : KS_ENOMEM;
+}
+
+const struct ks_xml *ks_pep_payload(const struct ks_stanza *answer)
+{
+    const struct ks_xml *items;
+
+    if (!ks_iq_ok(answer))
+        return NULL;
+    items = ks_xml_child(ks_xml_child(answer->xml, NS_PUBSUB, "pubsub"), NS_PUBSUB, "items");
+    return ks_xml_child(ks_xml_child(items, NS_PUBSUB, "item"), NULL, NULL);
+}
+
+/* <field var='…'><value>…</value></field> */
+static struct ks_xml *add_field(struct konsil *k, struct ks_xml *form, const char *name, const char *value)
+{
+    struct ks_xml *field = ks_xml_add(&k->arena, form, NS_DATA, "field");
+
+    field = ks_xml_set(&k->arena, field, "var", ks_str_z(name));
+    return ks_xml_add_text(&k->arena, field, NS_DATA, "value", ks_str_z(value));
+}
+
+static struct ks_xml *add_form(struct konsil *k, struct ks_xml *parent, const char *form_type, bool max)
+{
+    struct ks_xml *form = ks_xml_add(&k->arena, parent, NS_DATA, "x");
+
+    form = ks_xml_set(&k->arena, form, "type", KS_STR("submit"));
+    if (!add_field(k, form, "FORM_TYPE", form_type) || !add_field(k, form, "pubsub#access_model", "open")
+        || (max && !add_field(k, form, "pubsub#max_items", "max")))
+        return NULL;
+    return form;
+}
+
+/* What was published stands in iq->text, for the second try: node 0 item 0 bytes of the payload. */
+static enum ks_err publish(struct konsil *k, struct ks_str node, struct ks_str item, struct ks_xml *payload, bool max,
+    bool options, ks_iq_done_fn *done, struct ks_str text)
+{
+    struct ks_xml *pubsub = ks_xml_new(&k->arena, NS_PUBSUB, "pubsub");
+    struct ks_xml *at = ks_xml_set(&k->arena, ks_xml_add(&k->arena, pubsub, NS_PUBSUB, "publish"), "node", node);
+
+    at = ks_xml_set(&k->arena, ks_xml_add(&k->arena, at, NS_PUBSUB, "item"), "id", item);
+    if (!at || !ks_xml_graft(at, payload))
+        return KS_ENOMEM;
+    if (options && !add_form(k, ks_xml_add(&k->arena, pubsub, NS_PUBSUB, "publish-options"), NS_PUBLISH_OPTIONS, max))
+        return KS_ENOMEM;
+    return ks_iq_send(k, "set", KS_STR_EMPTY, pubsub, done, text, max);
+}
+
+static enum ks_err failed(struct konsil *k, const struct ks_stanza *answer)
+{
+    struct ks_ev_warning event = { .code = KS_STR(KS_CODE_KEYS_UNPUBLISHED),
+        .detail = ks_str_z(ks_iq_condition(answer)) };
+
+    return answer ? ks_tell(k, KS_EV_WARNING, &event) : KS_OK;
+}
+
+static enum ks_err on_published_again(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+{
+    (void)iq;
+    return ks_iq_ok(answer) ? KS_OK : failed(k, answer);
+}
+
+static enum ks_err on_configured(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+{
+    struct ks_str bytes = iq->text, node, item;
+    struct ks_xml *payload;
+    enum ks_err err;
+
+    if (!ks_iq_ok(answer) || !ks_str_cut(&bytes, '\0', &node) || !ks_str_cut(&bytes, '\0', &item))
+        return failed(k, answer);
+    if ((err = ks_xml_read(k->reader, &k->arena, bytes, KS_STR_EMPTY, KS_STR_EMPTY, &payload)) != KS_OK)
+        return err;
+    err = publish(k, node, item, payload, iq->number, false, on_published_again, KS_STR_EMPTY);
+    return err == KS_EAGAIN ? KS_OK : err;
+}
+
+/* XEP-0060 §7.1.5: the node exists, and not as we want it. */
+static enum ks_err on_published(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+{
+    const struct ks_xml *error = answer ? ks_xml_child(answer->xml, NS_CLIENT, "error") : NULL;
+    struct ks_xml *pubsub, *configure;
+    struct ks_str rest = iq->text, node;
+    enum ks_err err;
+
+    if (ks_iq_ok(answer))
+        return KS_OK;
+    if (!ks_xml_child(error, NS_PUBSUB_ERRORS, "precondition-not-met") || !ks_str_cut(&rest, '\0', &node))
+        return failed(k, answer);
+    pubsub = ks_xml_new(&k->arena, NS_PUBSUB_OWNER, "pubsub");
+    configure = ks_xml_set(&k->arena, ks_xml_add(&k->arena, pubsub, NS_PUBSUB_OWNER, "configure"), "node", node);
+    if (!add_form(k, configure, NS_NODE_CONFIG, iq->number))
+        return KS_ENOMEM;
+    err = ks_iq_send(k, "set", KS_STR_EMPTY, pubsub, on_configured, iq->text, iq->number);
+    return err == KS_EAGAIN ? KS_OK : err;
+}
+
+enum ks_err ks_pep_publish(struct konsil *k, const char *node, struct ks_str item, struct ks_xml *payload, bool max)
+{
+    struct ks_buf text;
+    enum ks_err err;
+
+    ks_buf_init(&text, KS_STREAM_STANZA_MAX);
+    ks_buf_z(&text, node);
+    ks_buf_byte(&text, 0);
+    ks_buf_add(&text, item);
+    ks_buf_byte(&text, 0);
+    ks_xml_write(&text, payload, KS_STR_EMPTY);
+    if ((err = ks_buf_err(&text)) == KS_OK)
+        err = publish(k, ks_str_z(node), item, payload, max, true, on_published, ks_buf_str(&text));
+    ks_buf_done(&text);
+    return err;
+}
+
+static enum ks_err on_subscribed(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+{
+    (void)k;
+    (void)iq;
+    (void)answer; /* where it is not possible, presence and fetching anew at each session must do */
+    return KS_OK;
+}
+
+enum ks_err ks_pep_subscribe(struct konsil *k, struct ks_str jid, const char *node)
+{
+    struct ks_xml *pubsub = ks_xml_new(&k->arena, NS_PUBSUB, "pubsub");
+    struct ks_xml *subscribe = ks_xml_add(&k->arena, pubsub, NS_PUBSUB, "subscribe");
+
+    subscribe = ks_xml_set(&k->arena, subscribe, "node", ks_str_z(node));
+    if (!ks_xml_set(&k->arena, subscribe, "jid", ks_own(k)))
+        return KS_ENOMEM;
+    return ks_iq_send(k, "set", jid, pubsub, on_subscribed, KS_STR_EMPTY, 0);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* pep.h -- the little of PubSub (XEP-0060, XEP-0163) that keys need: fetch, publish, subscribe. In a step. */
+#ifndef KS_PEP_H
+#define KS_PEP_H
+
+#include "iq.h"
+
+/* item empty: the newest one. jid empty: our own node. */
+KS_CHECK enum ks_err ks_pep_fetch(struct konsil *k, struct ks_str jid, const char *node, struct ks_str item,
+    ks_iq_done_fn *done, struct ks_str text, uint64_t number);
+/* The payload in an answer to fetch, or NULL. */
+const struct ks_xml *ks_pep_payload(const struct ks_stanza *answer);
+/* Publishes readable for everybody (XEP-0384 §5.3); max: a node of many items. A node that is there with another access
+ * model is configured, and published to again. done may be NULL. */
+KS_CHECK enum ks_err ks_pep_publish(
+    struct konsil *k, const char *node, struct ks_str item, struct ks_xml *payload, bool max);
+/* XEP-0060 §6.1: changes are sent to us, also without a presence subscription. */
+KS_CHECK enum ks_err ks_pep_subscribe(struct konsil *k, struct ks_str jid, const char *node);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* receipts.h -- how far an own message came, account by account: kept in its row, told when it changes. In a step. */
+#ifndef KS_RECEIPTS_H
+#define KS_RECEIPTS_H
+
+#include "history.h"
+
+/* States only go forward: waiting, server, delivered, read; a failure follows on what is not delivered yet, and is
+ * undone by anything that proves it wrong. reason: an id of codes.h, or NULL. */
+KS_CHECK enum ks_err ks_receipt_set(struct konsil *k, struct ks_str conversation, int64_t order, struct ks_str jid,
+    enum ks_js_state state, const char *reason);
+
+#endif

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "refer.h"
+
+#include "chain.h"
+#include "engine.h"
+#include "outbox_record.h"
+
+#define EARLY_EDIT 'e'
+#define EARLY_REACTIONS 'r'
+#define EARLY_RETRACT 'x'
+
+/* --- waiting for a target --- */
+
+static enum ks_err wait_for(struct konsil *k, const struct ks_reference *reference, char kind)
+{
+    struct ks_buf payload;
+    enum ks_err err;
+
+    ks_buf_init(&payload, KS_SCE_MAX * 2);
+    ks_buf_field(&payload, reference->id);
+    ks_buf_u64(&payload, (uint64_t)reference->time_ms);
+    ks_draft_encode(&payload, reference->content);
+    if ((err = ks_buf_err(&payload)) == KS_OK)
+        err = ks_history_early(
+            k, reference->conversation, reference->content->target, kind, reference->author, ks_buf_str(&payload));
+    ks_buf_done(&payload);
+    return err;
+}
+
+static enum ks_err read_early(struct konsil *k, struct ks_str conversation, const struct ks_early *early,
+    struct ks_content *content, struct ks_reference *reference)
+{
+    struct ks_cursor at = ks_cursor(early->payload);
+    uint64_t time_ms;
+
+    if (ks_cursor_field(&at, &reference->id) != KS_OK || ks_cursor_u64(&at, &time_ms) != KS_OK)
+        return KS_ESTORE;
+    reference->conversation = conversation;
+    reference->author = early->author;
+    reference->time_ms = (int64_t)time_ms;
+    reference->content = content;
+    return ks_draft_decode(&k->arena, at.left, content);
+}
+
+/* --- targets --- */
+
+/* True if the target is another text here than the reference's author saw. */
+static bool is_other_text(const struct ks_message *target, const struct ks_content *content)
+{
+    return content->has_ref && target->flags & KS_MSG_HAS_HASH
+        && memcmp(target->hash, content->ref_hash, KS_SCE_HASH_LEN) != 0;
+}
+
+/* doc/PROTOCOL.md §5.3: the latest time wins, between equal times the greater id. */
+static bool is_newer(int64_t time_ms, struct ks_str id, int64_t than_ms, struct ks_str than_id)
+{
+    return time_ms > than_ms || (time_ms == than_ms && ks_str_cmp(id, than_id) > 0);
+}
+
+struct gaps {
+    struct ks_str author;
+    bool any;
+};
+
+static bool look_for_gaps(void *user, const struct ks_chain *chain)
+{
+    struct gaps *gaps = user;
+
+    gaps->any = ks_str_eq(chain->author, gaps->author) && chain->gap_count > 0;
+    return !gaps->any;
+}
+
+/* May the target still come? */
+static enum ks_err may_come(struct konsil *k, const struct ks_reference *reference, bool *ret_may)
+{
+    struct gaps gaps = { .author = reference->author };
+    enum ks_err err = ks_chain_visit(k, reference->conversation, look_for_gaps, &gaps);
+
+    *ret_may = gaps.any;
+    return err;
+}
+
+/* --- edits --- */
+
+static bool edit_message(struct ks_message *target, const struct ks_reference *reference)
+{
+    if (target->flags & KS_MSG_RETRACTED
+        || !is_newer(reference->time_ms, reference->id, target->edited_ms, target->edited_id))
+        return false;
+    target->body = reference->content->body;
+    target->flags |= KS_MSG_EDITED;
+    target->edited_ms = reference->time_ms;
+    target->edited_id = reference->id;
+    return true;
+}
+
+static enum ks_err tell_edited(struct konsil *k, const struct ks_message *message)
+{
+    struct ks_ev_edited event = { .conversation = message->conversation,
+        .message = message->id,
+        .order = message->order,
+        .body = message->body,
+        .time = message->edited_ms };
+
+    return ks_tell(k, KS_EV_EDITED, &event);
+}
+
+enum ks_err ks_refer_edit(struct konsil *k, const struct ks_reference *reference, bool *ret_applied)
+{
+    const struct ks_content *content = reference->content;
+    struct ks_message target;
+    enum ks_err err = ks_history_find(k, reference->conversation, content->target, reference->author, &target);
+
+    *ret_applied = true;
+    if (err == KS_ENOTFOUND) {
+        if ((err = may_come(k, reference, ret_applied)) != KS_OK || !*ret_applied)
+            return err;
+        return wait_for(k, reference, EARLY_EDIT);
+    }
+    if (err != KS_OK)
+        return err;
+    if (target.flags & KS_MSG_UNREADABLE)
+        return wait_for(k, reference, EARLY_EDIT);
+    if (is_other_text(&target, content)) {
+        *ret_applied = false;
+        return KS_OK;
+    }
+    if (!edit_message(&target, reference))
+        return KS_OK;
+    if ((err = ks_history_put(k, &target)) != KS_OK || (err = ks_history_index(k, &target)) != KS_OK)
+        return err;
+    return tell_edited(k, &target);
+}
+
+/* --- reactions --- */
+
+static struct ks_reaction *find_reaction(const struct ks_message *message, struct ks_str from)
+{
+    for (size_t i = 0; i < message->reaction_count; i++)
+        if (ks_str_eq(message->reactions[i].from, from))
+            return &message->reactions[i];
+    return NULL;
+}
+
+/* KS_EEXISTS: a newer one is here. */
+static enum ks_err react_to(struct konsil *k, struct ks_message *target, const struct ks_reference *reference)
+{
+    const struct ks_content *content = reference->content;
+    struct ks_reaction *reaction = find_reaction(target, reference->author), *grown;
+
+    if (target->flags & KS_MSG_RETRACTED)
+        return KS_EEXISTS;
+    if (reaction && !is_newer(reference->time_ms, reference->id, reaction->time_ms, reaction->id))
+        return KS_EEXISTS;
+    if (!reaction) {
+        if (target->reaction_count == KS_REACTORS_MAX)
+            return KS_EEXISTS;
+        if (!(grown = ks_arena_zero(&k->arena, (target->reaction_count + 1) * sizeof(*grown))))
+            return KS_ENOMEM;
+        if (target->reaction_count > 0)
+            memcpy(grown, target->reactions, target->reaction_count * sizeof(*grown));
+        target->reactions = grown;
+        reaction = &grown[target->reaction_count++];
+        reaction->from = reference->author;
+    }
+    reaction->time_ms = reference->time_ms;
+    reaction->id = reference->id;
+    reaction->emoji = content->emoji;
+    reaction->count = content->emoji_count;
+    return KS_OK;
+}
+
+static enum ks_err tell_reaction(
+    struct konsil *k, const struct ks_message *message, const struct ks_reference *reference)
+{
+    struct ks_ev_reaction event = { .conversation = message->conversation,
+        .message = message->id,
+        .order = message->order,
+        .from = reference->author,
+        .emoji = { reference->content->emoji, reference->content->emoji_count } };
+
+    return ks_tell(k, KS_EV_REACTION, &event);
+}
+
+enum ks_err ks_refer_reactions(struct konsil *k, const struct ks_reference *reference)
+{
+    struct ks_message target;
+    enum ks_err err = ks_history_find(k, reference->conversation, reference->content->target, KS_STR_EMPTY, &target);
+
+    if (err == KS_ENOTFOUND || (err == KS_OK && target.flags & KS_MSG_UNREADABLE))
+        return wait_for(k, reference, EARLY_REACTIONS);
+    if (err != KS_OK)
+        return err;
+    if (is_other_text(&target, reference->content))
+        return KS_OK; /* to something that is not here */
+    if ((err = react_to(k, &target, reference)) != KS_OK)
+        return err == KS_EEXISTS ? KS_OK : err;
+    if ((err = ks_history_put(k, &target)) != KS_OK)
+        return err;
+    return tell_reaction(k, &target, reference);
+}
+
+/* --- retractions --- */
+
+/* "keeps id, numbers, hash and the fact" */
+static void erase(struct ks_message *message)
+{
+    message->flags &= ~(unsigned)(KS_MSG_EDITED | KS_MSG_UNKNOWN | KS_MSG_UNREADABLE | KS_MSG_REPLY_BROKEN);
+    message->flags |= KS_MSG_RETRACTED;
+    message->body = message->raw = message->reply_to = KS_STR_EMPTY;
+    message->reaction_count = 0;
+}
+
+enum ks_err ks_refer_retract(struct konsil *k, const struct ks_reference *reference)
+{
+    struct ks_message target;
+    struct ks_ev_retracted event;
+    enum ks_err err =
+        ks_history_find(k, reference->conversation, reference->content->target, reference->author, &target);
+
+    if (err == KS_ENOTFOUND)
+        return wait_for(k, reference, EARLY_RETRACT);
+    if (err != KS_OK || target.flags & KS_MSG_RETRACTED)
+        return err;
+    erase(&target);
+    if ((err = ks_history_put(k, &target)) != KS_OK || (err = ks_history_index(k, &target)) != KS_OK)
+        return err;
+    event =
+        (struct ks_ev_retracted) { .conversation = target.conversation, .message = target.id, .order = target.order };
+    return ks_tell(k, KS_EV_RETRACTED, &event);
+}
+
+/* --- answers, and what waited --- */
+
+enum ks_err ks_refer_reply(struct konsil *k, const struct ks_content *content, struct ks_message *message)
+{
+    struct ks_message target;
+    enum ks_err err;
+
+    if (content->reply_to.len == 0 || !content->has_ref)
+        return KS_OK;
+    err = ks_history_find(k, message->conversation, content->reply_to, KS_STR_EMPTY, &target);
+    if (err == KS_OK && is_other_text(&target, content))
+        message->flags |= KS_MSG_REPLY_BROKEN;
+    return err == KS_ENOTFOUND ? KS_OK : err;
+}
+
+static enum ks_err apply_early(struct konsil *k, struct ks_message *message, const struct ks_early *early)
+{
+    struct ks_reference reference;
+    struct ks_content *content = ks_arena_zero(&k->arena, sizeof(*content));
+    bool own = ks_str_eq(early->author, message->author);
+    enum ks_err err;
+
+    if (!content)
+        return KS_ENOMEM;
+    if ((err = read_early(k, message->conversation, early, content, &reference)) != KS_OK)
+        return err;
+    if (is_other_text(message, content) && early->kind != EARLY_RETRACT)
+        return KS_OK;
+    if (early->kind == EARLY_RETRACT && own)
+        erase(message);
+    else if (early->kind == EARLY_EDIT && own)
+        (void)edit_message(message, &reference);
+    else if (early->kind == EARLY_REACTIONS && (err = react_to(k, message, &reference)) != KS_EEXISTS)
+        return err;
+    return KS_OK;
+}
+
+enum ks_err ks_refer_early(struct konsil *k, struct ks_message *message)
+{
+    struct ks_early *early;
+    size_t count;
+    enum ks_err err = ks_history_take_early(k, message->conversation, message->id, &early, &count);
+
+    if (err != KS_OK || count == 0)
+        return err;
+    for (size_t i = 0; i < count; i++)
+        if ((err = apply_early(k, message, &early[i])) != KS_OK)
+            return err;
+    if ((err = ks_history_put(k, message)) != KS_OK)
+        return err;
+    return ks_history_index(k, message);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "sealing.h"
+
+#include "engine.h"
+#include "peers.h"
+
+#define RECIPIENTS_MAX (2 * KS_PEER_DEVICES_MAX)
+
+enum ks_err ks_envelope_make(
+    struct konsil *k, struct ks_str to, struct ks_content *content, int64_t time_ms, struct ks_str *ret_envelope)
+{
+    struct ks_sce sce = {
+        .has_time = true, .wall_ms = time_ms, .from = ks_own(k), .to = to, .large = content->says == KS_SAYS_RESEND
+    };
+    struct ks_buf bytes;
+    enum ks_err err;
+
+    content->ours = true;
+    content->k.device = ks_omemo_device(k->omemo);
+    content->k.epoch = k->epoch;
+    if (!(sce.content = ks_content_write(&k->arena, content)))
+        return KS_ENOMEM;
+    ks_buf_init(&bytes, KS_SCE_RESEND_MAX);
+    if ((err = ks_sce_write(&sce, &k->prng, &bytes)) == KS_OK && (err = ks_buf_err(&bytes)) == KS_OK)
+        err = ks_arena_copy(&k->arena, ks_buf_str(&bytes), ret_envelope);
+    ks_buf_done(&bytes);
+    return err;
+}
+
+struct choice {
+    struct ks_omemo_recipient recipients[2][RECIPIENTS_MAX]; /* by enum ks_omemo_version */
+    size_t counts[2];
+    size_t listed;  /* devices of `to` that are on a list */
+    size_t refused; /* of them, not trusted */
+};
+
+static enum ks_err choose_device(struct konsil *k, struct choice *choice, struct ks_str jid, bool peer,
+    const struct ks_peer_device *device, bool text)
+{
+    struct ks_omemo_peer known;
+    enum ks_omemo_version version;
+    enum ks_err err;
+
+    if (!ks_peer_version(device, &version))
+        return KS_OK;
+    choice->listed += peer;
+    if ((err = ks_omemo_session_find(k->omemo, version, jid, device->id)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    if (!ks_keys_usable(k, jid, device->id, version))
+        return KS_OK;
+    if ((err = ks_omemo_peer_get(k->omemo, jid, device->id, &known)) == KS_OK
+        && (known.trust == KS_TRUST_REFUSED || known.trust == KS_TRUST_UNDECIDED)) {
+        choice->refused += peer;
+        return KS_OK;
+    }
+    if (err != KS_OK && err != KS_ENOTFOUND)
+        return err;
+    if ((version == KS_OMEMO_1 && !text) || choice->counts[version] == RECIPIENTS_MAX)
+        return KS_OK;
+    choice->recipients[version][choice->counts[version]++] =
+        (struct ks_omemo_recipient) { .jid = jid, .device = device->id };
+    return KS_OK;
+}
+
+static enum ks_err choose_account(
+    struct konsil *k, struct choice *choice, struct ks_str jid, const struct ks_sealing *sealing, bool is_to)
+{
+    bool own = ks_str_eq(jid, ks_own(k));
+    struct ks_peer peer;
+    enum ks_err err;
+
+    if ((err = ks_keys_begin(k, jid)) != KS_OK || (err = ks_peer_load(k, jid, &peer)) != KS_OK)
+        return err;
+    for (size_t i = 0; i < peer.count; i++) {
+        uint32_t id = peer.devices[i].id;
+
+        if ((own && id == ks_omemo_device(k->omemo)) || (is_to && sealing->device && sealing->device != id))
+            continue;
+        if ((err = choose_device(k, choice, jid, is_to, &peer.devices[i], sealing->text.len > 0)) != KS_OK)
+            return err;
+    }
+    return KS_OK;
+}
+
+/* What became of each recipient: those of `to` with a key count. A session that is broken beyond use is replaced before
+ * the next message. */
+static void count_keys(struct konsil *k, struct ks_sealing *sealing, enum ks_omemo_version version,
+    const struct ks_omemo_recipient *recipients, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (recipients[i].err == KS_OK)
+            sealing->keys += ks_str_eq(recipients[i].jid, sealing->to);
+        else
+            ks_keys_broken(k, recipients[i].jid, recipients[i].device, version);
+    }
+}
+
+static enum ks_err seal_version(struct konsil *k, struct ks_sealing *sealing, enum ks_omemo_version version,
+    struct ks_str plaintext, struct ks_omemo_recipient *recipients, size_t count)
+{
+    struct ks_xml *encrypted;
+    enum ks_err err;
+
+    if (count == 0)
+        return KS_OK;
+    err = ks_omemo_seal(k->omemo, &k->arena, version, plaintext, recipients, count, &encrypted);
+    if (err == KS_OK && !ks_xml_graft(sealing->stanza, encrypted))
+        err = KS_ENOMEM;
+    if (err == KS_OK || err == KS_ENOTFOUND)
+        count_keys(k, sealing, version, recipients, count);
+    return err == KS_ENOTFOUND ? KS_EAGAIN : err;
+}
+
+/* doc/PROTOCOL.md §3.1: these and nothing else. */
+static enum ks_err add_outside(struct konsil *k, struct ks_sealing *sealing)
+{
+    struct ks_xml *stanza = sealing->stanza, *node;
+    bool newer = ks_xml_child(stanza, NS_OMEMO, "encrypted");
+
+    node = ks_xml_add(&k->arena, stanza, NS_EME, "encryption");
+    node = ks_xml_set(&k->arena, node, "namespace", newer ? KS_STR(NS_OMEMO) : KS_STR(NS_AXOLOTL));
+    if (!ks_xml_set(&k->arena, node, "name", KS_STR("OMEMO")))
+        return KS_ENOMEM;
+    node = ks_xml_add(&k->arena, stanza, NS_SID, "origin-id");
+    if (!ks_xml_set(&k->arena, node, "id", sealing->id) || !ks_xml_add(&k->arena, stanza, NS_HINTS, "store"))
+        return KS_ENOMEM;
+    if (sealing->wake) {
+        node = ks_xml_add(&k->arena, stanza, NS_KONSIL_WAKE, "wake");
+        if (!ks_xml_set(&k->arena, node, "level", ks_str_z(sealing->wake)))
+            return KS_ENOMEM;
+    }
+    return KS_OK;
+}
+
+/* Nothing that a person wrote may stand outside of what is encrypted: our own state, so an assertion. */
+static void check_outside(const struct ks_xml *stanza)
+{
+    for (const struct ks_xml *c = ks_xml_child(stanza, NULL, NULL); c; c = ks_xml_next(c, NULL, NULL))
+        assert(ks_xml_is(c, NS_OMEMO, "encrypted") || ks_xml_is(c, NS_AXOLOTL, "encrypted")
+            || ks_xml_is(c, NS_EME, "encryption") || ks_xml_is(c, NS_SID, "origin-id")
+            || ks_xml_is(c, NS_HINTS, "store") || ks_xml_is(c, NS_KONSIL_WAKE, "wake"));
+}
+
+enum ks_err ks_seal(struct konsil *k, struct ks_sealing *sealing)
+{
+    struct choice *choice = ks_arena_zero(&k->arena, sizeof(*choice));
+    enum ks_err err;
+
+    if (!choice)
+        return KS_ENOMEM;
+    sealing->stanza = NULL;
+    sealing->keys = 0;
+    if ((err = choose_account(k, choice, sealing->to, sealing, true)) != KS_OK)
+        return err;
+    sealing->code = choice->listed > 0 && choice->listed == choice->refused ? KS_CODE_NO_TRUST : KS_CODE_NO_KEYS;
+    if (choice->counts[KS_OMEMO_2] + choice->counts[KS_OMEMO_1] == 0)
+        return KS_OK;
+    if (sealing->siblings && !sealing->device && !ks_str_eq(sealing->to, ks_own(k))
+        && (err = choose_account(k, choice, ks_own(k), sealing, false)) != KS_OK)
+        return err;
+    sealing->stanza = ks_stanza_new(&k->arena, "message", "chat", sealing->id, KS_STR_EMPTY, sealing->to);
+    if (!sealing->stanza)
+        return KS_ENOMEM;
+    if ((err = seal_version(
+             k, sealing, KS_OMEMO_2, sealing->envelope, choice->recipients[KS_OMEMO_2], choice->counts[KS_OMEMO_2]))
+            != KS_OK
+        || (err = seal_version(
+                k, sealing, KS_OMEMO_1, sealing->text, choice->recipients[KS_OMEMO_1], choice->counts[KS_OMEMO_1]))
+            != KS_OK)
+        return err;
+    if (sealing->keys == 0)
+        return KS_EAGAIN; /* only siblings could read it */
+    if ((err = add_outside(k, sealing)) != KS_OK)
+        return err;
+    check_outside(sealing->stanza);
+    return KS_OK;
+}
+
+enum ks_err ks_seal_empty(struct konsil *k, struct ks_sealing *sealing)
+{
+    struct ks_omemo_recipient recipient = { .jid = sealing->to, .device = sealing->device };
+    struct ks_xml *encrypted;
+    enum ks_err err = ks_omemo_session_find(k->omemo, sealing->version, sealing->to, sealing->device);
+
+    sealing->stanza = NULL;
+    sealing->wake = "none";
+    if (err != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    err = ks_omemo_seal(k->omemo, &k->arena, sealing->version, KS_STR_EMPTY, &recipient, 1, &encrypted);
+    if (err != KS_OK)
+        return err;
+    sealing->stanza = ks_stanza_new(&k->arena, "message", "chat", sealing->id, KS_STR_EMPTY, sealing->to);
+    if (!sealing->stanza || !ks_xml_graft(sealing->stanza, encrypted))
+        return KS_ENOMEM;
+    return add_outside(k, sealing);
+}
