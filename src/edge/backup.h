@@ -61,10 +61,11 @@ KS_CHECK enum ks_err ks_backup_verify(
     const char *path, const uint8_t key[KS_BACKUP_KEY_LEN], const char *scratch, struct ks_backup_facts *ret_facts);
 
 /* Makes a store out of a backup, after all that verify does: store->path under store->key, which need not be those it
- * came from. store->path's directory must be there and empty. The store gets a new epoch of archive ids, so that
- * clients notice that the server went back. On an error the directory is left empty. Errors as of verify, and
- * KS_EEXISTS: the directory is not empty. */
+ * came from; store->pages must be what the backup was made with. store->path's directory must be there and empty but
+ * for a file named `beside` (its key; NULL: none). The store gets a new epoch of archive ids, so that clients notice
+ * that the server went back. On an error the directory is left empty. Errors as of verify, and KS_EEXISTS: the
+ * directory is not empty. */
 KS_CHECK enum ks_err ks_backup_restore(const char *path, const uint8_t key[KS_BACKUP_KEY_LEN],
-    const struct ks_sqlite_setup *store, struct ks_prng *prng, struct ks_backup_facts *ret_facts);
+    const struct ks_sqlite_setup *store, const char *beside, struct ks_prng *prng, struct ks_backup_facts *ret_facts);
 
 #endif

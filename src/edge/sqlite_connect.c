@@ -101,12 +101,15 @@ static enum ks_err configure(sqlite3 *db, const struct ks_sqlite_setup *setup)
     enum ks_err err = ks_sqlite_exec(db, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = 8192");
 
     if (err == KS_OK)
-        err = ks_sqlite_exec(db, setup->forgetful ? "PRAGMA synchronous = OFF" : "PRAGMA synchronous = EXTRA");
+        err = ks_sqlite_exec(
+            db, setup->forgetful || setup->scratch ? "PRAGMA synchronous = OFF" : "PRAGMA synchronous = EXTRA");
     if (err == KS_OK)
         err = ks_sqlite_exec(db,
             "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536; PRAGMA foreign_keys = OFF;"
             "PRAGMA trusted_schema = OFF; BEGIN IMMEDIATE; COMMIT; PRAGMA secure_delete = ON;"
             "PRAGMA wal_autocheckpoint = 4000");
+    if (err == KS_OK && setup->scratch)
+        return ks_sqlite_says(db, "PRAGMA journal_mode = OFF", "off") ? KS_OK : KS_ESTORE;
     if (err == KS_OK && !ks_sqlite_says(db, "PRAGMA journal_mode = WAL", "wal"))
         err = ks_sqlite_err(sqlite3_extended_errcode(db)) == KS_EFULL ? KS_EFULL : KS_ESTORE;
     return err;

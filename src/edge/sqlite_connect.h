@@ -33,6 +33,7 @@ struct ks_sqlite_setup {
     enum ks_pages pages;
     const char *vfs; /* NULL, or a VFS of a test */
     bool forgetful;  /* synchronous=OFF: a power cut loses what was acknowledged. The mutant of tests/crash. */
+    bool scratch;    /* a copy that nobody needs after an accident: no log, no sync */
 };
 
 /* Opens or makes the file (mode 0600) and locks it: WAL, synchronous=FULL, pages of 8 KiB, secure_delete. Blocks.

@@ -93,7 +93,7 @@ __attribute__((unused)) static unsigned scratch_mode(const char *path)
 __attribute__((unused)) static void scratch_flip(const char *path, long at)
 {
     FILE *file = fopen(path, "r+b");
-    int byte;
+    int byte = EOF;
 
     scratch_must(file && fseek(file, at, SEEK_SET) == 0 && (byte = fgetc(file)) != EOF, path);
     fseek(file, at, SEEK_SET);
