@@ -7,6 +7,7 @@
 #include "check.h"
 #include "committer.h"
 #include "crypto.h"
+#include "failmalloc.h"
 #include "scratch.h"
 #include "sqlite_server_store.h"
 
@@ -731,6 +732,125 @@ static void rows_by_id(void)
         KS_ENOTFOUND);
 }
 
+/* --- no memory --- */
+
+static uint64_t acknowledged; /* messages */
+
+/* Submits and does one request, if there is one; its result. */
+static enum ks_err try_req(struct ks_store_req *req)
+{
+    enum ks_err err = KS_ENOMEM;
+
+    if (req) {
+        req->epoch = 1;
+        ks_committer_submit(c, req);
+        turn();
+        err = req->result;
+        ks_store_req_free(req);
+    }
+    return err;
+}
+
+static enum ks_err try_message(void)
+{
+    struct ks_store_req *req = ks_store_txn_new();
+    enum ks_err err;
+
+    if (req) {
+        ks_store_txn_archive(req,
+            &(struct ks_archive_row) {
+                .owner = { 2, 3 }, .with = { KS_STR("b@x"), KS_STR("a@x") }, .stanza = KS_STR("<m/>") });
+        ks_store_txn_audit(req, &(struct ks_audit_row) { .actor = KS_STR("uid:0") });
+    }
+    err = try_req(req);
+    acknowledged += err == KS_OK;
+    return err;
+}
+
+static enum ks_err try_account(struct ks_str local, bool add)
+{
+    struct ks_store_req *req = ks_store_txn_new();
+    struct ks_account_row row = person(local);
+
+    if (req && add) {
+        ks_store_txn_account_add(req, &row);
+        ks_store_txn_kv_put(req, KS_ACCOUNT_NEW, KS_STR("roster"), KS_STR("b@x"), KS_STR("1"));
+    } else if (req) {
+        ks_store_txn_account_delete(req, row.domain, row.local);
+    }
+    return try_req(req);
+}
+
+static enum ks_err everything(void)
+{
+    const struct ks_page_query query = { .account = 2, .with = KS_STR("b@x"), .rows_max = 10 };
+    const uint64_t first = 1;
+    enum ks_err err = KS_OK;
+
+    store = ks_memory_server_store_new();
+    if (!store)
+        return KS_ENOMEM;
+    err = ks_committer_new(store, &chance, &c);
+    if (err == KS_OK)
+        err = try_account(KS_STR("m1"), true);
+    for (int i = 0; i < 5 && err == KS_OK; i++)
+        err = try_message();
+    if (err == KS_OK) {
+        ks_committer_set_tail_max(c, 1);
+        ks_committer_tidy(c); /* a failure is no harm */
+        err = try_message();
+    }
+    if (err == KS_OK)
+        err = ks_committer_flush(c);
+    if (err == KS_OK)
+        err = try_req(ks_store_page_new(&query));
+    if (err == KS_OK)
+        err = try_req(ks_store_rows_new(2, &first, 1));
+    if (err == KS_OK)
+        err = try_req(ks_store_load_new(KS_STR("klinik.example"), KS_STR("m1")));
+    if (err == KS_OK)
+        err = try_req(ks_store_accounts_new(KS_STR("klinik.example"), KS_STR_EMPTY, 10));
+    if (err == KS_OK)
+        err = try_req(ks_store_audit_new(1, 10));
+    return err == KS_OK ? try_account(KS_STR("m1"), false) : err;
+}
+
+static void no_memory(void)
+{
+    int struck = 0, wrong = 0;
+
+    ks_committer_free(c);
+    ks_server_store_free(store);
+    for (int n = 1; fail_nth(n); n++) {
+        struct ks_committer_stats stats;
+        struct ks_store_req *req;
+        enum ks_err err;
+        bool failed;
+
+        c = NULL;
+        store = NULL;
+        acknowledged = 0;
+        err = everything();
+        failed = fail_stop();
+        struck += failed;
+        wrong += err != KS_OK && !(failed && err == KS_ENOMEM);
+        if (store) { /* after a new start there is what was acknowledged */
+            ks_committer_free(c);
+            start();
+            ks_committer_stats(c, &stats);
+            req = done(ks_store_audit_verify_new());
+            wrong += req->result != KS_OK || req->audit_good != acknowledged || stats.archive_id_last != acknowledged;
+            ks_store_req_free(req);
+        }
+        ks_committer_free(c);
+        ks_server_store_free(store);
+    }
+    c = NULL;
+    store = NULL;
+    check_row(wrong == 0 && struck > 50, "each allocation that fails is a result, and nothing acknowledged is lost",
+        "%d of %d went wrong", wrong, struck);
+}
+
 int main(void)
 {
     must(ks_crypto_init(), "crypto");
@@ -751,6 +871,7 @@ int main(void)
     pages("memory");
     reopen = reopen_sqlite;
     pages("sqlite");
+    no_memory();
     ks_committer_free(c);
     ks_server_store_free(store);
     scratch_done();
