@@ -1,0 +1,232 @@
+#!/bin/bash
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# tests/process/test_konsild.sh KONSILD KONSILCTL: the program as an administrator meets it, in TAP. Whatever waits, waits
+# for a line of konsild's log, not for time.
+set -u
+konsild=$(realpath "$1") konsilctl=$(realpath "$2")
+unset LC_ALL
+{ export LC_MESSAGES=en; } 2>/dev/null # bash itself may not know it
+dir=$(mktemp -d)
+trap 'kill "$pid" 2>/dev/null; rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+rows=0 pid=
+
+row() { # NAME; the exit status of the last command decides
+    local status=$?
+    rows=$((rows + 1))
+    if [ $status = 0 ]; then echo "ok $rows - $1"; else
+        echo "not ok $rows - $1"
+        sed 's/^/# /' "$dir/seen" 2>/dev/null | head -20
+    fi
+}
+skip() { rows=$((rows + 1)) && echo "ok $rows - $1 # SKIP $2"; }
+has() { grep -qF -- "$1" "$dir/seen"; }
+
+certificate() { # NAME of the files, CN
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$2" \
+        -addext "subjectAltName=DNS:$2" -keyout "$1-key.pem" -out "$1.pem" 2>/dev/null
+}
+settings() { # FILE [more]
+    cat >"$1" <<END
+data: { directory = "${data:-data}"; };
+listen: { starttls = "127.0.0.1:${port_wanted:-0}"; direct_tls = "127.0.0.1:0"; };
+control: { socket = "${control:-control}"; };
+process: { threads = 2; };
+domains = (
+  { name = "klinik.example"; certificate = "a.pem"; key = "a-key.pem"; },
+  { name = "offen.example"; protected = false; certificate = "b.pem"; key = "b-key.pem"; } );
+${2:-}
+END
+}
+
+# Reads the running konsild's log up to a line with this text; false at its end.
+until_line() {
+    local line
+    while IFS= read -r -u 9 line; do
+        echo "$line" >>seen
+        case $line in *" listen.open port="*" direct_tls=0") port=${line#* port=} port=${port%% *} ;; esac
+        case $line in *" listen.open port="*" direct_tls=1") direct=${line#* port=} direct=${direct%% *} ;; esac
+        case $line in *"$1"*) return 0 ;; esac
+    done
+    return 1
+}
+begin() { # SETTINGS [options]
+    : >seen
+    rm -f log
+    mkfifo log
+    "$konsild" --config "$@" >log 2>&1 &
+    pid=$!
+    exec 9<log
+    until_line konsild.started
+}
+end() {
+    kill "$pid" && wait "$pid"
+    local status=$?
+    pid=
+    return $status
+}
+# What a start that fails says, and that it does fail.
+refused() {
+    timeout 60 "$konsild" --config "$1" >seen 2>&1
+    [ $? = "${2:-1}" ]
+}
+
+certificate a klinik.example
+certificate b offen.example
+settings konsild.conf
+
+"$konsild" --check konsild.conf >seen 2>&1 && has good
+row "settings that are good are said to be"
+settings bad.conf "stream: { depth_max = 5; };"
+"$konsild" --check bad.conf >seen 2>&1
+[ $? = 78 ] && has "bad.conf:8: stream.depth_max: 5 is below its least value 16"
+row "a mistake is told with its file and line, and the exit status says that to start again will not help"
+refused bad.conf 78 && has "bad.conf:8:" && [ ! -e data ]
+row "with a mistake in its settings konsild does not start, and makes nothing"
+refused nowhere.conf 78 && has "The settings nowhere.conf cannot be read."
+row "settings that cannot be read are named"
+sed 's/"a.pem"/"none.pem"/' konsild.conf >bad.conf
+"$konsild" --check bad.conf >seen 2>&1
+[ $? = 78 ] && has "none.pem cannot be read."
+row "a certificate that cannot be read is named"
+sed 's/"a-key.pem"/"b-key.pem"/' konsild.conf >bad.conf
+refused bad.conf && has "b-key.pem does not hold what it should."
+row "a key that does not fit its certificate is named"
+"$konsild" --print-options >seen && has stream.depth_max && has listen.starttls && has blocking.items_max
+row "the reference has options of core, edge and features"
+rm -rf data
+
+begin konsild.conf && has "A new key for the database was made: $dir/data/konsild.key."
+row "at the first start a key is made, and the administrator told to keep a copy"
+[ "$(stat -c %a data)" = 700 ] && [ "$(stat -c %a data/konsild.key)" = 600 ] && [ "$(stat -c %a data/konsild.db)" = 600 ]
+row "data, key and database are konsild's alone"
+[ "$(stat -c %a control)" = 660 ] && "$konsilctl" --socket control health >seen 2>&1 && has 0.1.0
+row "konsilctl reaches it"
+
+header="<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' to="
+# One stream over openssl s_client: its output up to what is waited for.
+over_tls() { # WAIT_FOR TO options...
+    local wait_for=$1 to=$2 line
+    shift 2
+    : >seen
+    rm -f to from
+    mkfifo to from
+    timeout 60 openssl s_client -connect "127.0.0.1:$direct" -quiet -CAfile a.pem "$@" <to >from 2>&1 &
+    local client=$!
+    exec 7>to 8<from
+    printf "%s'%s'>" "$header" "$to" >&7
+    while IFS= read -r -d '>' -u 8 line; do
+        printf '%s>' "$line" >>seen
+        line="$line>"
+        case $line in *"$wait_for"*) break ;; esac
+    done
+    case $line in *">") ;; *) printf '%s' "$line" >>seen ;; esac
+    [ "${after:-}" ] && $after
+    exec 7>&- 8<&-
+    kill "$client" 2>/dev/null
+    wait "$client" 2>/dev/null
+    grep -q -- "$wait_for" seen
+}
+over_tls '</stream:features>' klinik.example -alpn xmpp-client -servername klinik.example &&
+    has SCRAM-SHA-256-PLUS && has "type='tls-exporter'" && has "verify return:1"
+row "direct TLS: the stream's features, with channel bindings"
+over_tls '</stream:features>' klinik.example -tls1_2 && has SCRAM-SHA-256-PLUS
+row "TLS 1.2 too"
+! over_tls '</stream:features>' klinik.example -tls1_1 -cipher ALL:@SECLEVEL=0 && ! has stream:features
+row "RFC 8996: TLS 1.1 is refused"
+! over_tls '</stream:features>' klinik.example -alpn http/1.1 && has "no application protocol"
+row "RFC 7301: another protocol is refused"
+over_tls '</stream:features>' offen.example -servername offen.example -showcerts -CAfile b.pem && has "CN = offen.example"
+row "each domain has its certificate"
+timeout 60 openssl s_client -connect "127.0.0.1:$port" -starttls xmpp -xmpphost klinik.example -CAfile a.pem \
+    >seen 2>&1 </dev/null && has "Verify return code: 0 (ok)" && has TLSv1.3 && has "Server Temp Key: X25519"
+row "STARTTLS: openssl s_client sees TLS 1.3"
+
+data=data control=control2 settings second.conf
+refused second.conf && has "Another konsild has the database"
+row "a second konsild on the same data is refused"
+[ -S control ] && "$konsilctl" --socket control health >seen 2>&1
+row "and the first serves on"
+data=data3 control=control3 port_wanted=$port settings third.conf
+refused third.conf && has "Port $port is in use"
+row "a port in use is named, though konsild's own threads share theirs"
+data=data4 control=control settings fourth.conf
+refused fourth.conf && has "Another konsild listens at $dir/control already."
+row "a control socket in use is named"
+
+settings konsild.conf "stream: { depth_max = 5; };"
+kill -HUP "$pid" && until_line konsild.reload.refused && has "konsild.conf:8: stream.depth_max"
+row "SIGHUP: with a mistake in the settings the old ones stay in force"
+! "$konsilctl" --lang en --socket control reload >seen 2>&1 && has "the old ones stay in force"
+row "konsilctl reload says so too"
+settings konsild.conf "stream: { depth_max = 30; };
+log: { level = \"warning\"; };"
+certificate a klinik.example
+"$konsilctl" --socket control reload >seen 2>&1
+row "corrected, they are taken"
+over_tls '</stream:features>' klinik.example -servername klinik.example && has "verify return:1"
+row "a new certificate is in force, which the new file of the authority shows"
+settings konsild.conf "process: { threads = 3; };"
+sed -i 's/threads = 2; };/threads = 3; };/' konsild.conf && sed -i '$d' konsild.conf
+kill -HUP "$pid" && until_line "konsild.reload.wants_restart option=process.threads"
+row "what takes a restart is named"
+settings konsild.conf
+
+after_shutdown() {
+    kill "$pid"
+    cat <&8 >>seen
+}
+after=after_shutdown over_tls '</stream:features>' klinik.example && has "<system-shutdown xmlns=" && has "</stream:stream>"
+row "RFC 6120 §4.9.3.18: at the end clients are told of the shutdown"
+wait "$pid" && [ ! -e control ]
+row "konsild ends in order, and takes its socket away"
+pid=
+
+begin konsild.conf && ! has "A new key"
+row "it starts again with its data"
+kill -9 "$pid"
+wait "$pid" 2>/dev/null
+pid=
+[ -S control ] && begin konsild.conf
+row "after a kill the dead socket is no obstacle"
+end
+row "and it ends in order"
+
+cp data/konsild.key key.keep
+chmod 640 data/konsild.key
+refused konsild.conf && has "must be readable by konsild, and by nobody else"
+row "a key that others may read is refused"
+chmod 600 data/konsild.key
+sed -i 's/^./g/' data/konsild.key
+refused konsild.conf && has "is damaged"
+row "a damaged key is refused"
+openssl rand -hex 32 >data/konsild.key
+refused konsild.conf && has "The key does not open the database"
+row "another database's key is refused"
+rm data/konsild.key
+refused konsild.conf && has "but no key for it" && [ ! -e data/konsild.key ]
+row "a lost key is not replaced by a new one"
+install -m 600 key.keep data/konsild.key
+cp data/konsild.db db.keep
+printf 'not a database' | dd of=data/konsild.db bs=1 seek=200 conv=notrunc status=none
+refused konsild.conf && has "Put the right key back"
+row "a database that is none is refused"
+cp db.keep data/konsild.db
+settings full.conf 'log: { file = "/nonexistent/log"; };'
+refused full.conf && has "The log file /nonexistent/log cannot be written"
+row "a log file that cannot be written is named"
+
+if "$konsild" --sandbox-probe konsild.conf >seen 2>&1; then
+    has "thread 1: open /etc/shadow: refused" && has "thread 0: execve /bin/true: refused" &&
+        has "main thread: ptrace: refused" && ! has ALLOWED
+    row "the sandbox refuses to open /etc/shadow, execve and ptrace, in every thread"
+    ! "$konsild" --no-sandbox --sandbox-probe konsild.conf >seen 2>&1 && has "thread 0: execve /bin/true: ALLOWED" &&
+        has "thread 0: ptrace: ALLOWED"
+    row "control: without the sandbox the same tries succeed"
+elif has "build with sanitizers"; then
+    skip "the sandbox refuses to open /etc/shadow, execve and ptrace, in every thread" "this is a build with sanitizers"
+else
+    false
+    row "the sandbox refuses to open /etc/shadow, execve and ptrace, in every thread"
+fi
+echo "1..$rows"
