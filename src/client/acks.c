@@ -76,6 +76,15 @@ void ks_acks_wake(struct konsil *k)
         k->wait_ms[KS_WAIT_ACK] = ks_sooner(k->wait_ms[KS_WAIT_ACK], k->now.mono_ms + gather);
 }
 
+void ks_acks_keys(struct konsil *k)
+{
+    if (!k->acks.waits)
+        return;
+    k->acks.owed = true;
+    if (ks_online(k) && ks_catchup_done(k))
+        k->wait_ms[KS_WAIT_ACK] = k->now.mono_ms;
+}
+
 /* --- what is owed --- */
 
 /* The greatest number that is here; a top that is only expected is not. */
@@ -139,6 +148,7 @@ static enum ks_err find_debts(struct konsil *k, void *arg)
 
 struct gather {
     struct konsil *k;
+    struct ks_str account;
     struct ks_chain chains[KS_ACK_RANGES_MAX / 2]; /* each may give two ranges */
     size_t count;
 };
@@ -150,6 +160,8 @@ static bool gather_chain(void *user, const struct ks_chain *chain)
     if (ks_str_eq(chain->author, ks_own(gather->k)) || (!owes_stored(chain) && !owes_displayed(chain)))
         return true;
     gather->chains[gather->count] = *chain;
+    /* Views of the call would not last. In a conversation of two the author is the other account. */
+    gather->chains[gather->count].conversation = gather->chains[gather->count].author = gather->account;
     return ++gather->count < KS_COUNT(gather->chains);
 }
 
@@ -230,6 +242,7 @@ static enum ks_err send_ack(struct konsil *k, void *arg)
     if (!gather)
         return KS_ENOMEM;
     gather->k = k;
+    gather->account = sending->account;
     if ((err = ks_keys_ready(k, sending->account, &ready)) != KS_OK
         || (err = ks_keys_ready(k, ks_own(k), &own_ready)) != KS_OK)
         return err;
@@ -316,7 +329,7 @@ void ks_acks_due(struct konsil *k)
     k->wait_ms[KS_WAIT_ACK] = KS_NEVER;
     if (!k->acks.owed || !ks_online(k) || !ks_catchup_done(k))
         return;
-    k->acks.owed = false;
+    k->acks.owed = k->acks.waits = false;
     send_requests(k);
     ks_arena_init(&arena, ACCOUNTS_MAX * (KS_JID_MAX + 16));
     debts.arena = &arena;
@@ -327,6 +340,7 @@ void ks_acks_due(struct konsil *k)
             if (is_flying(k, debts.accounts[i]))
                 continue; /* ks_acks_acked looks again */
             (void)ks_step(k, send_ack, &sending);
+            k->acks.waits = k->acks.waits || sending.waits;
             if (sending.again)
                 ks_acks_wake(k);
         }

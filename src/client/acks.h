@@ -19,15 +19,18 @@ struct ks_acks {
     struct ks_list requests; /* XEP-0184 receipts to be sent */
     struct ks_list flying;   /* sent, and not known to be on the server */
     uint64_t next;
-    bool owed; /* something may be owed; looked at when it is time */
+    bool waits; /* for keys */
+    bool owed;  /* something may be owed; looked at when it is time */
 };
 
 void ks_acks_init(struct konsil *k);
 void ks_acks_done(struct konsil *k);
 KS_CHECK enum ks_err ks_acks_load(struct konsil *k);
 
-/* Something came, was read, or can be encrypted now: sent within the gathering time. */
+/* Something came, or was read: sent within the gathering time. */
 void ks_acks_wake(struct konsil *k);
+/* Keys are here: what waited for them waited long enough. */
+void ks_acks_keys(struct konsil *k);
 void ks_acks_due(struct konsil *k); /* KS_WAIT_ACK; outside of steps */
 void ks_acks_lost(struct konsil *k);
 

@@ -143,7 +143,7 @@ static struct bundle *get_bundle(struct ring *ring, uint32_t device, enum ks_ome
 static void wake(struct konsil *k)
 {
     ks_outbox_wake(k);
-    ks_acks_wake(k);
+    ks_acks_keys(k);
     ks_heal_wake(k);
 }
 

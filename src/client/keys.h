@@ -46,7 +46,7 @@ KS_CHECK enum ks_err ks_keys_event(struct konsil *k, struct ks_str from, const s
 KS_CHECK enum ks_err ks_keys_upkeep(struct konsil *k, bool caught_up);
 
 /* Asks for what is missing to send to an account: lists, then bundles. *ret_ready: everything is here or cannot be had;
- * otherwise ks_outbox_wake and ks_acks_wake are called when more is known. */
+ * otherwise ks_outbox_wake, ks_acks_keys and ks_heal_wake are called when more is known. */
 KS_CHECK enum ks_err ks_keys_ready(struct konsil *k, struct ks_str jid, bool *ret_ready);
 /* Begins sessions with devices of an account whose bundles were fetched. KS_EAGAIN: one is unusable, and is left out
  * from now on: undo the step and do it again. */

@@ -124,6 +124,14 @@ static bool is_listed(const struct ks_omemo_device *devices, size_t count, uint3
     return false;
 }
 
+/* What somebody is shown of a device: not at all, or the version spoken with it. */
+static int shown(const struct ks_peer_device *device)
+{
+    enum ks_omemo_version version;
+
+    return ks_peer_version(device, &version) ? 1 + (int)version : 0;
+}
+
 enum ks_err ks_peer_list(struct konsil *k, struct ks_peer *peer, enum ks_omemo_version version,
     const struct ks_omemo_device *devices, size_t count, bool *ret_changed)
 {
@@ -131,20 +139,20 @@ enum ks_err ks_peer_list(struct konsil *k, struct ks_peer *peer, enum ks_omemo_v
 
     for (size_t i = peer->count; i-- > 0;) {
         struct ks_peer_device *device = &peer->devices[i];
+        int before = shown(device);
 
-        if (device->listed[version] && !is_listed(devices, count, device->id)) {
-            device->listed[version] = false;
-            changed = true;
-        }
-        if (!device->listed[KS_OMEMO_2] && !device->listed[KS_OMEMO_1] && device->seen_ms == 0)
+        device->listed[version] = is_listed(devices, count, device->id);
+        changed = changed || shown(device) != before;
+        if (shown(device) == 0 && device->seen_ms == 0)
             *device = peer->devices[--peer->count];
     }
     for (size_t i = 0; i < count; i++) {
+        bool known = ks_peer_device(peer, devices[i].id);
         struct ks_peer_device *device = add(k, peer, devices[i].id);
 
         if (!device)
             break;
-        changed = changed || !device->listed[version];
+        changed = changed || !known;
         device->listed[version] = true;
         if (devices[i].label.len > 0)
             device->label = ks_str_head(devices[i].label, LABEL_BYTES_MAX);
