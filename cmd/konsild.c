@@ -27,6 +27,7 @@ struct daemon {
     struct ks_reactors *reactors;
     struct ks_mailbox **boxes;
     struct ks_store_thread *store_thread;
+    struct ks_worker *worker;
     struct ks_control_work work;
     pthread_t main_thread;
     atomic_bool broken;
@@ -91,6 +92,13 @@ static void fill_work(struct daemon *d)
     d->work.reactors = d->reactors;
     d->work.threads = p->threads;
     d->work.log = p->log;
+    d->work.backup.reactors = d->reactors;
+    d->work.backup.store_thread = d->store_thread;
+    d->work.backup.store = p->store;
+    d->work.backup.worker = d->worker;
+    d->work.backup.pages = p->pages;
+    d->work.backup.directory = p->backup_directory;
+    d->work.backup.key_path = p->backup_key_path;
     d->work.data_directory = ks_settings_text(p->settings, "data.directory");
     d->work.version = KONSIL_VERSION;
     d->work.sandbox = p->sandbox;
@@ -141,15 +149,16 @@ static bool start_threads(struct daemon *d)
                                                 .user = d },
         &d->store_box);
     d->work.store = d->store_thread;
+    d->worker = ks_worker_start();
     fill_work(d);
-    return d->store_thread && ks_reactors_start(d->reactors) == KS_OK;
+    return d->store_thread && d->worker && ks_reactors_start(d->reactors) == KS_OK;
 }
 
 static bool start(struct daemon *d)
 {
     struct konsild_parts *p = &d->parts;
 
-    if (!konsild_raise_limits(p) || !konsild_find_user(p) || !konsild_make_directory(p) || !konsild_open_log(p)
+    if (!konsild_raise_limits(p) || !konsild_find_user(p) || !konsild_make_directories(p) || !konsild_open_log(p)
         || !konsild_open_sockets(p) || !konsild_enter_sandbox(p) || !konsild_get_key(p)
         || !(p->certs = konsild_load_certs(p->settings)) || !konsild_open_store(p))
         return false;
@@ -219,9 +228,12 @@ static void stop(struct daemon *d)
         ks_reactors_shutdown(d->reactors);
         while (!ks_reactors_quiet(d->reactors) && !atomic_load(&d->broken) && ks_system_now().mono_ms < end_ms)
             nanosleep(&pause, NULL);
+        while (atomic_load(&d->work.backup.running)) /* it passes from thread to thread: all must be there */
+            nanosleep(&pause, NULL);
         ks_reactors_stop(d->reactors);
     }
     ks_store_thread_stop(d->store_thread);
+    ks_worker_stop(d->worker);
     ks_reactors_free(d->reactors);
     ks_server_free(d->server);
     if (d->has_store_box)

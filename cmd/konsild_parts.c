@@ -15,7 +15,6 @@
 #include "sandbox.h"
 #include "say.h"
 #include "sentence.h"
-#include "sqlite_server_store.h"
 #include "system.h"
 
 #define DESCRIPTORS_KEPT 128 /* for files, threads and administration */
@@ -189,17 +188,38 @@ static bool choose_key_path(struct konsild_parts *p, const char *directory)
     return asprintf(&p->key_path, "%s/konsild.key", directory) >= 0;
 }
 
-bool konsild_make_directory(struct konsild_parts *p)
+/* A directory of konsild's own; an existing one stays as it is. */
+static bool make_one(const struct konsild_parts *p, const char *directory)
 {
-    const char *directory = ks_settings_text(p->settings, "data.directory");
     bool made = mkdir(directory, 0700) == 0;
 
-    if ((!made && errno != EEXIST) || (made && p->change_user && chown(directory, p->uid, p->gid) < 0)) {
-        konsild_say(SAY("konsild.directory"), "directory", directory, "reason", strerror(errno), NULL);
-        return false;
-    }
-    if (asprintf(&p->database_path, "%s/konsild.db", directory) >= 0 && choose_key_path(p, directory))
+    if ((made || errno == EEXIST) && (!made || !p->change_user || chown(directory, p->uid, p->gid) == 0))
         return true;
+    konsild_say(SAY("konsild.directory"), "directory", directory, "reason", strerror(errno), NULL);
+    return false;
+}
+
+/* The path that an option names, or one in the data directory. */
+static char *path_or(const struct konsild_parts *p, const char *option, const char *directory, const char *name)
+{
+    const char *path = ks_settings_text(p->settings, option);
+    char *made = NULL;
+
+    return asprintf(&made, "%s%s%s", *path ? path : directory, *path ? "" : "/", *path ? "" : name) < 0 ? NULL : made;
+}
+
+bool konsild_make_directories(struct konsild_parts *p)
+{
+    const char *directory = ks_settings_text(p->settings, "data.directory");
+
+    if (!make_one(p, directory))
+        return false;
+    p->backup_directory = path_or(p, "backup.directory", directory, "backup");
+    p->backup_key_path = path_or(p, "backup.key_file", directory, "backup.key");
+    if (p->backup_directory && p->backup_key_path && choose_key_path(p, directory)
+        && asprintf(&p->database_path, "%s/konsild.db", directory) >= 0)
+        return make_one(p, p->backup_directory);
+    p->database_path = NULL;
     konsild_say(SAY("konsild.memory"), NULL);
     return false;
 }
@@ -353,7 +373,9 @@ bool konsild_enter_sandbox(struct konsild_parts *p)
         return true;
     }
     let(&paths, strdup(ks_settings_text(p->settings, "data.directory")), true);
+    let(&paths, strdup(p->backup_directory), true);
     let_directory_of(&paths, p->key_path, access(p->key_path, F_OK) != 0);
+    let_directory_of(&paths, p->backup_key_path, access(p->backup_key_path, F_OK) != 0);
     let_directory_of(&paths, ks_settings_text(p->settings, "control.socket"), true);
     if (*log_path)
         let_directory_of(&paths, log_path, true);
@@ -410,11 +432,11 @@ bool konsild_open_store(struct konsild_parts *p)
         { KS_EIO, SAY("konsild.store-unwritable") },
         { KS_OK, SAY("konsild.memory") },
     };
-    struct ks_sqlite_setup setup = { .path = p->database_path,
-        .key = p->key,
-        .pages = ks_settings_number(p->settings, "data.cipher") ? KS_PAGES_CHACHA20 : KS_PAGES_AEGIS };
+    struct ks_sqlite_setup setup = { .path = p->database_path, .key = p->key };
     uint8_t seed[KS_PRNG_SEED_LEN];
     struct ks_prng prng;
+
+    setup.pages = p->pages = ks_settings_number(p->settings, "data.cipher") ? KS_PAGES_CHACHA20 : KS_PAGES_AEGIS;
     enum ks_err err = ks_sqlite_server_store_open(&setup, &p->store);
 
     if (err == KS_OK) {
@@ -442,5 +464,7 @@ void konsild_parts_done(struct konsild_parts *p)
     ks_settings_free(p->settings);
     free(p->database_path);
     free(p->key_path);
+    free(p->backup_directory);
+    free(p->backup_key_path);
     ks_wipe(p->key, sizeof p->key);
 }

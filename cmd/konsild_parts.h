@@ -14,6 +14,7 @@
 #include "log_file.h"
 #include "server_store.h"
 #include "settings.h"
+#include "sqlite_server_store.h"
 #include "tls_server.h"
 
 #define KONSILD_LISTEN_MAX 16
@@ -23,7 +24,8 @@ struct konsild_parts {
     bool sandbox;
     struct ks_settings *settings;
     struct ks_log_file *log;
-    char *database_path, *key_path;
+    char *database_path, *key_path, *backup_directory, *backup_key_path;
+    enum ks_pages pages;
     uid_t uid; /* who konsild is, or becomes */
     gid_t gid;
     bool change_user;
@@ -51,7 +53,7 @@ KS_CHECK bool konsild_read_addresses(struct konsild_parts *parts);
 /* The steps, after the settings were read. */
 KS_CHECK bool konsild_raise_limits(struct konsild_parts *parts);
 KS_CHECK bool konsild_find_user(struct konsild_parts *parts);
-KS_CHECK bool konsild_make_directory(struct konsild_parts *parts);
+KS_CHECK bool konsild_make_directories(struct konsild_parts *parts);
 KS_CHECK bool konsild_open_log(struct konsild_parts *parts);
 KS_CHECK bool konsild_open_sockets(struct konsild_parts *parts);
 KS_CHECK bool konsild_enter_sandbox(struct konsild_parts *parts);

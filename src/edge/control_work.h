@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 
+#include "backup_work.h"
 #include "control.h"
 #include "log_file.h"
 #include "reactor_thread.h"
@@ -20,6 +21,7 @@ struct ks_control_work {
     size_t threads;
     struct ks_store_thread *store;
     struct ks_log_file *log;
+    struct ks_backup_work backup;
     const char *data_directory, *version;
     bool sandbox;
     unsigned connections_max;

@@ -27,6 +27,14 @@ static const struct edge_option {
     { { "data.cipher", KS_OPT_CHOICE, .choices = ciphers, .max = 1, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
         .doc = "How pages of a new database are encrypted: aegis wants a processor with AES instructions, chacha20 is "
                "for those without. A database stays with what it was made with." } },
+    { { "backup.directory", KS_OPT_TEXT, .max = 3000, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
+          .doc = "Where konsilctl backup puts its files, best on another disk. Made if missing. Empty: backup in "
+                 "data.directory." },
+        true },
+    { { "backup.key_file", KS_OPT_TEXT, .max = 3000, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
+          .doc = "The key of all backups, made with the first one. Empty: backup.key in data.directory. A backup is "
+                 "restored with it, and with nothing else, so keep a copy elsewhere." },
+        true },
     { { "listen.starttls", KS_OPT_TEXT, .max = 1000, .init_text = "*:5222", .scope = KS_OPT_SERVER,
         .when = KS_OPT_RESTART,
         .doc =

@@ -3,16 +3,18 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "system.h"
 
-enum { LETTER_STOP = KS_LETTER_STORE + 1 };
+enum { LETTER_JOB = KS_LETTER_STORE + 1, LETTER_STOP };
 
 struct ks_store_thread {
     struct ks_store_thread_setup setup;
     struct ks_mailbox *box;
     struct ks_letters in, *out; /* out: by submitter */
+    struct ks_letters jobs;     /* in their order */
     pthread_t id;
     bool stopping, told_broken;
     pthread_mutex_t stats_lock;
@@ -25,6 +27,8 @@ static void read_letters(struct ks_store_thread *t)
     for (size_t i = 0; i < t->in.count; i++)
         if (t->in.letter[i].kind == LETTER_STOP)
             t->stopping = true;
+        else if (t->in.letter[i].kind == LETTER_JOB)
+            ks_letters_add(&t->jobs, LETTER_JOB, t->in.letter[i].ptr);
         else
             ks_committer_submit(t->setup.committer, t->in.letter[i].ptr);
     t->in.count = 0;
@@ -44,6 +48,16 @@ static void send_answers(struct ks_store_thread *t, struct ks_store_req *done)
     for (size_t i = 0; i < t->setup.submitters_count; i++)
         while (!ks_mailbox_post(t->setup.submitters[i], &t->out[i]))
             nanosleep(&pause, NULL);
+}
+
+static void step_job(struct ks_store_thread *t)
+{
+    struct ks_store_job *job = t->jobs.count ? t->jobs.letter[0].ptr : NULL;
+
+    if (job && !job->step(job->user)) {
+        t->jobs.count--;
+        memmove(t->jobs.letter, t->jobs.letter + 1, t->jobs.count * sizeof t->jobs.letter[0]);
+    }
 }
 
 static void publish_stats(struct ks_store_thread *t)
@@ -67,13 +81,14 @@ static void *run(void *user)
     bool untidy = false;
 
     for (;;) {
-        if (!untidy && !t->stopping && !ks_committer_queued(committer))
+        if (!untidy && !t->stopping && !t->jobs.count && !ks_committer_queued(committer))
             ks_mailbox_wait(t->box);
         read_letters(t);
         if (ks_committer_queued(committer))
             send_answers(t, ks_committer_turn(committer, ks_system_now()));
-        else if (t->stopping)
+        else if (t->stopping && !t->jobs.count)
             break;
+        step_job(t);
         untidy = ks_committer_tidy(committer);
         publish_stats(t);
         if (!t->told_broken && ks_committer_broken(committer)) {
@@ -94,6 +109,7 @@ static void free_thread(struct ks_store_thread *t)
     free(t->out);
     pthread_mutex_destroy(&t->stats_lock);
     ks_letters_done(&t->in);
+    ks_letters_done(&t->jobs);
     free(t);
 }
 
@@ -111,6 +127,11 @@ struct ks_store_thread *ks_store_thread_start(const struct ks_store_thread_setup
         return t;
     free_thread(t);
     return NULL;
+}
+
+void ks_store_thread_begin(struct ks_store_thread *t, struct ks_store_job *job)
+{
+    ks_mailbox_order(t->box, LETTER_JOB, job);
 }
 
 void ks_store_thread_stop(struct ks_store_thread *t)

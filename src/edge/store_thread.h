@@ -25,12 +25,20 @@ struct ks_store_thread_setup {
 /* The kind of letters to it: ptr is a ks_store_req. */
 #define KS_LETTER_STORE 1
 
+/* Work on the store itself, done in small steps between turns, so that nobody waits long for it: one job at a time. */
+struct ks_store_job {
+    bool (*step)(void *user); /* in this thread; false: it is over, and the job is the caller's again */
+    void *user;
+};
+
 /* box is made by the caller before the submitters run. NULL without memory or threads. */
 KS_CHECK struct ks_store_thread *ks_store_thread_start(
     const struct ks_store_thread_setup *setup, struct ks_mailbox *box);
 /* What the committer counted, as of its last turn; from any thread. */
 void ks_store_thread_stats(struct ks_store_thread *thread, struct ks_committer_stats *ret_stats);
-/* Does what was asked for, moves the index (ks_committer_flush), and ends. Accepts NULL. */
+/* From any thread. The next job waits until this one is over. */
+void ks_store_thread_begin(struct ks_store_thread *thread, struct ks_store_job *job);
+/* Does what was asked for, ends its jobs, moves the index (ks_committer_flush), and ends. Accepts NULL. */
 void ks_store_thread_stop(struct ks_store_thread *thread);
 
 #endif

@@ -166,6 +166,24 @@ certificate a klinik.example
 row "corrected, they are taken"
 over_tls '</stream:features>' klinik.example -servername klinik.example && has "verify return:1"
 row "a new certificate is in force, which the new file of the authority shows"
+# One line of the control protocol (src/server/control.h).
+ask() {
+    python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect("control")
+s.sendall(sys.argv[1].encode() + b"\n")
+print(s.makefile().readline())' "$1" >seen
+}
+ask '{"v":1,"command":"backup","args":{"file":"first"}}' && has '"ok":true' && [ -s data/backup/first ] &&
+    [ "$(stat -c %a data/backup/first)" = 600 ] && [ "$(stat -c %a data/backup.key)" = 600 ]
+row "a backup is made while the server works, with a key of its own"
+ask '{"v":1,"command":"backup","args":{"file":"first"}}' && has control.backup-exists
+row "a backup does not replace another"
+ask '{"v":1,"command":"backup","args":{"file":"../first"}}' && has control.backup-name
+row "a backup goes into its directory only"
+ask '{"v":1,"command":"backup","args":{"file":"second"},"dry_run":true}' && has '"ok":true' && [ ! -e data/backup/second ]
+row "a dry run makes none"
+
 settings konsild.conf "process: { threads = 3; };"
 sed -i 's/threads = 2; };/threads = 3; };/' konsild.conf && sed -i '$d' konsild.conf
 kill -HUP "$pid" && until_line "konsild.reload.wants_restart option=process.threads"

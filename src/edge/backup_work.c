@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "backup_work.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backup.h"
+#include "key_file.h"
+#include "say.h"
+#include "system.h"
+
+/* One backup on its way: reactor 0, worker (key), store (steps), worker (finish), reactor 0. */
+struct run {
+    struct ks_backup_work *work;
+    struct ks_control_call *call;
+    char *path;
+    uint8_t key[KS_BACKUP_KEY_LEN];
+    struct ks_backup *backup;
+    struct ks_backup_facts facts;
+    enum ks_err err;
+    struct ks_task task;
+    struct ks_store_job job;
+    struct ks_reactors_call letter;
+};
+
+static const char *sentence_of(enum ks_err err)
+{
+    static const struct {
+        enum ks_err err;
+        const char *id;
+    } meanings[] = {
+        { KS_OK, NULL },
+        { KS_EEXISTS, SAY("control.backup-exists") },
+        { KS_EFULL, SAY("control.backup-full") },
+        { KS_EDENIED, SAY("control.backup-key") },
+        { KS_ESYNTAX, SAY("control.backup-key") },
+    };
+
+    for (size_t i = 0; i < KS_COUNT(meanings); i++)
+        if (meanings[i].err == err)
+            return meanings[i].id;
+    return SAY("control.backup-failed");
+}
+
+/* In the thread of reactor 0. */
+static void answer(void *user)
+{
+    struct run *run = user;
+    struct ks_now now = ks_system_now();
+    json_t *result = NULL;
+
+    if (run->err == KS_OK)
+        result = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "file", run->path, "key_file", run->work->key_path,
+            "accounts", (json_int_t)run->facts.accounts, "messages", (json_int_t)run->facts.messages, "audit_rows",
+            (json_int_t)run->facts.audit_rows, "bytes", (json_int_t)run->facts.bytes);
+    ks_control_worked(run->call, sentence_of(run->err), result, now);
+    atomic_store(&run->work->running, false);
+    free(run->path);
+    free(run);
+}
+
+/* In any thread. */
+static void end(struct run *run)
+{
+    ks_wipe(run->key, sizeof run->key);
+    run->letter = (struct ks_reactors_call) { answer, run };
+    ks_reactors_run(run->work->reactors, 0, &run->letter);
+}
+
+/* In the worker's thread. */
+static void finish(void *user)
+{
+    struct run *run = user;
+
+    if (run->err == KS_OK)
+        run->err = ks_backup_finish(run->backup, &run->facts);
+    ks_backup_free(run->backup);
+    end(run);
+}
+
+static enum ks_err begin(struct run *run)
+{
+    struct ks_backup_setup setup = { run->path, run->key, run->work->pages, ks_system_now().wall_ms };
+    uint8_t seed[KS_PRNG_SEED_LEN];
+    struct ks_prng prng;
+
+    ks_system_entropy(seed, sizeof seed);
+    ks_prng_init(&prng, seed);
+    ks_wipe(seed, sizeof seed);
+    enum ks_err err = ks_backup_new(&setup, run->work->store, &prng, &run->backup);
+    ks_prng_done(&prng);
+    return err;
+}
+
+/* In the store's thread, between its turns. */
+static bool step(void *user)
+{
+    struct run *run = user;
+    bool done = false;
+
+    run->err = run->backup ? ks_backup_step(run->backup, &done) : begin(run);
+    if (run->err == KS_OK && !done)
+        return true;
+    if (run->err != KS_OK) { /* an unfinished copy may only go here */
+        ks_backup_free(run->backup);
+        run->backup = NULL;
+    }
+    run->task = (struct ks_task) { finish, run };
+    ks_worker_do(run->work->worker, &run->task);
+    return false;
+}
+
+/* In the worker's thread. */
+static void get_key(void *user)
+{
+    struct run *run = user;
+
+    run->err = ks_key_file_read(run->work->key_path, run->key);
+    if (run->err == KS_ENOTFOUND)
+        run->err = ks_key_file_make(run->work->key_path, run->key);
+    run->job = (struct ks_store_job) { step, run };
+    if (run->err == KS_OK)
+        ks_store_thread_begin(run->work->store_thread, &run->job);
+    else
+        end(run);
+}
+
+/* A name, not a path: it goes where the sandbox lets konsild write. */
+static bool good_name(struct ks_str name)
+{
+    return name.len > 0 && name.len < 200 && name.ptr[0] != '.' && ks_str_find_byte(name, '/') == name.len
+        && ks_str_find_byte(name, 0) == name.len;
+}
+
+void ks_backup_work_do(struct ks_backup_work *work, struct ks_control_call *call)
+{
+    struct ks_str name = ks_control_text(call, "file");
+    struct run *run = NULL;
+    const char *error = NULL;
+
+    if (atomic_load(&work->running))
+        error = SAY("control.backup-running");
+    else if (!good_name(name))
+        error = SAY("control.backup-name");
+    else if (!(run = calloc(1, sizeof *run)) || asprintf(&run->path, "%s/%.*s", work->directory, KS_STR_FMT(name)) < 0)
+        error = SAY("control.memory");
+    if (error) {
+        free(run);
+        ks_control_worked(call, error, NULL, ks_system_now());
+        return;
+    }
+    atomic_store(&work->running, true);
+    run->work = work;
+    run->call = call;
+    run->task = (struct ks_task) { get_key, run };
+    ks_worker_do(work->worker, &run->task);
+}
