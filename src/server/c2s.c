@@ -332,6 +332,7 @@ static void on_stanza(struct ks_c2s *c, struct ks_parcel *parcel)
 
     c->reactor->stats.stanzas_in++;
     ks_session_received(s, parcel);
+    ks_xml_unset(parcel->stanza.xml, "from");
     err = ks_stanza_read(&parcel->arena, parcel->stanza.xml, &parcel->stanza, &cond);
     /* RFC 6120 §8.1.2.1: 'from' is ours to stamp. We overwrite what the client wrote and do not refuse a mismatch,
      * because clients that send their bare JID are common and harmless. A copy, because a stanza may outlive the
@@ -379,7 +380,16 @@ static bool valid_h(const struct ks_xml *element, uint32_t *ret_h)
     return true;
 }
 
-/* XEP-0198 §3. Counting begins here, on both sides. */
+/* XEP-0198 §3: "the client MUST NOT attempt to enable stream management until after it has completed Resource
+ * Binding … The server SHALL enforce this order and return a <failed/> element". */
+static void on_early_enable(struct ks_c2s *c, struct ks_parcel *parcel)
+{
+    (void)parcel;
+    ks_c2s_write(c, KS_STR("<failed xmlns='" NS_SM "'><unexpected-request xmlns='" NS_STANZAS "'/></failed>"));
+}
+
+/* XEP-0198 §3. Counting begins here, on both sides; "If a server receives a second <enable/> element it SHOULD respond
+ * with a stream error". */
 static void on_enable(struct ks_c2s *c, struct ks_parcel *parcel)
 {
     struct ks_session *s = c->session;
@@ -387,8 +397,8 @@ static void on_enable(struct ks_c2s *c, struct ks_parcel *parcel)
     const struct ks_domain *domain = ks_c2s_domain(c);
     struct ks_buf buf;
 
-    if (s->sm) { /* "A server MUST NOT allow a client to enable twice": <unexpected-request/> */
-        ks_c2s_write(c, KS_STR("<failed xmlns='" NS_SM "'><unexpected-request xmlns='" NS_STANZAS "'/></failed>"));
+    if (s->sm) {
+        ks_c2s_close(c, KS_STREAM_POLICY_VIOLATION, "Stream management is on already.");
         return;
     }
     s->sm = true;
@@ -470,6 +480,7 @@ static const struct rule {
     { ON(C2S_SECURE), NS_SASL, "abort", ks_c2s_on_abort }, /* RFC 6120 §6.4.4 */
     { ON(C2S_AUTHED), NS_CLIENT, "iq", ks_c2s_on_bind },   /* RFC 6120 §7.6 */
     { ON(C2S_AUTHED), NS_SM, "resume", ks_c2s_on_resume }, /* XEP-0198 §5 */
+    { ON(C2S_AUTHED), NS_SM, "enable", on_early_enable },  /* XEP-0198 §3 */
     { ON(C2S_BOUND), NS_CLIENT, "message", on_stanza },
     { ON(C2S_BOUND), NS_CLIENT, "presence", on_stanza },
     { ON(C2S_BOUND), NS_CLIENT, "iq", on_stanza },

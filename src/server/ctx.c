@@ -223,6 +223,7 @@ static struct ks_parcel *effect(struct ks_ctx *ctx, struct ks_xml *stanza)
 {
     struct ks_parcel *parcel = stanza ? ks_parcel_child(ctx->parcel, CHILD_BYTES_MAX) : NULL;
     enum ks_cond cond;
+    enum ks_err err;
 
     if (parcel && !own_addresses(parcel, stanza)) {
         ks_parcel_unref(ctx->reactor, parcel);
@@ -232,7 +233,9 @@ static struct ks_parcel *effect(struct ks_ctx *ctx, struct ks_xml *stanza)
         ks_log(ctx->reactor->log, KS_WARNING, "send.dropped", KS_ERR(KS_ENOMEM));
         return NULL;
     }
-    if (ks_stanza_read(&parcel->arena, stanza, &parcel->stanza, &cond) != KS_OK) {
+    err = ks_stanza_read(&parcel->arena, stanza, &parcel->stanza, &cond);
+    /* An error that answers an iq without id has none either. */
+    if (err != KS_OK && (err != KS_ESYNTAX || parcel->stanza.type != KS_IQ_ERROR)) {
         ks_log(ctx->reactor->log, KS_WARNING, "send.dropped", KS_ERR(KS_ESYNTAX));
         ks_parcel_unref(ctx->reactor, parcel);
         return NULL;
@@ -282,8 +285,12 @@ void ks_reply_error(struct ks_ctx *ctx, enum ks_cond cond, const char *text_z)
     /* RFC 6120 §8.3.1: "An entity that receives an error stanza MUST NOT respond to the stanza with a further error
      * stanza"; and nobody waits for an answer to a result. */
     if (stanza->xml && stanza->type != KS_IQ_RESULT && stanza->type != KS_IQ_ERROR && stanza->type != KS_MSG_ERROR
-        && stanza->type != KS_PRES_ERROR)
-        ks_reply(ctx, ks_stanza_error(ctx->arena, stanza, cond, text_z));
+        && stanza->type != KS_PRES_ERROR) {
+        struct ks_xml *error = ks_stanza_error(ctx->arena, stanza, cond, text_z);
+        if (error && !stanza->has_to)
+            ks_xml_unset(error, "from"); /* no 'to', or none that anything could come from */
+        ks_reply(ctx, error);
+    }
 }
 
 struct ks_xml *ks_reply_error_app(struct ks_ctx *ctx, enum ks_cond cond, const char *ns, const char *name)

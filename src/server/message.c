@@ -39,9 +39,12 @@ static uint64_t deliver(struct ks_ctx *ctx, struct ks_stanza *message, int64_t s
 
     if (!ks_jid_is_bare(message->to))
         resource = ks_user_resource(ctx->user, message->to.resource);
-    /* §8.5.3.2.1: of those for a resource that is not there, chat and normal ones are handled as if for the bare JID.
-     */
-    if (!ks_jid_is_bare(message->to) && !resource && message->type != KS_MSG_CHAT && message->type != KS_MSG_NORMAL)
+    /* §8.5.2.1.1, §8.5.3.2.1: an error is for one resource, and nobody else is told. Of the others for a resource that
+     * is not there, chat is handled as if for the bare JID. So is normal, though the RFC would have it ignored or
+     * refused: it is in the archive of both sides already, and a person would miss it. */
+    if (!resource
+        && (message->type == KS_MSG_ERROR
+            || (!ks_jid_is_bare(message->to) && message->type != KS_MSG_CHAT && message->type != KS_MSG_NORMAL)))
         return 0;
     bytes = ks_stanza_bytes(ctx->reactor, message->xml);
     if (!bytes)

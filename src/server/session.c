@@ -289,8 +289,7 @@ static void end_run(struct ks_ctx *ctx)
     for (uint32_t i = 0; i < s->sent_count; i++)
         ks_offline_missed(s->user, s->sent[(s->sent_first + i) % s->sent_cap].stamp_ms);
     ks_offline_note(ctx);
-    if (s->presence)
-        ks_session_set_presence(ctx, s, NULL, 0);
+    ks_session_set_presence(ctx, s, NULL, 0);
     ks_session_free(s);
 }
 

@@ -15,6 +15,7 @@
 struct slot {
     char **directed; /* zero-ended, each one block of its own */
     size_t directed_count;
+    bool shown; /* was available: contacts know of it */
 };
 
 static struct slot *slot(struct ks_session *s)
@@ -317,7 +318,7 @@ static enum ks_pass on_sent(struct ks_ctx *ctx, struct ks_stanza *presence)
             ks_reply_error(ctx, KS_BAD_REQUEST, NULL);
         else if (presence->type == KS_TYPE_NONE)
             ks_session_set_presence(ctx, s, presence->xml, level);
-        else if (presence->type == KS_PRES_UNAVAILABLE && s->presence)
+        else if (presence->type == KS_PRES_UNAVAILABLE)
             ks_session_set_presence(ctx, s, NULL, 0);
         /* other types without 'to' mean nothing */
         return KS_PASS_STOP;
@@ -359,6 +360,7 @@ static void on_available(struct ks_ctx *ctx, struct ks_session *session, bool fi
 {
     struct ks_xml *stanza = own_presence(ctx, session, ks_session_jid(session));
 
+    slot(session)->shown = true;
     if (first)
         initial(ctx, session);
     if (stanza)
@@ -379,8 +381,9 @@ static void on_unavailable(struct ks_ctx *ctx, struct ks_session *session)
     if (!stanza || ks_arena_copy(ctx->arena, ks_session_jid(session), &to) != KS_OK
         || !ks_xml_set(ctx->arena, stanza, "from", to))
         return;
-    broadcast(ctx, session, stanza);
-    for (size_t i = 0; i < own->directed_count; i++) { /* §4.6.3 */
+    if (own->shown)
+        broadcast(ctx, session, stanza);
+    for (size_t i = 0; i < own->directed_count; i++) { /* §4.6.3, whether it was available or not */
         struct ks_xml *copy = ks_xml_copy_top(ctx->arena, stanza);
         if (copy && ks_arena_copy(ctx->arena, ks_str_z(own->directed[i]), &to) == KS_OK
             && ks_xml_set(ctx->arena, copy, "to", to))
