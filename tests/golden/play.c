@@ -239,7 +239,9 @@ static bool came(struct play *play, struct actor *actor)
     struct ks_buf *why = &play->verdict->why;
     bool cut = !actor->wire || play->world->ops->is_closed(actor->wire);
 
-    ks_buf_printf(why, "%.*s expected: %.*s\n", KS_STR_FMT(actor->name), KS_STR_FMT(play->step->text));
+    struct ks_str expected = play->step->text.len ? play->step->text : KS_STR("nothing");
+
+    ks_buf_printf(why, "%.*s expected: %.*s\n", KS_STR_FMT(actor->name), KS_STR_FMT(expected));
     if (!actor->items)
         ks_buf_printf(why, "came: nothing%s\n", cut ? ", and the connection is closed" : "");
     for (const struct item *item = actor->items; item; item = item->next)
@@ -258,6 +260,7 @@ static bool hear(struct play *play, struct actor *actor, bool among)
     ks_arena_init(&arena, 8u << 20);
     good = read_pattern(play, &arena, &pattern);
     if (good) {
+        actor_look(actor);
         item = next_item(actor, pattern);
         if (among) {
             (void)(play->world->ops->wait || !actor->bound || actor_sync(actor));
@@ -381,6 +384,12 @@ static bool of_actor(struct play *play, const struct step *step)
         if (play->world->ops->wait)
             play->world->ops->wait(play->world, step->ms);
         return hears_nothing(play, actor);
+    case STEP_FORGET:
+        (void)(play->world->ops->wait || !actor->bound || actor_sync(actor));
+        actor_look(actor);
+        while (actor->items)
+            actor_drop(actor, actor->items);
+        return true;
     case STEP_LOGIN:
         return log_in(play, actor);
     case STEP_TLS:

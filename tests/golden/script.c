@@ -118,6 +118,7 @@ static bool read_deed(struct reading *reading, struct step *step, struct ks_str 
         { "<*", STEP_HEAR_AMONG },
         { "< ", STEP_HEAR },
         { "exists on ", STEP_EXISTS },
+        { "forgets what came", STEP_FORGET },
         { "starts TLS", STEP_TLS },
         { "disconnects", STEP_DISCONNECT },
         { "logs out", STEP_LOGOUT },
@@ -324,6 +325,7 @@ struct ks_str script_needs_simulator(const struct conversation *conversation)
         case STEP_HEAR:
         case STEP_HEAR_AMONG:
         case STEP_NOTHING:
+        case STEP_FORGET:
         case STEP_LOGIN:
         case STEP_TLS:
         case STEP_DISCONNECT:

@@ -10,6 +10,7 @@
  *   anna  < <iq type='result' id='b1'/>                the next that she gets
  *   anna <* <presence/>                                this is among what she got
  *   anna  sees nothing for 5s
+ *   anna  forgets what came
  *   anna  logs in [as niemand] [with wrong] [by SCRAM-SHA-1]      up to <success/> or <failure/>, which she then sees
  *   anna  starts TLS
  *   anna  disconnects                                  the network does
@@ -37,6 +38,7 @@ enum step_kind {
     STEP_HEAR,
     STEP_HEAR_AMONG,
     STEP_NOTHING,
+    STEP_FORGET,
     STEP_LOGIN,
     STEP_TLS,
     STEP_DISCONNECT,

@@ -7,6 +7,8 @@
 #include "credentials.h"
 #include "scram.h"
 
+#define QUIET ((enum ks_level) - 1)
+
 const struct ks_tls_facts host_tls_facts = {
     .exporter = { 1, 2, 3 }, .server_end_point = { 4, 5, 6 }, .server_end_point_len = 32, .has_exporter = true
 };
@@ -43,7 +45,7 @@ struct host *host_new(struct ks_config *config, struct ks_server_store *store, u
     h->store = store;
     h->config = ks_config_ref(config);
     h->reactor_count = reactors;
-    h->log = (struct ks_log) { verbose ? KS_DEBUG : KS_ERROR, to_stderr, h };
+    h->log = (struct ks_log) { verbose ? KS_DEBUG : QUIET, to_stderr, h };
     ks_prng_init_number(&h->prng, seed);
     if (ks_committer_new(store, &h->prng, &h->committer) != KS_OK)
         abort();
@@ -59,6 +61,35 @@ struct host *host_new(struct ks_config *config, struct ks_server_store *store, u
     return h;
 }
 
+/* What is under way when the process dies: nothing of it is written any more, and nobody hears of it. It is carried to
+ * its end all the same, so that its memory comes back. */
+static bool drain(struct host *h)
+{
+    struct ks_event event;
+    bool busy = false;
+
+    for (uint16_t i = 0; i < h->reactor_count; i++)
+        while (ks_reactor_next_event(h->reactors[i], &event)) {
+            busy = true;
+            if (event.kind == KS_EV_STORE)
+                ks_committer_submit(h->committer, event.req);
+            else if (event.kind == KS_EV_MOVE)
+                ks_reactor_adopt(h->reactors[event.to], event.stream, h->now);
+            else if (event.kind == KS_EV_MAIL)
+                ks_reactor_mail(h->reactors[event.to], event.mail, h->now);
+            else if (event.kind == KS_EV_CLOSE)
+                ks_c2s_closed(event.stream, h->now);
+            else if (event.kind == KS_EV_OUTPUT || event.kind == KS_EV_START_TLS)
+                ks_c2s_output_sent(event.stream, ks_c2s_output(event.stream).len, h->now);
+        }
+    for (struct ks_store_req *req = ks_committer_turn(h->committer, h->now), *next; req; req = next) {
+        busy = true;
+        next = req->next;
+        ks_reactor_answer(h->reactors[req->submitter], req, h->now);
+    }
+    return busy;
+}
+
 void host_free(struct host *h)
 {
     if (!h)
@@ -68,22 +99,12 @@ void host_free(struct host *h)
         conn->c = NULL; /* freed with its reactor */
         conn->host = NULL;
     }
-    for (uint16_t i = 0; i < h->reactor_count; i++) {
-        struct ks_event event;
-        /* What the edge would own by now. */
-        while (ks_reactor_next_event(h->reactors[i], &event))
-            if (event.kind == KS_EV_STORE) {
-                ks_committer_submit(h->committer, event.req);
-            } else if (event.kind == KS_EV_MOVE) {
-                ks_reactor_adopt(h->reactors[i], event.stream, h->now);
-            } else if (event.kind == KS_EV_MAIL) {
-                ks_reactor_mail(h->reactors[event.to], event.mail, h->now);
-            } else if (event.kind == KS_EV_CLOSE) {
-                ks_c2s_closed(event.stream, h->now);
-            } else if (event.kind == KS_EV_OUTPUT) {
-                ks_c2s_output_sent(event.stream, ks_c2s_output(event.stream).len, h->now);
-            }
-    }
+    h->log.level = QUIET;
+    ks_memory_server_store_crash(h->store);
+    ks_memory_server_store_room(h->store, 0);
+    while (drain(h))
+        ;
+    ks_memory_server_store_room(h->store, SIZE_MAX);
     for (uint16_t i = 0; i < h->reactor_count; i++)
         ks_reactor_free(h->reactors[i]);
     ks_committer_free(h->committer);
