@@ -43,7 +43,7 @@ static bool read_line(FILE *file, char *text, size_t cap)
     return len > 0;
 }
 
-static bool ask(const struct program *program, const char *id, char *text, size_t cap)
+bool program_ask(const struct program *program, const char *id, char *text, size_t cap)
 {
     FILE *terminal = fopen("/dev/tty", "r+e");
     struct termios shown, hidden;
@@ -88,11 +88,11 @@ static const char *get_passphrase(const struct program *program, const char *fil
         memcpy(text, given, strlen(given) + 1);
         return NULL;
     }
-    if (!ask(program, is_new ? SAY("konsil.passphrase-new") : SAY("konsil.passphrase-ask"), text, cap))
+    if (!program_ask(program, is_new ? SAY("konsil.passphrase-new") : SAY("konsil.passphrase-ask"), text, cap))
         return SAY("konsil.passphrase-missing");
     if (!is_new)
         return NULL;
-    same = ask(program, SAY("konsil.passphrase-again"), again, sizeof(again)) && strcmp(text, again) == 0;
+    same = program_ask(program, SAY("konsil.passphrase-again"), again, sizeof(again)) && strcmp(text, again) == 0;
     ks_wipe(again, sizeof(again));
     return same ? NULL : SAY("konsil.passphrase-differs");
 }
@@ -154,10 +154,38 @@ static int make_engine(struct program *program, struct ks_prng *prng)
 
 /* --- options --- */
 
+static const char synopsis[] =
+    "konsil [--json] [--server HOST[:PORT]] [--direct-tls] [--ca FILE] [--dir DIR] [--passphrase-file FILE] JID";
+
+static int help(const struct program *program)
+{
+    printf("%s\n\n%.*s\n", synopsis, KS_STR_FMT(ks_say(program->language, SAY("konsil.help"))));
+    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* HOST, HOST:PORT or [ADDRESS]:PORT; the text is cut at the port. */
+static bool read_server(struct program *program, char *text)
+{
+    char *colon = strrchr(text, ':'), *end = strchr(text, ']');
+    uint64_t port;
+
+    if (colon && (end ? colon > end : strchr(text, ':') == colon)) {
+        if (ks_str_u64(ks_str_z(colon + 1), 65535, &port) != KS_OK || port == 0)
+            return false;
+        program->port = (uint16_t)port;
+        *colon = '\0';
+    }
+    if (end && text[0] == '[') {
+        *end = '\0';
+        text++;
+    }
+    program->host = text;
+    return *text != '\0';
+}
+
 static int usage(const struct program *program)
 {
-    fprintf(stderr, "konsil: %.*s\n\n  konsil [--json] [--dir DIR] [--ca FILE] [--passphrase-file FILE] JID\n",
-        KS_STR_FMT(ks_say(program->language, SAY("konsil.usage"))));
+    fprintf(stderr, "konsil: %.*s\n\n  %s\n", KS_STR_FMT(ks_say(program->language, SAY("konsil.usage"))), synopsis);
     return 64; /* sysexits.h */
 }
 
@@ -174,7 +202,7 @@ static int run(struct program *program, const char *dir, const char *passphrase_
         status = program_fail(program, SAY("konsil.ca"));
     else if ((status = open_store(program, dir, passphrase_file, &prng)) == EXIT_SUCCESS
         && (status = make_engine(program, &prng)) == EXIT_SUCCESS)
-        status = konsil_json(program);
+        status = program->json ? konsil_json(program) : konsil_terminal(program);
     konsil_free(program->engine);
     ks_engine_store_free(program->store);
     ks_client_link_free(program->link);
@@ -186,8 +214,9 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = { { "json", no_argument, NULL, 'j' },
         { "dir", required_argument, NULL, 'd' }, { "ca", required_argument, NULL, 'c' },
-        { "passphrase-file", required_argument, NULL, 'p' }, { "host", required_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
+        { "passphrase-file", required_argument, NULL, 'p' }, { "server", required_argument, NULL, 's' },
+        { "direct-tls", no_argument, NULL, 't' }, { "lang", required_argument, NULL, 'l' },
+        { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
     const char *dir = NULL, *passphrase_file = NULL, *ca_file = NULL;
     char jid_text[KS_JID_MAX + 1], path[PATH_CAP];
     struct program program = { .json = false };
@@ -207,12 +236,20 @@ int main(int argc, char **argv)
             ca_file = optarg;
         else if (option == 'p')
             passphrase_file = optarg;
+        else if (option == 's' && read_server(&program, optarg))
+            continue;
+        else if (option == 't')
+            program.direct_tls = true;
+        else if (option == 'l')
+            program.language = ks_language_of(optarg);
+        else if (option == 'h')
+            return help(&program);
         else if (option == 'v')
             return printf("konsil %s\n", KONSIL_VERSION) < 0;
         else
             return usage(&program);
     }
-    if (optind != argc - 1 || !program.json)
+    if (optind != argc - 1)
         return usage(&program);
     ks_arena_init(&arena, 16 * KS_JID_MAX);
     if (ks_crypto_init() != KS_OK || ks_jid_parse(&arena, ks_str_z(argv[optind]), &jid) != KS_OK || !ks_jid_is_bare(jid)

@@ -15,6 +15,9 @@ struct program {
     enum ks_language language;
     bool json;
     const char *jid;  /* bare, normal */
+    const char *host; /* of --server; NULL: found by the domain */
+    uint16_t port;    /* 0: the usual one */
+    bool direct_tls;
     struct ks_engine_store *store;
     struct ks_client_link *link;
     struct konsil *engine;
@@ -23,7 +26,11 @@ struct program {
 /* Says the sentence and what to do; returns the exit status. */
 int program_fail(const struct program *program, const char *id);
 
+/* Asks on the terminal, without showing what is typed; false: nothing came. */
+bool program_ask(const struct program *program, const char *id, char *text, size_t cap);
+
 /* A face; runs until it is told to end, and returns the exit status. */
 int konsil_json(struct program *program);
+int konsil_terminal(struct program *program);
 
 #endif

@@ -567,8 +567,7 @@ void screen_draw(struct screen *screen)
     }
     attron(COLOR_PAIR(PAIR_BAR));
     mvhline(0, 0, ' ', width);
-    snprintf(bar, sizeof bar, "konsil  %s  %s", screen->model.self ? screen->model.self : "", connection_word(screen));
-    put(0, 1, list + 20 < width ? list + 20 : width, bar);
+    put(0, 1, list, screen->model.self ? screen->model.self : "konsil");
     if (person) {
         snprintf(bar, sizeof bar, "%s%s%s", model_name(person), person->about ? " – " : "",
             person->about ? person->about : "");
