@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "check.h"
+#include "envelope.h"
+#include "xml_reader.h"
+#include "xml_writer.h"
+
+#define K "<k xmlns='urn:konsil:msg:0' id='0123456789abcdef0123456789abcdef' dev='27183' ep='89abcdef01234567' "
+#define HASH "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define NUMBERED K "n='17' prev='" HASH "'/>"
+#define BODY "<body xmlns='jabber:client'>x</body>"
+
+static struct ks_xml_reader *reader;
+static struct ks_arena arena;
+
+static struct ks_content read_content(const char *inner)
+{
+    struct ks_content content = { .says = KS_SAYS_NOTHING };
+    char text[65536];
+    struct ks_xml *xml;
+
+    snprintf(text, sizeof(text), "<content xmlns='urn:xmpp:sce:1'>%s</content>", inner);
+    if (ks_xml_read(reader, &arena, ks_str_z(text), KS_STR_EMPTY, KS_STR_EMPTY, &xml) != KS_OK
+        || ks_content_read(&arena, xml, &content) != KS_OK) {
+        printf("Bail out! cannot read %s\n", inner);
+        exit(1);
+    }
+    return content;
+}
+
+static const struct {
+    const char *name, *inner;
+    enum ks_says says;
+    bool rejected, more;
+    uint64_t number;
+} rows[] = {
+    { "PROTOCOL §5: a text", BODY NUMBERED, KS_SAYS_TEXT, false, false, 17 },
+    { "PROTOCOL §5.6: a text of another program has no k", BODY, KS_SAYS_TEXT, false, false, 0 },
+    { "PROTOCOL §5.3: an edit", BODY "<replace xmlns='urn:xmpp:message-correct:0' id='a'/>" NUMBERED, KS_SAYS_EDIT,
+        false, false, 17 },
+    { "PROTOCOL §5.3: the order of elements does not matter",
+        NUMBERED "<replace xmlns='urn:xmpp:message-correct:0' id='a'/>" BODY, KS_SAYS_EDIT, false, false, 17 },
+    { "XEP-0308: an edit without a text is unknown", "<replace xmlns='urn:xmpp:message-correct:0' id='a'/>" NUMBERED,
+        KS_SAYS_UNKNOWN, false, false, 17 },
+    { "PROTOCOL §5.4: reactions",
+        "<reactions xmlns='urn:xmpp:reactions:0' id='a'><reaction>+</reaction></reactions>" NUMBERED, KS_SAYS_REACTIONS,
+        false, false, 17 },
+    { "PROTOCOL §5.5: a retraction, whose fallback text is not a message",
+        BODY "<retract xmlns='urn:xmpp:message-retract:1' id='a'/>" NUMBERED, KS_SAYS_RETRACT, false, false, 17 },
+    { "PROTOCOL §5.5: a retraction names its target", "<retract xmlns='urn:xmpp:message-retract:1'/>" NUMBERED,
+        KS_SAYS_UNKNOWN, false, false, 17 },
+    { "PROTOCOL §4.6: nothing known beside k, numbered: a newer version's", "<dance xmlns='urn:x'/>" NUMBERED,
+        KS_SAYS_UNKNOWN, false, false, 17 },
+    { "PROTOCOL §4.6: a number without anything is one too", NUMBERED, KS_SAYS_UNKNOWN, false, false, 17 },
+    { "PROTOCOL §4.6: something known and something new", BODY "<dance xmlns='urn:x'/>" NUMBERED, KS_SAYS_TEXT, false,
+        true, 17 },
+    { "PROTOCOL §4.6: new parts of ours in an envelope without number are passed over",
+        "<heads xmlns='urn:konsil:msg:0'/>" K "/>", KS_SAYS_NOTHING, false, false, 0 },
+    { "PROTOCOL §4.6: others' are not", "<dance xmlns='urn:x'/>" K "/>", KS_SAYS_UNKNOWN, false, false, 0 },
+    { "PROTOCOL §4.6: chat states and hints are nothing", "<active xmlns='http://jabber.org/protocol/chatstates'/>",
+        KS_SAYS_NOTHING, false, false, 0 },
+    { "PROTOCOL §7.2: a receipt of another program", "<received xmlns='urn:xmpp:receipts' id='a'/>", KS_SAYS_RECEIVED,
+        false, false, 0 },
+    { "PROTOCOL §4.2: k twice is rejected", BODY NUMBERED NUMBERED, KS_SAYS_TEXT, true, false, 17 },
+    { "PROTOCOL §4.3: an id of another length is rejected",
+        BODY "<k xmlns='urn:konsil:msg:0' id='01' dev='1' ep='89abcdef01234567'/>", KS_SAYS_TEXT, true, false, 0 },
+    { "PROTOCOL §4.3: a number needs prev", BODY K "n='17'/>", KS_SAYS_TEXT, true, false, 17 },
+    { "PROTOCOL §4.3: prev needs a number", BODY K "prev='" HASH "'/>", KS_SAYS_TEXT, true, false, 0 },
+    { "PROTOCOL §1.1: a number has no leading zero", BODY K "n='017' prev='" HASH "'/>", KS_SAYS_TEXT, true, false, 0 },
+    { "PROTOCOL §4.3: numbers begin at 1", BODY K "n='0' prev='" HASH "'/>", KS_SAYS_TEXT, true, false, 0 },
+    { "PROTOCOL §1.1: a hash has 32 bytes", BODY K "n='1' prev='AAAA'/>", KS_SAYS_TEXT, true, false, 1 },
+    { "PROTOCOL §4.3: attributes that are not known are ignored", BODY K "n='17' prev='" HASH "' cp='9'/>",
+        KS_SAYS_TEXT, false, false, 17 },
+};
+
+static void test_rows(void)
+{
+    for (size_t i = 0; i < KS_COUNT(rows); i++) {
+        struct ks_content content = read_content(rows[i].inner);
+
+        check_row(content.says == rows[i].says && content.rejected == rows[i].rejected && content.more == rows[i].more
+                && content.k.number == rows[i].number,
+            rows[i].name, "says %d, rejected %d, more %d, number %llu", content.says, content.rejected, content.more,
+            (unsigned long long)content.k.number);
+    }
+}
+
+/* Writes, reads again, and gives what was read. */
+static struct ks_content round_trip(const struct ks_content *content)
+{
+    struct ks_content again = { .says = KS_SAYS_NOTHING };
+    struct ks_xml *xml = ks_content_write(&arena, content), *read;
+    struct ks_buf bytes;
+
+    ks_buf_init(&bytes, 1 << 20);
+    ks_xml_write(&bytes, xml, KS_STR_EMPTY);
+    if (ks_xml_read(reader, &arena, ks_buf_str(&bytes), KS_STR_EMPTY, KS_STR_EMPTY, &read) != KS_OK
+        || ks_content_read(&arena, read, &again) != KS_OK)
+        exit(1);
+    ks_buf_done(&bytes);
+    return again;
+}
+
+static void test_round_trips(void)
+{
+    struct ks_str emoji[] = { KS_STR("+1"), KS_STR("\xe2\x9d\xa4") };
+    struct ks_ack_except except[] = { { 3, 3 }, { 8, 9 } };
+    struct ks_ack_range range = {
+        .device = 5, .epoch = 7, .to = 17, .hash = { 9 }, .displayed = true, .except = except, .except_count = 2
+    };
+    struct ks_heal_item items[] = { { .device = 5, .epoch = 7, .from = 12, .to = 14, .conversation = KS_STR("a@b") },
+        { .device = 6, .id = KS_STR("abc") } };
+    struct ks_k k = { .id = KS_STR("0123456789abcdef0123456789abcdef"),
+        .device = 27183,
+        .epoch = UINT64_C(0x89abcdef01234567),
+        .number = 17,
+        .prev = { 1, 2 },
+        .urgency = KS_URGENCY_HIGH,
+        .epoch_before = 1,
+        .number_before = 4 };
+    struct ks_content text = { .says = KS_SAYS_TEXT,
+        .ours = true,
+        .k = k,
+        .body = KS_STR("a\r\n<b>&"),
+        .reply_to = KS_STR("t"),
+        .reply_author = KS_STR("a@b"),
+        .has_ref = true,
+        .ref_hash = { 5 },
+        .receipt_wanted = true };
+    struct ks_content reactions = {
+        .says = KS_SAYS_REACTIONS, .ours = true, .k = k, .target = KS_STR("t"), .emoji = emoji, .emoji_count = 2
+    };
+    struct ks_content ack = { .says = KS_SAYS_ACK, .ranges = &range, .range_count = 1 };
+    struct ks_content heal = { .says = KS_SAYS_HEAL, .items = items, .item_count = 2 };
+    struct ks_content resend = { .says = KS_SAYS_RESEND, .resent = KS_STR("<envelope/>\n") };
+    struct ks_content got = round_trip(&text);
+
+    check_row(got.says == KS_SAYS_TEXT && got.ours && !got.rejected && got.k.device == k.device
+            && got.k.epoch == k.epoch && got.k.number == 17 && got.k.urgency == KS_URGENCY_HIGH
+            && got.k.epoch_before == 1 && got.k.number_before == 4 && memcmp(got.k.prev, k.prev, sizeof(k.prev)) == 0
+            && ks_str_eq(got.k.id, k.id),
+        "PROTOCOL §4.3: k is read as it was written", "says %d, number %llu", got.says,
+        (unsigned long long)got.k.number);
+    check_str("a text keeps its carriage return", got.body, text.body);
+    check_row(ks_str_is(got.reply_to, "t") && ks_str_is(got.reply_author, "a@b") && got.has_ref && got.ref_hash[0] == 5
+            && got.receipt_wanted,
+        "PROTOCOL §5.1: an answer, its reference and hash", "%.*s %d", KS_STR_FMT(got.reply_to), got.has_ref);
+    got = round_trip(&reactions);
+    check_row(got.says == KS_SAYS_REACTIONS && got.emoji_count == 2 && ks_str_eq(got.emoji[1], emoji[1]),
+        "PROTOCOL §5.4: reactions are read as they were written", "%zu", got.emoji_count);
+    got = round_trip(&ack);
+    check_row(got.says == KS_SAYS_ACK && got.range_count == 1 && got.ranges[0].displayed && got.ranges[0].to == 17
+            && got.ranges[0].except_count == 2 && got.ranges[0].except[1].from == 8 && got.ranges[0].except[1].to == 9
+            && !got.ranges[0].jid.ptr,
+        "PROTOCOL §7.1: a receipt with exceptions is read as it was written", "%zu ranges", got.range_count);
+    got = round_trip(&heal);
+    check_row(got.says == KS_SAYS_HEAL && got.item_count == 2 && got.items[0].to == 14
+            && ks_str_is(got.items[0].conversation, "a@b") && ks_str_is(got.items[1].id, "abc")
+            && got.items[1].device == 6,
+        "PROTOCOL §8.2: a request for repair is read as it was written", "%zu items", got.item_count);
+    got = round_trip(&resend);
+    check_str("PROTOCOL §8.2: an envelope handed in again keeps its bytes", got.resent, resend.resent);
+}
+
+static const struct {
+    const char *name, *inner;
+    bool good;
+} acks[] = {
+    { "PROTOCOL §7.1: numbers and ranges", "not='3 8-9'", true },
+    { "PROTOCOL §7.1: exceptions rise", "not='8-9 3'", false },
+    { "PROTOCOL §7.1: a range that goes back", "not='9-8'", false },
+    { "PROTOCOL §7.1: exceptions are below to", "not='17'", false },
+    { "PROTOCOL §7.1: two blanks", "not='3  8'", false },
+    { "PROTOCOL §7.1: no exceptions", "", true },
+};
+
+static void test_acks(void)
+{
+    for (size_t i = 0; i < KS_COUNT(acks); i++) {
+        char text[512];
+        struct ks_content content;
+
+        snprintf(text, sizeof(text),
+            "<ack xmlns='urn:konsil:ack:0'><r dev='1' ep='0000000000000001' to='17' h='" HASH "' s='stored' %s/></ack>",
+            acks[i].inner);
+        content = read_content(text);
+        check_row((content.says == KS_SAYS_ACK) == acks[i].good, acks[i].name, "says %d", content.says);
+    }
+}
+
+int main(void)
+{
+    reader = ks_xml_reader_new();
+    ks_arena_init(&arena, 16 << 20);
+    test_rows();
+    test_round_trips();
+    test_acks();
+    ks_arena_done(&arena);
+    ks_xml_reader_free(reader);
+    return check_done();
+}
