@@ -30,8 +30,17 @@ const struct ks_archive_row *ks_message_row(const struct ks_ctx *ctx)
     return row && row->id ? row : NULL;
 }
 
+/* To one session; to one that is being given what waited, behind that. */
+static void give(struct ks_session *s, struct ks_bytes *bytes, const struct ks_archive_row *row)
+{
+    if (s->fetching && row)
+        s->passed_by = row->id;
+    else
+        ks_session_write(s, bytes, row ? row->stamp_ms : 0);
+}
+
 /* RFC 6121 §8.5.2.1.1, §8.5.3: the sessions that get it. The stanza goes to each as it is. */
-static uint64_t deliver(struct ks_ctx *ctx, struct ks_stanza *message, int64_t stamp_ms)
+static uint64_t deliver(struct ks_ctx *ctx, struct ks_stanza *message, const struct ks_archive_row *row)
 {
     struct ks_session *s = NULL, *resource = NULL;
     uint64_t count = 0;
@@ -50,12 +59,12 @@ static uint64_t deliver(struct ks_ctx *ctx, struct ks_stanza *message, int64_t s
     if (!bytes)
         return 0;
     if (resource) {
-        ks_session_write(resource, bytes, stamp_ms);
+        give(resource, bytes, row);
         count = 1;
     } else {
         while ((s = ks_user_session(ctx->user, s)))
             if (ks_session_available(s) && s->priority >= 0) {
-                ks_session_write(s, bytes, stamp_ms);
+                give(s, bytes, row);
                 count++;
             }
     }
@@ -86,7 +95,7 @@ static void committed(struct ks_ctx *ctx)
             ks_xml_prepend(message->xml, mark);
     }
     if (ks_run_passes(ctx, KS_STAGE_DELIVER, message) == KS_PASS_ON) {
-        parcel->number = deliver(ctx, message, row ? row->stamp_ms : 0);
+        parcel->number = deliver(ctx, message, row);
         ks_run_passes(ctx, KS_STAGE_DELIVERED, message);
     }
     if (parcel->from_account && !ks_jid_eq_bare(message->from, ctx->user->jid)) {

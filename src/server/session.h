@@ -29,6 +29,8 @@ struct ks_session {
     struct ks_bytes *presence; /* as last broadcast; NULL: not available */
     int8_t priority;
     bool catches_up; /* it fetches the archive itself (XEP-0313) */
+    bool fetching;   /* it is being given what waited (offline.h): messages of the archive come to it that way only */
+    uint64_t fetched, passed_by; /* archive rows: the last it was given, the last that did not come to it directly */
     bool ending;
     bool sm, sm_resume;
     uint8_t sm_token[KS_SM_TOKEN_LEN];

@@ -79,47 +79,68 @@ static enum ks_pass after(struct ks_ctx *ctx, struct ks_stanza *message)
     return KS_PASS_ON;
 }
 
-static void deliver_page(struct ks_ctx *ctx, int64_t since_ms, uint64_t after_id);
+static void deliver_page(struct ks_ctx *ctx);
+
+/* A stored message as it would have come, with its id and its time (XEP-0160 §3, XEP-0203). What the person sent
+ * herself is passed over. */
+static enum ks_err give(struct ks_ctx *ctx, struct ks_session *s, const struct ks_archive_row *row)
+{
+    struct ks_user *user = ctx->user;
+    char id[KS_ARCHIVE_ID_LEN], stamp[KS_STAMP_LEN + 1];
+    struct ks_arena arena;
+    struct ks_xml *xml, *part;
+    struct ks_jid to;
+    enum ks_err err;
+
+    ks_arena_init(&arena, row->stanza.len * 16 + 32768);
+    err = ks_xml_read(ctx->reactor->reader, &arena, row->stanza, KS_STR_EMPTY, KS_STR_EMPTY, &xml);
+    if (err == KS_OK)
+        err = ks_jid_parse(&arena, ks_xml_attr(xml, "to"), &to);
+    if (err == KS_OK && ks_jid_eq_bare(to, user->jid)) {
+        part = ks_xml_add(&arena, xml, NS_SID, "stanza-id");
+        ks_xml_set(&arena, part, "by", user->bare);
+        ks_xml_set(&arena, part, "id", ks_archive_id_write(ctx->reactor->server->archive_ids, row->id, id));
+        part = ks_xml_add(&arena, xml, NS_DELAY, "delay");
+        ks_xml_set(&arena, part, "from", user->jid.domain);
+        ks_xml_set(&arena, part, "stamp", ks_stamp_write(row->stamp_ms, stamp));
+        ks_session_write_xml(s, xml, row->stamp_ms);
+    }
+    ks_arena_done(&arena);
+    return err;
+}
 
 static void page(struct ks_ctx *ctx, struct ks_store_req *req)
 {
-    struct ks_user *user = ctx->user;
     struct ks_session *s = ctx->session;
-    char *id, stamp[KS_STAMP_LEN + 1];
-    uint64_t last = 0;
+    enum ks_err err = req->result;
 
-    if (!s || req->result != KS_OK)
+    if (!s)
         return; /* the mark stays */
-    for (size_t i = 0; i < req->rows_count; i++) {
-        const struct ks_archive_row *row = &req->rows[i];
-        struct ks_xml *xml, *part;
-        struct ks_jid to;
-        last = row->id;
-        if (ks_xml_read(ctx->reactor->reader, ctx->arena, row->stanza, KS_STR_EMPTY, KS_STR_EMPTY, &xml) != KS_OK
-            || ks_jid_parse(ctx->arena, ks_xml_attr(xml, "to"), &to) != KS_OK || !ks_jid_eq_bare(to, user->jid))
-            continue; /* his own */
-        part = ks_xml_add(ctx->arena, xml, NS_SID, "stanza-id");
-        id = ks_arena_alloc(ctx->arena, KS_ARCHIVE_ID_LEN);
-        if (id) {
-            ks_xml_set(ctx->arena, part, "by", user->bare);
-            ks_xml_set(ctx->arena, part, "id", ks_archive_id_write(ctx->reactor->server->archive_ids, row->id, id));
-        }
-        part = ks_xml_add(ctx->arena, xml, NS_DELAY, "delay"); /* XEP-0160 §3, XEP-0203 */
-        ks_xml_set(ctx->arena, part, "from", user->jid.domain);
-        ks_xml_set(ctx->arena, part, "stamp", ks_stamp_write(row->stamp_ms, stamp));
-        ks_session_write_xml(s, xml, row->stamp_ms);
+    for (size_t i = 0; i < req->rows_count && err == KS_OK; i++) {
+        err = give(ctx, s, &req->rows[i]);
+        s->fetched = req->rows[i].id;
+        if (!ks_session_find(ctx->user, ctx->parcel->number))
+            return; /* it was too much for its queue */
     }
-    if (!req->complete && last)
-        deliver_page(ctx, mark(user), last);
-    else
+    if (err != KS_OK) { /* the mark stays, for the next session */
+        ks_log(ctx->reactor->log, KS_ERROR, "offline.page", KS_ERR(err));
+        s->fetching = false;
+        return;
+    }
+    if (!req->complete || s->passed_by > s->fetched) {
+        deliver_page(ctx);
+    } else {
+        s->fetching = false;
         ks_kv_del(ctx, STORE, KEY);
+    }
 }
 
-static void deliver_page(struct ks_ctx *ctx, int64_t since_ms, uint64_t after_id)
+static void deliver_page(struct ks_ctx *ctx)
 {
-    struct ks_page_query query = {
-        .account = ks_user_account(ctx->user), .start_ms = since_ms, .after_id = after_id, .rows_max = PAGE
-    };
+    struct ks_page_query query = { .account = ks_user_account(ctx->user),
+        .start_ms = mark(ctx->user),
+        .after_id = ctx->session->fetched,
+        .rows_max = PAGE };
 
     ks_ask(ctx, ks_store_page_new(&query), page);
 }
@@ -127,15 +148,15 @@ static void deliver_page(struct ks_ctx *ctx, int64_t since_ms, uint64_t after_id
 /* A parcel of its own, with room for pages; the presence that caused it is small. */
 static void deliver_run(struct ks_ctx *ctx)
 {
-    int64_t since_ms = mark(ctx->user);
-
     ctx->session = ks_session_find(ctx->user, ctx->parcel->number);
-    if (!ctx->session || !since_ms)
+    if (!ctx->session || !mark(ctx->user))
         return;
-    if (ctx->session->catches_up)
+    if (ctx->session->catches_up) {
         ks_kv_del(ctx, STORE, KEY); /* it fetches the archive itself */
-    else
-        deliver_page(ctx, since_ms, 0);
+    } else {
+        ctx->session->fetching = true;
+        deliver_page(ctx);
+    }
 }
 
 static void available(struct ks_ctx *ctx, struct ks_session *session, bool first)
