@@ -5,6 +5,7 @@
  * the same, requests for subscription and their answers pass, but nobody learns who is there. */
 #include <stdlib.h>
 
+#include "blocking.h"
 #include "feature_list.h"
 #include "roster.h"
 #include "session.h"
@@ -64,7 +65,7 @@ static void broadcast(struct ks_ctx *ctx, struct ks_session *session, struct ks_
         struct ks_xml *copy;
         struct ks_str to;
         if (ks_roster_decode(row->value, &contact) != KS_OK || !contact.from
-            || ks_arena_copy(ctx->arena, row->key, &to) != KS_OK)
+            || ks_is_blocked(ctx, ks_jid_split(row->key)) || ks_arena_copy(ctx->arena, row->key, &to) != KS_OK)
             continue;
         copy = ks_xml_copy_top(ctx->arena, stanza);
         if (copy && ks_xml_set(ctx->arena, copy, "to", to))

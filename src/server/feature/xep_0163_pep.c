@@ -7,6 +7,7 @@
  * that, so that device lists reach everybody in a protected domain (doc/ARCHITECTURE.md). */
 #include "pep.h"
 
+#include "blocking.h"
 #include "dataform.h"
 #include "disco.h"
 #include "feature_list.h"
@@ -160,8 +161,9 @@ static void tell(struct ks_ctx *ctx, struct ks_str node, const struct ks_pep_con
     while ((row = ks_pep_subscriber_next(ctx->user, node, row, &jid))) {
         struct ks_jid parts = ks_jid_split(jid);
         struct ks_str to;
-        if (may_read(ctx, config, parts, bare_text(ctx, parts)) && ks_arena_copy(ctx->arena, jid, &to) == KS_OK
-            && (copy = ks_xml_copy_top(ctx->arena, message)) && ks_xml_set(ctx->arena, copy, "to", to)) {
+        if (may_read(ctx, config, parts, bare_text(ctx, parts)) && !ks_is_blocked(ctx, parts)
+            && ks_arena_copy(ctx->arena, jid, &to) == KS_OK && (copy = ks_xml_copy_top(ctx->arena, message))
+            && ks_xml_set(ctx->arena, copy, "to", to)) {
             if (parts.resource.len)
                 ks_send(ctx, copy);
             else
@@ -173,7 +175,7 @@ static void tell(struct ks_ctx *ctx, struct ks_str node, const struct ks_pep_con
         struct ks_contact contact;
         struct ks_str to;
         if (ks_roster_decode(row->value, &contact) != KS_OK || !contact.from
-            || ks_pep_subscriber_has(ctx->user, node, row->key)
+            || ks_pep_subscriber_has(ctx->user, node, row->key) || ks_is_blocked(ctx, ks_jid_split(row->key))
             || !may_read(ctx, config, ks_jid_split(row->key), row->key)
             || ks_arena_copy(ctx->arena, row->key, &to) != KS_OK)
             continue;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* xep_0191_blocking.c -- XEP-0191 Blocking Command, version 1.3. */
+#include "blocking.h"
 #include "feature_list.h"
 #include "roster.h"
 #include "session.h"
@@ -11,13 +12,16 @@ struct slot {
 };
 
 /* §5, in its order: the full JID, the bare JID, the domain with a resource, the domain. */
-static bool is_blocked(struct ks_ctx *ctx, struct ks_jid jid)
+bool ks_is_blocked(struct ks_ctx *ctx, struct ks_jid jid)
 {
     const struct ks_jid forms[] = { jid, ks_jid_bare(jid), { KS_STR_EMPTY, jid.domain, jid.resource },
         { KS_STR_EMPTY, jid.domain, KS_STR_EMPTY } };
+    struct ks_jid own = ks_user_jid(ctx->user);
     struct ks_str text;
 
-    if (ks_jid_eq_bare(jid, ks_user_jid(ctx->user)) || !ks_kv_next(ctx->user, STORE, NULL))
+    /* Nobody cuts off her own devices or her server. */
+    if (ks_jid_eq_bare(jid, own) || (!jid.local.len && ks_str_eq(jid.domain, own.domain))
+        || !ks_kv_next(ctx->user, STORE, NULL))
         return false;
     for (size_t i = 0; i < KS_COUNT(forms); i++)
         if (ks_jid_text(ctx->arena, forms[i], &text) == KS_OK && ks_kv_get(ctx->user, STORE, text).ptr)
@@ -171,7 +175,8 @@ static enum ks_pass outgoing(struct ks_ctx *ctx, struct ks_stanza *stanza)
 {
     struct ks_xml *error;
 
-    if (!stanza->has_to || !is_blocked(ctx, stanza->to) || stanza->type == KS_IQ_RESULT || stanza->type == KS_IQ_ERROR)
+    if (!stanza->has_to || !ks_is_blocked(ctx, stanza->to) || stanza->type == KS_IQ_RESULT
+        || stanza->type == KS_IQ_ERROR)
         return KS_PASS_ON;
     if (stanza->kind == KS_PRESENCE) /* to take back a subscription must stay possible */
         return stanza->type == KS_PRES_UNAVAILABLE || stanza->type == KS_PRES_UNSUBSCRIBE
@@ -185,7 +190,10 @@ static enum ks_pass outgoing(struct ks_ctx *ctx, struct ks_stanza *stanza)
 
 static enum ks_pass incoming(struct ks_ctx *ctx, struct ks_stanza *stanza)
 {
-    if (!stanza->has_from || !is_blocked(ctx, stanza->from))
+    if (!stanza->has_from || !ks_is_blocked(ctx, stanza->from))
+        return KS_PASS_ON;
+    /* Our own error about what was sent there, in their name. */
+    if (!ctx->parcel->from_account && (stanza->type == KS_MSG_ERROR || stanza->type == KS_IQ_ERROR))
         return KS_PASS_ON;
     /* The sender learns no more than that nobody takes it. */
     if (stanza->kind == KS_MESSAGE || stanza->type == KS_IQ_GET || stanza->type == KS_IQ_SET)
