@@ -24,22 +24,23 @@ fill_in() {
 	sed -e "s|@DIR@|$dir|g" -e "s|@PORT@|$port|g" -e "s|@DOMAIN@|$domain|g" "$@" "$BENCH/$from" >"$to"
 }
 
-# Until something listens on the loopback, at most 60 s; false if the server has ended.
-wait_for_port() {
-	local i
-	for i in $(seq 600); do
-		if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then return 0; fi
+# Until a command succeeds, at most 60 s; false if the server has ended.
+wait_until() {
+	for _ in $(seq 600); do
+		"$@" 2>/dev/null && return 0
 		kill -0 "$PEER_PID" 2>/dev/null || return 1
 		sleep 0.1
 	done
 	return 1
 }
 
+port_answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1"); }
+wait_for_port() { wait_until port_answers "$1"; }
+
 # TERM, and KILL for who has not gone after 15 s.
 stop_pid() {
-	local i
 	kill "$1" 2>/dev/null || return 0
-	for i in $(seq 150); do
+	for _ in $(seq 150); do
 		kill -0 "$1" 2>/dev/null || break
 		sleep 0.1
 	done

@@ -11,15 +11,17 @@ peers=konsild,prosody,prosody-sqlite,ejabberd
 only=idle,logins,messages,durability
 quick=no
 keep=no
+runs=
 out=
 BUILD=$ROOT/build/release
 
 usage() {
 	cat >&2 <<'EOF'
-usage: bench/run.sh [--quick] [--peers LIST] [--only LIST] [--build DIR] [--out FILE] [--keep]
+usage: bench/run.sh [--quick] [--peers LIST] [--only LIST] [--runs N] [--build DIR] [--out FILE] [--keep]
   --quick        one short run of everything, about 3 minutes; shows that it works, the figures are rough
   --peers LIST   of konsild,prosody,prosody-sqlite,ejabberd
   --only LIST    of idle,logins,messages,durability
+  --runs N       how often everything is measured (3; quick: 1)
   --build DIR    where konsild and the load generator were built (build/release)
   --out FILE     results (bench/results.json for a full run, else build/bench/results.json)
   --keep         leave the servers' directories in build/bench
@@ -31,11 +33,12 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--quick) quick=yes ;;
 	--keep) keep=yes ;;
-	--peers | --only | --build | --out)
+	--peers | --only | --runs | --build | --out)
 		[ $# -gt 1 ] || usage
 		case $1 in
 		--peers) peers=$2 ;;
 		--only) only=$2 ;;
+		--runs) runs=$2 ;;
 		--build) BUILD=$(realpath "$2") ;;
 		--out) out=$(realpath "$2") ;;
 		esac
@@ -52,12 +55,13 @@ for peer in ${peers//,/ }; do [ -f "$BENCH/peers/$peer.sh" ] || fail "unknown pe
 for what in ${only//,/ }; do
 	case $what in idle | logins | messages | durability) ;; *) fail "unknown measurement: $what" ;; esac
 done
+[[ ${runs:-1} =~ ^[1-9]$ ]] || fail "--runs is 1 to 9"
 wants() { case ",$only," in *",$1,"*) return 0 ;; *) return 1 ;; esac; }
 
 if [ $quick = yes ]; then
-	runs=1 idle_sessions=1000 settle=3 logins=200 clients=100 rate=200 seconds=3
+	runs=${runs:-1} idle_sessions=1000 settle=3 logins=200 clients=100 rate=200 seconds=3
 else
-	runs=3 idle_sessions=10000 settle=10 logins=1000 clients=200 rate=300 seconds=6
+	runs=${runs:-3} idle_sessions=10000 settle=10 logins=1000 clients=200 rate=300 seconds=6
 fi
 # Accounts above those of the other measurements, whose archives are empty when the server is killed.
 kill_first=$((idle_sessions - 60)) kill_clients=40 kill_after=3
@@ -105,7 +109,8 @@ measure() {
 	shift 3
 	if line=$("$LOAD" "$@" --server "$PEER_PID" --port "$PORT"); then
 		jq -c --arg peer "$peer" --arg row "$row" --argjson run "$run" \
-			'{peer: $peer, run: $run, row: $row} + .' <<<"$line" >>"$lines"
+			'{peer: $peer, run: $run, row: $row} + . + if .messages == 0 then {failed: true} else {} end' \
+			<<<"$line" >>"$lines"
 	else
 		say "bench: $peer: $row was not measured"
 		jq -nc --arg peer "$peer" --arg row "$row" --argjson run "$run" \
@@ -207,10 +212,11 @@ measure_peer() { # PEER RUN
 started=$(date +%s)
 load_before=$(cut -d' ' -f1 /proc/loadavg)
 "$LOAD" disk --directory "$work" >"$work/disk.json" || fail "no disk"
-PORT=15222
+PORT=24222
 for run in $(seq $runs); do
 	for peer in ${peers//,/ }; do
 		PORT=$((PORT + 1))
+		while port_answers $PORT 2>/dev/null; do PORT=$((PORT + 1)); done
 		say "bench: run $run of $runs: $peer"
 		(
 			PEER_PID=
@@ -226,7 +232,7 @@ done
 
 if [ -z "$out" ]; then
 	out=$ROOT/build/bench/results.json
-	[ "$quick/$peers/$only" = "no/konsild,prosody,prosody-sqlite,ejabberd/idle,logins,messages,durability" ] &&
+	[ "$quick/$runs/$peers/$only" = "no/3/konsild,prosody,prosody-sqlite,ejabberd/idle,logins,messages,durability" ] &&
 		out=$BENCH/results.json
 fi
 commit=$(git -C "$ROOT" rev-parse --short=12 HEAD 2>/dev/null || echo unknown)

@@ -13,6 +13,7 @@ def cell($scale):
 # One row: name, where the figure is, how it is scaled, and whether less or more of it is better.
 def rows: [
   ["user memory per idle session, KB",        "idle",     "bytes_per_session",      0.0009765625, "less"],
+  ["  sessions",                              "idle",     "sessions",               1,     ""],
   ["CPU per login, ms",                       "logins",   "cpu_us_per_login",       0.001, "less"],
   ["logins/s",                                "logins",   "per_second",             1,     "more"],
   ["CPU per message, µs, as offered to all",  "offered",  "cpu_us_per_message",     1,     "less"],
@@ -55,7 +56,7 @@ def rows: [
   def durable($p):
     [$r.lines[] | select(.peer == $p and .row == "durability" and (.failed | not))] as $kills
     | ($r.summary[$p].syncs.syncs_per_1000.median? // null) as $syncs
-    | if ($kills | length) == 0 then "-"
+    | if ($kills | map(.acked) | add // 0) == 0 then "-"
       elif ($kills | map(.missing) | add) > 0 then "no: loses when killed"
       elif $syncs == 0 then "no: never syncs"
       else "yes" end;
@@ -85,4 +86,4 @@ def rows: [
   ($r.notes[] | "Note: " + .),
   ($r.lines[] | select((.generator_cpu // 0) > 0.9 and .row != "idle")
    | "Note: \(.peer), \(.row), run \(.run): the load generator used \(.generator_cpu) of a core; the server may do more."),
-  ($r.lines[] | select(.failed) | "Note: \(.peer), \(.row), run \(.run): not measured.")
+  ($r.lines[] | select(.failed) | "Note: \(.peer), \(.row), run \(.run): not measured; nothing was complete in time, or see above.")

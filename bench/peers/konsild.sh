@@ -21,12 +21,15 @@ peer_start() { # DIR PORT DOMAIN GOAL
 	mkdir -p "$1/control"
 	"$BUILD/cmd/konsild" --config "$1/konsild.conf" >"$1/stdout" 2>&1 &
 	PEER_PID=$!
-	wait_for_port "$2"
+	wait_for_port "$2" && wait_until test -S "$1/control/socket"
 }
 
+# In four parts at once: each konsilctl stretches one password after the other and waits for each commit.
 peer_accounts() { # DIR DOMAIN COUNT
 	"$LOAD" accounts --format csv --domain "$2" --clients "$3" >"$1/accounts.csv" &&
-		"$BUILD/cmd/konsilctl" --socket "$1/control/socket" user import "$1/accounts.csv" >"$1/import.log" 2>&1
+		split -n l/4 "$1/accounts.csv" "$1/accounts.part." &&
+		printf '%s\n' "$1"/accounts.part.* | xargs -P 4 -n 1 \
+			"$BUILD/cmd/konsilctl" --socket "$1/control/socket" user import >"$1/import.log" 2>&1
 }
 
 # What only konsild is asked: a rate that the others cannot reach, and encrypted messages through the policy of a protected
