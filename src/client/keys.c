@@ -279,7 +279,8 @@ static enum ks_err take_list(
         return err;
     known = peer.count;
     for (size_t i = 0; own && i < count; i++)
-        if (known > 1 && !ks_peer_device(&peer, devices[i].id) && (err = tell_new_own(k, devices[i].id)) != KS_OK)
+        if (known > 1 && devices[i].id != ks_omemo_device(k->omemo) && !ks_peer_device(&peer, devices[i].id)
+            && (err = tell_new_own(k, devices[i].id)) != KS_OK)
             return err;
     if ((err = ks_peer_list(k, &peer, version, devices, count, &changed)) != KS_OK)
         return err;
