@@ -335,14 +335,16 @@ void ks_c2s_on_response(struct ks_c2s *c, struct ks_parcel *parcel)
         fail(c, "malformed-request");
         return;
     }
-    err = sasl_data(c, parcel, &data);
-    if (err == KS_OK)
-        err = ks_scram_server_final(&login->scram, &known, data, &message);
     user = ks_user_at(r, bare);
-    if (!user) {
+    /* Many streams may have had their challenge before the first of them failed: the others' proofs are not looked at,
+     * or each would be a guess without a wait (RFC 6120 §6.5.11). */
+    if (!user || ks_guard_when(&user->guard, r->addresses, c->address_hash, r->now) > r->now.mono_ms) {
         fail(c, "temporary-auth-failure");
         return;
     }
+    err = sasl_data(c, parcel, &data);
+    if (err == KS_OK)
+        err = ks_scram_server_final(&login->scram, &known, data, &message);
     /* Right keys do not open an account that was disabled meanwhile. */
     if (err == KS_OK && user->state == KS_USER_LOADED && !ks_user_exists(user))
         err = KS_ECRYPTO;
