@@ -41,7 +41,7 @@ static void store_broke(void *user)
     struct daemon *d = user;
 
     atomic_store(&d->broken, true);
-    pthread_kill(d->main_thread, SIGTERM);
+    pthread_kill(d->main_thread, SIGUSR1);
 }
 
 static void wake_main(void *user)
@@ -211,7 +211,7 @@ static void serve(struct daemon *d, const sigset_t *signals)
 {
     int number = 0;
 
-    while (number != SIGTERM && number != SIGINT) {
+    while (number != SIGTERM && number != SIGINT && number != SIGUSR1) {
         number = sigwaitinfo(signals, NULL);
         if (number == SIGHUP)
             ks_control_work_reloaded(&d->work, reload(d));
@@ -296,6 +296,7 @@ static int run(const char *config_path, bool sandbox, bool probe)
     sigaddset(&signals, SIGHUP);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGUSR1); /* our own: the store broke */
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     umask(077);

@@ -35,8 +35,12 @@ void konsild_say(const char *id, ...)
     locale = locale && *locale ? locale : getenv("LC_MESSAGES");
     locale = locale && *locale ? locale : getenv("LANG");
     va_start(args, id);
-    for (const char *name; count < FILLINGS_MAX && (name = va_arg(args, const char *)); count++)
-        fillings[count] = (struct ks_filling) { name, ks_str_z(va_arg(args, const char *)) };
+    while (count < FILLINGS_MAX) {
+        const char *name = va_arg(args, const char *);
+        if (!name)
+            break;
+        fillings[count++] = (struct ks_filling) { name, ks_str_z(va_arg(args, const char *)) };
+    }
     va_end(args);
     enum ks_language language = ks_language_of(locale);
     struct ks_str advice = ks_say_do(language, id);

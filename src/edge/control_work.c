@@ -45,13 +45,15 @@ static json_t *describe_store(const struct ks_control_work *work)
 {
     struct ks_committer_stats stats;
     struct statvfs disk = { 0 };
+    json_int_t block_bytes;
 
     ks_store_thread_stats(work->store, &stats);
     statvfs(work->data_directory, &disk);
+    block_bytes = (json_int_t)disk.f_frsize;
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "turns", (json_int_t)stats.turns, "commits",
         (json_int_t)stats.commits, "failures", (json_int_t)stats.failures, "transactions", (json_int_t)stats.txns,
         "reads", (json_int_t)stats.reads, "archived", (json_int_t)stats.archived, "index_tail",
-        (json_int_t)stats.tail_entries, "disk_free_bytes", (json_int_t)(disk.f_bavail * disk.f_frsize));
+        (json_int_t)stats.tail_entries, "disk_free_bytes", (json_int_t)disk.f_bavail * block_bytes);
 }
 
 static json_t *describe_health(struct ks_control_work *work, struct ks_now now)
@@ -61,9 +63,9 @@ static json_t *describe_health(struct ks_control_work *work, struct ks_now now)
 
     return json_pack("{s:s, s:I, s:b, s:I, s:I, s:s, s:o, s:o}", "version", work->version, "uptime_seconds",
         (json_int_t)((now.mono_ms - work->started_ms) / 1000), "sandbox", work->sandbox, "connections_max",
-        (json_int_t)work->connections_max, "memory_bytes", (json_int_t)(heap.arena + heap.hblkhd), "certificates_until",
-        ks_stamp_write(atomic_load(&work->certificates_end_ms), stamp).ptr, "clients", describe_reactors(work), "store",
-        describe_store(work));
+        (json_int_t)work->connections_max, "memory_bytes", (json_int_t)heap.arena + (json_int_t)heap.hblkhd,
+        "certificates_until", ks_stamp_write(atomic_load(&work->certificates_end_ms), stamp).ptr, "clients",
+        describe_reactors(work), "store", describe_store(work));
 }
 
 /* --- reload --- */

@@ -179,7 +179,7 @@ static void on_ready(struct ks_watch *watch, uint32_t events)
 
     (void)events;
     for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++) {
-        struct sockaddr_in6 peer;
+        struct sockaddr_in6 peer = { 0 };
         socklen_t len = sizeof peer;
 
         if (atomic_load_explicit(gate->host->open, memory_order_relaxed) >= gate->open_max) {

@@ -368,7 +368,7 @@ static void read_domain(struct reader *reader, config_setting_t *at)
 {
     struct ks_settings *s = reader->settings;
     const char *name = NULL;
-    int protected = 1;
+    int is_protected = 1;
     config_setting_t *protection;
 
     if (!config_setting_is_group(at)) {
@@ -385,7 +385,7 @@ static void read_domain(struct reader *reader, config_setting_t *at)
         return;
     }
     if (protection)
-    protected = config_setting_get_bool(protection);
+        is_protected = config_setting_get_bool(protection);
     struct values *domains = realloc(s->domains, (s->domain_count + 1) * sizeof domains[0]);
     if (!domains) {
         reader->err = KS_ENOMEM;
@@ -393,7 +393,7 @@ static void read_domain(struct reader *reader, config_setting_t *at)
     }
     s->domains = domains;
     domains[s->domain_count] = (struct values) { 0 };
-    enum ks_err err = ks_config_add_domain(s->config, ks_str_z(name), protected);
+    enum ks_err err = ks_config_add_domain(s->config, ks_str_z(name), is_protected);
     if (err == KS_ESYNTAX) {
         complain(reader, at, "name", "\"%.100s\" is not a domain in its normal form (lower case, without a final dot)",
             name);
@@ -422,9 +422,10 @@ static void read_file(struct reader *reader, config_t *file)
 
     if (domains && !config_setting_is_list(domains))
         complain(reader, domains, "domains", "wants a list of groups: ( { name = \"klinik.example\"; … } )");
-    for (int i = 0; domains && config_setting_is_list(domains) && i < config_setting_length(domains); i++)
+    for (int i = 0; domains && config_setting_is_list(domains) && i < config_setting_length(domains); i++) {
         if (reader->err == KS_OK)
             read_domain(reader, config_setting_get_elem(domains, (unsigned)i));
+    }
     read_group(reader, root, "", -1);
     if (!reader->settings->domain_count && !reader->complained)
         complain(reader, root, "domains", "at least one domain is needed");

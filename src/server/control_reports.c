@@ -2,8 +2,8 @@
 /* control_reports.c -- commands that tell: what is stored about people, what administrators did, how the server is; and
  * those that the edge carries out. */
 #include "control.h"
-#include "say.h"
 #include "enc.h"
+#include "say.h"
 
 static json_t *text_json(struct ks_str text)
 {
@@ -100,7 +100,8 @@ const struct ks_control_command ks_control_reports[] = {
     { "audit.list", KS_RIGHT_AUDIT, false, "", "after", audit_list },
     /* By the edge (src/edge/control_work.c): */
     { "health", KS_RIGHT_OPERATE, false, "", "", ks_control_hand_over },
-    { "backup", KS_RIGHT_OPERATE, true, "file", "key_file", ks_control_hand_over },
+    /* file: a name in backup.directory; the key is that of backup.key_file */
+    { "backup", KS_RIGHT_OPERATE, true, "file", "", ks_control_hand_over },
     { "log.debug", KS_RIGHT_OPERATE, true, "reason", "", ks_control_hand_over },
     { "log.normal", KS_RIGHT_OPERATE, true, "", "", ks_control_hand_over },
     { "reload", KS_RIGHT_OPERATE, true, "", "", ks_control_hand_over },

@@ -183,6 +183,8 @@ ask '{"v":1,"command":"backup","args":{"file":"../first"}}' && has control.backu
 row "a backup goes into its directory only"
 ask '{"v":1,"command":"backup","args":{"file":"second"},"dry_run":true}' && has '"ok":true' && [ ! -e data/backup/second ]
 row "a dry run makes none"
+"$konsilctl" --socket control audit list >seen 2>&1 && grep -q "uid:$(id -u) *backup" seen
+row "backups are in the audit log, with who asked for them"
 
 settings konsild.conf "process: { threads = 3; };"
 sed -i 's/threads = 2; };/threads = 3; };/' konsild.conf && sed -i '$d' konsild.conf
@@ -209,6 +211,40 @@ pid=
 row "after a kill the dead socket is no obstacle"
 end
 row "and it ends in order"
+
+# Somebody with one right of three, by the kernel's word and not by what the client says.
+as_nobody() { setpriv --reuid nobody --regid nogroup --clear-groups "$@"; }
+rights="who may read the audit log may do nothing else"
+if [ "$(id -u)" = 0 ]; then
+    chmod 711 .
+    settings konsild.conf 'control: { group = "nogroup"; audit = "nobody"; socket = "control"; };'
+    sed -i '3d' konsild.conf
+    cp "$konsilctl" ctl && chmod 755 ctl
+    begin konsild.conf && as_nobody ./ctl --socket control audit list >seen 2>&1 && has backup
+    row "control: the auditor reads the audit log"
+    ! as_nobody ./ctl --lang en --socket control health >seen 2>&1 && has "You do not have the right"
+    row "$rights"
+    end
+    settings konsild.conf
+    begin konsild.conf && ! as_nobody ./ctl --lang en --socket control audit list >seen 2>&1 && ! has backup
+    row "without the group nobody but konsild's user and root gets in at all"
+    end
+    chown nobody a-key.pem b-key.pem
+    chmod 644 a.pem b.pem
+    data=data5 settings konsild.conf
+    sed -i 's/threads = 2; }/threads = 2; user = "nobody"; }/' konsild.conf
+    begin konsild.conf && [ "$(stat -c %U data5/konsild.db)" = nobody ] &&
+        grep -q "^Uid:.$(id -u nobody).$(id -u nobody).$(id -u nobody)" "/proc/$pid/status"
+    row "started by root konsild becomes process.user"
+    grep '^Cap' "/proc/$pid/status" >seen && ! grep -qv ':.0*$' seen
+    row "and keeps no capability"
+    end
+    chown "$(id -u)" a-key.pem b-key.pem
+    settings konsild.conf
+else
+    skip "$rights" "only root can become somebody else"
+    skip "started by root konsild becomes process.user" "only root can"
+fi
 
 cp data/konsild.key key.keep
 chmod 640 data/konsild.key
