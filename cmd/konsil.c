@@ -8,7 +8,7 @@
 #include <getopt.h>
 #include <locale.h>
 #include <stdlib.h>
-#include <sys/mman.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -225,6 +225,7 @@ int main(int argc, char **argv)
     struct ks_str text;
     int option;
 
+    umask(077); /* whatever we make is its owner's alone */
     setlocale(LC_ALL, "");
     program.language = ks_language_of(setlocale(LC_MESSAGES, NULL));
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""konsil as a person sees it: two terminals of tmux, one in German and one in English, against the real konsild."""
+import os
+import queue
+import subprocess
+import threading
+import time
+
+from lab import BUILD, PASSPHRASE, TIMEOUT, Lab, done, row
+
+
+class Terminal:
+    """A konsil in a terminal of its own. tmux tells when something was written; then the screen is looked at."""
+
+    def __init__(self, lab, jid, language, server=None):
+        self.name = jid.split("@")[0]
+        self.tmux = ["tmux", "-L", f"konsil-{os.getpid()}-{self.name}", "-f", "/dev/null", "-u"]
+        self.dir = os.path.join(lab.dir, f"terminal-{self.name}")
+        command = (f"'{BUILD}/cmd/konsil' --lang {language} --ca '{lab.ca}' --server 127.0.0.1:{server or lab.port} "
+                   f"--dir '{self.dir}' {jid}; echo ended $?; exec cat")
+        env = dict(os.environ, LC_ALL="C.UTF-8", KONSIL_PASSPHRASE=PASSPHRASE, SHELL="/bin/sh")
+        subprocess.run([*self.tmux, "new-session", "-d", "-s", "t", "-x", "110", "-y", "24", command], check=True, env=env)
+        self.control = subprocess.Popen([*self.tmux, "-C", "attach", "-t", "t"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.news = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.control.stdout:
+            if line.startswith("%output"):
+                self.news.put(line)
+
+    def screen(self):
+        return subprocess.run([*self.tmux, "capture-pane", "-p", "-t", "t"], capture_output=True, text=True).stdout
+
+    def sees(self, *texts):
+        """Until all of them are on the screen; the screen, or what was there when it took too long."""
+        end = time.monotonic() + TIMEOUT
+        while True:
+            screen = self.screen()
+            if all(text in screen for text in texts):
+                return True, screen
+            try:
+                self.news.get(timeout=max(0.0, end - time.monotonic()))
+            except queue.Empty:
+                return False, screen
+
+    def type(self, text):
+        subprocess.run([*self.tmux, "send-keys", "-t", "t", "-l", text], check=True)
+
+    def key(self, *names):
+        subprocess.run([*self.tmux, "send-keys", "-t", "t", *names], check=True)
+
+    def close(self):
+        subprocess.run([*self.tmux, "kill-server"], capture_output=True)
+
+
+def account(lab, local, name, department, profession):
+    jid = f"{local}@klinik.example"
+    lab.passwords[jid] = f"wort-{local}-4711"
+    lab.ctl("user", "add", jid, "--name", name, "--department", department, "--profession", profession,
+            "--password-stdin", text=lab.passwords[jid] + "\n")
+    return jid
+
+
+def main():
+    lab = Lab()
+    jana = account(lab, "jana", "Dr. Jana Brandt", "Innere Medizin", "Ärztin")
+    murat = account(lab, "murat", "Murat Yılmaz", "Notaufnahme", "Pfleger")
+    a, b = Terminal(lab, jana, "de"), Terminal(lab, murat, "en")
+    try:
+        row(*a.sees("Passwort des Kontos:")[:1], "the password is asked for, in German", a.screen())
+        a.type(lab.passwords[jana])
+        a.key("Enter")
+        row(*b.sees("Password of the account:")[:1], "the password is asked for, in English", b.screen())
+        row(lab.passwords[jana] not in a.screen(), "and is not shown")
+        b.type(lab.passwords[murat])
+        b.key("Enter")
+
+        ok, seen = a.sees("verbunden", "Murat Yılmaz", "Notaufnahme, Pfleger")
+        row(ok, "the colleagues of the domain are listed with department and profession", seen)
+        ok, seen = b.sees("connected", "Dr. Jana Brandt")
+        row(ok, "in English the same", seen)
+
+        a.type("Bett 4 bitte umlagern – größer als 38,5 °C")
+        a.key("Enter")
+        ok, seen = b.sees("Bett 4 bitte umlagern – größer als 38,5 °C")
+        row(ok, "a message arrives at the other terminal", seen)
+        ok, seen = a.sees("✓✓ gelesen")
+        row(ok, "its author sees that it was read", seen)
+        b.type("On my way")
+        b.key("Enter")
+        ok, seen = a.sees("On my way")
+        row(ok, "and so does the answer", seen)
+
+        a.key("F2")
+        ok, seen = a.sees("✎")
+        row(ok, "F2 takes the last message back into the line", seen)
+        a.type("!")
+        a.key("Enter")
+        ok, seen = b.sees("38,5 °C!", "edited")
+        row(ok, "what was edited is shown with its mark", seen)
+        a.key("F3")
+        ok, seen = b.sees("Retracted")
+        row(ok and "38,5" not in seen, "what was retracted is gone from the other screen", seen)
+
+        a.key("F10")
+        ok, seen = a.sees("ended 0")
+        row(ok, "F10 leaves, and the terminal is as before", seen)
+        b.type("Still there?")
+        b.key("Enter")
+        ok, seen = b.sees("✓ at the server")
+        row(ok, "a message to somebody who is away is at the server", seen)
+        a.close()
+        a = Terminal(lab, jana, "de")
+        ok, seen = a.sees("Still there?", "On my way")
+        row(ok, "she comes back without typing her password, and it is there", seen)
+    finally:
+        a.close()
+        b.close()
+    done()
+
+
+main()
