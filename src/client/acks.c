@@ -265,7 +265,7 @@ static enum ks_err send_ack(struct konsil *k, void *arg)
         return KS_OK;
     if ((err = note_flying(k, sending->account, &content, &number)) != KS_OK)
         return err;
-    return ks_send(k, sealing.stanza, KS_TAG(KS_TAG_ACK, number));
+    return ks_send_stanza(k, sealing.stanza, KS_TAG(KS_TAG_ACK, number));
 }
 
 /* --- XEP-0184, for third parties --- */
@@ -303,7 +303,7 @@ static enum ks_err send_received(struct konsil *k, void *arg)
         request->again = err == KS_EAGAIN;
         return err;
     }
-    return sealing.stanza ? ks_send(k, sealing.stanza, 0) : KS_OK;
+    return sealing.stanza ? ks_send_stanza(k, sealing.stanza, 0) : KS_OK;
 }
 
 static void send_requests(struct konsil *k)

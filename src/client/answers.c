@@ -63,7 +63,7 @@ enum ks_err ks_disco_answer(struct konsil *k, const struct ks_stanza *iq)
     struct ks_xml *result, *query, *identity;
 
     if (!is_own_node(k, node))
-        return ks_send(k, ks_stanza_error(&k->arena, iq, KS_ITEM_NOT_FOUND, NULL), 0);
+        return ks_send_stanza(k, ks_stanza_error(&k->arena, iq, KS_ITEM_NOT_FOUND, NULL), 0);
     result = ks_stanza_result(&k->arena, iq);
     query = ks_xml_add(&k->arena, result, NS_DISCO_INFO, "query");
     if (node.len > 0)
@@ -79,12 +79,12 @@ enum ks_err ks_disco_answer(struct konsil *k, const struct ks_stanza *iq)
         if (!ks_xml_set(&k->arena, feature, "var", ks_str_z(features[i])))
             return KS_ENOMEM;
     }
-    return ks_send(k, result, 0);
+    return ks_send_stanza(k, result, 0);
 }
 
 static enum ks_err on_ping(struct konsil *k, const struct ks_stanza *iq)
 {
-    return ks_send(k, ks_stanza_result(&k->arena, iq), 0);
+    return ks_send_stanza(k, ks_stanza_result(&k->arena, iq), 0);
 }
 
 static const struct {
@@ -105,5 +105,5 @@ enum ks_err ks_people_request(struct konsil *k, const struct ks_stanza *iq)
         if (requests[i].type == iq->type && ks_xml_is(iq->payload, requests[i].ns, requests[i].name))
             return requests[i].answer(k, iq);
     /* RFC 6120 §8.4 */
-    return ks_send(k, ks_stanza_error(&k->arena, iq, KS_SERVICE_UNAVAILABLE, NULL), 0);
+    return ks_send_stanza(k, ks_stanza_error(&k->arena, iq, KS_SERVICE_UNAVAILABLE, NULL), 0);
 }

@@ -468,7 +468,7 @@ static enum ks_err on_contact_add(struct konsil *k, struct call *call)
     enum ks_err err = call_text(k, call->cmd, &text);
 
     if (err == KS_OK)
-        err = ks_roster_set(k, call->cmd->contact_add.jid, call->cmd->contact_add.name, false, on_answer, text);
+        err = ks_roster_change(k, call->cmd->contact_add.jid, call->cmd->contact_add.name, false, on_answer, text);
     return sent(k, call->cmd, err);
 }
 
@@ -478,7 +478,7 @@ static enum ks_err on_contact_remove(struct konsil *k, struct call *call)
     enum ks_err err = call_text(k, call->cmd, &text);
 
     if (err == KS_OK)
-        err = ks_roster_set(k, call->cmd->contact_remove.jid, KS_STR_EMPTY, true, on_answer, text);
+        err = ks_roster_change(k, call->cmd->contact_remove.jid, KS_STR_EMPTY, true, on_answer, text);
     return sent(k, call->cmd, err);
 }
 

@@ -101,7 +101,7 @@ enum ks_err ks_send_bytes(struct konsil *k, struct ks_str stanza, uint64_t tag)
     return ks_buf_err(&k->staged);
 }
 
-enum ks_err ks_send(struct konsil *k, const struct ks_xml *stanza, uint64_t tag)
+enum ks_err ks_send_stanza(struct konsil *k, const struct ks_xml *stanza, uint64_t tag)
 {
     struct ks_buf bytes;
     enum ks_err err;

@@ -15,7 +15,7 @@
 #include "codes.h"
 #include "engine_store.h"
 #include "heal.h"
-#include "iq.h"
+#include "iq_client.h"
 #include "keys.h"
 #include "konsil/konsil.h"
 #include "log.h"
@@ -92,7 +92,7 @@ enum ks_tag { KS_TAG_NONE, KS_TAG_OUTBOX, KS_TAG_ACK };
 /* True between login and the loss of the connection. */
 bool ks_online(const struct konsil *k);
 /* Sends when the step is durable; without a connection it is forgotten. */
-KS_CHECK enum ks_err ks_send(struct konsil *k, const struct ks_xml *stanza, uint64_t tag);
+KS_CHECK enum ks_err ks_send_stanza(struct konsil *k, const struct ks_xml *stanza, uint64_t tag);
 KS_CHECK enum ks_err ks_send_bytes(struct konsil *k, struct ks_str stanza, uint64_t tag);
 
 /* Tells an event; value is its struct. */

@@ -378,7 +378,7 @@ static enum ks_err send_answer(struct konsil *k, void *arg)
         sending->again = err == KS_EAGAIN;
         return err;
     }
-    return sealing.stanza ? ks_send(k, sealing.stanza, 0) : KS_OK;
+    return sealing.stanza ? ks_send_stanza(k, sealing.stanza, 0) : KS_OK;
 }
 
 static void send_answers(struct konsil *k)
@@ -613,7 +613,7 @@ static enum ks_err ask(struct konsil *k, void *arg)
     }
     if ((err = note_renewed(k, asking)) != KS_OK || !sealing.stanza)
         return err;
-    return ks_send(k, sealing.stanza, 0);
+    return ks_send_stanza(k, sealing.stanza, 0);
 }
 
 static enum ks_err tell_exhausted(struct konsil *k, void *arg)

@@ -6,7 +6,7 @@
 
 #include "engine.h"
 #include "peers.h"
-#include "pep.h"
+#include "pep_client.h"
 #include "sealing.h"
 #include "xml_writer.h"
 
@@ -637,7 +637,7 @@ static enum ks_err send_heartbeat(struct konsil *k, void *arg)
 
     if ((err = ks_new_id(k, &sealing.id)) != KS_OK || (err = ks_seal_empty(k, &sealing)) != KS_OK)
         return err;
-    return sealing.stanza ? ks_send(k, sealing.stanza, 0) : KS_OK;
+    return sealing.stanza ? ks_send_stanza(k, sealing.stanza, 0) : KS_OK;
 }
 
 static void send_heartbeats(struct konsil *k)

@@ -195,7 +195,7 @@ enum ks_err ks_people_presence(struct konsil *k, const struct ks_stanza *presenc
 
 enum ks_err ks_people_send_presence(struct konsil *k, const char *type, struct ks_str to)
 {
-    return ks_send(k, ks_stanza_new(&k->arena, "presence", type, KS_STR_EMPTY, KS_STR_EMPTY, to), 0);
+    return ks_send_stanza(k, ks_stanza_new(&k->arena, "presence", type, KS_STR_EMPTY, KS_STR_EMPTY, to), 0);
 }
 
 static enum ks_err broadcast(struct konsil *k)
@@ -213,7 +213,7 @@ static enum ks_err broadcast(struct konsil *k)
         return KS_ENOMEM;
     if (!ks_disco_caps(k, presence))
         return KS_ENOMEM;
-    return ks_send(k, presence, 0);
+    return ks_send_stanza(k, presence, 0);
 }
 
 enum ks_err ks_people_set_presence(struct konsil *k, enum ks_js_show show, struct ks_str status)

@@ -7,7 +7,7 @@
 #ifndef KS_PEOPLE_H
 #define KS_PEOPLE_H
 
-#include "iq.h"
+#include "iq_client.h"
 #include "schema.h"
 
 #define KS_PEOPLE_RESOURCES_MAX 4096 /* of all contacts; further ones are not shown */
@@ -39,7 +39,7 @@ KS_CHECK enum ks_err ks_people_set_presence(struct konsil *k, enum ks_js_show sh
 KS_CHECK enum ks_err ks_people_send_presence(struct konsil *k, const char *type, struct ks_str to);
 
 /* Changes that the server decides about; done is told its answer. KS_EAGAIN: not online. */
-KS_CHECK enum ks_err ks_roster_set(
+KS_CHECK enum ks_err ks_roster_change(
     struct konsil *k, struct ks_str jid, struct ks_str name, bool remove, ks_iq_done_fn *done, struct ks_str text);
 KS_CHECK enum ks_err ks_block_set(
     struct konsil *k, struct ks_str jid, bool block, ks_iq_done_fn *done, struct ks_str text);

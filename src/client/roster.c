@@ -121,13 +121,13 @@ enum ks_err ks_roster_push(struct konsil *k, const struct ks_stanza *iq)
     enum ks_err err;
 
     if (!from_own_account(k, iq))
-        return ks_send(k, ks_stanza_error(&k->arena, iq, KS_SERVICE_UNAVAILABLE, NULL), 0);
+        return ks_send_stanza(k, ks_stanza_error(&k->arena, iq, KS_SERVICE_UNAVAILABLE, NULL), 0);
     if ((err = take_items(k, iq->payload)) != KS_OK)
         return err;
-    return ks_send(k, ks_stanza_result(&k->arena, iq), 0);
+    return ks_send_stanza(k, ks_stanza_result(&k->arena, iq), 0);
 }
 
-enum ks_err ks_roster_set(
+enum ks_err ks_roster_change(
     struct konsil *k, struct ks_str jid, struct ks_str name, bool remove, ks_iq_done_fn *done, struct ks_str text)
 {
     struct ks_xml *query = ks_xml_new(&k->arena, NS_ROSTER, "query");
@@ -205,13 +205,13 @@ enum ks_err ks_block_push(struct konsil *k, const struct ks_stanza *iq)
     enum ks_err err;
 
     if (!from_own_account(k, iq))
-        return ks_send(k, ks_stanza_error(&k->arena, iq, KS_SERVICE_UNAVAILABLE, NULL), 0);
+        return ks_send_stanza(k, ks_stanza_error(&k->arena, iq, KS_SERVICE_UNAVAILABLE, NULL), 0);
     /* XEP-0191 §3.6: an unblock without items is for all. */
     if (!block && !ks_xml_child(iq->payload, NS_BLOCKING, "item"))
         err = unblock_all(k);
     else
         err = take_blocked(k, iq->payload, block);
-    return err == KS_OK ? ks_send(k, ks_stanza_result(&k->arena, iq), 0) : err;
+    return err == KS_OK ? ks_send_stanza(k, ks_stanza_result(&k->arena, iq), 0) : err;
 }
 
 enum ks_err ks_block_set(struct konsil *k, struct ks_str jid, bool block, ks_iq_done_fn *done, struct ks_str text)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* iq.h -- requests of ours and their answers (RFC 6120 §8.2.3).
+/* iq_client.h -- requests of ours and their answers (RFC 6120 §8.2.3).
  *
  * An answer counts only if it comes from whom was asked. What has no answer after KS_IQ_MS, or when the session is
  * gone, is answered with nothing; a resumed session keeps its requests. */
-#ifndef KS_IQ_H
-#define KS_IQ_H
+#ifndef KS_IQ_CLIENT_H
+#define KS_IQ_CLIENT_H
 
 #include "list.h"
 #include "stanza.h"

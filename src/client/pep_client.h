@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* pep.h -- the little of PubSub (XEP-0060, XEP-0163) that keys need: fetch, publish, subscribe. In a step. */
-#ifndef KS_PEP_H
-#define KS_PEP_H
+/* pep_client.h -- the little of PubSub (XEP-0060, XEP-0163) that keys need: fetch, publish, subscribe. In a step. */
+#ifndef KS_PEP_CLIENT_H
+#define KS_PEP_CLIENT_H
 
-#include "iq.h"
+#include "iq_client.h"
 
 /* item empty: the newest one. jid empty: our own node. */
 KS_CHECK enum ks_err ks_pep_fetch(struct konsil *k, struct ks_str jid, const char *node, struct ks_str item,

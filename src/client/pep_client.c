@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include "pep.h"
+#include "pep_client.h"
 
 #include "engine.h"
 #include "xml_writer.h"

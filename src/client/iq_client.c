@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include "iq.h"
+#include "iq_client.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +57,7 @@ enum ks_err ks_iq_send(struct konsil *k, const char *type, struct ks_str to, str
     iq->done = done;
     iq->number = number;
     stanza = ks_stanza_new(&k->arena, "iq", type, ks_str_z(iq->id), KS_STR_EMPTY, to);
-    if (!stanza || !ks_xml_graft(stanza, payload) || (err = ks_send(k, stanza, 0)) != KS_OK) {
+    if (!stanza || !ks_xml_graft(stanza, payload) || (err = ks_send_stanza(k, stanza, 0)) != KS_OK) {
         free(iq);
         return err;
     }
