@@ -135,6 +135,9 @@ END
 if [ -x "$build/cmd/konsil" ]; then
     cat <<END
   $build/cmd/konsil --ca $dir/ca.pem --server $address:$port --dir $dir/jana j.brandt@klinik.example
+and in one more:
+  $build/cmd/konsil --ca $dir/ca.pem --server $address:$port --dir $dir/murat m.yilmaz@klinik.example
+To look around:
 END
 fi
 cat <<END

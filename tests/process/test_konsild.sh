@@ -23,7 +23,7 @@ skip() { rows=$((rows + 1)) && echo "ok $rows - $1 # SKIP $2"; }
 has() { grep -qF -- "$1" "$dir/seen"; }
 
 certificate() { # NAME of the files, CN
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$2" \
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 400 -subj "/CN=$2" \
         -addext "subjectAltName=DNS:$2" -keyout "$1-key.pem" -out "$1.pem" 2>/dev/null
 }
 settings() { # FILE [more]
