@@ -51,17 +51,18 @@ bool program_ask(const struct program *program, const char *id, char *text, size
 
     if (!terminal)
         return false;
-    fprintf(terminal, "%.*s ", KS_STR_FMT(ks_say(program->language, id)));
-    fflush(terminal);
+    /* Hidden before the question is there: what is typed at once must not show, nor be flushed away. */
     if (tcgetattr(fileno(terminal), &shown) != 0) {
         fclose(terminal);
         return false;
     }
     hidden = shown;
     hidden.c_lflag &= (tcflag_t)~ECHO;
-    (void)tcsetattr(fileno(terminal), TCSAFLUSH, &hidden);
+    (void)tcsetattr(fileno(terminal), TCSANOW, &hidden);
+    fprintf(terminal, "%.*s ", KS_STR_FMT(ks_say(program->language, id)));
+    fflush(terminal);
     ok = read_line(terminal, text, cap);
-    (void)tcsetattr(fileno(terminal), TCSAFLUSH, &shown);
+    (void)tcsetattr(fileno(terminal), TCSANOW, &shown);
     fprintf(terminal, "\n");
     fclose(terminal);
     return ok;
