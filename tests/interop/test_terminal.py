@@ -12,11 +12,14 @@ from lab import BUILD, PASSPHRASE, TIMEOUT, Lab, done, row
 class Terminal:
     """A konsil in a terminal of its own. tmux tells when something was written; then the screen is looked at."""
 
-    def __init__(self, lab, jid, language, server=None):
+    count = 0
+
+    def __init__(self, lab, jid, language):
+        Terminal.count += 1
         self.name = jid.split("@")[0]
-        self.tmux = ["tmux", "-L", f"konsil-{os.getpid()}-{self.name}", "-f", "/dev/null", "-u"]
+        self.tmux = ["tmux", "-L", f"konsil-{os.getpid()}-{Terminal.count}", "-f", "/dev/null", "-u"]
         self.dir = os.path.join(lab.dir, f"terminal-{self.name}")
-        command = (f"'{BUILD}/cmd/konsil' --lang {language} --ca '{lab.ca}' --server 127.0.0.1:{server or lab.port} "
+        command = (f"'{BUILD}/cmd/konsil' --lang {language} --ca '{lab.ca}' --server 127.0.0.1:{lab.port} "
                    f"--dir '{self.dir}' {jid}; echo ended $?; exec cat")
         env = dict(os.environ, LC_ALL="C.UTF-8", KONSIL_PASSPHRASE=PASSPHRASE, SHELL="/bin/sh")
         subprocess.run([*self.tmux, "new-session", "-d", "-s", "t", "-x", "110", "-y", "24", command], check=True, env=env)
