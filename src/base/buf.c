@@ -59,7 +59,7 @@ static bool grow(struct ks_buf *buf, size_t len)
         buf->err = KS_ENOMEM;
         return false;
     }
-    if (buf->len)
+    if (buf->ptr)
         memcpy(moved, buf->ptr, buf->len);
     if (buf->secret && buf->ptr)
         ks_wipe(buf->ptr, buf->cap);
@@ -108,22 +108,28 @@ void ks_buf_u64_dec(struct ks_buf *buf, uint64_t value)
     ks_buf_add(buf, ks_str(digits + at, sizeof digits - at));
 }
 
+void ks_buf_vprintf(struct ks_buf *buf, const char *format, va_list args)
+{
+    va_list again;
+
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, args);
+    if (len >= 0 && grow(buf, (size_t)len)) {
+        vsnprintf(buf->ptr + buf->len, (size_t)len + 1, format, again);
+        buf->len += (size_t)len;
+    } else if (!buf->err) {
+        buf->err = KS_ELIMIT;
+    }
+    va_end(again);
+}
+
 void ks_buf_printf(struct ks_buf *buf, const char *format, ...)
 {
     va_list args;
 
     va_start(args, format);
-    int len = vsnprintf(NULL, 0, format, args);
+    ks_buf_vprintf(buf, format, args);
     va_end(args);
-    if (len < 0 || !grow(buf, (size_t)len)) {
-        if (!buf->err)
-            buf->err = KS_ELIMIT;
-        return;
-    }
-    va_start(args, format);
-    vsnprintf(buf->ptr + buf->len, (size_t)len + 1, format, args);
-    va_end(args);
-    buf->len += (size_t)len;
 }
 
 void ks_buf_u16(struct ks_buf *buf, uint16_t value)
