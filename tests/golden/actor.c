@@ -153,17 +153,21 @@ struct item *actor_peek_past_counts(struct actor *actor)
     return actor->items;
 }
 
+struct item *actor_next(struct actor *actor, const struct item *item)
+{
+    while (!item->next && receive(actor))
+        ;
+    return item->next;
+}
+
 /* Waits until an item fits, leaving all others. */
 static struct item *wait_for(
     struct actor *actor, bool (*fits)(const struct item *item, struct ks_str key), struct ks_str key)
 {
     struct item *at = actor_peek(actor);
 
-    while (at && !fits(at, key)) {
-        while (!at->next && receive(actor))
-            ;
-        at = at->next;
-    }
+    while (at && !fits(at, key))
+        at = actor_next(actor, at);
     return at;
 }
 

@@ -42,11 +42,13 @@ void actor_disconnect(struct actor *actor);
 void actor_send(struct actor *actor, struct ks_str bytes);
 /* The first item that came, waiting for it if need be; NULL: there is none. */
 struct item *actor_peek(struct actor *actor);
+/* The one behind it, waiting likewise. */
+struct item *actor_next(struct actor *actor, const struct item *item);
 /* Takes whatever there is without waiting for a first one. */
 void actor_look(struct actor *actor);
 /* Removes an item. */
 void actor_drop(struct actor *actor, struct item *item);
-/* The first item that is, or (sm false) is not, <a/> or <r/> of stream management; those before it are dropped. */
+/* The first item that is not <a/> or <r/> of stream management; those before it are dropped. */
 struct item *actor_peek_past_counts(struct actor *actor);
 bool item_is_count(const struct item *item);
 

@@ -125,7 +125,8 @@ static struct ks_str with_suffix(struct play *play, struct ks_str text)
         ks_buf_add(&out, head);
         for (; step && head.len < text.len; step = step->next) {
             struct ks_str base = base_of(step->actor);
-            if (names_account(step) && ks_str_ends(head, base)
+            if (names_account(step) && head.len >= base.len
+                && !strncasecmp(head.ptr + head.len - base.len, base.ptr, base.len)
                 && (head.len == base.len || strchr("'\">/ ", head.ptr[head.len - base.len - 1]))) {
                 ks_buf_add(&out, play->suffix);
                 break;
@@ -198,6 +199,8 @@ static bool say(struct play *play, struct actor *actor, bool whole)
     if (!fill(play, true, &text))
         return false;
     actor_send(actor, ks_buf_str(&text));
+    if (ks_str_starts(ks_buf_str(&text), KS_STR("<enable xmlns='" NS_SM "'")))
+        actor->counts = actor->bound; /* from here on, a ping would disturb the count */
     if (ks_str_starts(ks_buf_str(&text), KS_STR("<stream:stream")) || ks_str_starts(ks_buf_str(&text), KS_STR("<?xml")))
         ks_framer_restart(&actor->framer);
     /* Where others work at the same time, what she said shall have happened before the next step. */
@@ -207,12 +210,14 @@ static bool say(struct play *play, struct actor *actor, bool whole)
     return true;
 }
 
-/* Counting begins and binding happens by what is said, too. */
+/* Counting begins and binding happens by what is said, too, and so does the end. */
 static void notice(struct actor *actor, const struct item *item)
 {
+    if (!item->xml)
+        actor->counts = actor->bound = false;
     if (ks_xml_is(item->xml, NS_SM, "enabled") || ks_xml_is(item->xml, NS_SM, "resumed"))
         actor->counts = actor->bound = true;
-    if (ks_xml_child(item->xml, NS_BIND, "bind"))
+    if (ks_xml_is(item->xml, NS_CLIENT, "iq") && ks_xml_child(item->xml, NS_BIND, "bind"))
         actor->bound = true;
 }
 
@@ -262,11 +267,8 @@ static bool hear(struct play *play, struct actor *actor, bool among)
     if (good) {
         actor_look(actor);
         item = next_item(actor, pattern);
-        if (among) {
-            (void)(play->world->ops->wait || !actor->bound || actor_sync(actor));
-            while (item && !matches(play, pattern, item))
-                item = item->next;
-        }
+        while (among && item && !matches(play, pattern, item))
+            item = actor_next(actor, item);
         good = item && (among || matches(play, pattern, item));
         if (good) {
             notice(actor, item);
