@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "client.h"
+
+#include <stdlib.h>
+
+#include "enc.h"
+#include "ns.h"
+#include "scram.h"
+
+void client_say(struct host_conn *conn, const char *text)
+{
+    host_feed(conn, ks_str_z(text));
+    host_settle(conn->host);
+}
+
+void client_header(struct host_conn *conn, const char *domain)
+{
+    struct ks_buf header;
+
+    ks_buf_init(&header, 4096);
+    ks_buf_printf(
+        &header, "<stream:stream to='%s' version='1.0' xmlns='" NS_CLIENT "' xmlns:stream='" NS_STREAM "'>", domain);
+    host_feed(conn, ks_buf_str(&header));
+    host_settle(conn->host);
+    ks_buf_done(&header);
+}
+
+static void send_sasl(struct host_conn *conn, const char *open, struct ks_str data, const char *name)
+{
+    struct ks_buf text;
+
+    ks_buf_init(&text, 65536);
+    ks_buf_z(&text, open);
+    ks_base64_add(&text, data);
+    ks_buf_printf(&text, "</%s>", name);
+    ks_buf_reset(&conn->out);
+    host_feed(conn, ks_buf_str(&text));
+    host_settle(conn->host);
+    ks_buf_done(&text);
+}
+
+/* What stands between the first tag and the next, decoded; the test ends if the tag is another. */
+static struct ks_str data_of(const struct host_conn *conn, struct ks_arena *arena, const char *tag)
+{
+    struct ks_str out = ks_buf_str(&conn->out), data;
+
+    if (!ks_str_starts(out, ks_str_z(tag)))
+        abort();
+    out = ks_str_from(out, ks_str_find_byte(out, '>') + 1);
+    if (ks_base64_read(arena, ks_str_head(out, ks_str_find_byte(out, '<')), &data) != KS_OK)
+        abort();
+    return data;
+}
+
+void client_login(struct host_conn *conn, const char *user, const char *password)
+{
+    struct ks_scram_bindings bindings = { 0 };
+    struct ks_scram_client scram;
+    struct ks_arena arena;
+    struct ks_str message;
+
+    bindings.data[KS_BIND_TLS_EXPORTER] = ks_str(host_tls_facts.exporter, sizeof host_tls_facts.exporter);
+    ks_arena_init(&arena, 65536);
+    if (ks_scram_client_first(&scram, &arena, KS_SHA256, KS_BIND_TLS_EXPORTER, true, ks_str_z(user), ks_str_z(password),
+            &conn->host->prng, &message)
+        != KS_OK)
+        abort();
+    send_sasl(conn, "<auth xmlns='" NS_SASL "' mechanism='SCRAM-SHA-256-PLUS'>", message, "auth");
+    if (ks_scram_client_final(&scram, &bindings, KS_STR_EMPTY, data_of(conn, &arena, "<challenge "), &message) != KS_OK)
+        abort();
+    send_sasl(conn, "<response xmlns='" NS_SASL "'>", message, "response");
+    if (ks_scram_client_done(&scram, data_of(conn, &arena, "<success ")) != KS_OK)
+        abort();
+    ks_buf_reset(&conn->out);
+    ks_arena_done(&arena);
+}
