@@ -127,6 +127,11 @@ static void improved(struct konsil *k, struct ks_str jid)
     wake_at(k, patient->next_ms);
 }
 
+void ks_heal_opened(struct konsil *k, struct ks_str jid)
+{
+    improved(k, jid);
+}
+
 /* --- what is noted while messages come --- */
 
 enum ks_err ks_heal_lost(struct konsil *k, const struct ks_inbound *in, bool renew)
@@ -137,14 +142,6 @@ enum ks_err ks_heal_lost(struct konsil *k, const struct ks_inbound *in, bool ren
         return KS_OK; /* nobody could be asked */
     ks_heal_wake(k);
     return ks_lost_put(k, &lost);
-}
-
-enum ks_err ks_heal_opened(struct konsil *k, struct ks_str jid, uint32_t device)
-{
-    (void)device;
-    if (find_patient(k, jid))
-        improved(k, jid);
-    return KS_OK;
 }
 
 enum ks_err ks_heal_tell_gap(struct konsil *k, const struct ks_chain *chain, bool final)
@@ -644,8 +641,12 @@ static void ask_account(struct konsil *k, struct patient *patient)
     } else if (!asking->waits) {
         patient->next_ms = k->now.mono_ms + patient->pause_ms;
         patient->pause_ms = ks_sooner(2 * patient->pause_ms, KS_HEAL_LAST_MS);
-        if (++patient->tries == KS_HEAL_TRIES_MAX)
+        if (++patient->tries == KS_HEAL_TRIES_MAX) {
             (void)ks_step(k, tell_exhausted, patient);
+            patient->tries = 0;
+            patient->pause_ms = KS_HEAL_FIRST_MS;
+            patient->next_ms = k->now.mono_ms + KS_HEAL_DAY_MS;
+        }
         wake_at(k, patient->next_ms);
     }
     free(asking);

@@ -16,8 +16,9 @@
 #define KS_HEAL_PAUSE_MS 10000   /* between two requests to one account */
 #define KS_HEAL_FIRST_MS 60000   /* after one without effect; doubles */
 #define KS_HEAL_LAST_MS 21600000 /* to 6 h */
-#define KS_HEAL_TRIES_MAX 8      /* without effect, then it is told loudly */
-#define KS_HEAL_ANSWERS_MAX 64   /* envelopes to one device in KS_HEAL_ANSWERS_MS */
+#define KS_HEAL_TRIES_MAX 8      /* without effect; then it is told loudly, and tried again on the next day */
+#define KS_HEAL_DAY_MS 86400000
+#define KS_HEAL_ANSWERS_MAX 64 /* envelopes to one device in KS_HEAL_ANSWERS_MS */
 #define KS_HEAL_ANSWERS_MS 600000
 
 struct konsil;
@@ -39,12 +40,13 @@ void ks_heal_wake(struct konsil *k); /* keys came, or something else it may wait
 void ks_heal_gap(struct konsil *k);  /* a gap opened: looked at in KS_HEAL_GAP_MS */
 void ks_heal_due(struct konsil *k);  /* KS_WAIT_HEAL; outside of steps */
 
+/* A text of this account was decrypted: repair helps. */
+void ks_heal_opened(struct konsil *k, struct ks_str jid);
+
 /* In a step. */
 KS_CHECK enum ks_err ks_heal_caught_up(struct konsil *k);
 /* It could not be read. renew: for want of a session that works. */
 KS_CHECK enum ks_err ks_heal_lost(struct konsil *k, const struct ks_inbound *in, bool renew);
-/* Something of this device was decrypted. */
-KS_CHECK enum ks_err ks_heal_opened(struct konsil *k, struct ks_str jid, uint32_t device);
 /* A device numbered an envelope for the first time: it gets what its account did not acknowledge. */
 KS_CHECK enum ks_err ks_heal_new_device(struct konsil *k, struct ks_str jid, uint32_t device);
 /* What envelopes say about it. */

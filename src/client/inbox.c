@@ -114,11 +114,11 @@ static enum ks_err open_it(struct konsil *k, void *arg)
         opening->err = err;
         return err;
     }
-    if ((err = owe_answers(k, in)) != KS_OK || (err = note_archive(k, in)) != KS_OK
-        || (err = ks_heal_opened(k, in->from, in->opened.device)) != KS_OK)
+    if ((err = owe_answers(k, in)) != KS_OK || (err = note_archive(k, in)) != KS_OK)
         return err;
     if (!in->opened.plaintext.ptr)
         return ks_peer_seen(k, in->from, in->opened.device, false);
+    ks_heal_opened(k, in->from);
     if (in->opened.version == KS_OMEMO_2)
         return ks_intake_envelope(k, in, in->opened.plaintext);
     if ((err = ks_peer_seen(k, in->from, in->opened.device, false)) != KS_OK)

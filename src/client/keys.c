@@ -36,7 +36,7 @@ struct bundle {
 struct ring {
     struct ks_list link;
     enum fetch lists[2];
-    int64_t failed_ms;
+    int64_t failed_ms, asked_ms;
     bool subscribed;
     struct ks_list bundles;
     struct ks_str jid; /* behind this struct */
@@ -317,6 +317,7 @@ static enum ks_err ask_list(struct konsil *k, struct ring *ring, enum ks_omemo_v
 
     if (err == KS_OK)
         ring->lists[version] = ASKED;
+    ring->asked_ms = k->now.mono_ms;
     return err == KS_EAGAIN ? KS_OK : err;
 }
 
@@ -459,6 +460,25 @@ static enum ks_err ask_device(
     return KS_OK;
 }
 
+static bool has_devices(const struct ks_peer *peer)
+{
+    enum ks_omemo_version version;
+
+    for (size_t i = 0; i < peer->count; i++)
+        if (ks_peer_version(&peer->devices[i], &version))
+            return true;
+    return false;
+}
+
+/* They are asked for anew when they are needed, and subscribed to: a node that was not there could not be. */
+static void forget_lists(struct ring *ring)
+{
+    ring->subscribed = false;
+    for (int version = KS_OMEMO_2; version <= KS_OMEMO_1; version++)
+        if (ring->lists[version] != ASKED)
+            ring->lists[version] = UNASKED;
+}
+
 enum ks_err ks_keys_ready(struct konsil *k, struct ks_str jid, bool *ret_ready)
 {
     struct ring *ring = get_ring(k, jid);
@@ -472,6 +492,10 @@ enum ks_err ks_keys_ready(struct konsil *k, struct ks_str jid, bool *ret_ready)
         return err;
     if ((err = ks_peer_load(k, jid, &peer)) != KS_OK)
         return err;
+    if (!has_devices(&peer) && k->now.mono_ms >= ring->asked_ms + KS_KEYS_NONE_MS) {
+        forget_lists(ring);
+        return ask_lists(k, ring, ret_ready);
+    }
     for (size_t i = 0; i < peer.count; i++)
         if (!(ks_str_eq(jid, ks_own(k)) && peer.devices[i].id == ks_omemo_device(k->omemo))
             && (err = ask_device(k, ring, &peer.devices[i], ret_ready)) != KS_OK)
@@ -704,9 +728,7 @@ enum ks_err ks_keys_refresh(struct konsil *k, struct ks_str jid)
 
     if (!ring)
         return KS_ENOMEM;
-    for (int version = KS_OMEMO_2; version <= KS_OMEMO_1; version++)
-        if (ring->lists[version] != ASKED)
-            ring->lists[version] = UNASKED;
+    forget_lists(ring);
     return ks_online(k) ? ask_lists(k, ring, &settled) : KS_OK;
 }
 
@@ -715,9 +737,7 @@ void ks_keys_retry(struct konsil *k)
     for (KS_LIST_EACH(&k->keys.rings, at)) {
         struct ring *ring = KS_CONTAINER(at, struct ring, link);
 
-        for (int version = KS_OMEMO_2; version <= KS_OMEMO_1; version++)
-            if (ring->lists[version] == FAILED)
-                ring->lists[version] = UNASKED;
+        forget_lists(ring);
         for (KS_LIST_EACH(&ring->bundles, b)) {
             struct bundle *bundle = KS_CONTAINER(b, struct bundle, link);
 

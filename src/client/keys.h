@@ -15,6 +15,7 @@
 #define KS_KEYS_STALE_MS 7776000000LL      /* 90 days unseen: an own device leaves the list */
 #define KS_KEYS_STALE_LIVE_MS 1209600000LL /* 14 days, when another own device is in use */
 #define KS_KEYS_AGAIN_MS 600000            /* a bundle or list that could not be had is asked for again */
+#define KS_KEYS_NONE_MS 10000              /* so is an account that had no device: it may have one by now */
 #define KS_KEYS_REPUBLISH_MAX 5            /* our lists in a session: two programs must not fight for ever */
 
 struct konsil;

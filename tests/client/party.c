@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "party.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "crypto.h"
+
+#define START ((struct ks_now) { .mono_ms = 1000, .wall_ms = 1795312800000 })
+
+static struct konsil_now now(const struct lab *lab)
+{
+    return (struct konsil_now) { lab->host->now.mono_ms, lab->host->now.wall_ms };
+}
+
+static void die(const char *text)
+{
+    printf("Bail out! %s\n", text);
+    exit(1);
+}
+
+/* --- the lab --- */
+
+void lab_begin(struct lab *lab, uint64_t seed)
+{
+    *lab = (struct lab) { .seed = seed };
+    if (ks_crypto_init() != KS_OK)
+        die("no crypto");
+    lab->config = host_config();
+    lab->store = ks_memory_server_store_new();
+    lab->host = host_new(lab->config, lab->store, 2, seed, START, false);
+    ks_arena_init(&lab->kept, 256u << 20);
+}
+
+static void close_party(struct party *party)
+{
+    konsil_free(party->engine);
+    ks_engine_store_free(party->store);
+    if (party->conn) {
+        host_close(party->conn);
+        host_conn_free(party->conn);
+    }
+    ks_buf_done(&party->in);
+    ks_buf_done(&party->sent);
+    json_decref(party->events);
+}
+
+void lab_end(struct lab *lab)
+{
+    for (size_t i = 0; i < lab->count; i++)
+        close_party(&lab->parties[i]);
+    host_free(lab->host);
+    ks_server_store_free(lab->store);
+    ks_config_unref(lab->config);
+    ks_arena_done(&lab->kept);
+}
+
+void lab_account(struct lab *lab, const char *local, const char *password)
+{
+    host_add_account(lab->host, "klinik.example", local, local, password);
+}
+
+static void start_engine(struct party *party)
+{
+    struct konsil_setup setup = { .store = party->store, .now = now(party->lab), .device_name = "lab" };
+    struct ks_prng prng;
+
+    ks_prng_init_number(&prng, party->lab->seed++);
+    ks_prng_bytes(&prng, setup.seed, sizeof(setup.seed));
+    party->engine = konsil_new(&setup);
+    if (!party->engine || konsil_failed(party->engine))
+        die("no engine");
+}
+
+struct party *lab_party(struct lab *lab, const char *jid, const char *password)
+{
+    struct party *party = &lab->parties[lab->count++];
+
+    *party = (struct party) { .lab = lab, .jid = jid, .password = password };
+    party->store = ks_memory_engine_store_new();
+    party->events = json_array();
+    ks_buf_init(&party->in, 8u << 20);
+    ks_buf_init(&party->sent, 256u << 20);
+    start_engine(party);
+    return party;
+}
+
+/* --- between an engine and the server --- */
+
+static void take_events(struct party *party)
+{
+    const char *json;
+    size_t len;
+
+    while (konsil_next_event(party->engine, &json, &len)) {
+        json_t *event = json_loadb(json, len, JSON_REJECT_DUPLICATES, NULL);
+
+        if (!event)
+            die("an event is no JSON");
+        json_array_append_new(party->events, event);
+    }
+    if (konsil_failed(party->engine))
+        die("the engine failed");
+}
+
+static void drop_connection(struct party *party, bool tell)
+{
+    if (party->conn) {
+        host_close(party->conn);
+        host_conn_free(party->conn);
+        party->conn = NULL;
+    }
+    if (tell)
+        konsil_closed(party->engine, KONSIL_LOST_NETWORK, now(party->lab));
+}
+
+static void open_connection(struct party *party)
+{
+    drop_connection(party, false);
+    if (party->cut) {
+        konsil_closed(party->engine, KONSIL_LOST_NETWORK, now(party->lab));
+        return;
+    }
+    party->conn = host_connect(party->lab->host, 1);
+    ks_framer_init(&party->framer, 4u << 20, 200);
+    ks_buf_reset(&party->in);
+    party->in_seen = 0;
+    konsil_opened(party->engine, now(party->lab));
+}
+
+static bool take_requests(struct party *party)
+{
+    struct konsil_request request;
+    bool any = false;
+
+    while (konsil_next_request(party->engine, &request)) {
+        any = true;
+        if (request.kind == KONSIL_CONNECT)
+            open_connection(party);
+        else if (request.kind == KONSIL_CLOSE)
+            drop_connection(party, false);
+    }
+    return any;
+}
+
+static bool send_output(struct party *party)
+{
+    const char *bytes;
+    size_t len;
+
+    konsil_output(party->engine, &bytes, &len);
+    if (len == 0)
+        return false;
+    if (party->conn && !party->conn->closed) {
+        host_feed(party->conn, ks_str(bytes, len));
+        if (party->conn->tls)
+            ks_buf_add(&party->sent, ks_str(bytes, len));
+    }
+    konsil_output_sent(party->engine, len);
+    return true;
+}
+
+static void give(struct party *party, struct ks_str stanza)
+{
+    if (party->spy && !party->spy(party, &stanza, party->spy_user))
+        return;
+    konsil_feed(party->engine, stanza.ptr, stanza.len, now(party->lab));
+}
+
+/* Stanza by stanza, so that a spy sees whole ones. */
+static bool take_input(struct party *party)
+{
+    struct ks_buf *from = &party->conn->out;
+    bool any = from->len > 0;
+    enum ks_frame frame;
+    size_t step;
+
+    ks_buf_add(&party->in, ks_buf_str(from));
+    ks_buf_reset(from);
+    while (party->conn
+        && (frame = ks_framer_next(&party->framer, ks_str_from(ks_buf_str(&party->in), party->in_seen), &step))
+            != KS_FRAME_MORE) {
+        struct ks_str copy;
+        bool restart = ks_str_find(ks_str_head(ks_buf_str(&party->in), party->in_seen + step), KS_STR("<success"))
+            < party->in_seen + step;
+
+        if (ks_arena_copy(&party->lab->kept, ks_str_head(ks_buf_str(&party->in), party->in_seen + step), &copy)
+            != KS_OK)
+            die("no memory");
+        ks_buf_drop(&party->in, party->in_seen + step);
+        party->in_seen = 0;
+        if (restart)
+            ks_framer_restart(&party->framer);
+        give(party, copy);
+        if (frame == KS_FRAME_BAD || frame == KS_FRAME_RESTRICTED || frame == KS_FRAME_TOO_BIG)
+            die("the server sent no XML");
+    }
+    if (party->conn)
+        party->in_seen = party->in.len;
+    return any;
+}
+
+static void secure(struct party *party)
+{
+    struct konsil_tls tls = { .has_exporter = host_tls_facts.has_exporter,
+        .server_end_point_len = host_tls_facts.server_end_point_len };
+
+    memcpy(tls.exporter, host_tls_facts.exporter, sizeof(tls.exporter));
+    memcpy(tls.server_end_point, host_tls_facts.server_end_point, sizeof(tls.server_end_point));
+    host_secure(party->conn);
+    ks_framer_restart(&party->framer);
+    konsil_secured(party->engine, &tls, now(party->lab));
+}
+
+static bool turn(struct party *party)
+{
+    bool any = take_requests(party);
+
+    any = send_output(party) || any;
+    host_settle(party->lab->host);
+    if (party->conn && party->conn->tls_asked && !party->conn->tls) {
+        any = take_input(party) || any;
+        secure(party);
+        any = true;
+    }
+    if (party->conn)
+        any = take_input(party) || any;
+    if (party->conn && party->conn->closed) {
+        drop_connection(party, true);
+        any = true;
+    }
+    take_events(party);
+    return any;
+}
+
+static void settle(struct lab *lab)
+{
+    bool any = true;
+
+    for (int turns = 0; any; turns++) {
+        any = false;
+        for (size_t i = 0; i < lab->count; i++)
+            any = turn(&lab->parties[i]) || any;
+        if (turns > 100000)
+            die("it never ends");
+    }
+}
+
+void lab_run(struct lab *lab, int64_t ms)
+{
+    int64_t end = lab->host->now.mono_ms + ms;
+
+    settle(lab);
+    while (lab->host->now.mono_ms < end) {
+        int64_t next = end;
+
+        for (size_t i = 0; i < lab->count; i++)
+            next = ks_sooner(next, konsil_deadline_ms(lab->parties[i].engine));
+        next = next <= lab->host->now.mono_ms ? lab->host->now.mono_ms + 1 : next;
+        host_wait(lab->host, next - lab->host->now.mono_ms);
+        for (size_t i = 0; i < lab->count; i++)
+            konsil_tick(lab->parties[i].engine, now(lab));
+        settle(lab);
+    }
+}
+
+/* --- a party --- */
+
+json_t *party_do(struct party *party, const char *format, ...)
+{
+    size_t mark = party_mark(party);
+    char text[40000];
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    konsil_command(party->engine, text, (size_t)len, now(party->lab));
+    take_events(party);
+    for (size_t i = mark; i < party_mark(party); i++) {
+        json_t *event = json_array_get(party->events, i);
+
+        if (strcmp(text_of(event, "re"), "x") == 0)
+            return event;
+    }
+    die("a command without an answer");
+    return NULL;
+}
+
+void party_connect(struct party *party)
+{
+    party_do(party, "{\"id\":\"x\",\"cmd\":\"connect\",\"jid\":\"%s\",\"password\":\"%s\",\"remember\":true}",
+        party->jid, party->password);
+}
+
+const char *party_send(struct party *party, const char *to, const char *body)
+{
+    json_t *event = party_do(party, "{\"id\":\"x\",\"cmd\":\"send\",\"to\":\"%s\",\"body\":\"%s\"}", to, body);
+
+    return text_of(event, "message");
+}
+
+void party_restart(struct party *party)
+{
+    konsil_free(party->engine);
+    drop_connection(party, false);
+    start_engine(party);
+    party_connect(party);
+}
+
+void party_crash(struct party *party)
+{
+    ks_memory_engine_store_crash(party->store);
+    party_restart(party);
+}
+
+void party_cut(struct party *party)
+{
+    drop_connection(party, true);
+}
+
+/* --- what it told --- */
+
+const char *text_of(const json_t *event, const char *member)
+{
+    const char *text = json_string_value(json_object_get(event, member));
+
+    return text ? text : "";
+}
+
+json_t *party_event(const struct party *party, const char *event, size_t from, size_t n)
+{
+    for (size_t i = from; i < party_mark(party); i++) {
+        json_t *at = json_array_get(party->events, i);
+
+        if (strcmp(text_of(at, "event"), event) == 0 && n-- == 0)
+            return at;
+    }
+    return NULL;
+}
+
+size_t party_count(const struct party *party, const char *event, size_t from)
+{
+    size_t count = 0;
+
+    while (party_event(party, event, from, count))
+        count++;
+    return count;
+}
+
+size_t party_mark(const struct party *party)
+{
+    return json_array_size(party->events);
+}
+
+const char *party_history(struct party *party, const char *with)
+{
+    json_t *event = party_do(party, "{\"id\":\"x\",\"cmd\":\"history\",\"with\":\"%s\",\"limit\":200}", with), *message;
+    struct ks_str copy;
+    struct ks_buf text;
+    size_t i;
+
+    ks_buf_init(&text, 1 << 20);
+    json_array_foreach(json_object_get(event, "messages"), i, message)
+    {
+        ks_buf_z(&text, i > 0 ? "," : "");
+        if (json_is_true(json_object_get(message, "unreadable")))
+            ks_buf_z(&text, "?");
+        else if (json_is_true(json_object_get(message, "retracted")))
+            ks_buf_z(&text, "-");
+        else
+            ks_buf_z(&text, text_of(message, "body"));
+    }
+    ks_buf_byte(&text, 0);
+    if (ks_arena_copy(&party->lab->kept, ks_buf_str(&text), &copy) != KS_OK)
+        die("no memory");
+    ks_buf_done(&text);
+    return copy.ptr;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* What a person does with the engine, on the real server core. */
+#include "check.h"
+#include "party.h"
+
+#define ANNA "anna@klinik.example"
+#define JONAS "jonas@klinik.example"
+
+static void check_text(const char *name, const char *got, const char *want)
+{
+    check_row(strcmp(got, want) == 0, name, "\"%s\", not \"%s\"", got, want);
+}
+
+static void two(struct lab *lab, struct party **anna, struct party **jonas)
+{
+    lab_begin(lab, 1);
+    lab_account(lab, "anna", "a-password");
+    lab_account(lab, "jonas", "j-password");
+    lab_account(lab, "eva", "e-password");
+    *anna = lab_party(lab, ANNA, "a-password");
+    *jonas = lab_party(lab, JONAS, "j-password");
+}
+
+/* The state of an own message, as it was told last. */
+static const char *state_of(const struct party *party, const char *id)
+{
+    const char *state = "none";
+    json_t *event;
+
+    for (size_t n = 0; (event = party_event(party, "message_state", 0, n)); n++)
+        if (strcmp(text_of(event, "message"), id) == 0)
+            state = text_of(event, "state");
+    return state;
+}
+
+static const char *reason_of(const struct party *party, const char *id)
+{
+    const char *reason = "";
+    json_t *event;
+
+    for (size_t n = 0; (event = party_event(party, "message_state", 0, n)); n++)
+        if (strcmp(text_of(event, "message"), id) == 0)
+            reason = text_of(json_array_get(json_object_get(event, "recipients"), 0), "reason");
+    return reason;
+}
+
+static void test_talk(void)
+{
+    struct party *anna, *jonas;
+    struct lab lab;
+    const char *id, *answer;
+
+    two(&lab, &anna, &jonas);
+    party_connect(anna);
+    party_connect(jonas);
+    lab_run(&lab, 1000);
+    check_row(party_count(anna, "ready", 0) == 1, "a login ends with 'ready'", "%zu", party_count(anna, "ready", 0));
+    check_row(party_count(anna, "contact", 0) == 2, "DESIGN §3: colleagues come from the directory", "%zu",
+        party_count(anna, "contact", 0));
+    id = party_send(anna, JONAS, "CANARY-1 Bett 12");
+    lab_run(&lab, 1000);
+    check_text("a text arrives", party_history(jonas, ANNA), "CANARY-1 Bett 12");
+    check_text("PROTOCOL §7.2: it is on the server", state_of(anna, id), "server");
+    lab_run(&lab, 15000);
+    check_text("PROTOCOL §7.1: within ten seconds it is delivered", state_of(anna, id), "delivered");
+    party_do(jonas, "{\"id\":\"x\",\"cmd\":\"mark_read\",\"conversation\":\"" ANNA "\"}");
+    lab_run(&lab, 15000);
+    check_text("PROTOCOL §7.2: and read", state_of(anna, id), "read");
+    answer = text_of(
+        party_do(jonas,
+            "{\"id\":\"x\",\"cmd\":\"send\",\"to\":\"" ANNA "\",\"body\":\"CANARY-2 danke\",\"reply_to\":\"%s\"}", id),
+        "message");
+    party_do(anna,
+        "{\"id\":\"x\",\"cmd\":\"edit\",\"conversation\":\"" JONAS
+        "\",\"message\":\"%s\",\"body\":\"CANARY-3 Bett 13\"}",
+        id);
+    lab_run(&lab, 1000);
+    check_text(
+        "PROTOCOL §5.3: an edit replaces the text", party_history(jonas, ANNA), "CANARY-3 Bett 13,CANARY-2 danke");
+    party_do(anna,
+        "{\"id\":\"x\",\"cmd\":\"react\",\"conversation\":\"" JONAS "\",\"message\":\"%s\",\"emoji\":[\"CANARY-4\"]}",
+        answer);
+    lab_run(&lab, 1000);
+    party_do(jonas, "{\"id\":\"x\",\"cmd\":\"retract\",\"conversation\":\"" ANNA "\",\"message\":\"%s\"}", answer);
+    lab_run(&lab, 1000);
+    check_text("PROTOCOL §5.5: a retraction erases it", party_history(anna, JONAS), "CANARY-3 Bett 13,-");
+    check_row(party_count(jonas, "reaction", 0) == 1, "PROTOCOL §5.4: a reaction arrives", "%zu",
+        party_count(jonas, "reaction", 0));
+    check_row(party_count(anna, "warning", 0) + party_count(jonas, "warning", 0) == 0,
+        "and nobody is warned of anything", "%zu", party_count(anna, "warning", 0));
+    check_row(ks_str_find(ks_buf_str(&anna->sent), KS_STR("CANARY")) == anna->sent.len
+            && ks_str_find(ks_buf_str(&jonas->sent), KS_STR("CANARY")) == jonas->sent.len,
+        "DESIGN §4: no word of it was sent in clear", "it was");
+    check_row(ks_str_find(ks_buf_str(&anna->sent), KS_STR("<encrypted")) < anna->sent.len
+            && ks_str_find(ks_buf_str(&anna->sent), KS_STR("SCRAM-SHA-256-PLUS")) < anna->sent.len,
+        "(positive control: what was sent is what was searched)", "nothing was sent");
+    lab_end(&lab);
+}
+
+static void test_without_keys(void)
+{
+    struct party *anna, *jonas, *eva;
+    struct lab lab;
+    const char *id;
+
+    two(&lab, &anna, &jonas);
+    party_connect(anna);
+    lab_run(&lab, 1000);
+    id = party_send(anna, JONAS, "x");
+    lab_run(&lab, 1000);
+    check_text("DESIGN §4.1: to somebody without a key nothing is sent", state_of(anna, id), "failed");
+    check_text("and it is said why", reason_of(anna, id), "peer.no_keys");
+    party_connect(jonas);
+    lab_run(&lab, 1000);
+    party_do(anna, "{\"id\":\"x\",\"cmd\":\"retry\"}");
+    lab_run(&lab, 2000);
+    check_text("when he has one, 'retry' sends it", party_history(jonas, ANNA), "x");
+    (void)party_send(anna, "eva@klinik.example", "1");
+    lab_run(&lab, 20000);
+    eva = lab_party(&lab, "eva@klinik.example", "e-password");
+    party_connect(eva);
+    lab_run(&lab, 1000);
+    (void)party_send(anna, "eva@klinik.example", "2");
+    lab_run(&lab, 2000);
+    check_text("who had none when last asked is asked again", party_history(eva, ANNA), "2");
+    lab_end(&lab);
+}
+
+static void test_offline(void)
+{
+    struct party *anna, *jonas;
+    struct lab lab;
+    const char *id;
+
+    two(&lab, &anna, &jonas);
+    party_connect(anna);
+    party_connect(jonas);
+    lab_run(&lab, 1000);
+    party_do(jonas, "{\"id\":\"x\",\"cmd\":\"disconnect\"}");
+    party_cut(anna);
+    anna->cut = true;
+    id = party_send(anna, JONAS, "eins");
+    lab_run(&lab, 5000);
+    check_text("without a connection a message waits", party_history(anna, JONAS), "eins");
+    party_restart(anna);
+    (void)party_send(anna, JONAS, "zwei");
+    lab_run(&lab, 90000);
+    anna->cut = false;
+    lab_run(&lab, 70000);
+    check_text("also over a restart, and goes out by itself", state_of(anna, id), "server");
+    party_connect(jonas);
+    lab_run(&lab, 15000);
+    check_text("the other reads what came meanwhile, in order", party_history(jonas, ANNA), "eins,zwei");
+    check_text("and its author learns of it", state_of(anna, id), "delivered");
+    check_row(party_count(jonas, "message", 0) == 2, "each once", "%zu", party_count(jonas, "message", 0));
+    lab_end(&lab);
+}
+
+static void test_siblings(void)
+{
+    struct party *anna, *jonas, *tablet;
+    struct lab lab;
+
+    two(&lab, &anna, &jonas);
+    tablet = lab_party(&lab, ANNA, "a-password");
+    party_connect(anna);
+    party_connect(jonas);
+    party_connect(tablet);
+    lab_run(&lab, 3000);
+    (void)party_send(anna, JONAS, "vom Telefon");
+    lab_run(&lab, 3000);
+    check_text("XEP-0280: another device of the author has it too", party_history(tablet, JONAS), "vom Telefon");
+    (void)party_send(jonas, ANNA, "an beide");
+    lab_run(&lab, 3000);
+    check_text("both devices of the recipient have it", party_history(tablet, JONAS), "vom Telefon,an beide");
+    party_do(anna, "{\"id\":\"x\",\"cmd\":\"mark_read\",\"conversation\":\"" JONAS "\"}");
+    lab_run(&lab, 20000);
+    check_row(party_count(tablet, "read", 0) == 1, "PROTOCOL §7.2: what was read on one is read on all", "%zu",
+        party_count(tablet, "read", 0));
+    check_row(party_count(tablet, "warning", 0) == 0, "and nobody is warned of anything", "%zu",
+        party_count(tablet, "warning", 0));
+    lab_end(&lab);
+}
+
+static void test_refusals(void)
+{
+    struct party *anna, *jonas;
+    struct lab lab;
+    json_t *event;
+
+    two(&lab, &anna, &jonas);
+    event = party_do(anna, "{\"id\":\"x\",\"cmd\":\"contacts\"}");
+    check_text("before an account is named, there is none", text_of(event, "code"), "account.none");
+    party_do(anna, "{\"id\":\"x\",\"cmd\":\"connect\",\"jid\":\"" ANNA "\",\"password\":\"falsch\"}");
+    lab_run(&lab, 120000);
+    event = party_event(anna, "connection", 0, party_count(anna, "connection", 0) - 1);
+    check_text("a wrong password is told", text_of(event, "reason"), "login.refused");
+    check_row(!json_object_get(event, "retry_ms"), "and not tried again", "it is");
+    event = party_do(anna, "{\"id\":\"x\",\"cmd\":\"connect\",\"jid\":\"" JONAS "\",\"password\":\"x\"}");
+    check_text("a store is one account's", text_of(event, "code"), "account.other");
+    event = party_do(anna, "{\"id\":\"x\",\"cmd\":\"send\",\"to\":\"" ANNA "\",\"body\":\"x\"}");
+    check_text("nobody writes to himself", text_of(event, "code"), "message.to_self");
+    event = party_do(
+        anna, "{\"id\":\"x\",\"cmd\":\"edit\",\"conversation\":\"" JONAS "\",\"message\":\"0\",\"body\":\"x\"}");
+    check_text("what is not there is not edited", text_of(event, "code"), "message.none");
+    party_connect(anna);
+    party_connect(jonas);
+    lab_run(&lab, 2000);
+    (void)party_send(jonas, ANNA, "mine");
+    lab_run(&lab, 2000);
+    event = party_event(anna, "message", 0, 0);
+    event = party_do(anna, "{\"id\":\"x\",\"cmd\":\"retract\",\"conversation\":\"" JONAS "\",\"message\":\"%s\"}",
+        text_of(json_object_get(event, "message"), "message"));
+    check_text("PROTOCOL §5.5: another's message is not retracted", text_of(event, "code"), "message.not_yours");
+    lab_end(&lab);
+}
+
+/* A process that dies at every moment of a conversation, in turn. */
+static void test_crashes(void)
+{
+    struct party *anna, *jonas;
+    struct lab lab;
+    size_t shown = 0;
+    json_t *event;
+
+    two(&lab, &anna, &jonas);
+    party_connect(anna);
+    party_connect(jonas);
+    lab_run(&lab, 1000);
+    for (int i = 0; i < 30; i++) {
+        struct party *who = i % 2 ? anna : jonas;
+        char text[16];
+
+        snprintf(text, sizeof(text), "%d", i);
+        (void)party_send(who, i % 2 ? JONAS : ANNA, text);
+        lab_run(&lab, i * 7 % 40);
+        party_crash(i % 3 ? anna : jonas);
+    }
+    lab_run(&lab, 120000);
+    check_text(
+        "after 30 crashes one has everything, once, in order", party_history(anna, JONAS), party_history(jonas, ANNA));
+    for (size_t n = 0; (event = party_event(jonas, "message", 0, n)); n++)
+        shown += strcmp(text_of(json_object_get(event, "message"), "from"), ANNA) == 0;
+    check_row(shown == 15, "and showed each once", "%zu", shown);
+    lab_end(&lab);
+}
+
+int main(void)
+{
+    test_talk();
+    test_without_keys();
+    test_offline();
+    test_siblings();
+    test_refusals();
+    test_crashes();
+    return check_done();
+}

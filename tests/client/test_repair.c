@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Nothing lost, and never silent: what a hostile server drops, alters and repeats (doc/PROTOCOL.md §6, §8). */
+#include "check.h"
+#include "party.h"
+
+#define ANNA "anna@klinik.example"
+#define JONAS "jonas@klinik.example"
+
+/* What the spy at Jonas does with messages of Anna. */
+struct plan {
+    const char *drop[4]; /* ids of stanzas that never come, not even out of the archive; NULL ends */
+    const char *drop_live;
+    const char *flip; /* the id of one whose ciphertext is altered each time */
+    size_t flip_all;  /* so many messages from now on */
+    bool twice;       /* everything comes twice */
+    size_t dropped, flipped, doubled;
+};
+
+static bool has(struct ks_str stanza, const char *text)
+{
+    return text && ks_str_find(stanza, ks_str_z(text)) < stanza.len;
+}
+
+/* Changes a character in the middle of <payload/>: what it holds does not verify any more. */
+static void flip(struct lab *lab, struct ks_str *stanza)
+{
+    size_t at = ks_str_find(*stanza, KS_STR("<payload>")) + 20;
+    struct ks_str copy;
+
+    if (at >= stanza->len || ks_arena_copy(&lab->kept, *stanza, &copy) != KS_OK)
+        return;
+    ((char *)(uintptr_t)copy.ptr)[at] = copy.ptr[at] == 'A' ? 'B' : 'A';
+    *stanza = copy;
+}
+
+static bool spy(struct party *party, struct ks_str *stanza, void *user)
+{
+    struct plan *plan = user;
+
+    for (size_t i = 0; plan->drop[i]; i++)
+        if (has(*stanza, plan->drop[i])) {
+            plan->dropped++;
+            return false;
+        }
+    if (has(*stanza, plan->drop_live) && !has(*stanza, "urn:xmpp:mam:2")) {
+        plan->dropped++;
+        return false;
+    }
+    if (has(*stanza, plan->flip) || (plan->flip_all > 0 && has(*stanza, "<payload>"))) {
+        if (!has(*stanza, plan->flip))
+            plan->flip_all--;
+        plan->flipped++;
+        flip(party->lab, stanza);
+    }
+    if (plan->twice && has(*stanza, "<payload>")) {
+        plan->doubled++;
+        konsil_feed(party->engine, stanza->ptr, stanza->len,
+            (struct konsil_now) { party->lab->host->now.mono_ms, party->lab->host->now.wall_ms });
+    }
+    return true;
+}
+
+static void check_text(const char *name, const char *got, const char *want)
+{
+    check_row(strcmp(got, want) == 0, name, "\"%s\", not \"%s\"", got, want);
+}
+
+/* Anna and Jonas know each other, and Jonas' line is spied on. */
+static void begin(struct lab *lab, struct party **anna, struct party **jonas, struct plan *plan)
+{
+    lab_begin(lab, 5);
+    lab_account(lab, "anna", "a-password");
+    lab_account(lab, "jonas", "j-password");
+    *anna = lab_party(lab, ANNA, "a-password");
+    *jonas = lab_party(lab, JONAS, "j-password");
+    (*jonas)->spy = spy;
+    (*jonas)->spy_user = plan;
+    party_connect(*anna);
+    party_connect(*jonas);
+    lab_run(lab, 1000);
+    (void)party_send(*anna, JONAS, "0");
+    lab_run(lab, 1000);
+    (void)party_send(*jonas, ANNA, "a");
+    lab_run(lab, 30000);
+}
+
+static void test_dropped_live(void)
+{
+    struct party *anna, *jonas;
+    struct plan plan = { .drop = { NULL } };
+    struct lab lab;
+
+    begin(&lab, &anna, &jonas, &plan);
+    plan.drop_live = party_send(anna, JONAS, "1");
+    (void)party_send(anna, JONAS, "2");
+    lab_run(&lab, 5000);
+    check_text("a message that is missing does not hold up the next", party_history(jonas, ANNA), "0,a,2");
+    check_row(party_count(jonas, "gap", 0) == 0, "PROTOCOL §6.3: for ten seconds it is no gap", "%zu",
+        party_count(jonas, "gap", 0));
+    lab_run(&lab, 20000);
+    check_row(plan.dropped == 1 && party_count(jonas, "gap", 0) == 2,
+        "PROTOCOL §6.3: then it is told, and that it closed", "%zu dropped, told %zu times", plan.dropped,
+        party_count(jonas, "gap", 0));
+    check_text(
+        "PROTOCOL §8.1: it comes from the archive, and stands in its place", party_history(jonas, ANNA), "0,a,1,2");
+    lab_run(&lab, 20000);
+    check_row(party_count(jonas, "message", 0) == 4, "each was shown once", "%zu", party_count(jonas, "message", 0));
+    lab_end(&lab);
+}
+
+static void test_dropped_for_ever(void)
+{
+    struct party *anna, *jonas;
+    struct plan plan = { .drop = { NULL } };
+    struct lab lab;
+    json_t *gap;
+    size_t mark;
+
+    begin(&lab, &anna, &jonas, &plan);
+    plan.drop[0] = party_send(anna, JONAS, "1");
+    lab_run(&lab, 100);
+    plan.drop[1] = party_send(anna, JONAS, "2");
+    lab_run(&lab, 100);
+    mark = party_mark(anna);
+    (void)party_send(anna, JONAS, "3");
+    lab_run(&lab, 120000);
+    gap = party_event(jonas, "gap", 0, 0);
+    check_row(json_integer_value(json_object_get(gap, "missing")) == 2, "PROTOCOL §6.3: two messages are missing",
+        "%lld", (long long)json_integer_value(json_object_get(gap, "missing")));
+    check_text("PROTOCOL §8.2: the author hands them in again, and they stand in their places",
+        party_history(jonas, ANNA), "0,a,1,2,3");
+    gap = party_event(jonas, "gap", 0, party_count(jonas, "gap", 0) - 1);
+    check_row(json_integer_value(json_object_get(gap, "missing")) == 0, "and the gap is closed", "%lld",
+        (long long)json_integer_value(json_object_get(gap, "missing")));
+    check_row(party_event(anna, "message_state", mark, 0) != NULL && plan.dropped >= 2, "their author learns of it",
+        "%zu dropped", plan.dropped);
+    check_row(party_count(jonas, "warning", 0) == 0, "nobody is warned of what was mended", "%zu",
+        party_count(jonas, "warning", 0));
+    lab_end(&lab);
+}
+
+static void test_altered(void)
+{
+    struct party *anna, *jonas;
+    struct plan plan = { .drop = { NULL } };
+    struct lab lab;
+
+    begin(&lab, &anna, &jonas, &plan);
+    plan.flip_all = 1;
+    (void)party_send(anna, JONAS, "1");
+    lab_run(&lab, 50);
+    check_row(plan.flipped == 1, "a byte of a message is altered on its way", "%zu", plan.flipped);
+    check_row(strcmp(party_history(jonas, ANNA), "0,a,?") == 0 || strcmp(party_history(jonas, ANNA), "0,a,1") == 0,
+        "DESIGN §4.4: never silent: it is shown as unreadable", "%s", party_history(jonas, ANNA));
+    lab_run(&lab, 60000);
+    (void)party_send(anna, JONAS, "2");
+    lab_run(&lab, 60000);
+    check_text("PROTOCOL §8.3: over a new session it is handed in again", party_history(jonas, ANNA), "0,a,1,2");
+    check_row(party_count(jonas, "message", 0) == 5, "it was told twice: as unreadable, and then read", "%zu",
+        party_count(jonas, "message", 0));
+    lab_end(&lab);
+}
+
+static void test_altered_for_a_day(void)
+{
+    struct party *anna, *jonas;
+    struct plan plan = { .drop = { NULL } };
+    struct lab lab;
+    size_t stanzas = 0, at = 0;
+
+    begin(&lab, &anna, &jonas, &plan);
+    plan.flip_all = SIZE_MAX;
+    ks_buf_reset(&jonas->sent);
+    for (int hour = 0; hour < 24; hour++) {
+        (void)party_send(anna, JONAS, "x");
+        lab_run(&lab, 3600000);
+    }
+    while (at < jonas->sent.len) {
+        size_t step = ks_str_find(ks_str_from(ks_buf_str(&jonas->sent), at), KS_STR("<encrypted"));
+
+        if (at + step >= jonas->sent.len)
+            break;
+        stanzas++;
+        at += step + 1;
+    }
+    check_row(stanzas > 0 && stanzas < 80, "PROTOCOL §8.3: a day of altered messages: repair is bounded",
+        "%zu messages", stanzas);
+    check_row(party_count(jonas, "warning", 0) > 0, "and loud", "%zu warnings", party_count(jonas, "warning", 0));
+    plan.flip_all = 0;
+    (void)party_send(anna, JONAS, "y");
+    lab_run(&lab, 24 * 3600000LL);
+    check_row(strstr(party_history(jonas, ANNA), "?") == NULL, "PROTOCOL §8.4: afterwards everything is mended", "%s",
+        party_history(jonas, ANNA));
+    lab_end(&lab);
+}
+
+static void test_repeated(void)
+{
+    struct party *anna, *jonas;
+    struct plan plan = { .drop = { NULL }, .twice = true };
+    struct lab lab;
+
+    begin(&lab, &anna, &jonas, &plan);
+    (void)party_send(anna, JONAS, "1");
+    lab_run(&lab, 30000);
+    party_restart(jonas);
+    lab_run(&lab, 30000);
+    check_text("e2ee §11.18: what comes twice is shown once", party_history(jonas, ANNA), "0,a,1");
+    check_row(plan.doubled >= 2 && party_count(jonas, "message", 0) == 3, "and told once", "%zu doubled, %zu told",
+        plan.doubled, party_count(jonas, "message", 0));
+    lab_end(&lab);
+}
+
+static void test_early(void)
+{
+    struct party *anna, *jonas;
+    struct plan plan = { .drop = { NULL } };
+    struct lab lab;
+    const char *id;
+
+    begin(&lab, &anna, &jonas, &plan);
+    plan.drop[0] = id = party_send(anna, JONAS, "1");
+    lab_run(&lab, 100);
+    (void)party_send(anna, JONAS, "2");
+    lab_run(&lab, 100);
+    party_do(
+        anna, "{\"id\":\"x\",\"cmd\":\"edit\",\"conversation\":\"" JONAS "\",\"message\":\"%s\",\"body\":\"1b\"}", id);
+    lab_run(&lab, 1000);
+    check_text("PROTOCOL §5.1: an edit waits for its target", party_history(jonas, ANNA), "0,a,2");
+    lab_run(&lab, 120000);
+    check_text("and takes effect when it comes", party_history(jonas, ANNA), "0,a,1b,2");
+    lab_end(&lab);
+}
+
+int main(void)
+{
+    test_dropped_live();
+    test_dropped_for_ever();
+    test_altered();
+    test_altered_for_a_day();
+    test_repeated();
+    test_early();
+    return check_done();
+}
