@@ -13,13 +13,6 @@ bool ks_route_home(struct ks_reactor *r, struct ks_parcel *parcel)
     return ks_jid_text(&parcel->arena, ks_jid_bare(to), &parcel->home) == KS_OK;
 }
 
-/* The stanza is for the account itself: no 'to', its own bare JID, or its domain by the rules of each kind. */
-static void for_self(struct ks_ctx *ctx, struct ks_parcel *parcel)
-{
-    parcel->home = ctx->user->bare;
-    ks_ctx_post(ctx, ks_parcel_ref(parcel));
-}
-
 void ks_route_sent(struct ks_ctx *ctx, struct ks_parcel *parcel)
 {
     struct ks_stanza *stanza = &parcel->stanza;
@@ -33,8 +26,14 @@ void ks_route_sent(struct ks_ctx *ctx, struct ks_parcel *parcel)
         if (stanza->kind != KS_PRESENCE) {
             stanza->to = ctx->user->jid;
             stanza->has_to = true;
-            for_self(ctx, parcel);
+            ks_route_arrived(ctx);
         }
+        return;
+    }
+    /* For the own account at once, not by the queue: RFC 6120 §10.1 wants stanzas processed in order, and the next one
+     * may be a presence, which takes effect here. */
+    if (ks_jid_eq_bare(stanza->to, ctx->user->jid)) {
+        ks_route_arrived(ctx);
         return;
     }
     if (!ks_config_domain(ctx->reactor->config, stanza->to.domain)) {

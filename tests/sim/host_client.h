@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* host_client.h -- a client of a host (host.h) for tests that look behind what golden scripts can say. */
+/* host_client.h -- clients that are logged in (client.h), and what they heard. */
 #ifndef HOST_CLIENT_H
 #define HOST_CLIENT_H
 

@@ -92,8 +92,7 @@ static void test_much(void)
             "<iq type='set' id='p%d'><pubsub xmlns='" NS_PUBSUB
             "'><publish node='n'><item id='i%d'><e xmlns='urn:e'>%s</e>"
             "</item></publish><publish-options><x xmlns='" NS_DATA
-            "' type='submit'><field var='FORM_TYPE'><value>" NS_PUBLISH_OPTIONS
-            "</value></field><field "
+            "' type='submit'><field var='FORM_TYPE'><value>" NS_PUBLISH_OPTIONS "</value></field><field "
             "var='pubsub#max_items'><value>10</value></field></x></publish-options></pubsub></iq>",
             i, i, big[i]);
     host_forget(anna);
