@@ -371,11 +371,9 @@ bool konsild_enter_sandbox(struct konsild_parts *p)
     struct paths paths = { 0 };
     const char *log_path = ks_settings_text(p->settings, "log.file");
 
-    if (!p->sandbox) {
+    if (!p->sandbox)
         konsild_say(
             SAY("konsild.sandbox-off"), "reason", ks_sandbox_unfit() ? ks_sandbox_unfit() : "--no-sandbox", NULL);
-        return true;
-    }
     let(&paths, strdup(ks_settings_text(p->settings, "data.directory")), true);
     let(&paths, strdup(p->backup_directory), true);
     let_directory_of(&paths, p->key_path, access(p->key_path, F_OK) != 0);
@@ -388,9 +386,12 @@ bool konsild_enter_sandbox(struct konsild_parts *p)
         let_read(&paths, ks_settings_domain_text(p->settings, i, "certificate"));
         let_read(&paths, ks_settings_domain_text(p->settings, i, "key"));
     }
-    enum ks_err err = ks_sandbox_enter(
-        &(struct ks_sandbox_setup) {
-            .change_user = p->change_user, .uid = p->uid, .gid = p->gid, .paths = paths.path, .count = paths.count },
+    enum ks_err err = ks_sandbox_enter(&(struct ks_sandbox_setup) { .user_only = !p->sandbox,
+                                           .change_user = p->change_user,
+                                           .uid = p->uid,
+                                           .gid = p->gid,
+                                           .paths = paths.path,
+                                           .count = paths.count },
         &p->landlock);
     while (paths.count)
         free(paths.owned[--paths.count]);
@@ -398,7 +399,7 @@ bool konsild_enter_sandbox(struct konsild_parts *p)
         konsild_say(SAY("konsild.user-change"), "user", ks_settings_text(p->settings, "process.user"), NULL);
     else if (err)
         konsild_say(SAY("konsild.sandbox"), "reason", strerror(errno), NULL);
-    else if (!p->landlock)
+    else if (p->sandbox && !p->landlock)
         konsild_say(SAY("konsild.landlock"), NULL);
     return err == KS_OK;
 }

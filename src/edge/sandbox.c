@@ -79,7 +79,6 @@ static enum ks_err enter_landlock(const struct ks_sandbox_setup *setup, int *ret
     struct ruleset_attr attr = { 0 };
     enum ks_err err = KS_OK;
 
-    *ret_abi = 0;
     if (abi <= 0)
         return KS_OK;
     attr.handled_access_fs = handled_fs(abi);
@@ -106,6 +105,9 @@ enum ks_err ks_sandbox_enter(const struct ks_sandbox_setup *setup, int *ret_land
     } else if (capng_apply(geteuid() == 0 ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) != 0) {
         return KS_EIO;
     }
+    *ret_landlock = 0;
+    if (setup->user_only)
+        return KS_OK;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return KS_EIO;
     return enter_landlock(setup, ret_landlock);

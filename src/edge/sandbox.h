@@ -20,6 +20,7 @@ struct ks_sandbox_path {
 };
 
 struct ks_sandbox_setup {
+    bool user_only;   /* no more than the user and the capabilities: for debuggers and sanitizers */
     bool change_user; /* to uid and gid; only root can */
     uid_t uid;
     gid_t gid;
