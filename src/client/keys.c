@@ -716,7 +716,7 @@ enum ks_err ks_keys_online(struct konsil *k)
 enum ks_err ks_keys_caught_up(struct konsil *k, bool resumed)
 {
     if (k->keys.upkeep_ms == KS_NEVER)
-        k->keys.upkeep_ms = k->now.mono_ms + DAY_MS;
+        k->keys.upkeep_ms = k->now.mono_ms; /* who works for eight hours does not run for a day */
     k->wait_ms[KS_WAIT_KEYS] = k->now.mono_ms;
     return resumed ? KS_OK : ks_keys_upkeep(k, true);
 }

@@ -150,7 +150,10 @@ class Konsil:
 
     def connect(self):
         self.do("connect", jid=self.jid, password=self.lab.passwords[self.jid], host="127.0.0.1", port=self.lab.port)
-        self.wait("ready")
+        event = self.lines.wait(lambda e: e.get("event") == "ready" or (e.get("reason") and "retry_ms" not in e),
+                                f"{self.jid}: the login")
+        if event["event"] != "ready":
+            raise ConnectionError(f"{self.jid}: {event}")
 
     def tell(self, cmd, **fields):
         """Gives a command and waits for nothing; its id."""
@@ -217,7 +220,8 @@ def _die_with_parent():
 
 class Lab:
     def __init__(self, settings="", tap=False):
-        """settings: more lines for konsild.conf; tap: record what konsild says and hears inside TLS (taps())."""
+        """settings: more lines for konsild.conf; tap: record in self.tap what konsild says and hears inside TLS (tap.py),
+        and let flip() alter it."""
         for program in ("konsild", "konsilctl", "konsil"):
             if not os.access(os.path.join(BUILD, "cmd", program), os.X_OK):
                 print(f"Bail out! There is no {program} in {BUILD}: make build")
@@ -231,6 +235,7 @@ class Lab:
         self.ca = os.path.join(self.dir, "ca.pem")
         self.port, self.direct_port = _free_port(), _free_port()
         self.tap = os.path.join(self.dir, "tap") if tap else None
+        self.flip("")
         self._certificates()
         self.settings(settings)
         self.start()
@@ -239,13 +244,13 @@ class Lab:
         names = "DNS:klinik.example,DNS:offen.example"
         new = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes".split()
         run = lambda *words: subprocess.run(("openssl",) + words, cwd=self.dir, check=True, capture_output=True)
-        run("req", "-x509", *new, "-days", "30", "-subj", "/CN=lab CA", "-addext", "keyUsage=critical,keyCertSign",
+        run("req", "-x509", *new, "-days", "365", "-subj", "/CN=lab CA", "-addext", "keyUsage=critical,keyCertSign",
             "-keyout", "ca-key.pem", "-out", "ca.pem")
         run("req", *new, "-subj", "/CN=klinik.example", "-keyout", "key.pem", "-out", "request.pem")
         with open(os.path.join(self.dir, "extensions"), "w") as file:
             file.write(f"subjectAltName={names}\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:false\n")
         run("x509", "-req", "-in", "request.pem", "-CA", "ca.pem", "-CAkey", "ca-key.pem", "-CAcreateserial",
-            "-days", "20", "-extfile", "extensions", "-out", "cert.pem")
+            "-days", "365", "-extfile", "extensions", "-out", "cert.pem")
 
     def settings(self, more=""):
         with open(os.path.join(self.dir, "konsild.conf"), "w") as file:
@@ -263,7 +268,8 @@ domains = (
         """konsild; returns when it serves."""
         environment = dict(os.environ)
         if self.tap:
-            environment.update(LD_PRELOAD=os.path.join(BUILD, "tests", "interop", "libtls_tap.so"), TLS_TAP=self.tap)
+            environment.update(LD_PRELOAD=os.path.join(BUILD, "tests", "interop", "libtls_tap.so"), TLS_TAP=self.tap,
+                               TLS_FLIP=os.path.join(self.dir, "flip"))
         self.konsild = subprocess.Popen([os.path.join(BUILD, "cmd", "konsild"), "--config", "konsild.conf"], cwd=self.dir,
                                         stderr=subprocess.PIPE, env=environment, preexec_fn=_die_with_parent)
         self.processes.append(self.konsild)
@@ -274,6 +280,11 @@ domains = (
         with open(self.log_path, "ab") as log:
             log.write(line)
         return line.decode(errors="replace")
+
+    def flip(self, before):
+        """From now on konsild alters what it says shortly before this text; "" ends it."""
+        with open(os.path.join(self.dir, "flip"), "r+b" if os.path.exists(os.path.join(self.dir, "flip")) else "wb") as file:
+            file.write(before.encode().ljust(64, b"\0"))
 
     def stop(self):
         """In order; the exit status."""

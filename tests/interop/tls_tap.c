@@ -10,17 +10,27 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
+#define FLIP_LEN 64
+#define FLIP_BEFORE 8
+
 static int tap = -1;
+static const char *flip;
 
-__attribute__((constructor)) static void open_tap(void)
+__attribute__((constructor)) static void open_files(void)
 {
-    const char *path = getenv("TLS_TAP");
+    const char *tap_path = getenv("TLS_TAP"), *flip_path = getenv("TLS_FLIP");
 
-    if (path)
-        tap = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (tap_path)
+        tap = open(tap_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (flip_path) {
+        flip = mmap(NULL, FLIP_LEN, PROT_READ, MAP_SHARED, open(flip_path, O_RDONLY | O_CLOEXEC), 0);
+        if (flip == MAP_FAILED)
+            abort();
+    }
 }
 
 static void record(const SSL *tls, char direction, const void *bytes, size_t len)
@@ -34,12 +44,28 @@ static void record(const SSL *tls, char direction, const void *bytes, size_t len
     head[8] = direction;
     memcpy(head + 9, &count, 4);
     /* One call, so that records of two threads do not mix. A tap that fails must not be taken for silence. */
-    if (tap < 0 || writev(tap, parts, 2) != (ssize_t)(sizeof head + len))
+    if (tap >= 0 && writev(tap, parts, 2) != (ssize_t)(sizeof head + len))
         abort();
 }
 
+/* What is said instead of these bytes: themselves, or an altered copy, which is the caller's to free. */
+static void *altered(const void *bytes, size_t len)
+{
+    size_t text_len = flip ? strnlen(flip, FLIP_LEN) : 0;
+    char *copy = NULL, *at;
+
+    if (text_len == 0 || !memmem(bytes, len, flip, text_len) || !(copy = malloc(len)))
+        return copy;
+    memcpy(copy, bytes, len);
+    for (at = copy; (at = memmem(at, len - (size_t)(at - copy), flip, text_len)); at++)
+        if (at - copy
+            >= FLIP_BEFORE) /* a letter of base64 stays one; said again, the same bytes are altered the same */
+            at[-FLIP_BEFORE] = at[-FLIP_BEFORE] == 'A' ? 'B' : 'A';
+    return copy;
+}
+
 /* The library's own function of this name, after ours. */
-#define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+#define NEXT(name) (__extension__(__typeof__(&name)) dlsym(RTLD_NEXT, #name))
 
 int SSL_read(SSL *tls, void *bytes, int len)
 {
@@ -61,18 +87,22 @@ int SSL_read_ex(SSL *tls, void *bytes, size_t len, size_t *ret_len)
 
 int SSL_write(SSL *tls, const void *bytes, int len)
 {
-    int done = NEXT(SSL_write)(tls, bytes, len);
+    void *copy = altered(bytes, (size_t)len);
+    int done = NEXT(SSL_write)(tls, copy ? copy : bytes, len);
 
     if (done > 0)
-        record(tls, '>', bytes, (size_t)done);
+        record(tls, '>', copy ? copy : bytes, (size_t)done);
+    free(copy);
     return done;
 }
 
 int SSL_write_ex(SSL *tls, const void *bytes, size_t len, size_t *ret_len)
 {
-    int ok = NEXT(SSL_write_ex)(tls, bytes, len, ret_len);
+    void *copy = altered(bytes, len);
+    int ok = NEXT(SSL_write_ex)(tls, copy ? copy : bytes, len, ret_len);
 
     if (ok > 0)
-        record(tls, '>', bytes, *ret_len);
+        record(tls, '>', copy ? copy : bytes, *ret_len);
+    free(copy);
     return ok;
 }
