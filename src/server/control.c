@@ -77,7 +77,7 @@ static void write_answer(struct ks_control *control, const char *error, json_t *
 
     if (error)
         json_object_set_new(answer, "error", json_string(error));
-    else
+    if (result || !error)
         json_object_set_new(answer, "result", result ? json_incref(result) : json_object());
     text = json_dumps(answer, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(answer);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* control.h -- administration: commands as JSON lines over a local socket (doc/konsilctl.8).
+/* control.h -- administration: commands as JSON lines over a local socket (konsilctl(8)).
  *
  * A request is one line {"v":1,"command":"user.add","args":{…},"dry_run":false}; its answer is one line
- * {"ok":true,"result":…} or
- * {"ok":false,"error":"control.not-found","text":"…"}; error is an id of the catalogue of sentences. Requests of a
- * connection are answered in order. Every command is a descriptor: which right it needs, and whether it is audited; an
- * audited one is in the audit log in the same transaction as what it changed. Passwords never come here: konsilctl
- * sends SCRAM keys.
+ * {"ok":true,"result":{…}} or {"ok":false,"error":"control.not-found"}; error is an id of the catalogue of sentences,
+ * and a result beside it tells more (audit.verify: how many rows are good). Requests of a connection are answered in
+ * order. Every command is a descriptor: which right it needs, and whether it is audited; an audited one is in the audit
+ * log in the same transaction as what it changed. Passwords never come here: konsilctl sends SCRAM keys.
  *
  * Control connections live on reactor 0. Commands on an account run at its home; what only the edge can do (a backup,
  * the log level) is handed to it as work. */

@@ -12,25 +12,40 @@ static json_t *text_json(struct ks_str text)
 
 /* --- what is stored about a person --- */
 
-static void describe_data(struct ks_control_call *call)
+/* What no feature keeps, but the core. */
+static const struct ks_feature core = {
+    .name = "core",
+    .stores = { { "audit", KS_DATA_TRAFFIC, KS_KEEP_ALWAYS, 0,
+                    "Who administered which account, and when; nobody can change it unnoticed." },
+        { "name", KS_DATA_CONTACTS, KS_KEEP_ALWAYS, 0,
+            "The address of a deleted account, so that it never goes to a second person." } },
+};
+
+static void describe_feature(json_t *stores, const struct ks_feature *feature)
 {
     static const char *const holds[] = { "none", "credentials", "contacts", "keys", "content", "traffic", "settings" };
-    static const char *const keeps[] = { "account", "session", "archive", "days" };
-    json_t *stores = json_array(), *result;
+    static const char *const keeps[] = { "account", "session", "archive", "days", "always" };
+
+    for (const struct ks_feature_store *at = feature->stores; at->store; at++) {
+        json_t *store = json_object();
+        json_object_set_new(store, "feature", json_string(feature->name));
+        json_object_set_new(store, "store", json_string(at->store));
+        json_object_set_new(store, "holds", json_string(holds[at->holds]));
+        json_object_set_new(store, "keep", json_string(keeps[at->keep]));
+        if (at->keep == KS_KEEP_DAYS)
+            json_object_set_new(store, "days", json_integer(at->days));
+        json_object_set_new(store, "purpose", json_string(at->purpose));
+        json_array_append_new(stores, store);
+    }
+}
+
+static void describe_data(struct ks_control_call *call)
+{
+    json_t *stores = json_array(), *result = json_object();
 
     for (size_t i = 0; ks_features[i]; i++)
-        for (const struct ks_feature_store *at = ks_features[i]->stores; at->store; at++) {
-            json_t *store = json_object();
-            json_object_set_new(store, "feature", json_string(ks_features[i]->name));
-            json_object_set_new(store, "store", json_string(at->store));
-            json_object_set_new(store, "holds", json_string(holds[at->holds]));
-            json_object_set_new(store, "keep", json_string(keeps[at->keep]));
-            if (at->keep == KS_KEEP_DAYS)
-                json_object_set_new(store, "days", json_integer(at->days));
-            json_object_set_new(store, "purpose", json_string(at->purpose));
-            json_array_append_new(stores, store);
-        }
-    result = json_object();
+        describe_feature(stores, ks_features[i]);
+    describe_feature(stores, &core);
     json_object_set_new(result, "stores", stores);
     ks_control_answer(call, NULL, result);
 }

@@ -3,9 +3,9 @@
 #include <stdio.h>
 
 #include "control.h"
-#include "say.h"
 #include "credentials.h"
 #include "enc.h"
+#include "say.h"
 #include "session.h"
 
 /* --- accounts --- */
@@ -64,8 +64,9 @@ static void add_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
     struct ks_store_req *txn;
 
     if (ks_user_row(ctx->user)->state) {
-        ks_control_answer(
-            call, ks_user_row(ctx->user)->state == KS_ACCOUNT_DELETED ? SAY("control.was-deleted") : SAY("control.exists"), NULL);
+        ks_control_answer(call,
+            ks_user_row(ctx->user)->state == KS_ACCOUNT_DELETED ? SAY("control.was-deleted") : SAY("control.exists"),
+            NULL);
         return;
     }
     txn = ks_ctx_txn(ctx);

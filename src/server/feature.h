@@ -131,7 +131,7 @@ enum ks_data_class {
     KS_DATA_TRAFFIC,
     KS_DATA_SETTINGS
 };
-enum ks_keep { KS_KEEP_WITH_ACCOUNT, KS_KEEP_SESSION, KS_KEEP_ARCHIVE, KS_KEEP_DAYS };
+enum ks_keep { KS_KEEP_WITH_ACCOUNT, KS_KEEP_SESSION, KS_KEEP_ARCHIVE, KS_KEEP_DAYS, KS_KEEP_ALWAYS };
 struct ks_feature_store {
     const char *store; /* NULL ends the list */
     enum ks_data_class holds;

@@ -673,7 +673,7 @@ const struct ks_feature ks_feature_pep = {
         { KS_STORE_PEP_ITEM, KS_DATA_KEYS, KS_KEEP_WITH_ACCOUNT, 0,
             "Public keys and lists of devices, so that others can encrypt." },
         { KS_STORE_PEP_SUBSCRIBER, KS_DATA_CONTACTS, KS_KEEP_WITH_ACCOUNT, 0,
-            "Who wants to be told of changes to them." } },
+            "Who wants to be told when these keys and lists change." } },
     .options = { { "pep.nodes_max", KS_OPT_COUNT, .init = 200, .min = 10, .max = 10000,
                      .doc = "Nodes one account may have." },
         { "pep.items_max", KS_OPT_COUNT, .init = 256, .min = 1, .max = 10000, .doc = "Items one node may hold." },

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "konsilctl_password.h"
+
+#include <termios.h>
+#include <unistd.h>
+
+#include "crypto.h"
+#include "enc.h"
+#include "scram.h"
+#include "system.h"
+#include "unicode.h"
+
+#define PASSWORD_MAX 1024
+
+static bool set_key(json_t *object, const char *name, enum ks_hash hash, struct ks_str password)
+{
+    uint8_t salt[KS_SCRAM_SALT_LEN];
+    struct ks_buf record, text;
+    struct ks_scram_keys keys;
+
+    ks_system_entropy(salt, sizeof salt);
+    ks_scram_keys_make(hash, password, salt, KS_SCRAM_ITERATIONS_MIN, &keys);
+    ks_buf_init_secret(&record, 1024);
+    ks_buf_init_secret(&text, 2048);
+    ks_scram_keys_write(&record, &keys);
+    ks_base64_add(&text, ks_buf_str(&record));
+    bool set = ks_buf_err(&record) == KS_OK && ks_buf_err(&text) == KS_OK
+        && json_object_set_new(object, name, json_stringn(text.ptr, text.len)) == 0;
+    ks_buf_done(&record);
+    ks_buf_done(&text);
+    ks_wipe(&keys, sizeof keys);
+    return set;
+}
+
+json_t *ctl_password_keys(struct ks_str password)
+{
+    struct ks_arena arena;
+    struct ks_str normal = KS_STR_EMPTY;
+    json_t *keys = NULL;
+
+    ks_arena_init(&arena, 65536);
+    if (ks_unicode_password(&arena, password, &normal) == KS_OK) {
+        keys = json_object();
+        if (!set_key(keys, "scram-sha-256", KS_SHA256, normal) || !set_key(keys, "scram-sha-1", KS_SHA1, normal)) {
+            json_decref(keys);
+            keys = NULL;
+        }
+        if (normal.ptr != password.ptr)
+            ks_wipe((char *)(uintptr_t)normal.ptr, normal.len);
+    }
+    ks_arena_done(&arena);
+    return keys;
+}
+
+/* One line of stdin without its end; false when there is none, or nothing in it. */
+static bool read_line(char line[PASSWORD_MAX])
+{
+    if (!fgets(line, PASSWORD_MAX, stdin))
+        return false;
+    line[strcspn(line, "\r\n")] = 0;
+    return *line;
+}
+
+static bool prompt(const struct ctl *ctl, const char *id, char line[PASSWORD_MAX])
+{
+    struct termios shown, hidden;
+    bool terminal = tcgetattr(STDIN_FILENO, &shown) == 0;
+
+    if (terminal) { /* hidden before the question is there: what is typed at once must not show */
+        hidden = shown;
+        hidden.c_lflag &= ~(tcflag_t)ECHO;
+        tcsetattr(STDIN_FILENO, TCSANOW, &hidden);
+        fprintf(stderr, "%.*s ", KS_STR_FMT(ks_say(ctl->language, id)));
+    }
+    bool read = read_line(line);
+    if (terminal) {
+        tcsetattr(STDIN_FILENO, TCSANOW, &shown);
+        fputc('\n', stderr);
+    }
+    return read;
+}
+
+json_t *ctl_password_ask(struct ctl *ctl)
+{
+    char password[PASSWORD_MAX] = "", again[PASSWORD_MAX] = "";
+    const char *wrong = NULL;
+    json_t *keys = NULL;
+
+    if (ctl->given & CTL_PASSWORD_STDIN ? !read_line(password) : !prompt(ctl, SAY("ctl.password"), password))
+        wrong = SAY("ctl.password-bad");
+    else if (!(ctl->given & CTL_PASSWORD_STDIN)
+        && (!prompt(ctl, SAY("ctl.password-again"), again) || strcmp(password, again) != 0))
+        wrong = SAY("ctl.password-differs");
+    else if (!(keys = ctl_password_keys(ks_str_z(password))))
+        wrong = SAY("ctl.password-bad");
+    if (wrong)
+        ctl_fail(ctl, wrong, NULL);
+    ks_wipe(password, sizeof password);
+    ks_wipe(again, sizeof again);
+    return keys;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* konsilctl_password.h -- a password becomes SCRAM keys, and goes no further. */
+#ifndef KONSILCTL_PASSWORD_H
+#define KONSILCTL_PASSWORD_H
+
+#include "konsilctl.h"
+#include "str.h"
+
+/* The argument "keys" of user.add and user.passwd. NULL: this is no password (RFC 8265 §4.2), or no memory. */
+KS_CHECK json_t *ctl_password_keys(struct ks_str password);
+/* Asks for it twice, or reads a line of stdin (--password-stdin). NULL: said why. */
+KS_CHECK json_t *ctl_password_ask(struct ctl *ctl);
+
+#endif

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# bash completion of konsil
+_konsil() {
+    local word=${COMP_WORDS[COMP_CWORD]}
+    COMPREPLY=()
+    case ${COMP_WORDS[COMP_CWORD - 1]} in
+    --ca | --dir | --passphrase-file)
+        compopt -o filenames 2>/dev/null
+        while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -f -- "$word")
+        ;;
+    --lang)
+        while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -W "de en" -- "$word")
+        ;;
+    --server) ;;
+    *)
+        while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -W "--json --server --direct-tls --ca --dir \
+            --passphrase-file --lang --version --help" -- "$word")
+        ;;
+    esac
+}
+complete -F _konsil konsil
