@@ -7,6 +7,7 @@
 
 #include <getopt.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -226,7 +227,8 @@ int main(int argc, char **argv)
     struct ks_str text;
     int option;
 
-    umask(077); /* whatever we make is its owner's alone */
+    umask(077);               /* whatever we make is its owner's alone */
+    signal(SIGPIPE, SIG_IGN); /* a server that dies while we write is a lost connection */
     setlocale(LC_ALL, "");
     program.language = ks_language_of(setlocale(LC_MESSAGES, NULL));
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
