@@ -77,11 +77,15 @@ test-interop: packages-check
 coverage: ## which lines of src/ the last make check ran
 	@tools/coverage-table build/check
 
-.PHONY: wasm fuzz flaky tsan
+.PHONY: wasm golden-engine fuzz flaky tsan
 wasm: deps-wasm ## the engine for the browser, in build/wasm
 	@mkdir -p build && printf "[constants]\nroot = '%s'\n" '$(CURDIR)' >build/root.cross
 	$(call configure,wasm,-Dwerror_ours=true --cross-file build/root.cross --cross-file deps/wasm.cross)
 	ninja -C build/wasm -k 0
+golden-engine: packages-check deps ## records tests/golden/engine anew, after the engine or the server says other bytes
+	@$(call configure,check,$(SANITIZE) -Db_coverage=true)
+	ninja -C build/check tests/golden/engine/engine_record
+	build/check/tests/golden/engine/engine_record --write tests/golden/engine
 fuzz: packages-check deps ## looks for new inputs: make fuzz [TARGET=xml_reader] [SECONDS=600]
 	@$(call configure,fuzz,$(SANITIZE) -Dfuzzer=true --native-file deps/clang.native)
 	ninja -C build/fuzz fuzzers

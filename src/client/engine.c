@@ -152,8 +152,9 @@ enum ks_err ks_new_id(struct konsil *k, struct ks_str *ret_id)
 
     if (!id)
         return KS_ENOMEM;
-    snprintf(
-        id, 33, "%016llx%016llx", (unsigned long long)ks_prng_u64(&k->prng), (unsigned long long)ks_prng_u64(&k->prng));
+    uint64_t high = ks_prng_u64(&k->prng), low = ks_prng_u64(&k->prng); /* in one call, either might be drawn first */
+
+    snprintf(id, 33, "%016llx%016llx", (unsigned long long)high, (unsigned long long)low);
     *ret_id = ks_str(id, 32);
     return KS_OK;
 }
