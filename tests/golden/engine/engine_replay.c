@@ -1,13 +1,42 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Gives an engine what it was given when a transcript was recorded, and compares every event, request, deadline and
- * byte of output with what came out then. Recorded natively with OpenSSL, replayed with libsodium, natively and in
- * WASM: the same engine everywhere. */
+ * byte of output with what came out then. Recorded natively with OpenSSL on the memory store; replayed with
+ * libsodium on both stores, natively and in WASM: the same engine everywhere. */
 #include "check.h"
 #include "crypto.h"
 #include "enc.h"
 #include "engine_store.h"
+#include "sqlite_engine_store.h"
 #include "transcript.h"
 #include "transcripts.h"
+#ifdef __wasm__
+#include "kio.h"
+#else
+#include "scratch.h"
+#endif
+
+/* --- an empty store, of either driver --- */
+
+typedef struct ks_engine_store *make_store_fn(void);
+
+static struct ks_engine_store *make_sqlite_store(void)
+{
+    static const uint8_t key[32] = "0123456789abcdef0123456789abcde";
+    struct ks_engine_store *store;
+
+#ifdef __wasm__
+    const char *path = "store";
+    kio_trunc(KIO_STORE, 0);
+    kio_trunc(KIO_JOURNAL, 0);
+#else
+    char path[4096];
+    scratch_path(path, sizeof(path), "store");
+    scratch_clear(path);
+#endif
+    return ks_sqlite_engine_store_open(path, NULL, key, true, &store) == KS_OK ? store : NULL;
+}
+
+/* --- line by line --- */
 
 struct replay {
     struct ks_engine_store *store;
@@ -171,9 +200,9 @@ static void say_difference(size_t at_line, struct ks_str want, struct ks_str got
 }
 
 /* The number of the first line that is not as it was recorded, which is shown if loud; 0: everything is. */
-static size_t replay(struct ks_str transcript, bool loud)
+static size_t replay(struct ks_str transcript, make_store_fn *make_store, bool loud)
 {
-    struct replay r = { .store = ks_memory_engine_store_new() };
+    struct replay r = { .store = make_store() };
     struct ks_str line;
     size_t at = 0;
     bool same = r.store != NULL;
@@ -226,7 +255,7 @@ static void check_mutant(const char *name, struct ks_str transcript, const char 
     if (!copy)
         abort();
     copy[start + strlen(beginning) + 4] ^= 1;
-    seen = replay(ks_str(copy, transcript.len), false);
+    seen = replay(ks_str(copy, transcript.len), ks_memory_engine_store_new, false);
     check_row(number > 0 && seen == number, name, "altered in line %zu, seen in line %zu", number, seen);
     free(copy);
 }
@@ -242,7 +271,7 @@ static void check_missing(struct ks_str transcript)
     ks_buf_add(&copy, ks_str_head(transcript, start));
     (void)ks_str_cut(&rest, '\n', &line);
     ks_buf_add(&copy, rest);
-    seen = replay(ks_buf_str(&copy), false);
+    seen = replay(ks_buf_str(&copy), ks_memory_engine_store_new, false);
     check_row(
         number > 0 && seen >= number, "(mutant) an event more than recorded is seen", "%zu, not %zu", seen, number);
     ks_buf_done(&copy);
@@ -253,10 +282,13 @@ int main(void)
     if (ks_crypto_init() != KS_OK)
         return 1;
     for (size_t i = 0; i < transcripts_count; i++) {
+        struct ks_str text = ks_str(transcripts[i].text, transcripts[i].len);
         char name[128];
 
         snprintf(name, sizeof(name), "STYLE §7: %s gives the same events and the same bytes here", transcripts[i].name);
-        check_row(replay(ks_str(transcripts[i].text, transcripts[i].len), true) == 0, name, "see above");
+        check_row(replay(text, ks_memory_engine_store_new, true) == 0, name, "see above");
+        snprintf(name, sizeof(name), "engine_store.h: %s: and so it does on SQLite", transcripts[i].name);
+        check_row(replay(text, make_sqlite_store, true) == 0, name, "see above");
     }
     for (size_t i = 0; i < transcripts_count; i++) {
         struct ks_str text = ks_str(transcripts[i].text, transcripts[i].len);
@@ -267,5 +299,8 @@ int main(void)
         check_mutant("(mutant) an altered byte of output is seen where it is", text, "< output ");
         check_missing(text);
     }
+#ifndef __wasm__
+    scratch_done();
+#endif
     return check_done();
 }
