@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 
 N ?= 50
 SECONDS ?= 60
+MESSAGES ?= 100000
 TEST ?=
 TARGET ?=
 SUITES = --no-suite long
@@ -74,6 +75,9 @@ test-wasm:
 test-interop: packages-check
 	@$(MAKE) build || built=no
 	meson test -C build/release --no-rebuild --print-errorlogs --suite real && [ "$${built:-yes}" = yes ]
+.PHONY: chaos
+chaos: packages-check build ## 100,000 messages while programs are killed and the network is cut: make chaos [MESSAGES=…]
+	@KONSIL_BUILD=build/release /usr/bin/python3 -B tests/interop/test_crash.py "$$(($(MESSAGES) / 200))" '$(MESSAGES)'
 coverage: ## which lines of src/ the last make check ran
 	@tools/coverage-table build/check
 

@@ -93,10 +93,11 @@ def _free_port():
 # --- a process whose lines are waited for ---
 
 class Lines:
-    """Lines of a process, kept in the order in which they came. wait() takes the first that fits and is not taken."""
+    """Lines of a process, kept in the order in which they came. wait() takes the first that fits and is not taken. What
+    consume(line) is true for is not kept."""
 
-    def __init__(self, process, pipe, decode):
-        self.process, self.all, self.open, self.ended = process, [], [], False
+    def __init__(self, pipe, decode, consume=None):
+        self.consume, self.all, self.open, self.ended = consume, [], [], False
         self.news = threading.Condition()
         self.thread = threading.Thread(target=self._read, args=(pipe, decode), daemon=True)
         self.thread.start()
@@ -106,6 +107,8 @@ class Lines:
             try:
                 value = decode(line)
             except ValueError:  # cut off by a kill
+                continue
+            if self.consume and self.consume(value):
                 continue
             with self.news:
                 self.all.append(value)
@@ -133,8 +136,8 @@ class Lines:
 class Konsil:
     """A konsil --json."""
 
-    def __init__(self, lab, jid, directory=None, connect=True):
-        self.lab, self.jid, self.ids = lab, jid, 0
+    def __init__(self, lab, jid, directory=None, connect=True, consume=None):
+        self.lab, self.jid, self.ids, self.consume = lab, jid, 0, consume
         self.dir = directory or os.path.join(lab.dir, f"konsil-{jid.split('@')[0]}")
         self.start(connect)
 
@@ -144,7 +147,7 @@ class Konsil:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.lab.errors, preexec_fn=_die_with_parent,
             env=dict(os.environ, KONSIL_PASSPHRASE=PASSPHRASE))
         self.lab.processes.append(self.process)
-        self.lines = Lines(self.process, self.process.stdout, json.loads)
+        self.lines = Lines(self.process.stdout, json.loads, self.consume)
         if connect:
             self.connect()
 
@@ -273,7 +276,7 @@ domains = (
         self.konsild = subprocess.Popen([os.path.join(BUILD, "cmd", "konsild"), "--config", "konsild.conf"], cwd=self.dir,
                                         stderr=subprocess.PIPE, env=environment, preexec_fn=_die_with_parent)
         self.processes.append(self.konsild)
-        self.log = Lines(self.konsild, self.konsild.stderr, self._log_line)
+        self.log = Lines(self.konsild.stderr, self._log_line)
         self.log.wait(lambda line: "konsild.started" in line, "konsild")
 
     def _log_line(self, line):
