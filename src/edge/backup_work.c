@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "backup.h"
 #include "key_file.h"
@@ -144,9 +145,16 @@ void ks_backup_work_do(struct ks_backup_work *work, struct ks_control_call *call
         error = SAY("control.backup-name");
     else if (!(run = calloc(1, sizeof *run)) || asprintf(&run->path, "%s/%.*s", work->directory, KS_STR_FMT(name)) < 0)
         error = SAY("control.memory");
-    if (error) {
+    else if (access(run->path, F_OK) == 0)
+        error = SAY("control.backup-exists");
+    if (error || call->dry_run) {
+        if (run)
+            free(run->path);
         free(run);
-        ks_control_worked(call, error, NULL, ks_system_now());
+        if (call->dry_run)
+            ks_control_answer(call, error, NULL);
+        else
+            ks_control_worked(call, error, NULL, ks_system_now());
         return;
     }
     atomic_store(&work->running, true);

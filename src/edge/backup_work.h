@@ -25,7 +25,7 @@ struct ks_backup_work {
 };
 
 /* In the thread of reactor 0: takes the call ("backup", argument "file": a name in the directory) and answers it, at
- * once or when all is done. */
+ * once or when all is done. A dry run judges the name. */
 void ks_backup_work_do(struct ks_backup_work *work, struct ks_control_call *call);
 
 #endif

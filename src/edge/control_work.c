@@ -50,10 +50,11 @@ static json_t *describe_store(const struct ks_control_work *work)
     ks_store_thread_stats(work->store, &stats);
     statvfs(work->data_directory, &disk);
     block_bytes = (json_int_t)disk.f_frsize;
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "turns", (json_int_t)stats.turns, "commits",
-        (json_int_t)stats.commits, "failures", (json_int_t)stats.failures, "transactions", (json_int_t)stats.txns,
-        "reads", (json_int_t)stats.reads, "archived", (json_int_t)stats.archived, "index_tail",
-        (json_int_t)stats.tail_entries, "disk_free_bytes", (json_int_t)disk.f_bavail * block_bytes);
+    return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "failing", stats.failing, "turns",
+        (json_int_t)stats.turns, "commits", (json_int_t)stats.commits, "failures", (json_int_t)stats.failures,
+        "transactions", (json_int_t)stats.txns, "reads", (json_int_t)stats.reads, "archived",
+        (json_int_t)stats.archived, "index_tail", (json_int_t)stats.tail_entries, "disk_free_bytes",
+        (json_int_t)disk.f_bavail * block_bytes);
 }
 
 static json_t *describe_health(struct ks_control_work *work, struct ks_now now)
@@ -119,10 +120,10 @@ void ks_control_work_do(struct ks_control_call *call, void *user)
 
     if (ks_str_is(name, "health")) {
         ks_control_worked(call, NULL, describe_health(work, now), now);
-    } else if (call->dry_run) {
-        ks_control_answer(call, NULL, NULL);
     } else if (ks_str_is(name, "backup")) {
         ks_backup_work_do(&work->backup, call);
+    } else if (call->dry_run) {
+        ks_control_answer(call, NULL, NULL);
     } else if (ks_str_is(name, "log.debug") || ks_str_is(name, "log.normal")) {
         ks_log_file_debug(work->log, ks_str_is(name, "log.debug"), now);
         ks_control_worked(call, NULL, NULL, now);

@@ -385,6 +385,7 @@ static void commit_txns(struct ks_committer *c, struct req_list *txns, struct ks
         return;
     err = c->broken ? KS_ESTORE : write_all(c, txns, now);
     c->stats.commits += err == KS_OK;
+    c->stats.failing = err != KS_OK;
     if (err == KS_OK) {
         for (size_t i = before.deleted_count; i < c->at.deleted_count; i++)
             ks_archive_tail_drop(&c->tail, c->deleted[i]);

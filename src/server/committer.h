@@ -77,6 +77,7 @@ struct ks_committer_stats {
     uint64_t archived;        /* rows */
     uint64_t tail_entries;    /* now in memory */
     uint64_t archive_id_last; /* the highest given */
+    bool failing;             /* the newest turn with transactions failed */
 };
 void ks_committer_stats(const struct ks_committer *c, struct ks_committer_stats *ret_stats);
 
