@@ -32,6 +32,7 @@ void ks_arena_done(struct ks_arena *arena)
     }
     arena->at = arena->end = NULL;
     arena->bytes = 0;
+    arena->failed = false;
 }
 
 void ks_arena_reset(struct ks_arena *arena)
@@ -47,6 +48,7 @@ void ks_arena_reset(struct ks_arena *arena)
             free(chunk);
     }
     arena->bytes = 0;
+    arena->failed = false;
     arena->at = arena->end = NULL;
     if (keep) {
         keep->next = NULL;
@@ -63,14 +65,18 @@ bool ks_arena_full(const struct ks_arena *arena, size_t len)
 
 void *ks_arena_alloc(struct ks_arena *arena, size_t len)
 {
-    if (ks_arena_full(arena, len))
+    if (ks_arena_full(arena, len)) {
+        arena->failed = true;
         return NULL;
+    }
     len = rounded(len);
     if ((size_t)(arena->end - arena->at) < len) {
         size_t bytes = len > CHUNK_BYTES / 4 ? len : CHUNK_BYTES;
         struct ks_arena_chunk *chunk = malloc(sizeof *chunk + bytes);
-        if (!chunk)
+        if (!chunk) {
+            arena->failed = true;
             return NULL;
+        }
         chunk->bytes = bytes;
         if (bytes != CHUNK_BYTES && arena->chunks) {
             /* A big block gets a chunk of its own, behind the one being filled. */

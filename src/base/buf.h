@@ -42,6 +42,7 @@ void ks_buf_byte(struct ks_buf *buf, uint8_t byte);
 void ks_buf_z(struct ks_buf *buf, const char *z);
 void ks_buf_u64_dec(struct ks_buf *buf, uint64_t value);
 void ks_buf_printf(struct ks_buf *buf, const char *format, ...) KS_PRINTF(2, 3);
+void ks_buf_vprintf(struct ks_buf *buf, const char *format, va_list args) KS_PRINTF(2, 0);
 /* Big-endian numbers of stored records. */
 void ks_buf_u16(struct ks_buf *buf, uint16_t value);
 void ks_buf_u32(struct ks_buf *buf, uint32_t value);

@@ -527,6 +527,7 @@ void konsil_free(struct konsil *k)
 {
     if (!k)
         return;
+    ks_catchup_lost(k);
     ks_keys_done(k);
     ks_acks_done(k);
     ks_heal_done(k);

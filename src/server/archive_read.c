@@ -137,6 +137,7 @@ struct fetch {
     const struct ks_page_query *query;
     struct ks_store_req *req;
     uint64_t account;
+    size_t bytes; /* of what was copied */
     bool matches, copy;
 };
 
@@ -149,8 +150,10 @@ static bool fetch_row(void *user, const struct ks_archive_row *row)
     if (f->matches && f->query)
         f->matches = (!f->query->with.len || ks_str_eq(f->query->with, row->with[side]))
             && (!f->query->keep || f->query->keep(f->query->keep_user, row));
-    if (f->matches && f->copy)
+    if (f->matches && f->copy) {
         ks_store_req_copy_archive(f->req, row, &f->req->rows[f->req->rows_count++]);
+        f->bytes += row->stanza.len;
+    }
     return false;
 }
 
@@ -184,7 +187,7 @@ static enum ks_err fill_page(
         err = visit_entries(view, query->account, range, query->last, take_candidate, &c);
         for (size_t i = 0; i < c.count && err == KS_OK; i++) {
             f.matches = false;
-            f.copy = req->rows_count < query->rows_max;
+            f.copy = req->rows_count < query->rows_max && f.bytes < KS_PAGE_BYTES;
             err = fetch_id(view, &f, c.ids[i]);
             if (err == KS_ENOTFOUND)
                 err = KS_OK;

@@ -172,11 +172,13 @@ void ks_reactor_adopt(struct ks_reactor *r, struct ks_c2s *c, struct ks_now now)
     c->reactor = r;
     ks_list_append(&r->streams, &c->link);
     r->stats.streams++;
-    if (ks_timer_set(&r->timers, &c->timer, now.mono_ms + ks_config_number(r->config, "stream.login_timeout") * 1000)) {
+    if (r->shutting_down)
+        ks_c2s_close(c, KS_STREAM_SYSTEM_SHUTDOWN, NULL);
+    else if (ks_timer_set(
+                 &r->timers, &c->timer, now.mono_ms + ks_config_number(r->config, "stream.login_timeout") * 1000))
         ks_c2s_close(c, KS_STREAM_RESOURCE_CONSTRAINT, NULL);
-        return;
-    }
-    ks_c2s_login_go_on(c);
+    else
+        ks_c2s_login_go_on(c);
     ks_reactor_run(r);
 }
 
@@ -193,16 +195,36 @@ void ks_c2s_output_sent(struct ks_c2s *c, size_t len, struct ks_now now)
         ks_buf_done(&c->out); /* an idle stream owns no buffer */
 }
 
+/* Nothing more goes either way. The session is the caller's to end or detach. */
+static struct ks_session *shut(struct ks_c2s *c)
+{
+    struct ks_session *s = c->session;
+
+    enter(c, C2S_CLOSED);
+    c->closing = true;
+    c->held = c->tls_wanted = c->move_wanted = false;
+    c->session = NULL;
+    if (s)
+        s->stream = NULL;
+    ks_buf_done(&c->in);
+    ks_timer_clear(&c->reactor->timers, &c->timer);
+    ks_c2s_dirty(c);
+    return s;
+}
+
 void ks_c2s_write(struct ks_c2s *c, struct ks_str bytes)
 {
+    struct ks_session *s;
+
     if (c->detached || c->state == C2S_CLOSED)
         return;
     ks_buf_add(&c->out, bytes);
     if (ks_buf_err(&c->out) != KS_OK || c->out.len > KS_C2S_OUT_MAX) {
         ks_log(c->reactor->log, KS_INFO, "c2s.slow", KS_NUM("unsent", c->out.len));
         ks_buf_done(&c->out);
-        enter(c, C2S_CLOSED);
-        c->closing = true;
+        s = shut(c);
+        if (s)
+            ks_session_detach(s);
     }
     ks_c2s_dirty(c);
 }
@@ -246,6 +268,7 @@ static void write_header(struct ks_c2s *c)
 
 void ks_c2s_close(struct ks_c2s *c, enum ks_stream_cond cond, const char *text_z)
 {
+    struct ks_session *s;
     struct ks_buf buf;
 
     if (c->state == C2S_CLOSED)
@@ -268,23 +291,14 @@ void ks_c2s_close(struct ks_c2s *c, enum ks_stream_cond cond, const char *text_z
     if (ks_buf_err(&buf) == KS_OK)
         ks_c2s_write(c, ks_buf_str(&buf));
     ks_buf_done(&buf);
-    if (c->state != C2S_CLOSED)
-        enter(c, C2S_CLOSED);
-    c->closing = true;
-    c->held = false;
-    ks_buf_done(&c->in);
-    ks_timer_clear(&c->reactor->timers, &c->timer);
-    ks_c2s_dirty(c);
-    if (c->session) {
-        /* RFC 6120 §4.4: a closed stream ends its session; a broken connection does not (ks_c2s_closed). */
-        struct ks_session *s = c->session;
-        c->session = NULL;
-        s->stream = NULL;
-        if (cond == KS_STREAM_COND_COUNT)
-            ks_session_end(s, cond);
-        else
-            ks_session_detach(s);
-    }
+    if (c->state == C2S_CLOSED)
+        return; /* that was too much for it */
+    s = shut(c);
+    /* RFC 6120 §4.4: a closed stream ends its session; a broken connection does not (ks_c2s_closed). */
+    if (s && cond == KS_STREAM_COND_COUNT)
+        ks_session_end(s, cond);
+    else if (s)
+        ks_session_detach(s);
 }
 
 /* XEP-0198 §4: what is handled is told when it is durable, and what we sent is asked for once at a time. */
@@ -297,9 +311,12 @@ void ks_c2s_before_flush(struct ks_c2s *c)
     if (!s || !s->sm || c->state != C2S_BOUND)
         return;
     ks_buf_init(&buf, sizeof text);
-    if (s->in_told != s->in_handled) {
-        s->in_told = s->in_handled;
-        ks_buf_printf(&buf, "<a xmlns='" NS_SM "' h='%u'/>", s->in_handled);
+    if (s->tell || s->in_told != ks_session_h(s)) {
+        s->tell = false;
+        s->in_told = ks_session_h(s);
+        ks_buf_z(&buf, "<a xmlns='" NS_SM "' h='");
+        ks_buf_u64_dec(&buf, s->in_told);
+        ks_buf_z(&buf, "'/>");
     }
     if (s->sent_count && !s->asked) {
         s->asked = true;
@@ -403,8 +420,8 @@ static void on_enable(struct ks_c2s *c, struct ks_parcel *parcel)
     }
     s->sm = true;
     s->sm_resume = (ks_str_is(resume, "true") || ks_str_is(resume, "1")) && ks_domain_number(domain, "session.resume");
-    s->in_count = s->in_handled = s->in_told = 0;
-    memset(s->in_done, 0, sizeof s->in_done);
+    s->in_base = s->in_count;
+    s->in_told = 0;
     ks_buf_init(&buf, 4096);
     ks_buf_z(&buf, "<enabled xmlns='" NS_SM "'");
     if (s->sm_resume) {
@@ -430,7 +447,7 @@ static void on_r(struct ks_c2s *c, struct ks_parcel *parcel)
     (void)parcel;
     if (!s->sm)
         return;
-    s->in_told = s->in_handled - 1; /* told even if nothing changes; a count ahead might be reached meanwhile */
+    s->tell = true;
     ks_c2s_dirty(c);
 }
 
@@ -611,6 +628,7 @@ static void on_stanza_bytes(struct ks_c2s *c, struct ks_str bytes)
     }
     err = ks_xml_read(
         r->reader, &parcel->arena, bytes, KS_STR(NS_CLIENT), ks_str_z(c->declarations), &parcel->stanza.xml);
+    parcel->arena.bytes_max = parcel->arena.bytes + KS_PARCEL_BYTES_MAX;
     if (err == KS_OK)
         on_element(c, parcel);
     else

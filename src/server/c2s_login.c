@@ -39,6 +39,17 @@ static const struct mechanism {
 
 static void look_up(struct ks_c2s *c);
 
+/* The stream that a parcel of call() is about; NULL when it is gone. The two forget each other. */
+static struct ks_c2s *called(struct ks_parcel *parcel)
+{
+    struct ks_c2s *c = parcel->user;
+
+    parcel->user = NULL;
+    if (c)
+        c->call = NULL;
+    return c;
+}
+
 static void delayed(struct ks_timer *timer, struct ks_now now)
 {
     (void)now;
@@ -250,6 +261,7 @@ void ks_c2s_login_go_on(struct ks_c2s *c)
     user = ks_user_at(r, c->login->bare);
     if (!user) {
         fail(c, "temporary-auth-failure");
+        ks_c2s_release(c);
         return;
     }
     when = ks_guard_when(&user->guard, r->addresses, c->address_hash, r->now);
@@ -263,11 +275,26 @@ void ks_c2s_login_go_on(struct ks_c2s *c)
     look_up(c);
 }
 
+/* The account's data cannot be read. */
+static void call_refused(struct ks_reactor *r, struct ks_parcel *parcel)
+{
+    struct ks_c2s *c = called(parcel);
+
+    (void)r;
+    if (c && c->state == C2S_SECURE) {
+        fail(c, "temporary-auth-failure"); /* RFC 6120 §6.5.9 */
+        ks_c2s_release(c);
+    } else if (c) {
+        ks_c2s_close(c, KS_STREAM_RESOURCE_CONSTRAINT, NULL);
+    }
+}
+
 /* Runs run at the home of the account, with this stream in parcel->user as long as it lives. */
 static void call(struct ks_c2s *c, struct ks_parcel *parcel, struct ks_str bare, void (*run)(struct ks_ctx *))
 {
     assert(!c->call);
     parcel->run = run;
+    parcel->refused = call_refused;
     parcel->user = c;
     if (ks_arena_copy(&parcel->arena, bare, &parcel->home) != KS_OK) {
         ks_parcel_unref(c->reactor, parcel);
@@ -279,18 +306,9 @@ static void call(struct ks_c2s *c, struct ks_parcel *parcel, struct ks_str bare,
     ks_post(c->reactor, parcel);
 }
 
-static struct ks_c2s *called(struct ks_ctx *ctx)
-{
-    struct ks_c2s *c = ctx->parcel->user;
-
-    if (c)
-        c->call = NULL;
-    return c;
-}
-
 static void keys_run(struct ks_ctx *ctx)
 {
-    struct ks_c2s *c = called(ctx);
+    struct ks_c2s *c = called(ctx->parcel);
     struct ks_reactor *r = ctx->reactor;
     struct ks_str names[KS_COUNT(mechanisms)], types[KS_BIND_COUNT], downgrade, message;
     struct ks_scram_keys keys;
@@ -359,9 +377,9 @@ void ks_c2s_on_response(struct ks_c2s *c, struct ks_parcel *parcel)
     }
     ks_guard_passed(&user->guard, r->addresses, c->address_hash, r->now);
     r->stats.logins++;
-    write_sasl(c, "success", message);
     login->exchanging = false;
     ks_c2s_authed(c);
+    write_sasl(c, "success", message);
 }
 
 void ks_c2s_on_abort(struct ks_c2s *c, struct ks_parcel *parcel)
@@ -372,7 +390,7 @@ void ks_c2s_on_abort(struct ks_c2s *c, struct ks_parcel *parcel)
 
 /* --- binding --- */
 
-/* A resource of ours: 9 characters that nobody can guess. */
+/* A resource of ours: 59 bits that nobody can guess. */
 static enum ks_err make_resource(struct ks_reactor *r, struct ks_arena *arena, struct ks_str *ret_resource)
 {
     static const char letters[] = "abcdefghjkmnpqrstuvwxyz23456789";
@@ -388,7 +406,7 @@ static enum ks_err make_resource(struct ks_reactor *r, struct ks_arena *arena, s
 
 static void bind_run(struct ks_ctx *ctx)
 {
-    struct ks_c2s *c = called(ctx);
+    struct ks_c2s *c = called(ctx->parcel);
     struct ks_reactor *r = ctx->reactor;
     struct ks_user *user = ctx->user;
     struct ks_stanza *iq = &ctx->parcel->stanza;
@@ -426,8 +444,8 @@ static void bind_run(struct ks_ctx *ctx)
     answer = ks_stanza_new(ctx->arena, "iq", "result", iq->id, KS_STR_EMPTY, KS_STR_EMPTY);
     bind = ks_xml_add(ctx->arena, answer, NS_BIND, "bind");
     ks_xml_add_text(ctx->arena, bind, NS_BIND, "jid", s->jid);
-    ks_c2s_write_xml(c, answer);
     ks_c2s_bound(c, s);
+    ks_c2s_write_xml(c, answer);
     for (size_t i = 0; ks_features[i]; i++)
         if (ks_features[i]->bound)
             ks_features[i]->bound(ctx, s);
@@ -457,7 +475,7 @@ static void resume_failed(struct ks_c2s *c)
 
 static void resume_run(struct ks_ctx *ctx)
 {
-    struct ks_c2s *c = called(ctx);
+    struct ks_c2s *c = called(ctx->parcel);
     const struct ks_xml *element = ctx->parcel->stanza.xml;
     struct ks_str text = ks_xml_attr(element, "previd"), token;
     struct ks_session *s = NULL;
@@ -484,21 +502,29 @@ static void resume_run(struct ks_ctx *ctx)
         old->session = NULL;
         ks_c2s_close(old, KS_STREAM_CONFLICT, NULL);
     }
-    if (s->in_handled != s->in_count && !s->resume_waiting) {
+    if (s->resume_waiting) { /* that one gave up, or nearly */
+        struct ks_c2s *old = called(s->resume_waiting);
+        ks_parcel_unref(ctx->reactor, s->resume_waiting);
+        s->resume_waiting = NULL;
+        if (old)
+            ks_c2s_close(old, KS_STREAM_CONFLICT, NULL);
+    }
+    if (s->in_handled != s->in_count) {
         /* Stanzas of the broken connection are on their way to the disk. The client will send again whatever is not in
          * h, so h has to wait for them, or they would come twice. */
         s->resume_waiting = ks_parcel_ref(ctx->parcel);
+        ctx->parcel->user = c;
         c->call = ctx->parcel;
         return;
     }
     ks_timer_clear(&ctx->reactor->timers, &s->expiry);
     s->asked = false;
     ks_buf_init(&buf, 1024);
-    ks_buf_printf(&buf, "<resumed xmlns='" NS_SM "' h='%u' previd='%.*s'/>", s->in_handled, KS_STR_FMT(text));
+    ks_buf_printf(&buf, "<resumed xmlns='" NS_SM "' h='%u' previd='%.*s'/>", ks_session_h(s), KS_STR_FMT(text));
+    s->in_told = ks_session_h(s);
+    ks_c2s_bound(c, s);
     ks_c2s_write(c, ks_buf_str(&buf));
     ks_buf_done(&buf);
-    s->in_told = s->in_handled;
-    ks_c2s_bound(c, s);
     for (uint32_t i = 0; i < s->sent_count; i++)
         ks_c2s_write(c, ks_bytes_str(s->sent[(s->sent_first + i) % s->sent_cap].bytes));
     ks_log(ctx->reactor->log, KS_INFO, "session.resumed", KS_ID("session", s->id), KS_NUM("again", s->sent_count));

@@ -29,7 +29,11 @@ static const struct ks_option core_options[] = {
     { "session.queue_max", KS_OPT_COUNT, .init = 2000, .min = 50, .max = 100000,
         .doc = "Stanzas kept for a client that does not acknowledge them; past it the session ends, and messages are "
                "fetched from the archive." },
-    { "account.forget", KS_OPT_DURATION, .init = 30, .min = 1, .max = 3600, .scope = KS_OPT_SERVER,
+    { "session.queue_bytes", KS_OPT_BYTES, .init = 16777216, .min = 1048576, .max = 268435456,
+        .doc = "Bytes of such stanzas." },
+    { "account.bytes_max", KS_OPT_BYTES, .init = 16777216, .min = 1048576, .max = 50331648, .scope = KS_OPT_SERVER,
+        .doc = "What is kept for one account besides its archive: contacts, and what its devices publish." },
+    { "account.forget", KS_OPT_DURATION, .init = 10, .min = 1, .max = 3600, .scope = KS_OPT_SERVER,
         .doc = "Data of an account that nobody touched for so long leaves the memory." },
     { NULL },
 };

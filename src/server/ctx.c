@@ -8,8 +8,6 @@
 #include "user.h"
 #include "xml_writer.h"
 
-#define CHILD_BYTES_MAX (1u << 20) /* of an effect beyond what it shares with its cause */
-
 void ks_ctx_begin(struct ks_ctx *ctx, struct ks_reactor *r, struct ks_user *user, struct ks_session *session,
     struct ks_parcel *parcel)
 {
@@ -55,7 +53,20 @@ static void drop_all(struct ks_reactor *r, struct ks_list *effects)
     }
 }
 
-static struct ks_pending *pending_new(struct ks_ctx *ctx, struct ks_store_req *req)
+/* An answer without its end, or a broadcast that reached some, would be worse than none. */
+static void abandon(struct ks_ctx *ctx)
+{
+    ks_log(ctx->reactor->log, KS_WARNING, "handler.memory", KS_NUM("bytes", ctx->arena->bytes));
+    drop_all(ctx->reactor, &ctx->effects);
+    if (ctx->txn)
+        ks_user_reload(ctx->user); /* in memory it is ahead of the store */
+    ks_store_req_free(ctx->txn);
+    ctx->arena->bytes_max += 4096; /* to say so */
+    ks_reactor_refuse(ctx->reactor, ks_parcel_ref(ctx->parcel));
+}
+
+struct ks_pending *ks_pending_new(
+    struct ks_reactor *r, struct ks_user *user, struct ks_parcel *parcel, struct ks_store_req *req)
 {
     struct ks_pending *pending = calloc(1, sizeof *pending);
 
@@ -65,16 +76,32 @@ static struct ks_pending *pending_new(struct ks_ctx *ctx, struct ks_store_req *r
     ks_list_init(&pending->request_link);
     ks_list_init(&pending->effects);
     pending->req = req;
-    pending->user = ctx->user;
-    pending->parcel = ks_parcel_ref(ctx->parcel);
-    pending->session = ctx->session ? ctx->session->id : 0;
+    pending->user = user;
+    pending->parcel = parcel ? ks_parcel_ref(parcel) : NULL;
     if (req) {
         req->user = pending;
-        req->submitter = ctx->reactor->index;
-        req->epoch = ctx->reactor->epoch;
-        ks_list_append(&ctx->reactor->requests, &pending->request_link);
-        ctx->reactor->asked++;
+        req->submitter = r->index;
+        req->epoch = r->epoch;
+        ks_list_append(&r->requests, &pending->request_link);
     }
+    return pending;
+}
+
+void ks_pending_free(struct ks_reactor *r, struct ks_pending *pending)
+{
+    ks_list_leave(&pending->link);
+    ks_list_leave(&pending->request_link);
+    drop_all(r, &pending->effects);
+    ks_parcel_unref(r, pending->parcel);
+    free(pending);
+}
+
+static struct ks_pending *pending_of(struct ks_ctx *ctx, struct ks_store_req *req)
+{
+    struct ks_pending *pending = ks_pending_new(ctx->reactor, ctx->user, ctx->parcel, req);
+
+    if (pending && ctx->session)
+        pending->session = ctx->session->id;
     return pending;
 }
 
@@ -92,12 +119,10 @@ static void settle(struct ks_reactor *r, struct ks_pending *pending)
         }
         post_all(r, &pending->effects);
     } else {
-        drop_all(r, &pending->effects);
         ks_reactor_refuse(r, ks_parcel_ref(pending->parcel));
     }
     ks_store_req_free(pending->req);
-    ks_parcel_unref(r, pending->parcel);
-    free(pending);
+    ks_pending_free(r, pending);
 }
 
 void ks_pending_settle(struct ks_user *user)
@@ -123,6 +148,10 @@ void ks_ctx_end(struct ks_ctx *ctx)
     struct ks_reactor *r = ctx->reactor;
     struct ks_user *user = ctx->user;
 
+    if (user && ctx->arena->failed) {
+        abandon(ctx);
+        return;
+    }
     if (!ctx->txn && (!user || ks_list_empty(&user->pendings))) {
         if (ctx->committed)
             ctx->committed(ctx);
@@ -131,13 +160,9 @@ void ks_ctx_end(struct ks_ctx *ctx)
     }
     if (!ctx->txn && !ctx->committed && ks_list_empty(&ctx->effects))
         return;
-    struct ks_pending *pending = pending_new(ctx, ctx->txn);
+    struct ks_pending *pending = pending_of(ctx, ctx->txn);
     if (!pending) {
-        /* The memory of the account is ahead of the store: forget it, refuse the stanza. */
-        ks_store_req_free(ctx->txn);
-        drop_all(r, &ctx->effects);
-        ks_user_reload(user);
-        ks_reactor_refuse(r, ks_parcel_ref(ctx->parcel));
+        abandon(ctx);
         return;
     }
     pending->committed = ctx->committed;
@@ -151,7 +176,7 @@ void ks_ctx_end(struct ks_ctx *ctx)
 
 void ks_ask(struct ks_ctx *ctx, struct ks_store_req *req, void (*answered)(struct ks_ctx *, struct ks_store_req *))
 {
-    struct ks_pending *pending = req ? pending_new(ctx, req) : NULL;
+    struct ks_pending *pending = req ? pending_of(ctx, req) : NULL;
 
     if (!pending) {
         ks_store_req_free(req);
@@ -174,8 +199,7 @@ static void answer_question(struct ks_reactor *r, struct ks_pending *pending)
     pending->on_answer(&ctx, pending->req);
     ks_ctx_end(&ctx);
     ks_store_req_free(pending->req);
-    ks_parcel_unref(r, pending->parcel);
-    free(pending);
+    ks_pending_free(r, pending);
 }
 
 void ks_reactor_answer(struct ks_reactor *r, struct ks_store_req *req, struct ks_now now)
@@ -183,10 +207,10 @@ void ks_reactor_answer(struct ks_reactor *r, struct ks_store_req *req, struct ks
     struct ks_pending *pending = req->user;
 
     r->now = now;
-    r->asked--;
+    ks_list_leave(&pending->request_link);
     if (!pending->parcel) { /* a load */
         struct ks_user *user = pending->user;
-        free(pending);
+        ks_pending_free(r, pending);
         ks_user_loaded(user, req);
         ks_store_req_free(req);
     } else if (pending->on_answer) {
@@ -221,7 +245,7 @@ static bool own_addresses(struct ks_parcel *parcel, struct ks_xml *stanza)
 /* A parcel that holds stanza, which may point into ctx's arena. */
 static struct ks_parcel *effect(struct ks_ctx *ctx, struct ks_xml *stanza)
 {
-    struct ks_parcel *parcel = stanza ? ks_parcel_child(ctx->parcel, CHILD_BYTES_MAX) : NULL;
+    struct ks_parcel *parcel = stanza ? ks_parcel_child(ctx->parcel, KS_PARCEL_BYTES_MAX) : NULL;
     enum ks_cond cond;
     enum ks_err err;
 
@@ -230,7 +254,7 @@ static struct ks_parcel *effect(struct ks_ctx *ctx, struct ks_xml *stanza)
         parcel = NULL;
     }
     if (!parcel) {
-        ks_log(ctx->reactor->log, KS_WARNING, "send.dropped", KS_ERR(KS_ENOMEM));
+        ctx->arena->failed = true; /* ks_ctx_end sees to it */
         return NULL;
     }
     err = ks_stanza_read(&parcel->arena, stanza, &parcel->stanza, &cond);
@@ -243,30 +267,25 @@ static struct ks_parcel *effect(struct ks_ctx *ctx, struct ks_xml *stanza)
     return parcel;
 }
 
-void ks_send(struct ks_ctx *ctx, struct ks_xml *stanza)
+/* What goes to a domain that is not ours goes nowhere: federation is closed. */
+static void send_home(struct ks_ctx *ctx, struct ks_parcel *parcel)
 {
-    struct ks_parcel *parcel;
-
-    if (stanza && !ks_xml_attr(stanza, "from").ptr)
-        ks_xml_set(ctx->arena, stanza, "from", ks_user_bare(ctx->user));
-    if (!(parcel = effect(ctx, stanza)))
-        return;
-    if (ks_route_home(ctx->reactor, parcel))
+    if (parcel && ks_route_home(ctx->reactor, parcel))
         ks_ctx_post(ctx, parcel);
     else
-        ks_parcel_unref(ctx->reactor, parcel); /* to a domain that is not ours: federation is closed */
+        ks_parcel_unref(ctx->reactor, parcel);
+}
+
+void ks_send(struct ks_ctx *ctx, struct ks_xml *stanza)
+{
+    if (stanza && !ks_xml_attr(stanza, "from").ptr)
+        ks_xml_set(ctx->arena, stanza, "from", ks_user_bare(ctx->user));
+    send_home(ctx, effect(ctx, stanza));
 }
 
 void ks_reply(struct ks_ctx *ctx, struct ks_xml *stanza)
 {
-    struct ks_parcel *parcel = effect(ctx, stanza);
-
-    if (!parcel)
-        return;
-    if (ks_route_home(ctx->reactor, parcel))
-        ks_ctx_post(ctx, parcel);
-    else
-        ks_parcel_unref(ctx->reactor, parcel);
+    send_home(ctx, effect(ctx, stanza));
 }
 
 void ks_reply_result(struct ks_ctx *ctx, struct ks_xml *payload)
@@ -278,28 +297,39 @@ void ks_reply_result(struct ks_ctx *ctx, struct ks_xml *payload)
     ks_reply(ctx, result);
 }
 
-void ks_reply_error(struct ks_ctx *ctx, enum ks_cond cond, const char *text_z)
+/* RFC 6120 §8.3.1: "An entity that receives an error stanza MUST NOT respond to the stanza with a further error
+ * stanza"; and nobody waits for an answer to a result. */
+static bool may_answer(const struct ks_stanza *stanza)
 {
-    const struct ks_stanza *stanza = &ctx->parcel->stanza;
-
-    /* RFC 6120 §8.3.1: "An entity that receives an error stanza MUST NOT respond to the stanza with a further error
-     * stanza"; and nobody waits for an answer to a result. */
-    if (stanza->xml && stanza->type != KS_IQ_RESULT && stanza->type != KS_IQ_ERROR && stanza->type != KS_MSG_ERROR
-        && stanza->type != KS_PRES_ERROR) {
-        struct ks_xml *error = ks_stanza_error(ctx->arena, stanza, cond, text_z);
-        if (error && !stanza->has_to)
-            ks_xml_unset(error, "from"); /* no 'to', or none that anything could come from */
-        ks_reply(ctx, error);
-    }
+    return stanza->xml && stanza->type != KS_IQ_RESULT && stanza->type != KS_IQ_ERROR && stanza->type != KS_MSG_ERROR
+        && stanza->type != KS_PRES_ERROR;
 }
 
-struct ks_xml *ks_reply_error_app(struct ks_ctx *ctx, enum ks_cond cond, const char *ns, const char *name)
+static struct ks_xml *error_new(struct ks_ctx *ctx, enum ks_cond cond, const char *text_z)
 {
-    struct ks_xml *stanza = ks_stanza_error(ctx->arena, &ctx->parcel->stanza, cond, NULL);
-    struct ks_xml *app = ks_xml_add(ctx->arena, ks_xml_child(stanza, NS_CLIENT, "error"), ns, name);
+    const struct ks_stanza *stanza = &ctx->parcel->stanza;
+    struct ks_xml *error = ks_stanza_error(ctx->arena, stanza, cond, text_z);
 
-    ks_reply(ctx, stanza);
-    return app;
+    if (error && !stanza->has_to)
+        ks_xml_unset(error, "from"); /* no 'to', or none that anything could come from */
+    return error;
+}
+
+void ks_reply_error(struct ks_ctx *ctx, enum ks_cond cond, const char *text_z)
+{
+    if (may_answer(&ctx->parcel->stanza))
+        ks_reply(ctx, error_new(ctx, cond, text_z));
+}
+
+void ks_reply_error_app(struct ks_ctx *ctx, enum ks_cond cond, const char *ns, const char *name)
+{
+    struct ks_xml *error;
+
+    if (!may_answer(&ctx->parcel->stanza))
+        return;
+    error = error_new(ctx, cond, NULL);
+    ks_xml_add(ctx->arena, ks_xml_child(error, NS_CLIENT, "error"), ns, name);
+    ks_reply(ctx, error);
 }
 
 static void session_write_run(struct ks_ctx *ctx)
@@ -318,6 +348,7 @@ void ks_send_session(struct ks_ctx *ctx, struct ks_session *session, struct ks_x
         return;
     parcel->home = session->user->bare;
     parcel->run = session_write_run;
+    parcel->refused = ks_parcel_ignore;
     parcel->number = session->id;
     ks_ctx_post(ctx, parcel);
 }
@@ -329,14 +360,14 @@ void ks_call(
 
     if (!ks_config_domain(ctx->reactor->config, bare.domain) || !bare.local.len)
         return;
-    parcel = stanza ? effect(ctx, stanza) : ks_parcel_child(ctx->parcel, CHILD_BYTES_MAX);
-    if (!parcel)
-        return;
-    if (ks_jid_text(&parcel->arena, ks_jid_bare(bare), &parcel->home) != KS_OK) {
+    parcel = stanza ? effect(ctx, stanza) : ks_parcel_child(ctx->parcel, KS_PARCEL_BYTES_MAX);
+    if (!parcel || ks_jid_text(&parcel->arena, ks_jid_bare(bare), &parcel->home) != KS_OK) {
         ks_parcel_unref(ctx->reactor, parcel);
+        ctx->arena->failed = true;
         return;
     }
     parcel->run = run;
+    parcel->refused = ks_parcel_ignore;
     parcel->number = number;
     ks_ctx_post(ctx, parcel);
 }

@@ -4,8 +4,10 @@
  * A feature is one file in src/server/feature/ with one descriptor, one line in feature_list.c, a golden script and a
  * conformance line. Its handlers run at the home of one account (ctx->user), whose stored data is in memory: so they
  * read at once, and never wait. What they write becomes one transaction, and what they send leaves after it is durable,
- * in the order in which it was asked for. When the store refuses, nothing is sent but <resource-constraint/> to the
- * sender, and the account's data is read anew. Handlers must not keep pointers of ctx beyond the call. */
+ * in the order in which it was asked for. When the store refuses, or ctx->arena cannot give what was asked of it (so
+ * that something is not whole: nobody needs to look at each builder's result), nothing is written or sent but
+ * <resource-constraint/> to the sender, and the account's data is read anew. Handlers must not keep pointers of ctx
+ * beyond the call. */
 #ifndef KS_FEATURE_H
 #define KS_FEATURE_H
 
@@ -38,14 +40,14 @@ struct ks_ctx {
 
 /* --- sending: leaves when what ctx wrote is durable --- */
 
-/* To the sender of the stanza at hand. */
+/* To the sender of the stanza at hand. A stanza that is NULL was not built for want of memory. */
 void ks_reply(struct ks_ctx *ctx, struct ks_xml *stanza);
 void ks_reply_result(struct ks_ctx *ctx, struct ks_xml *payload); /* payload may be NULL */
 void ks_reply_error(struct ks_ctx *ctx, enum ks_cond cond, const char *text_z);
-/* With an application condition beside it: <name xmlns='ns'/>; the new element, to add to, or NULL. */
-struct ks_xml *ks_reply_error_app(struct ks_ctx *ctx, enum ks_cond cond, const char *ns, const char *name);
+/* With an application condition beside it: <name xmlns='ns'/>. */
+void ks_reply_error_app(struct ks_ctx *ctx, enum ks_cond cond, const char *ns, const char *name);
 /* A new stanza with 'to' set (and 'from', if it is not the user's bare JID), built in ctx->arena, to wherever that is.
- */
+ * Each needs a tree of its own, at the top (ks_xml_copy_top). */
 void ks_send(struct ks_ctx *ctx, struct ks_xml *stanza);
 /* To one session of this user, past routing, blocking and archive. */
 void ks_send_session(struct ks_ctx *ctx, struct ks_session *session, struct ks_xml *stanza);
@@ -58,7 +60,8 @@ void ks_call(
 
 /* A view until the next write to this key; ptr NULL if it is not there. */
 struct ks_str ks_kv_get(const struct ks_user *user, const char *store, struct ks_str key);
-/* Visible to reads at once, durable with the transaction. Both are copied. */
+/* Visible to reads at once, durable with the transaction. Both are copied. Above account.bytes_max the transaction
+ * fails as if the store had refused it. */
 void ks_kv_put(struct ks_ctx *ctx, const char *store, struct ks_str key, struct ks_str value);
 void ks_kv_del(struct ks_ctx *ctx, const char *store, struct ks_str key);
 /* The rows of a store in order of key: struct ks_kv *at = NULL; while ((at = ks_kv_next(user, store, at))) */

@@ -100,11 +100,12 @@ static void committed(struct ks_ctx *ctx)
     }
     if (parcel->from_account && !ks_jid_eq_bare(message->from, ctx->user->jid)) {
         /* The recipient's mark is not the sender's business (XEP-0359 §5); his own names the same row. */
-        struct ks_parcel *word = ks_parcel_child(parcel, 16384);
+        struct ks_parcel *word = ks_parcel_child(parcel, KS_PARCEL_BYTES_MAX);
         if (word && ks_jid_text(&word->arena, ks_jid_bare(message->from), &word->home) == KS_OK) {
             word->stanza = *message;
             word->stanza.xml = ks_xml_copy_top(&word->arena, message->xml);
             word->run = sent_run;
+            word->refused = ks_parcel_ignore;
             word->number = row ? row->id : 0;
             if (word->stanza.xml && mark)
                 word->stanza.xml->child = mark->next;

@@ -33,6 +33,12 @@ struct ks_parcel *ks_parcel_ref(struct ks_parcel *parcel)
     return parcel;
 }
 
+void ks_parcel_ignore(struct ks_reactor *r, struct ks_parcel *parcel)
+{
+    (void)r;
+    (void)parcel;
+}
+
 /* Tells the session that its stanza was handled: at once when it is here, else by a parcel of its own. */
 static void report(struct ks_reactor *r, struct ks_parcel *parcel)
 {

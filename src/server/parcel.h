@@ -2,9 +2,13 @@
 /* parcel.h -- a stanza on its way through the server.
  *
  * A parcel owns the arena in which its stanza lives. It goes from reactor to reactor by its pointer; whoever holds it
- * last frees it. What is in it may be changed only by the one who made it, before posting it. A stanza that a session
- * sent is `handled` (XEP-0198 §4) when its parcel is freed: answers, deliveries and commits it caused hold references,
- * so that <a h='…'/> never counts a stanza whose effects are not durable. */
+ * last frees it. A stanza that a session sent is `handled` (XEP-0198 §4) when its parcel is freed: answers, deliveries
+ * and commits it caused hold references, so that <a h='…'/> never counts a stanza whose effects are not durable.
+ *
+ * Threads: a parcel's arena and the top of its tree (its attributes and its list of children) belong to the reactor
+ * where the parcel is, and nobody else touches them once it was posted; so a child has an arena of its own. What is
+ * below the top is shared with parents and siblings that are elsewhere, and never changes once it was posted:
+ * ks_xml_copy_top, and then change the copy. */
 #ifndef KS_PARCEL_H
 #define KS_PARCEL_H
 
@@ -30,19 +34,25 @@ struct ks_parcel {
     /* The stanza's count in the stream it came from, reported back when the parcel is freed. */
     struct {
         uint64_t session; /* 0: nothing to report */
-        uint32_t number;
+        uint64_t number;
         uint16_t reactor;
     } origin;
-    void (*refused)(struct ks_reactor *r, struct ks_parcel *parcel); /* instead of an error stanza; or NULL */
+    /* It cannot be run, or what it wrote was not stored. NULL: its stanza's sender gets <resource-constraint/>. */
+    void (*refused)(struct ks_reactor *r, struct ks_parcel *parcel);
     uint64_t number; /* for run: whatever the poster wants to hand over */
     void *user;      /* likewise; not owned */
 };
+
+/* What handling a stanza may take in its parcel's arena, beyond the stanza itself: a roster, a page of items. */
+#define KS_PARCEL_BYTES_MAX (16u << 20)
 
 /* One reference, an empty arena; NULL without memory. */
 KS_CHECK struct ks_parcel *ks_parcel_new(size_t bytes_max);
 /* A parcel whose stanza may point into parent's arena (a reference is taken). */
 KS_CHECK struct ks_parcel *ks_parcel_child(struct ks_parcel *parent, size_t bytes_max);
 struct ks_parcel *ks_parcel_ref(struct ks_parcel *parcel);
+/* As `refused` of what nobody waits for: the stanza that caused it went its way already. */
+void ks_parcel_ignore(struct ks_reactor *r, struct ks_parcel *parcel);
 /* Gives a reference back, in the thread of r: the last one reports to the origin and frees. parcel may be NULL. */
 void ks_parcel_unref(struct ks_reactor *r, struct ks_parcel *parcel);
 

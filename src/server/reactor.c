@@ -64,6 +64,7 @@ struct ks_reactor *ks_reactor_new(
     ks_list_init(&r->queue);
     ks_list_init(&r->mail);
     ks_list_init(&r->requests);
+    ks_list_init(&r->asked);
     ks_list_init(&r->works);
     ks_list_init(&r->controls);
     r->reader = ks_xml_reader_new();
@@ -83,6 +84,13 @@ void ks_reactor_free(struct ks_reactor *r)
         return;
     while (!ks_list_empty(&r->streams))
         ks_c2s_free(KS_CONTAINER(r->streams.next, struct ks_c2s, link));
+    while (!ks_list_empty(&r->requests)) {
+        struct ks_pending *pending = KS_CONTAINER(r->requests.next, struct ks_pending, request_link);
+        ks_store_req_free(pending->req);
+        ks_pending_free(r, pending);
+    }
+    while (!ks_list_empty(&r->asked))
+        ks_pending_free(r, KS_CONTAINER(r->asked.next, struct ks_pending, request_link));
     for (size_t at = 0; (user = ks_map_next(&r->users, &at)); at = 0)
         ks_user_free(user);
     struct ks_list *queues[] = { &r->queue, &r->mail };
@@ -191,6 +199,7 @@ bool ks_reactor_next_event(struct ks_reactor *r, struct ks_event *ret_event)
     if (!ks_list_empty(&r->requests)) {
         struct ks_pending *pending = KS_CONTAINER(r->requests.next, struct ks_pending, request_link);
         ks_list_leave(&pending->request_link);
+        ks_list_append(&r->asked, &pending->request_link);
         *ret_event = (struct ks_event) { .kind = KS_EV_STORE, .req = pending->req };
         return true;
     }
@@ -243,7 +252,7 @@ void ks_reactor_shutdown(struct ks_reactor *r, struct ks_now now)
 bool ks_reactor_idle(const struct ks_reactor *r)
 {
     return ks_list_empty(&r->streams) && ks_list_empty(&r->queue) && ks_list_empty(&r->mail)
-        && ks_list_empty(&r->requests) && r->asked == 0;
+        && ks_list_empty(&r->requests) && ks_list_empty(&r->asked);
 }
 
 void ks_reactor_stats(const struct ks_reactor *r, struct ks_reactor_stats *ret_stats)

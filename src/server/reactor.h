@@ -41,11 +41,11 @@ struct ks_reactor {
     struct ks_list queue;    /* parcels to run here */
     struct ks_list mail;     /* parcels for other reactors */
     struct ks_list requests; /* struct ks_pending with a request to submit */
+    struct ks_list asked;    /* those whose request is under way */
     struct ks_list works;    /* struct ks_control_call for the edge */
     struct ks_list controls; /* struct ks_control with output */
     struct ks_guard_addresses *addresses;
     uint64_t epoch; /* of the store, as last seen (committer.h) */
-    uint32_t asked; /* requests under way */
     bool shutting_down, running;
     struct ks_reactor_stats stats;
 };
@@ -78,7 +78,7 @@ struct ks_store_req *ks_ctx_txn(struct ks_ctx *ctx);
 /* What waits for the committer, in the order of its account. */
 struct ks_pending {
     struct ks_list link;         /* in user->pendings; not for questions */
-    struct ks_list request_link; /* in r->requests until the edge took it */
+    struct ks_list request_link; /* in r->requests until the edge took it, then in r->asked */
     struct ks_store_req *req;    /* NULL: only waits for those before it */
     bool answered;
     enum ks_err result;
@@ -90,6 +90,11 @@ struct ks_pending {
     void (*on_answer)(struct ks_ctx *ctx, struct ks_store_req *req); /* of a question */
 };
 
+/* NULL without memory. user may be NULL; parcel too (a load), else a reference is taken. */
+KS_CHECK struct ks_pending *ks_pending_new(
+    struct ks_reactor *r, struct ks_user *user, struct ks_parcel *parcel, struct ks_store_req *req);
+/* Frees it and its effects, unsent; not its request. */
+void ks_pending_free(struct ks_reactor *r, struct ks_pending *pending);
 /* Settles what of the user's pendings is answered, oldest first. */
 void ks_pending_settle(struct ks_user *user);
 

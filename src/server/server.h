@@ -39,7 +39,8 @@ void ks_server_free(struct ks_server *server);
 /* NULL without memory. seed: fresh entropy. */
 KS_CHECK struct ks_reactor *ks_reactor_new(
     struct ks_server *server, uint16_t index, const uint8_t seed[KS_PRNG_SEED_LEN], struct ks_now now);
-/* Frees all that is left in it, streams too. */
+/* Frees all that is left in it, streams too. Requests that are under way are the committer's: nothing reads them any
+ * more when it is freed, which is before this. */
 void ks_reactor_free(struct ks_reactor *r);
 
 enum ks_event_kind {
@@ -91,8 +92,8 @@ void ks_reactor_stats(const struct ks_reactor *r, struct ks_reactor_stats *ret_s
 struct ks_c2s_setup {
     void *edge;
     bool tls; /* direct TLS: the handshake is done, ks_c2s_secured follows at once */
-    uint64_t
-        address_hash; /* keyed hash of the peer's address: for login delays; the address itself stays in the edge */
+    /* Keyed hash of the peer's address, for login delays; the address itself stays in the edge. */
+    uint64_t address_hash;
 };
 /* What TLS knows after its handshake. Copied. */
 struct ks_tls_facts {

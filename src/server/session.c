@@ -9,6 +9,7 @@
 
 static void expired(struct ks_timer *timer, struct ks_now now);
 static void let_resume(struct ks_session *s);
+static struct ks_parcel *farewell_new(const struct ks_session *s);
 
 struct ks_session *ks_session_new(struct ks_user *user, struct ks_str resource)
 {
@@ -27,17 +28,38 @@ struct ks_session *ks_session_new(struct ks_user *user, struct ks_str resource)
     s->jid = ks_str(text, len);
     s->parts = ks_jid_split(s->jid);
     s->expiry.fire = expired;
+    s->farewell = farewell_new(s);
     do
         s->id = ks_prng_u64(&r->prng);
     while (s->id == 0);
-    if (ks_map_add(&r->sessions, ks_str(&s->id, sizeof s->id), s) != KS_OK) {
+    if (!s->farewell || ks_map_add(&r->sessions, ks_str(&s->id, sizeof s->id), s) != KS_OK) {
+        ks_parcel_unref(r, s->farewell);
         free(s);
         return NULL;
     }
+    s->farewell->number = s->id;
     ks_list_init(&s->link);
     ks_list_append(&user->sessions, &s->link);
     user->session_count++;
     return s;
+}
+
+/* Forgets the first count of what was sent. */
+static void drop_sent(struct ks_session *s, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct ks_bytes *bytes = s->sent[(s->sent_first + i) % s->sent_cap].bytes;
+        s->sent_bytes -= bytes->len;
+        ks_bytes_unref(bytes);
+    }
+    s->sent_count -= count;
+    if (s->sent_count) {
+        s->sent_first = (s->sent_first + count) % s->sent_cap;
+    } else {
+        free(s->sent);
+        s->sent = NULL;
+        s->sent_first = s->sent_cap = 0;
+    }
 }
 
 void ks_session_free(struct ks_session *s)
@@ -57,10 +79,9 @@ void ks_session_free(struct ks_session *s)
     ks_list_leave(&s->link);
     s->user->session_count--;
     ks_map_remove(&r->sessions, ks_str(&s->id, sizeof s->id));
-    for (uint32_t i = 0; i < s->sent_count; i++)
-        ks_bytes_unref(s->sent[(s->sent_first + i) % s->sent_cap].bytes);
-    free(s->sent);
+    drop_sent(s, s->sent_count);
     ks_bytes_unref(s->presence);
+    ks_parcel_unref(r, s->farewell);
     ks_wipe(s->sm_token, sizeof s->sm_token);
     free(s);
 }
@@ -137,17 +158,17 @@ static void let_resume(struct ks_session *s)
         ks_post(s->user->reactor, parcel);
 }
 
-void ks_session_handled(struct ks_reactor *r, uint64_t id, uint32_t number)
+void ks_session_handled(struct ks_reactor *r, uint64_t id, uint64_t number)
 {
     struct ks_session *s = ks_map_get(&r->sessions, ks_str(&id, sizeof id));
 
-    /* A number outside the window is of a count that began anew with <enable/>. */
-    if (!s || number - s->in_handled - 1 >= s->in_count - s->in_handled)
+    if (!s)
         return;
+    assert(number > s->in_handled && number <= s->in_count);
     bool was_full = ks_session_window_full(s);
     s->in_done[number % KS_SM_WINDOW / 8] |= (uint8_t)(1 << number % 8);
     for (;;) {
-        uint32_t next = s->in_handled + 1;
+        uint64_t next = s->in_handled + 1;
         uint8_t *byte = &s->in_done[next % KS_SM_WINDOW / 8], bit = (uint8_t)(1 << next % 8);
         if (s->in_handled == s->in_count || !(*byte & bit))
             break;
@@ -166,7 +187,7 @@ void ks_session_handled(struct ks_reactor *r, uint64_t id, uint32_t number)
 
 void ks_session_handled_run(struct ks_ctx *ctx)
 {
-    ks_session_handled(ctx->reactor, ctx->parcel->session, (uint32_t)ctx->parcel->number);
+    ks_session_handled(ctx->reactor, ctx->parcel->session, ctx->parcel->number);
 }
 
 /* --- to the client: what it has --- */
@@ -186,25 +207,33 @@ static bool keep(struct ks_session *s, struct ks_bytes *bytes, int64_t stamp_ms)
         s->sent_first = 0;
     }
     s->sent[(s->sent_first + s->sent_count++) % s->sent_cap] = (struct ks_sent) { ks_bytes_ref(bytes), stamp_ms };
+    s->sent_bytes += bytes->len;
     return true;
+}
+
+static bool queue_full(const struct ks_session *s, const struct ks_bytes *bytes)
+{
+    const struct ks_domain *domain = ks_config_domain_at(s->user->reactor->config, s->user->domain);
+
+    return s->sent_count >= (uint32_t)ks_domain_number(domain, "session.queue_max")
+        || s->sent_bytes + bytes->len > (size_t)ks_domain_number(domain, "session.queue_bytes");
 }
 
 void ks_session_write(struct ks_session *s, struct ks_bytes *bytes, int64_t stamp_ms)
 {
     struct ks_reactor *r = s->user->reactor;
 
-    if (s->ending)
+    if (s->ending) {
+        ks_offline_missed(s->user, stamp_ms);
         return;
+    }
     r->stats.stanzas_out++;
-    if (s->sm) {
-        const struct ks_domain *domain = ks_config_domain_at(r->config, s->user->domain);
-        if (s->sent_count >= (uint32_t)ks_domain_number(domain, "session.queue_max") || !keep(s, bytes, stamp_ms)) {
-            /* It stays in the archive, and the end of the session leaves a mark there (offline.h). */
-            ks_offline_missed(s->user, stamp_ms);
-            ks_log(r->log, KS_INFO, "session.queue.full", KS_ID("session", s->id), KS_NUM("stanzas", s->sent_count));
-            ks_session_end(s, KS_STREAM_POLICY_VIOLATION);
-            return;
-        }
+    if (s->sm && (queue_full(s, bytes) || !keep(s, bytes, stamp_ms))) {
+        /* It stays in the archive, and the end of the session leaves a mark there (offline.h). */
+        ks_offline_missed(s->user, stamp_ms);
+        ks_log(r->log, KS_INFO, "session.queue.full", KS_ID("session", s->id), KS_NUM("stanzas", s->sent_count));
+        ks_session_end(s, KS_STREAM_POLICY_VIOLATION);
+        return;
     }
     if (s->stream)
         ks_c2s_write(s->stream, ks_bytes_str(bytes));
@@ -241,17 +270,8 @@ enum ks_err ks_session_acked(struct ks_session *s, uint32_t h)
 
     if (count > s->sent_count)
         return KS_ESYNTAX;
-    for (uint32_t i = 0; i < count; i++)
-        ks_bytes_unref(s->sent[(s->sent_first + i) % s->sent_cap].bytes);
+    drop_sent(s, count);
     s->out_acked = h;
-    s->sent_count -= count;
-    if (s->sent_count) {
-        s->sent_first = (s->sent_first + count) % s->sent_cap;
-    } else {
-        free(s->sent);
-        s->sent = NULL;
-        s->sent_first = s->sent_cap = 0;
-    }
     if (s->asked && h - s->asked_at < UINT32_MAX / 2)
         s->asked = false;
     return KS_OK;
@@ -293,10 +313,30 @@ static void end_run(struct ks_ctx *ctx)
     ks_session_free(s);
 }
 
+/* The account's data cannot be read: it goes without a word. Its contacts learn it from the next presence. */
+static void end_refused(struct ks_reactor *r, struct ks_parcel *parcel)
+{
+    struct ks_session *s = ks_map_get(&r->sessions, ks_str(&parcel->number, sizeof parcel->number));
+
+    if (s)
+        ks_session_free(s);
+}
+
+static struct ks_parcel *farewell_new(const struct ks_session *s)
+{
+    struct ks_parcel *parcel = ks_parcel_new(KS_PARCEL_BYTES_MAX);
+
+    if (parcel) {
+        parcel->home = s->user->bare; /* which lives as long as it has a session */
+        parcel->run = end_run;
+        parcel->refused = end_refused;
+    }
+    return parcel;
+}
+
 void ks_session_end(struct ks_session *s, enum ks_stream_cond cond)
 {
     struct ks_reactor *r = s->user->reactor;
-    struct ks_parcel *parcel;
 
     if (s->ending)
         return;
@@ -308,13 +348,6 @@ void ks_session_end(struct ks_session *s, enum ks_stream_cond cond)
     }
     s->ending = true;
     ks_timer_clear(&r->timers, &s->expiry);
-    parcel = ks_parcel_new(65536);
-    if (!parcel) {
-        ks_session_free(s); /* its contacts learn it from the next presence */
-        return;
-    }
-    parcel->home = s->user->bare;
-    parcel->run = end_run;
-    parcel->number = s->id;
-    ks_post(r, parcel);
+    ks_post(r, s->farewell);
+    s->farewell = NULL;
 }

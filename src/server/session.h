@@ -34,15 +34,19 @@ struct ks_session {
     bool ending;
     bool sm, sm_resume;
     uint8_t sm_token[KS_SM_TOKEN_LEN];
-    uint32_t in_count;                 /* stanzas received since enable or bind */
-    uint32_t in_handled;               /* the prefix of them that is handled */
+    uint64_t in_count;                 /* stanzas received since bind */
+    uint64_t in_handled;               /* the prefix of them that is handled */
+    uint64_t in_base;                  /* how many came before <enable/>: h does not count them */
     uint32_t in_told;                  /* the last h we sent */
     uint8_t in_done[KS_SM_WINDOW / 8]; /* those past the prefix, by number modulo the window */
     uint32_t out_acked;                /* what the client acknowledged */
     struct ks_sent *sent;              /* ring of those after out_acked */
     uint32_t sent_first, sent_count, sent_cap;
+    size_t sent_bytes;
     uint32_t asked_at; /* out count when we last sent <r/>; no second one before its answer */
     bool asked;
+    bool tell;                        /* <r/> came: h is told even if it is the same as before */
+    struct ks_parcel *farewell;       /* what its end needs, from the beginning: it may end for want of memory */
     struct ks_timer expiry;           /* of the resumption */
     struct ks_parcel *resume_waiting; /* a resumption that waits until all of in_count is handled */
     char slots[];                     /* the features'; then the JID's text */
@@ -54,10 +58,15 @@ struct ks_session *ks_session_new(struct ks_user *user, struct ks_str resource);
 /* By id; NULL: gone, or not of this user. */
 struct ks_session *ks_session_find(struct ks_user *user, uint64_t id);
 
-/* A stanza arrived and gets its number; false when the window is full. */
+/* A stanza arrived and gets its number. The window is not full. */
 void ks_session_received(struct ks_session *s, struct ks_parcel *parcel);
 bool ks_session_window_full(const struct ks_session *s);
-void ks_session_handled(struct ks_reactor *r, uint64_t id, uint32_t number);
+/* XEP-0198 §4: how many of the client's stanzas are handled, since <enable/>. */
+static inline uint32_t ks_session_h(const struct ks_session *s)
+{
+    return s->in_handled > s->in_base ? (uint32_t)(s->in_handled - s->in_base) : 0;
+}
+void ks_session_handled(struct ks_reactor *r, uint64_t id, uint64_t number);
 void ks_session_handled_run(struct ks_ctx *ctx);
 
 /* Writes a stanza to the session's stream and, with stream management, keeps it until acknowledged. stamp_ms: of its
@@ -77,7 +86,7 @@ static inline uint32_t ks_session_out_count(const struct ks_session *s)
 void ks_session_detach(struct ks_session *s);
 /* Ends it: tells the features and the contacts, remembers what was not acknowledged, closes the stream if there is one
  * (with <conflict/>, <reset/> … by cond; KS_STREAM_COND_COUNT: without an error). Runs at the user's home, so what
- * follows may be later. */
+ * follows may be later. Cannot fail. */
 void ks_session_end(struct ks_session *s, enum ks_stream_cond cond);
 void ks_session_free(struct ks_session *s);
 

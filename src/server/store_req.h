@@ -15,6 +15,7 @@
 #define KS_STORE_TXN_BYTES_MAX (16u << 20)  /* all that one transaction writes */
 #define KS_STORE_READ_BYTES_MAX (64u << 20) /* all that one read answers: KS_ELIMIT above it */
 #define KS_PAGE_ROWS_MAX 200                /* rows of one archive page, or ids of one KS_STORE_ROWS */
+#define KS_PAGE_BYTES (1u << 20)            /* a page is full with the row that reaches it */
 #define KS_ACCOUNTS_ROWS_MAX 1000
 #define KS_AUDIT_ROWS_MAX 1000
 #define KS_SUBMITTERS_MAX 256 /* req->submitter is below it */

@@ -5,6 +5,8 @@
 
 #include "session.h"
 
+#define SMALL_ROW_BYTES 64
+
 static void forget(struct ks_timer *timer, struct ks_now now);
 
 struct ks_user *ks_user_at(struct ks_reactor *r, struct ks_str bare)
@@ -42,7 +44,8 @@ static void drop_data(struct ks_user *user)
     free(user->row_text);
     user->kv = NULL;
     user->row_text = NULL;
-    user->kv_count = user->kv_cap = 0;
+    user->row.name = user->row.department = user->row.profession = KS_STR_EMPTY;
+    user->kv_count = user->kv_cap = user->kv_bytes = 0;
     if (user->state == KS_USER_LOADED)
         user->reactor->stats.users_loaded--;
     user->state = KS_USER_COLD;
@@ -58,6 +61,8 @@ void ks_user_free(struct ks_user *user)
         ks_list_leave(at);
         ks_parcel_unref(r, KS_CONTAINER(at, struct ks_parcel, link));
     }
+    for (KS_LIST_EACH_SAFE(&user->pendings, at))
+        ks_pending_free(r, KS_CONTAINER(at, struct ks_pending, link));
     drop_data(user);
     ks_timer_clear(&r->timers, &user->forget);
     ks_map_remove(&r->users, user->bare);
@@ -94,36 +99,28 @@ static void forget(struct ks_timer *timer, struct ks_now now)
         ks_user_free(user);
 }
 
-/* The load: a question whose answer fills the user. */
+/* The load: a question whose answer fills the user. Without memory it stays cold, and the next who comes tries again.
+ */
 static void load(struct ks_user *user)
 {
-    struct ks_reactor *r = user->reactor;
-    struct ks_pending *pending = calloc(1, sizeof *pending);
     struct ks_store_req *req = ks_store_load_new(user->jid.domain, user->jid.local);
 
-    if (!pending || !req) {
-        free(pending);
+    if (req && ks_pending_new(user->reactor, user, NULL, req)) {
+        user->state = KS_USER_LOADING;
+    } else {
         ks_store_req_free(req);
-        /* Nobody gets an answer: what waits is dropped unhandled, and the clients send again. */
-        ks_log(r->log, KS_ERROR, "user.load", KS_ERR(KS_ENOMEM));
-        return;
+        ks_log(user->reactor->log, KS_ERROR, "user.load", KS_ERR(KS_ENOMEM));
     }
-    user->state = KS_USER_LOADING;
-    pending->user = user;
-    pending->req = req;
-    ks_list_init(&pending->link);
-    ks_list_init(&pending->effects);
-    req->user = pending;
-    req->submitter = r->index;
-    ks_list_append(&r->requests, &pending->request_link);
-    r->asked++;
 }
 
 void ks_user_wait(struct ks_user *user, struct ks_parcel *parcel)
 {
-    ks_list_append(&user->waiting, &parcel->link);
     if (user->state == KS_USER_COLD)
         load(user);
+    if (user->state == KS_USER_COLD)
+        ks_reactor_refuse(user->reactor, parcel);
+    else
+        ks_list_append(&user->waiting, &parcel->link);
 }
 
 void ks_user_reload(struct ks_user *user)
@@ -132,6 +129,11 @@ void ks_user_reload(struct ks_user *user)
         return;
     drop_data(user);
     load(user);
+}
+
+static size_t row_bytes(struct ks_str key, struct ks_str value)
+{
+    return key.len + value.len;
 }
 
 /* Takes the data over. */
@@ -161,6 +163,7 @@ static enum ks_err fill(struct ks_user *user, const struct ks_store_req *req)
         user->kv[i] = ks_kv_new(req->kvs[i].store, req->kvs[i].key, req->kvs[i].value);
         if (!user->kv[i])
             return KS_ENOMEM;
+        user->kv_bytes += row_bytes(user->kv[i]->key, user->kv[i]->value);
         user->kv_count++;
     }
     return KS_OK;
@@ -264,6 +267,13 @@ const struct ks_kv *ks_kv_next(const struct ks_user *user, const char *store, co
     return at < user->kv_count && ks_str_is(user->kv[at]->store, store) ? user->kv[at] : NULL;
 }
 
+/* Past account.bytes_max only small rows fit: the server's own marks, so that a full account still gets messages. */
+static bool has_room(const struct ks_user *user, size_t bytes)
+{
+    return bytes <= SMALL_ROW_BYTES
+        || user->kv_bytes + bytes <= (size_t)ks_config_number(user->reactor->config, "account.bytes_max");
+}
+
 void ks_kv_put(struct ks_ctx *ctx, const char *store, struct ks_str key, struct ks_str value)
 {
     struct ks_user *user = ctx->user;
@@ -274,6 +284,10 @@ void ks_kv_put(struct ks_ctx *ctx, const char *store, struct ks_str key, struct 
     assert(key.len && ks_user_exists(user));
     if (!txn)
         return;
+    if (!has_room(user, row_bytes(key, value))) {
+        txn->result = KS_ELIMIT; /* nothing of it is stored, and the data is read anew */
+        return;
+    }
     kv = ks_kv_new(ks_str_z(store), key, value);
     if (kv && user->kv_count == user->kv_cap) {
         size_t cap = user->kv_cap ? user->kv_cap * 2 : 8;
@@ -285,12 +299,14 @@ void ks_kv_put(struct ks_ctx *ctx, const char *store, struct ks_str key, struct 
     }
     if (!kv || user->kv_count == user->kv_cap) {
         free(kv);
-        txn->result = KS_ENOMEM; /* the transaction fails, and the data is read anew */
+        txn->result = KS_ENOMEM; /* likewise */
         return;
     }
     ks_store_txn_kv_put(txn, user->row.id, kv->store, kv->key, kv->value);
     size_t at = place(user, kv->store, kv->key, &there);
+    user->kv_bytes += row_bytes(key, value);
     if (there) {
+        user->kv_bytes -= row_bytes(user->kv[at]->key, user->kv[at]->value);
         free(user->kv[at]);
     } else {
         memmove(user->kv + at + 1, user->kv + at, (user->kv_count - at) * sizeof(struct ks_kv *));
@@ -309,6 +325,7 @@ void ks_kv_del(struct ks_ctx *ctx, const char *store, struct ks_str key)
     if (!there || !(txn = ks_ctx_txn(ctx)))
         return;
     ks_store_txn_kv_del(txn, user->row.id, ks_str_z(store), user->kv[at]->key);
+    user->kv_bytes -= row_bytes(user->kv[at]->key, user->kv[at]->value);
     free(user->kv[at]);
     user->kv_count--;
     memmove(user->kv + at, user->kv + at + 1, (user->kv_count - at) * sizeof(struct ks_kv *));

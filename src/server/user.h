@@ -21,7 +21,7 @@ struct ks_user {
     struct ks_account_row row; /* its texts live in row_text; state 0: no such account */
     char *row_text;
     struct ks_kv **kv; /* sorted by store, then key; each one block */
-    size_t kv_count, kv_cap;
+    size_t kv_count, kv_cap, kv_bytes;
     struct ks_list sessions;
     struct ks_list waiting;  /* parcels, until the data is loaded */
     struct ks_list pendings; /* struct ks_pending, oldest first */

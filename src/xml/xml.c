@@ -249,6 +249,20 @@ static struct ks_xml *copy_node(struct ks_arena *arena, const struct ks_xml *nod
     return copy;
 }
 
+void ks_xml_filter(struct ks_xml *parent, bool (*keep)(const struct ks_xml *child))
+{
+    struct ks_xml **at = &parent->child;
+
+    parent->last_child = NULL;
+    while (*at)
+        if (keep(*at)) {
+            parent->last_child = *at;
+            at = &(*at)->next;
+        } else {
+            *at = (*at)->next;
+        }
+}
+
 struct ks_xml *ks_xml_copy_top(struct ks_arena *arena, const struct ks_xml *node)
 {
     struct ks_xml *copy = node ? copy_node(arena, node) : NULL;

@@ -76,6 +76,8 @@ struct ks_xml *ks_xml_graft(struct ks_xml *parent, struct ks_xml *child);
 struct ks_xml *ks_xml_prepend(struct ks_xml *parent, struct ks_xml *child);
 /* Takes a child out; its memory stays with the arena. */
 void ks_xml_remove(struct ks_xml *parent, struct ks_xml *child);
+/* Takes out all children that keep refuses, in one pass; a text node is a child too (ks_xml_is_text). */
+void ks_xml_filter(struct ks_xml *parent, bool (*keep)(const struct ks_xml *child));
 /* A copy that shares names and text with the original, so that a stanza can go to many with another 'to'. Its
  * attributes and its list of children are its own: children may be added and removed, but what is inside a child is
  * shared. */

@@ -23,8 +23,8 @@ KS_AUTO_DEFINE(struct ks_xml_reader, ks_xml_reader_free)
 struct ks_xml_header {
     struct ks_xml *element;   /* the stream element with its attributes, no children */
     struct ks_str default_ns; /* in force for stanzas without a prefix; may be empty */
-    struct ks_str
-        declarations; /* " xmlns:x='…'" for each prefix beyond "stream" and "xml": goes back into ks_xml_read */
+    /* " xmlns:x='…'" for each prefix beyond "stream" and "xml": goes back into ks_xml_read. */
+    struct ks_str declarations;
 };
 
 /* Reads <stream:stream …> with an XML declaration or without. KS_OK; KS_ESYNTAX (not well-formed, undeclared prefix);

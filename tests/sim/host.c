@@ -114,6 +114,22 @@ void host_free(struct host *h)
     free(h);
 }
 
+/* A host is made thousands of times with one password: its keys are derived once a salt. */
+static const struct ks_scram_keys *keys_of(enum ks_hash hash, const char *password, const uint8_t *salt)
+{
+    static struct ks_scram_keys keys[KS_SHA512 + 1][4];
+    static char of[KS_SHA512 + 1][4][64];
+    static size_t next;
+
+    for (size_t i = 0; i < KS_COUNT(keys[hash]); i++)
+        if (strcmp(of[hash][i], password) == 0 && memcmp(keys[hash][i].salt, salt, KS_SCRAM_SALT_LEN) == 0)
+            return &keys[hash][i];
+    struct ks_scram_keys *made = &keys[hash][next % KS_COUNT(keys[hash])];
+    snprintf(of[hash][next++ % KS_COUNT(keys[hash])], sizeof of[hash][0], "%s", password);
+    ks_scram_keys_make(hash, ks_str_z(password), salt, KS_SCRAM_ITERATIONS_MIN, made);
+    return made;
+}
+
 void host_add_account(struct host *h, const char *domain, const char *local, const char *name, const char *password)
 {
     static const enum ks_hash hashes[] = { KS_SHA256, KS_SHA1 };
@@ -128,13 +144,11 @@ void host_add_account(struct host *h, const char *domain, const char *local, con
         abort();
     ks_store_txn_account_add(req, &row);
     for (size_t i = 0; i < KS_COUNT(hashes); i++) {
-        struct ks_scram_keys keys;
         uint8_t salt[KS_SCRAM_SALT_LEN];
         struct ks_buf record;
         ks_prng_bytes(&h->prng, salt, sizeof salt);
-        ks_scram_keys_make(hashes[i], ks_str_z(password), salt, KS_SCRAM_ITERATIONS_MIN, &keys);
         ks_buf_init(&record, 1024);
-        ks_scram_keys_write(&record, &keys);
+        ks_scram_keys_write(&record, keys_of(hashes[i], password, salt));
         ks_store_txn_kv_put(
             req, KS_ACCOUNT_NEW, KS_STR(KS_STORE_CREDENTIALS), ks_credentials_key(hashes[i]), ks_buf_str(&record));
         ks_buf_done(&record);

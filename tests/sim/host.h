@@ -18,6 +18,7 @@ struct host_conn {
     struct ks_buf out;        /* what the server sent and nobody took */
     bool tls_asked;           /* START_TLS came: host_secure answers it */
     bool tls, closed, paused; /* closed: by the server */
+    const char *label;        /* whose it is, for the caller */
     struct host_conn *next;
 };
 

@@ -27,59 +27,52 @@ static const struct {
 
 static bool is_allowed(const struct ks_xml *element)
 {
+    /* White space between elements is no content, and any other text is not allowed. */
     for (size_t i = 0; i < KS_COUNT(allowed); i++)
         if (ks_str_is(element->ns, allowed[i].ns) && (!allowed[i].name || ks_str_is(element->name, allowed[i].name)))
             return true;
     return false;
 }
 
+static bool is_clear(const struct ks_xml *xml)
+{
+    for (const struct ks_xml *child = ks_xml_child(xml, NULL, NULL); child; child = ks_xml_next(child, NULL, NULL))
+        if (!is_allowed(child))
+            return true;
+    return false;
+}
+
 static enum ks_pass protect(struct ks_ctx *ctx, struct ks_stanza *message)
 {
-    struct ks_xml *xml = message->xml, *child, *next, *encrypted;
-    bool had_body = false;
+    struct ks_xml *xml = message->xml;
+    bool encrypted = ks_xml_child(xml, NS_OMEMO, "encrypted") || ks_xml_child(xml, NS_AXOLOTL, "encrypted");
+    bool had_body = ks_xml_child(xml, NS_CLIENT, "body");
 
     if (!ctx->domain->protected)
         return KS_PASS_ON;
-    encrypted = ks_xml_child(xml, NS_OMEMO, "encrypted");
-    if (!encrypted)
-        encrypted = ks_xml_child(xml, NS_AXOLOTL, "encrypted");
-    for (child = xml->child; child; child = next) {
-        next = child->next;
-        if (ks_xml_is_text(child)) {
-            ks_xml_remove(
-                xml, child); /* white space between elements is no content, and anything else is not allowed */
-        } else if (ks_xml_is(child, NS_CLIENT, "body")) {
-            had_body = true;
-            ks_xml_remove(xml, child);
-        } else if (!is_allowed(child)) {
-            /* Without <encrypted/> the author should know that his words did not go out. */
-            if (!encrypted && message->type != KS_MSG_ERROR) {
-                ks_reply_error(ctx, KS_POLICY_VIOLATION, "This domain carries end-to-end encrypted messages only.");
-                return KS_PASS_STOP;
-            }
-            ks_xml_remove(xml, child);
-        }
-    }
-    if (had_body && !encrypted) {
+    /* The author should know that his words did not go out. An error repeats what it answers (RFC 6120 §8.3.1), and
+     * goes without that. */
+    if (!encrypted && message->type != KS_MSG_ERROR && is_clear(xml)) {
         ks_reply_error(ctx, KS_POLICY_VIOLATION, "This domain carries end-to-end encrypted messages only.");
         return KS_PASS_STOP;
     }
-    if (had_body)
+    ks_xml_filter(xml, is_allowed);
+    if (had_body && encrypted)
         ks_xml_add_text(ctx->arena, xml, NS_CLIENT, "body", KS_STR(FALLBACK));
     return KS_PASS_ON;
 }
 
 /* XEP-0359 §5: nobody but the server of an account writes <stanza-id by='account'/>; a forged one is taken out, on the
  * way out for all accounts and domains of ours. */
+static bool is_no_id(const struct ks_xml *child)
+{
+    return !ks_xml_is(child, NS_SID, "stanza-id");
+}
+
 static enum ks_pass no_forged_ids(struct ks_ctx *ctx, struct ks_stanza *message)
 {
-    struct ks_xml *child = ks_xml_child(message->xml, NS_SID, "stanza-id"), *next;
-
     (void)ctx;
-    for (; child; child = next) {
-        next = ks_xml_next(child, NS_SID, "stanza-id");
-        ks_xml_remove(message->xml, child);
-    }
+    ks_xml_filter(message->xml, is_no_id);
     return KS_PASS_ON;
 }
 

@@ -189,6 +189,10 @@ static void out_subscription(struct ks_ctx *ctx, enum ks_stanza_type type, struc
     struct ks_contact contact;
     bool there = ks_roster_get(ctx->user, to, &contact);
 
+    if (!there && (type == KS_PRES_SUBSCRIBE || type == KS_PRES_SUBSCRIBED) && ks_roster_full(ctx)) {
+        ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
+        return;
+    }
     switch ((int)type) {
     case KS_PRES_SUBSCRIBE: /* A.2.1 */
         contact.listed = true;

@@ -42,9 +42,15 @@ static void set_mark(struct ks_ctx *ctx, int64_t since_ms)
 
 void ks_offline_note(struct ks_ctx *ctx)
 {
+    /* Remembered until the mark goes: whether this one becomes durable is not known yet. */
     if (ctx->user->missed_ms && ks_user_exists(ctx->user))
         set_mark(ctx, ctx->user->missed_ms);
+}
+
+static void drop_mark(struct ks_ctx *ctx)
+{
     ctx->user->missed_ms = 0;
+    ks_kv_del(ctx, STORE, KEY);
 }
 
 static void note_run(struct ks_ctx *ctx)
@@ -81,22 +87,18 @@ static enum ks_pass after(struct ks_ctx *ctx, struct ks_stanza *message)
 
 static void deliver_page(struct ks_ctx *ctx);
 
-/* A stored message as it would have come, with its id and its time (XEP-0160 §3, XEP-0203). What the person sent
- * herself is passed over. */
+/* A stored message as it would have come, with its id and its time (XEP-0160 §3, XEP-0203). */
 static enum ks_err give(struct ks_ctx *ctx, struct ks_session *s, const struct ks_archive_row *row)
 {
     struct ks_user *user = ctx->user;
     char id[KS_ARCHIVE_ID_LEN], stamp[KS_STAMP_LEN + 1];
     struct ks_arena arena;
     struct ks_xml *xml, *part;
-    struct ks_jid to;
     enum ks_err err;
 
     ks_arena_init(&arena, row->stanza.len * 16 + 32768);
     err = ks_xml_read(ctx->reactor->reader, &arena, row->stanza, KS_STR_EMPTY, KS_STR_EMPTY, &xml);
-    if (err == KS_OK)
-        err = ks_jid_parse(&arena, ks_xml_attr(xml, "to"), &to);
-    if (err == KS_OK && ks_jid_eq_bare(to, user->jid)) {
+    if (err == KS_OK) {
         part = ks_xml_add(&arena, xml, NS_SID, "stanza-id");
         ks_xml_set(&arena, part, "by", user->bare);
         ks_xml_set(&arena, part, "id", ks_archive_id_write(ctx->reactor->server->archive_ids, row->id, id));
@@ -117,7 +119,8 @@ static void page(struct ks_ctx *ctx, struct ks_store_req *req)
     if (!s)
         return; /* the mark stays */
     for (size_t i = 0; i < req->rows_count && err == KS_OK; i++) {
-        err = give(ctx, s, &req->rows[i]);
+        if (req->rows[i].owner[1] == ks_user_account(ctx->user)) /* not what she sent herself */
+            err = give(ctx, s, &req->rows[i]);
         s->fetched = req->rows[i].id;
         if (!ks_session_find(ctx->user, ctx->parcel->number))
             return; /* it was too much for its queue */
@@ -131,7 +134,7 @@ static void page(struct ks_ctx *ctx, struct ks_store_req *req)
         deliver_page(ctx);
     } else {
         s->fetching = false;
-        ks_kv_del(ctx, STORE, KEY);
+        drop_mark(ctx);
     }
 }
 
@@ -152,7 +155,7 @@ static void deliver_run(struct ks_ctx *ctx)
     if (!ctx->session || !mark(ctx->user))
         return;
     if (ctx->session->catches_up) {
-        ks_kv_del(ctx, STORE, KEY); /* it fetches the archive itself */
+        drop_mark(ctx); /* it fetches the archive itself */
     } else {
         ctx->session->fetching = true;
         deliver_page(ctx);

@@ -173,8 +173,6 @@ static void on_unblock(struct ks_ctx *ctx, const struct ks_stanza *iq)
 
 static enum ks_pass outgoing(struct ks_ctx *ctx, struct ks_stanza *stanza)
 {
-    struct ks_xml *error;
-
     if (!stanza->has_to || !ks_is_blocked(ctx, stanza->to) || stanza->type == KS_IQ_RESULT
         || stanza->type == KS_IQ_ERROR)
         return KS_PASS_ON;
@@ -183,8 +181,7 @@ static enum ks_pass outgoing(struct ks_ctx *ctx, struct ks_stanza *stanza)
                 || stanza->type == KS_PRES_UNSUBSCRIBED
             ? KS_PASS_ON
             : KS_PASS_STOP;
-    error = ks_reply_error_app(ctx, KS_NOT_ACCEPTABLE, NS_BLOCKING_ERRORS, "blocked");
-    (void)error;
+    ks_reply_error_app(ctx, KS_NOT_ACCEPTABLE, NS_BLOCKING_ERRORS, "blocked");
     return KS_PASS_STOP;
 }
 

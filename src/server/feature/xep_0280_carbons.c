@@ -89,17 +89,16 @@ static enum ks_pass sent(struct ks_ctx *ctx, struct ks_stanza *message)
     return KS_PASS_ON;
 }
 
-/* §6.1, §11: a carbon that a client made up itself is taken out, and so is <private/> where it has done its work. */
+static bool is_no_carbon(const struct ks_xml *child)
+{
+    return !ks_xml_is(child, NS_CARBONS, "received") && !ks_xml_is(child, NS_CARBONS, "sent");
+}
+
+/* §11: a carbon that a client made up itself is taken out. */
 static enum ks_pass no_forgery(struct ks_ctx *ctx, struct ks_stanza *message)
 {
-    static const char *const names[] = { "received", "sent" };
-
     (void)ctx;
-    for (size_t i = 0; i < KS_COUNT(names); i++) {
-        struct ks_xml *forged;
-        while ((forged = ks_xml_child(message->xml, NS_CARBONS, names[i])))
-            ks_xml_remove(message->xml, forged);
-    }
+    ks_xml_filter(message->xml, is_no_carbon);
     return KS_PASS_ON;
 }
 

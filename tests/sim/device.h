@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* device.h -- a client of the simulator: the engine (device_engine.c), or a small one without encryption that stands for
+ * other programs (device_plain.c).
+ *
+ * A device has a disk, which outlives its process. Between start and die it gets what its connection brings, and calls
+ * device_connect, device_send, device_start_tls and device_hang_up. */
+#ifndef DEVICE_H
+#define DEVICE_H
+
+#include "town.h"
+
+struct device;
+
+/* A message as the device shows it now: with whom, by whom (bare JIDs), and its text; NULL: unreadable. */
+typedef void shown_fn(void *user, const char *with, const char *from, const char *body);
+
+struct device_ops {
+    void (*start)(struct device *device);
+    void (*die)(struct device *device); /* what was not durable is gone */
+    void (*opened)(struct device *device);
+    void (*secured)(struct device *device);
+    void (*feed)(struct device *device, struct ks_str bytes);
+    void (*closed)(struct device *device);
+    void (*tick)(struct device *device);
+    int64_t (*deadline_ms)(const struct device *device);
+    /* True when it took the message, whatever happens from now on. */
+    bool (*say)(struct device *device, const char *to, const char *body);
+    /* In the order in which a person sees them. */
+    void (*shown)(struct device *device, const char *with, shown_fn *visit, void *user);
+    void (*free)(struct device *device);
+};
+
+struct device {
+    const struct device_ops *ops;
+    struct town *town;
+    const char *name;  /* "anna/tablet" */
+    const char *local, *domain, *password;
+    char jid[64]; /* bare */
+    struct sim_link *link; /* NULL: not connected */
+    bool alive;
+    int64_t back_ms; /* when a dead one starts again */
+    unsigned said;
+};
+
+/* Both take over local, domain and name as they are: literals. */
+struct device *device_engine_new(struct town *town, const char *name, const char *local, const char *domain);
+struct device *device_plain_new(struct town *town, const char *name, const char *local, const char *domain);
+
+/* sim_link.c. After connect, ops->opened or ops->closed follows; after start_tls, ops->secured or closed. */
+void device_connect(struct device *device);
+void device_send(struct device *device, struct ks_str bytes);
+void device_start_tls(struct device *device);
+/* Closes the connection; nothing follows. */
+void device_hang_up(struct device *device);
+
+#endif

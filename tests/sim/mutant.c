@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "mutant.h"
+
+const char *const mutant_names[MUTANT_COUNT] = { [MUTANT_NONE] = "none",
+    [MUTANT_ACK_EARLY] = "ack-early",
+    [MUTANT_NO_DEDUP] = "no-dedup",
+    [MUTANT_NO_RESEND] = "no-resend",
+    [MUTANT_RATCHET_LOST] = "ratchet-lost" };
+
+/* One store is mutated at a time, and all stores of a kind are of one driver. */
+static struct ks_server_store_ops server_real, server_mutant;
+static struct ks_engine_store_ops engine_real, engine_mutant;
+static bool server_open;
+static unsigned server_commits, ratchet_puts;
+
+/* --- a disk that lies: only each 16th commit is one --- */
+
+static enum ks_err lying_begin(struct ks_server_store *s)
+{
+    enum ks_err err = server_open ? KS_OK : server_real.begin(s);
+
+    server_open = server_open || err == KS_OK;
+    return err;
+}
+
+static enum ks_err lying_commit(struct ks_server_store *s)
+{
+    if (++server_commits % 16)
+        return KS_OK;
+    server_open = false;
+    return server_real.commit(s);
+}
+
+static void lying_rollback(struct ks_server_store *s)
+{
+    server_open = false;
+    server_real.rollback(s);
+}
+
+void mutate_server_store(struct ks_server_store *store, enum mutant mutant)
+{
+    server_open = false;
+    server_commits = 0;
+    if (mutant != MUTANT_ACK_EARLY)
+        return;
+    server_real = server_mutant = *store->ops;
+    server_mutant.begin = lying_begin;
+    server_mutant.commit = lying_commit;
+    server_mutant.rollback = lying_rollback;
+    store->ops = &server_mutant;
+}
+
+void mutant_server_died(void)
+{
+    server_open = false;
+}
+
+/* --- the engine's --- */
+
+static enum ks_err blind_get(struct ks_engine_store *s, enum ks_table table, struct ks_str key, struct ks_buf *ret_value)
+{
+    return table == KS_T_MESSAGE_ID ? KS_ENOTFOUND : engine_real.get(s, table, key, ret_value);
+}
+
+static enum ks_err forgetful_put(struct ks_engine_store *s, enum ks_table table, struct ks_str key, struct ks_str value)
+{
+    return table == KS_T_OUTBOX ? KS_OK : engine_real.put(s, table, key, value);
+}
+
+static enum ks_err slipping_put(struct ks_engine_store *s, enum ks_table table, struct ks_str key, struct ks_str value)
+{
+    return table == KS_T_SESSION2 && ++ratchet_puts % 4 == 0 ? KS_OK : engine_real.put(s, table, key, value);
+}
+
+void mutate_engine_store(struct ks_engine_store *store, enum mutant mutant)
+{
+    if (store->ops != &engine_mutant)
+        engine_real = *store->ops;
+    engine_mutant = engine_real;
+    if (mutant == MUTANT_NO_DEDUP)
+        engine_mutant.get = blind_get;
+    else if (mutant == MUTANT_NO_RESEND)
+        engine_mutant.put = forgetful_put;
+    else if (mutant == MUTANT_RATCHET_LOST)
+        engine_mutant.put = slipping_put;
+    store->ops = &engine_mutant;
+}

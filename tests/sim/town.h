@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* town.h -- a konsild, devices and what connects them, on virtual time, from one seed.
+ *
+ * People write messages while connections break, processes die and the disk fails. Then comes a quiet phase, in which
+ * every device returns and catches up, and then town_check (town_check.h) looks at what each of them shows. Nothing
+ * here knows what a device is made of (device.h). Everything that happens follows from the seed: the same seed gives
+ * the same steps, byte by byte (town->trace_hash). */
+#ifndef TOWN_H
+#define TOWN_H
+
+#include "host.h"
+#include "mutant.h"
+
+#define TOWN_DEVICES_MAX 12
+#define TOWN_MESSAGES_MAX 400
+
+enum fault {
+    FAULT_CUT,          /* a connection broke */
+    FAULT_BYTES,        /* … with bytes under way, which are lost */
+    FAULT_GHOST,        /* a device came back while the server still held its old connection */
+    FAULT_SERVER_DEATH, /* konsild died */
+    FAULT_COMMIT,       /* … with transactions that were not durable */
+    FAULT_DEVICE_DEATH, /* a device's process died */
+    FAULT_DISK_SLOW,    /* commits took seconds */
+    FAULT_DISK_FULL,    /* there was no room */
+    FAULT_COUNT
+};
+extern const char *const fault_names[FAULT_COUNT];
+
+struct device;
+struct sim_link;
+
+/* What a person wrote: the device took it, so it may not get lost. */
+struct letter {
+    const struct device *from;
+    const char *to; /* bare JID */
+    char body[96];
+};
+
+struct town {
+    uint64_t seed;
+    enum mutant mutant;
+    bool trace;
+    struct ks_prng prng;
+    struct ks_now now;
+    uint64_t step, trace_hash;
+
+    struct ks_config *config;
+    struct ks_server_store *disk;
+    struct host *host; /* NULL: konsild is dead */
+    int64_t server_back_ms, commit_ms, disk_well_ms;
+    bool disk_slow;
+
+    struct device *devices[TOWN_DEVICES_MAX];
+    size_t device_count;
+    struct sim_link *links;
+    struct letter letters[TOWN_MESSAGES_MAX];
+    size_t letter_count;
+
+    bool faults;
+    int64_t next_fault_ms, next_letter_ms;
+    size_t letters_wanted;
+    uint64_t struck[FAULT_COUNT];
+    char canary[32], clear[32]; /* in what is encrypted, and in what is not */
+    uint64_t canaries_seen, clear_seen; /* in bytes between device and server */
+};
+
+/* A whole run, up to the end of the quiet phase. */
+void town_begin(struct town *town, uint64_t seed, enum mutant mutant, bool trace);
+void town_live(struct town *town);
+void town_end(struct town *town);
+
+/* --- for devices and links --- */
+void town_trace(struct town *town, const char *format, ...) KS_PRINTF(2, 3);
+/* From first to last, both inclusive. */
+int64_t town_between(struct town *town, int64_t first, int64_t last);
+/* konsild does what follows from what was just given to it, but for commits, which take their time. */
+void town_serve(struct town *town);
+
+#endif
