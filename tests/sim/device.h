@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* device.h -- a client of the simulator: the engine (device_engine.c), or a small one without encryption that stands for
- * other programs (device_plain.c).
+/* device.h -- a client of the simulator: the engine (device_engine.c), or a small one without encryption that stands
+ * for other programs (device_plain.c).
  *
  * A device has a disk, which outlives its process. Between start and die it gets what its connection brings, and calls
  * device_connect, device_send, device_start_tls and device_hang_up. */
@@ -33,9 +33,9 @@ struct device_ops {
 struct device {
     const struct device_ops *ops;
     struct town *town;
-    const char *name;  /* "anna/tablet" */
+    const char *name; /* "anna/tablet" */
     const char *local, *domain, *password;
-    char jid[64]; /* bare */
+    char jid[64];          /* bare */
     struct sim_link *link; /* NULL: not connected */
     bool alive;
     int64_t back_ms; /* when a dead one starts again */

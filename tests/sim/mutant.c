@@ -57,7 +57,8 @@ void mutant_server_died(void)
 
 /* --- the engine's --- */
 
-static enum ks_err blind_get(struct ks_engine_store *s, enum ks_table table, struct ks_str key, struct ks_buf *ret_value)
+static enum ks_err blind_get(
+    struct ks_engine_store *s, enum ks_table table, struct ks_str key, struct ks_buf *ret_value)
 {
     return table == KS_T_MESSAGE_ID ? KS_ENOTFOUND : engine_real.get(s, table, key, ret_value);
 }

@@ -61,7 +61,7 @@ struct town {
     int64_t next_fault_ms, next_letter_ms;
     size_t letters_wanted;
     uint64_t struck[FAULT_COUNT];
-    char canary[32], clear[32]; /* in what is encrypted, and in what is not */
+    char canary[32], clear[32];         /* in what is encrypted, and in what is not */
     uint64_t canaries_seen, clear_seen; /* in bytes between device and server */
 };
 
