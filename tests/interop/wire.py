@@ -11,7 +11,7 @@ import ssl
 import xml.etree.ElementTree as ET
 from xml.sax.saxutils import escape, quoteattr
 
-TIMEOUT = 120
+TIMEOUT = int(os.environ.get("KONSIL_TIMEOUT", "120"))
 CLIENT = "{jabber:client}"
 STREAM = "{http://etherx.jabber.org/streams}"
 STANZAS = "{urn:ietf:params:xml:ns:xmpp-stanzas}"
