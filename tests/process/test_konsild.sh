@@ -220,13 +220,13 @@ if [ "$(id -u)" = 0 ]; then
     settings konsild.conf 'control: { group = "nogroup"; audit = "nobody"; socket = "control"; };'
     sed -i '3d' konsild.conf
     cp "$konsilctl" ctl && chmod 755 ctl
-    begin konsild.conf && as_nobody ./ctl --socket control audit list >seen 2>&1 && has backup
+    begin konsild.conf && as_nobody ./ctl --socket control audit list >seen 2>&1 && has uid:0
     row "control: the auditor reads the audit log"
     ! as_nobody ./ctl --lang en --socket control health >seen 2>&1 && has "You do not have the right"
     row "$rights"
     end
     settings konsild.conf
-    begin konsild.conf && ! as_nobody ./ctl --lang en --socket control audit list >seen 2>&1 && ! has backup
+    begin konsild.conf && ! as_nobody ./ctl --lang en --socket control audit list >seen 2>&1 && ! has uid:0
     row "without the group nobody but konsild's user and root gets in at all"
     end
     chown nobody a-key.pem b-key.pem
