@@ -190,7 +190,8 @@ live.sync()
 row(users()["anna"] == "active", "user disable --dry-run: the account and its stream live")
 before_login = logged_in(anna, lab.passwords[anna])
 answer = lab.ctl("user", "disable", anna)
-row(ended(live) == "not-authorized" and users()["anna"] == "disabled", "user disable: live streams end", answer)
+row(ended(live) == "not-authorized" and users()["anna"] == "disabled",
+    "DSK IV.2-b part (the directory, rooms and duties): user disable: live streams end", answer)
 before_login.send("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>")
 try:
     bound = before_login.wait(lambda e: e.get("id") == "b").get("type") == "result"
@@ -198,7 +199,7 @@ except wire.Closed:
     bound = False
 row(not bound, "a stream that was logged in, but not bound yet, gets no further")
 row(refused(anna, lab.passwords[anna]) == refused("niemand@klinik.example", "x") == "not-authorized",
-    "login is refused, and as for an unknown account")
+    "DSK I.5-c part (single devices, push and uploads): login is refused, and as for an unknown account")
 answer = other.iq("get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", to=anna)
 unknown = other.iq("get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", to="niemand@klinik.example")
 row(wire.condition(answer) == wire.condition(unknown) and answer.get("type") == "error",
@@ -207,7 +208,8 @@ answer = lab.ctl("user", "passwd", anna, "--password-stdin", text="drittes\n", c
 row(answer.returncode == 1 and "The account is disabled." in answer.stderr, "a disabled account gets no new password", answer)
 lab.ctl("user", "enable", anna)
 row(refused(anna, lab.passwords[anna]) is None, "user enable: the same password lets in again")
-row(not resumes(anna, lab.passwords[anna], waits), "and no session from before is resumed")
+row(not resumes(anna, lab.passwords[anna], waits),
+    "DSK I.5-c part (single devices, push and uploads): and no session from before is resumed")
 
 # --- deleted ---
 
@@ -243,7 +245,10 @@ writer = lab.stream(rita, "station").available()
 row(len(writer.archive(paul)) == 2, "who wrote to it keeps what they wrote")
 lab.stop()
 row(rows_of_paul() == [0, 0, 0, 0], "of the deleted account no message, key or name is left in the database", rows_of_paul())
+sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) INSERT INTO account (domain, local, state, "
+    "name, created_ms) SELECT 'klinik.example', printf('z%05d', i), 1, 'Zahl', 0 FROM n")
 lab.start()
+row(list(users())[-2500:] == [f"z{i:05}" for i in range(1, 2501)], "user list: 2500 accounts in their order, none twice")
 row(refused(paul, lab.passwords[paul]) == "not-authorized" and users("offen.example")["paul"] == "deleted",
     "nor does a new start bring it back")
 row(lab.stop() == 0, "konsild ends in order")

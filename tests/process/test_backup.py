@@ -89,9 +89,14 @@ row("Die Sicherung ist vollständig und unverändert." in answer.stdout and "Nac
     "backup verify: and in German", answer)
 in_first = facts("backup", "verify", backup_of("erste"), "--key-file", key)
 row(acknowledged_before <= in_first["messages"] <= sent_after and in_first["accounts"] == 12,
-    "a backup under load has what was acknowledged before it, and nothing that was not sent",
+    "DSK I.9-a part (files, key log, configuration): a backup under load has what was acknowledged before it, and nothing "
+    "that was not sent",
     (acknowledged_before, in_first, sent_after))
 
+with open(backup_of("erste"), "rb") as file:
+    sealed = file.read()
+row(b"x" * 40 not in sealed and b"offen.example" not in sealed and b"konsil backup" in sealed,
+    "DSK I.9-d part (where the key is kept): a backup holds neither content nor addresses in clear")
 altered, size = os.path.join(lab.dir, "altered"), os.path.getsize(backup_of("erste"))
 shutil.copy(backup_of("erste"), altered)
 other_key = os.path.join(lab.dir, "other.key")
@@ -171,8 +176,10 @@ row(sorted(os.listdir(lab.data)) == ["konsild.db", "konsild.key"] and oct(os.sta
     "database and new key are there, and nobody else's", os.listdir(lab.data))
 lab.start()
 row([message.find("{*}body").text for message in lab.stream(jonas).archive()] == archive
-    and lab.ctl("--json", "user", "list", "klinik.example").stdout == accounts and facts("audit", "verify")["rows"] == second["audit_rows"] == rows - 1,
-    "konsild starts on it: the same accounts, the same messages in their order, the audit log whole up to the backup")
+    and lab.ctl("--json", "user", "list", "klinik.example").stdout == accounts
+    and facts("audit", "verify")["rows"] == second["audit_rows"] == rows - 1,
+    "DSK I.9-a part (files, key log, configuration): konsild starts on it: the same accounts, the same messages in their "
+    "order, the audit log whole up to the backup")
 lab.ctl("backup", "dritte")
 with open(key) as new, open(saved[1]) as old:
     row(new.read() != old.read(), "a new host has a new key of backups")
