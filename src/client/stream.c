@@ -624,8 +624,11 @@ void konsil_feed(struct konsil *k, const char *bytes, size_t len, struct konsil_
     while (reading(k, generation)) {
         size_t step;
         struct ks_str left = ks_str_from(ks_buf_str(&s->in), start + s->in_seen);
-        enum ks_frame frame = ks_framer_next(&s->framer, left, &step);
+        enum ks_frame frame;
 
+        if (left.len == 0)
+            break;
+        frame = ks_framer_next(&s->framer, left, &step);
         s->in_seen += step;
         if (frame == KS_FRAME_MORE)
             break;
