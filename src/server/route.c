@@ -24,7 +24,7 @@ void ks_route_sent(struct ks_ctx *ctx, struct ks_parcel *parcel)
         /* RFC 6120 §10.3: a message or iq without 'to' is for the own account; a presence without 'to' is a broadcast,
          * which a pass took. */
         if (stanza->kind != KS_PRESENCE) {
-            /* RFC 6121 §8.1.1.1 asks to treat it so; in the archive it has to say so. */
+            /* §10.3.1: "treat the message as if the 'to' address were the bare JID": in the archive, too. */
             if (stanza->kind == KS_MESSAGE)
                 ks_xml_set(ctx->arena, stanza->xml, "to", ks_user_bare(ctx->user));
             stanza->to = ctx->user->jid;
