@@ -41,6 +41,8 @@
 #define NS_PUBLISH_OPTIONS "http://jabber.org/protocol/pubsub#publish-options"
 #define NS_NODE_CONFIG "http://jabber.org/protocol/pubsub#node_config"
 #define NS_RECEIPTS "urn:xmpp:receipts"
+#define NS_CHAT_STATES "http://jabber.org/protocol/chatstates"
+#define NS_CHAT_MARKERS "urn:xmpp:chat-markers:0"
 #define NS_CORRECT "urn:xmpp:message-correct:0"
 #define NS_REACTIONS "urn:xmpp:reactions:0"
 #define NS_REPLY "urn:xmpp:reply:0"

@@ -86,6 +86,12 @@ row(refused(f"<message type='chat'><html xmlns='http://jabber.org/protocol/xhtml
             f"{clear}</body></html></message>"), "DSK II.1-g: so is XHTML")
 row(refused(f"<message type='chat'><x xmlns='jabber:x:oob'><url>https://example.org/{clear}</url></x></message>"),
     "DSK II.1-g: so is a link")
+hand.send("".join(f"<message type='chat' to='{jonas}' id='habit{i}'>{habit}</message>" for i, habit in enumerate((
+    "<composing xmlns='http://jabber.org/protocol/chatstates'/>", f"<received xmlns='urn:xmpp:receipts' id='{clear}'/>",
+    f"<displayed xmlns='urn:xmpp:chat-markers:0' id='{clear}'/>"))))
+hand.sync()
+row(not any("habit" in e.get("id", "") for e in hand.waiting), "DSK I.12-c: chat states, receipts and marks of others' clients are no error")
+hand.waiting = []
 hand.send(f"<message type='error' to='{jonas}'>{BODY}<error type='cancel'/></message>"
           f"<message type='groupchat' to='{jonas}'>{BODY}</message>"
           f"<message type='chat' to='{jonas}' id='beside'>{BODY}<subject>{clear}</subject>{ENCRYPTED}</message>")
@@ -197,7 +203,7 @@ def messages(direction):
                 yield element
 
 
-by_konsil = [m for m in messages("<") if m.get("id") and not m.get("id").startswith(("clear", "beside"))]
+by_konsil = [m for m in messages("<") if m.get("id") and not m.get("id").startswith(("clear", "beside", "habit"))]
 extra = sum((strangers(m, TREE, MESSAGE) for m in by_konsil), [])
 row(len(by_konsil) >= 20 and not extra, "DSK I.12-e: a stanza holds only what the list of PROTOCOL.md §3.1 names", (len(by_konsil), extra))
 row(not extra, "DSK II.1-d: replies, edits, reactions, retractions and urgency stand inside the envelope", extra)
@@ -227,19 +233,22 @@ HABITS = ("{jabber:iq:last}", "{http://jabber.org/protocol/chatstates}", "{urn:x
           "{urn:xmpp:receipts}")
 
 
-def habits(domain):
+def habits(domain, way, wanted=lambda element: True):
     """Elements that tell a person's habits, in stanzas that came from or went to people of a domain."""
     found = []
-    for _, element in heard:
-        if any(f"@{domain}" in (element.get(side) or "") for side in ("from", "to")):
+    for direction, element in heard:
+        if direction == way and wanted(element) and any(f"@{domain}" in (element.get(side) or "") for side in ("from", "to")):
             found += [e.tag for e in element.iter() if e.tag.startswith(HABITS)]
     return found
 
 
-row(not habits("klinik.example"), "DSK I.12-c: fresh clients send no last activity, chat states, displayed marks or receipts in clear",
-    habits("klinik.example"))
+row(not habits("klinik.example", ">"), "DSK I.12-c: and konsild passes none on", habits("klinik.example", ">"))
+row(not habits("klinik.example", "<", lambda e: "habit" not in e.get("id", "")),
+    "DSK I.12-c: fresh clients send no last activity, chat states, displayed marks or receipts in clear",
+    habits("klinik.example", "<"))
 row({"{http://jabber.org/protocol/chatstates}active", "{urn:xmpp:chat-markers:0}displayed", "{jabber:iq:last}query"}
-    <= set(habits("offen.example")), "DSK I.12-c: control: in the dump of the unprotected domain they are seen", habits("offen.example"))
+    <= set(habits("offen.example", "<")), "DSK I.12-c: control: in the dump of the unprotected domain they are seen",
+    habits("offen.example", "<"))
 shown = [e for direction, e in heard if direction == ">" and e.tag == C + "presence"
          and (e.get("from") or "").split("/")[0] in (anna, jonas) and (e.get("from") or "").split("/")[0] != (e.get("to") or "").split("/")[0]]
 row(not shown, "DSK I.12-c: nobody is shown another's presence", [wire.ET.tostring(e) for e in shown[:3]])

@@ -1,61 +1,18 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """konsil as a person sees it: two terminals of tmux, one in German and one in English, against the real konsild."""
 import os
-import queue
-import subprocess
-import threading
-import time
 
-from lab import BUILD, PASSPHRASE, TIMEOUT, Lab, done, row
+from lab import BUILD, PASSPHRASE, Lab, done, row
+from screen import Screen
 
 
-class Terminal:
-    """A konsil in a terminal of its own. tmux tells when something was written; then the screen is looked at."""
+class Terminal(Screen):
+    """A konsil in a terminal of its own."""
 
-    count = 0
-
-    def __init__(self, lab, jid, language):
-        Terminal.count += 1
-        self.name = jid.split("@")[0]
-        self.tmux = ["tmux", "-L", f"konsil-{os.getpid()}-{Terminal.count}", "-f", "/dev/null", "-u"]
-        self.dir = os.path.join(lab.dir, f"terminal-{self.name}")
-        command = (f"'{BUILD}/cmd/konsil' --lang {language} --ca '{lab.ca}' --server 127.0.0.1:{lab.port} "
-                   f"--dir '{self.dir}' {jid}; echo ended $?; exec cat")
-        env = dict(os.environ, LC_ALL="C.UTF-8", KONSIL_PASSPHRASE=PASSPHRASE, SHELL="/bin/sh")
-        subprocess.run([*self.tmux, "new-session", "-d", "-s", "t", "-x", "110", "-y", "24", command], check=True, env=env)
-        self.control = subprocess.Popen([*self.tmux, "-C", "attach", "-t", "t"], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.news = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        for line in self.control.stdout:
-            if line.startswith("%output"):
-                self.news.put(line)
-
-    def screen(self):
-        return subprocess.run([*self.tmux, "capture-pane", "-p", "-t", "t"], capture_output=True, text=True).stdout
-
-    def sees(self, *texts):
-        """Until all of them are on the screen; the screen, or what was there when it took too long."""
-        end = time.monotonic() + TIMEOUT
-        while True:
-            screen = self.screen()
-            if all(text in screen for text in texts):
-                return True, screen
-            try:
-                self.news.get(timeout=max(0.0, end - time.monotonic()))
-            except queue.Empty:
-                return False, screen
-
-    def type(self, text):
-        subprocess.run([*self.tmux, "send-keys", "-t", "t", "-l", text], check=True)
-
-    def key(self, *names):
-        subprocess.run([*self.tmux, "send-keys", "-t", "t", *names], check=True)
-
-    def close(self):
-        subprocess.run([*self.tmux, "kill-server"], capture_output=True)
+    def __init__(self, lab, jid, language, server=None):
+        self.dir = os.path.join(lab.dir, f"terminal-{jid.split('@')[0]}")
+        super().__init__(f"'{BUILD}/cmd/konsil' --lang {language} --ca '{lab.ca}' --server 127.0.0.1:{server or lab.port} "
+                         f"--dir '{self.dir}' {jid}", {"KONSIL_PASSPHRASE": PASSPHRASE})
 
 
 def account(lab, local, name, department, profession):

@@ -4,7 +4,8 @@
  *
  * A message with a body and without an encrypted element is refused. Beside <encrypted/> a body is replaced by one
  * fixed sentence, which older clients add as a fallback, and elements that are not on the list are taken out, so that
- * no subject, reply, reaction or file name leaves in clear by a client's mistake. */
+ * no subject, reply, reaction or file name leaves in clear by a client's mistake. Chat states, receipts and marks of
+ * having read are what clients of others add by themselves; they tell habits, and go nowhere. */
 #include "feature_list.h"
 #include "session.h"
 #include "user.h"
@@ -34,12 +35,28 @@ static bool is_allowed(const struct ks_xml *element)
     return false;
 }
 
-static bool is_clear(const struct ks_xml *xml)
+/* XEP-0085, XEP-0184, XEP-0333. */
+static bool is_habit(const struct ks_xml *element)
 {
-    for (const struct ks_xml *child = ks_xml_child(xml, NULL, NULL); child; child = ks_xml_next(child, NULL, NULL))
-        if (!is_allowed(child))
+    static const char *const habits[] = { NS_CHAT_STATES, NS_RECEIPTS, NS_CHAT_MARKERS };
+
+    for (size_t i = 0; i < KS_COUNT(habits); i++)
+        if (ks_str_is(element->ns, habits[i]))
             return true;
     return false;
+}
+
+static bool has(const struct ks_xml *xml, bool (*kind)(const struct ks_xml *))
+{
+    for (const struct ks_xml *child = ks_xml_child(xml, NULL, NULL); child; child = ks_xml_next(child, NULL, NULL))
+        if (kind(child))
+            return true;
+    return false;
+}
+
+static bool is_clear(const struct ks_xml *element)
+{
+    return !is_allowed(element) && !is_habit(element);
 }
 
 static enum ks_pass protect(struct ks_ctx *ctx, struct ks_stanza *message)
@@ -52,9 +69,14 @@ static enum ks_pass protect(struct ks_ctx *ctx, struct ks_stanza *message)
         return KS_PASS_ON;
     /* The author should know that his words did not go out. An error repeats what it answers (RFC 6120 §8.3.1), and
      * goes without that. */
-    if (!encrypted && message->type != KS_MSG_ERROR && is_clear(xml)) {
-        ks_reply_error(ctx, KS_POLICY_VIOLATION, "This domain carries end-to-end encrypted messages only.");
-        return KS_PASS_STOP;
+    if (!encrypted && message->type != KS_MSG_ERROR) {
+        if (has(xml, is_clear)) {
+            ks_reply_error(ctx, KS_POLICY_VIOLATION, "This domain carries end-to-end encrypted messages only.");
+            return KS_PASS_STOP;
+        }
+        /* No error: its author did not write it, and would be shown one for each letter typed. */
+        if (has(xml, is_habit))
+            return KS_PASS_STOP;
     }
     ks_xml_filter(xml, is_allowed);
     if (had_body && encrypted)

@@ -1,0 +1,143 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Profanity from Debian and konsil write to each other, with the older OMEMO, on the protected domain."""
+import os
+import shutil
+import subprocess
+import sys
+
+import search
+import tap
+from lab import Lab, canary, done, row
+from screen import Screen
+
+if missing := [program for program in ("profanity", "tmux") if not shutil.which(program)]:
+    print(f"1..0 # SKIP apt-get install {' '.join(missing)}")
+    sys.exit(0)
+
+LIST = "eu.siacs.conversations.axolotl.devicelist"
+# Profanity 0.13 publishes its device only when there is a list already; one that others may read.
+EMPTY = (f"<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='{LIST}'><item id='current'>"
+         "<list xmlns='eu.siacs.conversations.axolotl'/></item></publish><publish-options>"
+         "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE' type='hidden'>"
+         "<value>http://jabber.org/protocol/pubsub#publish-options</value></field>"
+         "<field var='pubsub#access_model'><value>open</value></field></x></publish-options></pubsub>")
+
+lab = Lab(tap=True)
+anna, paul = lab.account("anna"), lab.account("paul")
+wire = lab.stream(paul)
+wire.iq("set", EMPTY)
+wire.close()
+A = lab.konsil(anna)
+
+
+class Profanity(Screen):
+    def __init__(self):
+        home = os.path.join(lab.dir, "profanity")
+        certificates = os.path.join(home, "certificates")
+        os.makedirs(certificates, exist_ok=True)
+        os.makedirs(os.path.join(home, "profanity"), exist_ok=True)
+        shutil.copy(lab.ca, certificates)
+        subprocess.run(["openssl", "rehash", certificates], check=True)
+        with open(os.path.join(home, "profanity", "profrc"), "w") as file:
+            file.write(f"[connection]\ntls.certpath={certificates}\n[ui]\nsplash=false\noccupants=false\n[omemo]\npolicy=always\n"
+                       "trustmode=blind\n[notifications]\nmessage=off\n")
+        super().__init__("profanity", {"XDG_CONFIG_HOME": home, "XDG_DATA_HOME": home, "HOME": home}, 140, 60)
+
+    def login(self):
+        self.enter(f"/connect {paul} server 127.0.0.1 port {lab.port} tls force")
+        self.sees("Enter password:")
+        self.enter(lab.passwords[paul])
+        return self.sees("[TLS] [online]")
+
+    def talk_to(self, jid):
+        """Begins a conversation; until the other's keys are there, what is typed would not go out."""
+        self.enter(f"/msg {jid}")
+        self.enter("/win 1")
+        self.sees(f"Blind trust for {jid}")
+        self.enter("/win 2")
+        return self.sees(jid, "[OMEMO]")
+
+    def quit(self):
+        self.enter("/quit")
+        self.sees("ended 0")
+        self.close()
+
+
+def told(who, text, screen):
+    """True if a line shows this text of somebody, with the mark of OMEMO before it."""
+    return any(f"~ {who}" in line and text in line for line in screen.splitlines())
+
+
+# --- login and keys ---
+
+P = Profanity()
+ok, seen = P.login()
+row(ok and "logged in successfully" in seen, "Profanity logs in with TLS, trusting the hospital's authority", seen)
+P.enter("/omemo gen")
+ok, seen = P.sees("materials generated", "Going to publish own device ID")
+row(ok, "it makes its keys, and publishes its device", seen)
+P.quit()
+P = Profanity()
+ok, seen = P.login()
+row(ok, "and logs in again, which it needs after that", seen)
+
+# --- both ways ---
+
+words = {name: canary() for name in ("there", "back", "more", "to konsil offline", "to Profanity offline", "again")}
+ok, seen = P.talk_to(anna)
+row(ok, "a conversation begins with its mark of OMEMO", seen)
+P.enter(words["there"])
+P.sees(f"~ me: {words['there']}")
+got = A.wait_body(words["there"])
+row(got["encryption"] == "omemo1" and got["from"] == paul, "what Profanity says is shown by konsil, as the older OMEMO", got)
+ok, seen = P.sees(f"~ me: {words['there']}")
+row(ok, "and by itself with the mark", seen)
+row("Error" not in seen and "encrypted messages only" not in seen, "and konsild did not object to what else it sent", seen)
+sent = A.send(paul, words["back"])
+ok, seen = P.sees(words["back"])
+row(ok and told(anna, words["back"], seen), "what konsil says is shown by Profanity, with the mark", seen)
+for i in range(10):
+    P.enter(f"{words['more']} hin {i}")
+    A.wait_body(f"{words['more']} hin {i}")
+    A.send(paul, f"{words['more']} her {i}")
+    P.sees(f"{words['more']} her {i}")
+ok, seen = P.sees(*[f"{words['more']} her {i}" for i in range(10)])
+row(ok, "ten times to and fro", seen)
+devices = A.do("devices", jid=paul)["devices"]
+row([d["encryption"] for d in devices] == ["omemo1"], "konsil lists its device as one of the older version", devices)
+
+# --- one of them away ---
+
+A.close()
+P.enter(words["to konsil offline"])
+P.sees(f"~ me: {words['to konsil offline']}")
+A.start()
+got = A.wait_body(words["to konsil offline"])
+row(got["encryption"] == "omemo1", "what Profanity said while konsil was away is there when it comes back", got)
+P.quit()
+m = A.send(paul, words["to Profanity offline"])
+A.wait_state(m, "server")
+P = Profanity()
+P.login()
+P.talk_to(anna)
+ok, seen = P.sees(words["to Profanity offline"])
+row(ok and told(anna, words["to Profanity offline"], seen), "what konsil said while Profanity was away is there when it comes back", seen)
+P.enter(words["again"])
+P.sees(f"~ me: {words['again']}")
+row(A.wait_body(words["again"])["encryption"] == "omemo1", "and it goes on")
+P.quit()
+
+# --- the server's view ---
+
+A.close()
+lab.stop()
+dump = tap.text(lab.tap)
+row(not search.in_bytes(dump, words.values()) and not search.in_directory(lab.data, words.values()),
+    "DSK II.1-a: with Profanity too, no word crossed the server", search.in_bytes(dump, words.values()))
+row(sent.encode() in dump, "DSK II.1-a: control: the dump has the message's name")
+sides = [e for way, e in tap.stanzas(lab.tap) if way == ">" and e.tag == "{jabber:client}message" and e.get("from", "").startswith(paul)
+         and e.find("{jabber:client}body") is not None]
+row(sides and all(e.findtext("{jabber:client}body").startswith("Diese Nachricht ist Ende-zu-Ende") for e in sides),
+    "DSK II.1-g: the sentence in clear that Profanity adds is replaced by one that says nothing", [e.findtext("{jabber:client}body") for e in sides[:3]])
+done()
