@@ -11,8 +11,9 @@
 
 struct device;
 
-/* A message as the device shows it now: with whom, by whom (bare JIDs), and its text; NULL: unreadable. */
-typedef void shown_fn(void *user, const char *with, const char *from, const char *body);
+/* A message as the device shows it now: by whom (bare JID), and its text; NULL: unreadable. failed: its author is told
+ * that it did not go out. */
+typedef void shown_fn(void *user, const char *from, const char *body, bool failed);
 
 struct device_ops {
     void (*start)(struct device *device);
@@ -22,7 +23,7 @@ struct device_ops {
     void (*feed)(struct device *device, struct ks_str bytes);
     void (*closed)(struct device *device);
     void (*tick)(struct device *device);
-    int64_t (*deadline_ms)(const struct device *device);
+    int64_t (*deadline_ms)(struct device *device);
     /* True when it took the message, whatever happens from now on. */
     bool (*say)(struct device *device, const char *to, const char *body);
     /* In the order in which a person sees them. */
@@ -38,7 +39,8 @@ struct device {
     char jid[64];          /* bare */
     struct sim_link *link; /* NULL: not connected */
     bool alive;
-    int64_t back_ms; /* when a dead one starts again */
+    int64_t back_ms;  /* when a dead one starts again */
+    uint64_t address; /* whom the server takes it for */
     unsigned said;
 };
 

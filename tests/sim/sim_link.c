@@ -52,7 +52,7 @@ static void put(struct sim_link *link, struct pipe *pipe, enum segment_kind kind
 static void send(struct sim_link *link, struct pipe *pipe, enum segment_kind kind, struct ks_str bytes)
 {
     if (!link->broken)
-        put(link, pipe, kind, bytes, link->town->now.mono_ms + town_between(link->town, 1, 80));
+        put(link, pipe, kind, bytes, link->town->now.mono_ms + town_between(link->town, 1, 250));
 }
 
 static void drop_segment(struct pipe *pipe)
@@ -160,7 +160,7 @@ static void open_at_server(struct sim_link *link)
     if (!link->device) /* it does not wait any more */
         return;
     town->struck[FAULT_GHOST] += other_conn(link);
-    link->conn = host_connect(town->host, (uint64_t)(uintptr_t)strlen(link->device->name));
+    link->conn = host_connect(town->host, link->device->address);
     link->conn->label = link->device->name;
     send(link, &link->down, SEG_OPEN, KS_STR_EMPTY);
 }

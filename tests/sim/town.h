@@ -35,6 +35,7 @@ struct letter {
     const struct device *from;
     const char *to; /* bare JID */
     char body[96];
+    bool failed; /* and the person was told that it did not go out */
 };
 
 struct town {
@@ -49,7 +50,7 @@ struct town {
     struct ks_server_store *disk;
     struct host *host; /* NULL: konsild is dead */
     int64_t server_back_ms, commit_ms, disk_well_ms;
-    bool disk_slow;
+    bool disk_slow, doomed; /* doomed: it dies at the next commit */
 
     struct device *devices[TOWN_DEVICES_MAX];
     size_t device_count;
@@ -59,7 +60,7 @@ struct town {
 
     bool faults;
     int64_t next_fault_ms, next_letter_ms;
-    size_t letters_wanted;
+    size_t letters_wanted, burst; /* burst: how many follow at once */
     uint64_t struck[FAULT_COUNT];
     char canary[32], clear[32];         /* in what is encrypted, and in what is not */
     uint64_t canaries_seen, clear_seen; /* in bytes between device and server */

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "town_check.h"
+
+#include <stdio.h>
+
+struct view {
+    struct town *town;
+    const struct device *device;
+    struct ks_buf *why;                                   /* NULL: nobody asks */
+    const struct device *author_device[TOWN_DEVICES_MAX]; /* whose last letter stands in */
+    size_t last[TOWN_DEVICES_MAX];
+    unsigned times[TOWN_MESSAGES_MAX];
+    bool good;
+};
+
+__attribute__((format(printf, 2, 3))) static void complain(struct view *view, const char *format, ...)
+{
+    char text[300];
+    va_list args;
+
+    if (view->good && view->why) {
+        va_start(args, format);
+        vsnprintf(text, sizeof text, format, args);
+        va_end(args);
+        ks_buf_z(view->why, text);
+    }
+    view->good = false;
+}
+
+static size_t device_index(const struct town *town, const struct device *device)
+{
+    size_t i = 0;
+
+    while (town->devices[i] != device)
+        i++;
+    return i;
+}
+
+static void on_shown(void *user, const char *from, const char *body, bool failed)
+{
+    struct view *view = user;
+    struct town *town = view->town;
+    size_t i = 0, author;
+
+    if (!body) {
+        complain(view, "%s shows a message of %s that it cannot read", view->device->name, from);
+        return;
+    }
+    while (i < town->letter_count && strcmp(town->letters[i].body, body) != 0)
+        i++;
+    if (i == town->letter_count || strcmp(town->letters[i].from->jid, from) != 0) {
+        complain(view, "%s shows what %s did not write: %s", view->device->name, from, body);
+        return;
+    }
+    if (failed && town->letters[i].from == view->device)
+        town->letters[i].failed = true;
+    if (view->times[i]++)
+        complain(view, "%s twice at %s", body, view->device->name);
+    author = device_index(town, town->letters[i].from);
+    if (view->author_device[author] == view->device && view->last[author] > i)
+        complain(view, "%s behind %s at %s", body, town->letters[view->last[author]].body, view->device->name);
+    view->author_device[author] = view->device;
+    view->last[author] = i;
+}
+
+static bool concerns(const struct letter *letter, const struct device *device)
+{
+    return !strcmp(letter->to, device->jid) || !strcmp(letter->from->jid, device->jid);
+}
+
+/* What one device shows of one conversation, into times. */
+static void look(struct view *view, const char *with)
+{
+    for (size_t i = 0; i < TOWN_DEVICES_MAX; i++)
+        view->author_device[i] = NULL;
+    view->town->devices[device_index(view->town, view->device)]->ops->shown(
+        view->town->devices[device_index(view->town, view->device)], with, on_shown, view);
+}
+
+static bool device_is_right(struct town *town, struct device *device, struct ks_buf *why)
+{
+    struct view view = { .town = town, .device = device, .why = why, .good = true };
+
+    for (size_t i = 0; i < town->device_count; i++) {
+        const struct device *peer = town->devices[i];
+        bool seen = !strcmp(peer->jid, device->jid) || strcmp(peer->domain, device->domain) != 0;
+        for (size_t j = 0; j < i; j++)
+            seen = seen || !strcmp(town->devices[j]->jid, peer->jid);
+        if (!seen)
+            look(&view, peer->jid);
+    }
+    for (size_t i = 0; i < town->letter_count; i++)
+        if (concerns(&town->letters[i], device) && !view.times[i] && !town->letters[i].failed)
+            complain(&view, "%s missing at %s", town->letters[i].body, device->name);
+    return view.good;
+}
+
+/* Who was told of a failure is known when all devices were looked at. */
+static void look_at_all(struct town *town)
+{
+    for (size_t i = 0; i < town->letter_count; i++)
+        town->letters[i].failed = false;
+    for (size_t i = 0; i < town->device_count; i++)
+        (void)device_is_right(town, town->devices[i], NULL);
+}
+
+bool town_all_shown(struct town *town)
+{
+    look_at_all(town);
+    for (size_t i = 0; i < town->device_count; i++)
+        if (!device_is_right(town, town->devices[i], NULL))
+            return false;
+    return true;
+}
+
+/* --- konsild's bytes --- */
+
+struct search {
+    const char *word;
+    uint64_t found, rows;
+};
+
+static void search(struct search *search, struct ks_str bytes)
+{
+    search->rows++;
+    search->found += ks_str_find(bytes, ks_str_z(search->word)) < bytes.len;
+}
+
+static bool in_kv(void *user, const struct ks_kv_row *row)
+{
+    search(user, row->key);
+    search(user, row->value);
+    return true;
+}
+
+static bool in_archive(void *user, const struct ks_archive_row *row)
+{
+    search(user, row->stanza);
+    return true;
+}
+
+struct accounts {
+    uint64_t ids[64];
+    size_t count;
+};
+
+static bool note_account(void *user, const struct ks_account_row *row)
+{
+    struct accounts *accounts = user;
+
+    accounts->ids[accounts->count++] = row->id;
+    return accounts->count < 64;
+}
+
+static uint64_t in_store(struct town *town, const char *word)
+{
+    struct ks_server_store *store = town->disk;
+    struct search s = { .word = word };
+    struct accounts accounts = { .count = 0 };
+
+    for (size_t i = 0; i < 2; i++)
+        (void)!store->ops->account_list(
+            store, i ? KS_STR("offen.example") : KS_STR("klinik.example"), KS_STR_EMPTY, 60, note_account, &accounts);
+    for (size_t i = 0; i < accounts.count; i++)
+        (void)!store->ops->kv_load(store, accounts.ids[i], KS_STR_EMPTY, in_kv, &s);
+    (void)!store->ops->archive_scan(store, 0, in_archive, &s);
+    return s.found;
+}
+
+bool town_check(struct town *town, struct ks_buf *why)
+{
+    look_at_all(town);
+    for (size_t i = 0; i < town->letter_count; i++)
+        if (town->letters[i].failed && !town->struck[FAULT_DISK_FULL]) {
+            ks_buf_printf(why, "%s failed without a reason", town->letters[i].body);
+            return false;
+        }
+    for (size_t i = 0; i < town->device_count; i++)
+        if (!device_is_right(town, town->devices[i], why))
+            return false;
+    if (town->canaries_seen || in_store(town, town->canary)) {
+        ks_buf_printf(why, "plaintext of an encrypted message passed konsild");
+        return false;
+    }
+    if (!town->clear_seen || !in_store(town, town->clear)) {
+        ks_buf_printf(why, "the search for plaintext does not find what is there");
+        return false;
+    }
+    return true;
+}

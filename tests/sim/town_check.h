@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* town_check.h -- what must be true at the end of the quiet phase:
+ *
+ * - each device of each party shows each message exactly once, readable, and nothing that nobody wrote; only a message
+ *   whose author was told that it failed may be missing, and only if the disk was full;
+ * - in the order in which its author's device wrote them;
+ * - nothing that was acknowledged is missing (it would not be shown);
+ * - no byte of konsild holds the canary of an encrypted message, neither on the wire nor in its store, while the same
+ *   search finds the one of unprotected messages. */
+#ifndef TOWN_CHECK_H
+#define TOWN_CHECK_H
+
+#include "device.h"
+
+/* True when every device shows everything; for the quiet phase to end. */
+bool town_all_shown(struct town *town);
+/* False: why says what is wrong, in one line. */
+bool town_check(struct town *town, struct ks_buf *why);
+
+#endif
