@@ -53,6 +53,8 @@ struct ctl {
 
 /* A sentence with pairs of place and text, ended by NULL, and a newline; nothing with --json. */
 __attribute__((sentinel)) void ctl_say(const struct ctl *ctl, const char *id, ...);
+/* The same without newline, to any file, and with --json too. */
+__attribute__((sentinel)) void ctl_write(const struct ctl *ctl, FILE *to, const char *id, ...);
 /* The sentence of what was done, or that of --dry-run. */
 void ctl_done(const struct ctl *ctl, const char *id);
 /* Says on stderr what went wrong, what to do, and where (NULL: nothing to add). Returns EXIT_FAILURE. */
@@ -60,8 +62,11 @@ int ctl_fail(const struct ctl *ctl, const char *id, const char *where);
 /* One command over the socket; args is borrowed and may be NULL. On EXIT_SUCCESS *ret_result is the caller's; else what
  * failed was said. */
 int ctl_ask(struct ctl *ctl, const char *command, json_t *args, json_t **ret_result);
-/* The same; *ret_error is the catalogue's id of a refusal, about which nothing was said, or NULL. *ret_result may then
- * be there too. */
+/* The same for what takes long: calls meanwhile (NULL: nothing) every second until the answer is there. */
+int ctl_ask_long(
+    struct ctl *ctl, const char *command, json_t *args, void (*meanwhile)(struct ctl *), json_t **ret_result);
+/* The same as ctl_ask; *ret_error is the catalogue's id of a refusal, about which nothing was said, or NULL.
+ * *ret_result may then be there too. */
 int ctl_try(struct ctl *ctl, const char *command, json_t *args, json_t **ret_result, const char **ret_error);
 /* With --json: prints the result, true. */
 bool ctl_json(const struct ctl *ctl, json_t *result);

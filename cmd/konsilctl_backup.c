@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "backup.h"
+#include "control_client.h"
 #include "key_file.h"
 #include "konsilctl.h"
 #include "system.h"
@@ -79,27 +80,51 @@ static bool read_key(const struct ctl *ctl, uint8_t ret_key[KS_BACKUP_KEY_LEN])
 
 /* --- making one --- */
 
+/* What a second connection hears of the backup that the first one waits for. */
+static void show_progress(struct ctl *ctl)
+{
+    struct ks_control_client *client = NULL;
+    json_t *answer = NULL, *percent = NULL;
+    char number[24];
+
+    if (ks_control_client_open(ctl->socket, &client) == KS_OK
+        && ks_control_client_ask(client, "health", NULL, false, &answer) == KS_OK)
+        percent = json_object_get(json_object_get(answer, "result"), "backup_percent");
+    if (json_is_integer(percent)) {
+        snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(percent));
+        ctl_write(ctl, stderr, SAY("backup.progress"), "percent", number, NULL);
+        fputc('\r', stderr);
+    }
+    json_decref(answer);
+    ks_control_client_free(client);
+}
+
+static void show_made(const struct ctl *ctl, json_t *result)
+{
+    const char *file = json_string_value(json_object_get(result, "file"));
+    const char *key_file = json_string_value(json_object_get(result, "key_file"));
+    struct ctl_fact list[] = { { SAY("backup.accounts"), "" }, { SAY("backup.messages"), "" },
+        { SAY("backup.audit-rows"), "" } };
+    static const char *const names[] = { "accounts", "messages", "audit_rows" };
+
+    for (size_t i = 0; i < KS_COUNT(list); i++)
+        snprintf(list[i].text, sizeof list[i].text, "%" JSON_INTEGER_FORMAT,
+            json_integer_value(json_object_get(result, names[i])));
+    ctl_say(ctl, SAY("backup.made"), "file", file, NULL);
+    ctl_facts_print(stdout, ctl->language, list, KS_COUNT(list));
+    ctl_say(ctl, SAY("backup.keep-key"), "file", key_file, NULL);
+}
+
 static int make(struct ctl *ctl)
 {
     json_t *args = json_pack("{s:s}", "file", ctl->words[0]), *result = NULL;
+    int status = ctl_ask_long(ctl, "backup", args, isatty(STDERR_FILENO) && !ctl->json ? show_progress : NULL, &result);
 
-    if (isatty(STDERR_FILENO) && !ctl->json && !ctl->dry_run)
-        fprintf(stderr, "%.*s\n", KS_STR_FMT(ks_say(ctl->language, SAY("backup.running"))));
-    int status = ctl_ask(ctl, "backup", args, &result);
     if (status == EXIT_SUCCESS && !ctl_json(ctl, result)) {
-        const char *file = json_string_value(json_object_get(result, "file"));
-        const char *key_file = json_string_value(json_object_get(result, "key_file"));
-        struct ctl_fact list[] = { { SAY("backup.accounts"), "" }, { SAY("backup.messages"), "" },
-            { SAY("backup.audit-rows"), "" } };
-        static const char *const names[] = { "accounts", "messages", "audit_rows" };
-        for (size_t i = 0; i < KS_COUNT(list); i++)
-            snprintf(list[i].text, sizeof list[i].text, "%" JSON_INTEGER_FORMAT,
-                json_integer_value(json_object_get(result, names[i])));
-        ctl_say(ctl, ctl->dry_run ? SAY("ctl.dry-run") : SAY("backup.made"), "file", file, NULL);
-        if (!ctl->dry_run) {
-            ctl_facts_print(stdout, ctl->language, list, KS_COUNT(list));
-            ctl_say(ctl, SAY("backup.keep-key"), "file", key_file, NULL);
-        }
+        if (ctl->dry_run)
+            ctl_say(ctl, SAY("ctl.dry-run"), NULL);
+        else
+            show_made(ctl, result);
     }
     json_decref(args);
     json_decref(result);

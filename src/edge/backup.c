@@ -263,6 +263,13 @@ enum ks_err ks_backup_step(struct ks_backup *b, bool *ret_done)
     return code == SQLITE_OK ? KS_OK : end_copy(b, code);
 }
 
+int ks_backup_percent(const struct ks_backup *b)
+{
+    int all = b->copying ? sqlite3_backup_pagecount(b->copying) : 0;
+
+    return b->copied ? 100 : all ? (int)((int64_t)(all - sqlite3_backup_remaining(b->copying)) * 100 / all) : 0;
+}
+
 /* Hands a file's bytes to a hasher or a writer. */
 static enum ks_err each_chunk(
     const char *path, struct ks_hasher *hasher, struct ks_backup_writer *w, uint64_t *ret_bytes)

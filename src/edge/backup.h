@@ -44,6 +44,8 @@ KS_CHECK enum ks_err ks_backup_new(const struct ks_backup_setup *setup, struct k
 /* Copies a few pages (milliseconds of work): to be called between turns until *ret_done. The last step is the cut. What
  * the store writes meanwhile goes to the copy too, so it never starts over. KS_ESTORE. */
 KS_CHECK enum ks_err ks_backup_step(struct ks_backup *backup, bool *ret_done);
+/* How much of it is copied, 0 to 100. In the thread of the store. */
+int ks_backup_percent(const struct ks_backup *backup);
 /* When the steps are done: counts, hashes, encrypts, syncs, and gives the file its name. In any thread. KS_EEXISTS,
  * KS_ESTORE. */
 KS_CHECK enum ks_err ks_backup_finish(struct ks_backup *backup, struct ks_backup_facts *ret_facts);
@@ -61,10 +63,10 @@ KS_CHECK enum ks_err ks_backup_verify(
     const char *path, const uint8_t key[KS_BACKUP_KEY_LEN], const char *scratch, struct ks_backup_facts *ret_facts);
 
 /* Makes a store out of a backup, after all that verify does: store->path under store->key, which need not be those it
- * came from; store->pages must be what the backup was made with. store->path's directory must be there and empty but
- * for a file named `beside` (its key; NULL: none). The store gets a new epoch of archive ids, so that clients notice
- * that the server went back. On an error the directory is left empty. Errors as of verify, and KS_EEXISTS: the
- * directory is not empty. */
+ * came from; store->pages must be what the backup was made with (else KS_ESTATE). store->path's directory must be there
+ * and empty but for a file named `beside` (its key; NULL: none). The store gets a new epoch of archive ids, so that
+ * clients notice that the server went back. On an error the directory is left empty. Errors as of verify, and
+ * KS_EEXISTS: the directory is not empty. */
 KS_CHECK enum ks_err ks_backup_restore(const char *path, const uint8_t key[KS_BACKUP_KEY_LEN],
     const struct ks_sqlite_setup *store, const char *beside, struct ks_prng *prng, struct ks_backup_facts *ret_facts);
 

@@ -100,6 +100,8 @@ static bool step(void *user)
     bool done = false;
 
     run->err = run->backup ? ks_backup_step(run->backup, &done) : begin(run);
+    if (run->err == KS_OK)
+        atomic_store(&run->work->percent, ks_backup_percent(run->backup));
     if (run->err == KS_OK && !done)
         return true;
     if (run->err != KS_OK) { /* an unfinished copy may only go here */
@@ -157,6 +159,7 @@ void ks_backup_work_do(struct ks_backup_work *work, struct ks_control_call *call
             ks_control_worked(call, error, NULL, ks_system_now());
         return;
     }
+    atomic_store(&work->percent, 0);
     atomic_store(&work->running, true);
     run->work = work;
     run->call = call;

@@ -21,6 +21,7 @@ struct ks_backup_work {
     enum ks_pages pages;
     const char *directory; /* where backups go */
     const char *key_path;
+    atomic_int percent;  /* how much of the one that is running was copied */
     atomic_bool running; /* set by the thread of reactor 0; the end waits for it */
 };
 

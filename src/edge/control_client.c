@@ -2,6 +2,7 @@
 #include "control_client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -78,12 +79,9 @@ static enum ks_err receive_line(int fd, struct ks_buf *line)
     }
 }
 
-enum ks_err ks_control_client_ask(
-    struct ks_control_client *client, const char *command, json_t *args, bool dry_run, json_t **ret_answer)
+enum ks_err ks_control_client_send(struct ks_control_client *client, const char *command, json_t *args, bool dry_run)
 {
-    json_t *request = json_object(), *answer;
-    json_error_t error;
-    struct ks_buf line;
+    json_t *request = json_object();
     enum ks_err err;
     char *text;
 
@@ -96,14 +94,30 @@ enum ks_err ks_control_client_ask(
     json_decref(request);
     if (!text)
         return KS_ENOMEM;
-    ks_buf_init(&line, ANSWER_MAX);
     err = send_all(client->fd, ks_str_z(text));
     if (err == KS_OK)
         err = send_all(client->fd, KS_STR("\n"));
     ks_wipe(text, strlen(text)); /* keys */
     free(text);
-    if (err == KS_OK)
-        err = receive_line(client->fd, &line);
+    return err;
+}
+
+bool ks_control_client_answers(struct ks_control_client *client, int timeout_ms)
+{
+    struct pollfd at = { .fd = client->fd, .events = POLLIN };
+
+    return poll(&at, 1, timeout_ms) > 0;
+}
+
+enum ks_err ks_control_client_receive(struct ks_control_client *client, json_t **ret_answer)
+{
+    json_t *answer;
+    json_error_t error;
+    struct ks_buf line;
+    enum ks_err err;
+
+    ks_buf_init(&line, ANSWER_MAX);
+    err = receive_line(client->fd, &line);
     if (err == KS_OK) {
         answer = json_loadb(line.ptr, line.len, JSON_REJECT_DUPLICATES, &error);
         if (json_is_object(answer) && json_is_boolean(json_object_get(answer, "ok"))) {
@@ -115,4 +129,12 @@ enum ks_err ks_control_client_ask(
     }
     ks_buf_done(&line);
     return err;
+}
+
+enum ks_err ks_control_client_ask(
+    struct ks_control_client *client, const char *command, json_t *args, bool dry_run, json_t **ret_answer)
+{
+    enum ks_err err = ks_control_client_send(client, command, args, dry_run);
+
+    return err == KS_OK ? ks_control_client_receive(client, ret_answer) : err;
 }

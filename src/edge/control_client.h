@@ -17,5 +17,11 @@ void ks_control_client_free(struct ks_control_client *client);
  * KS_EIO: the connection broke, or what came is no answer; KS_ENOMEM. */
 KS_CHECK enum ks_err ks_control_client_ask(
     struct ks_control_client *client, const char *command, json_t *args, bool dry_run, json_t **ret_answer);
+/* The two halves of it, for who wants to do something meanwhile. */
+KS_CHECK enum ks_err ks_control_client_send(
+    struct ks_control_client *client, const char *command, json_t *args, bool dry_run);
+KS_CHECK enum ks_err ks_control_client_receive(struct ks_control_client *client, json_t **ret_answer);
+/* Waits so long; true: the answer begins to come, or the connection broke. */
+bool ks_control_client_answers(struct ks_control_client *client, int timeout_ms);
 
 #endif

@@ -2,13 +2,16 @@
 """Backups as an administrator meets them: taken under load, verified, refused when altered, restored on an empty host."""
 import json
 import os
+import pty
 import shutil
+import socket
+import subprocess
 import sys
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 import wire
-from lab import Lab, done, row
+from lab import BUILD, Lab, done, row
 
 SM = "{urn:xmpp:sm:3}"
 lab = Lab()
@@ -79,6 +82,24 @@ for options in ([], ["--dry-run"]):
         f"backup {' '.join(options)}: does not replace another", answer)
 load.first.clear()
 row(load.first.wait(wire.TIMEOUT) and load.is_alive(), "the server works on meanwhile and afterwards")
+
+# A server that takes its time, and a terminal: a second connection asks how far it is.
+slow, progress = socket.socket(socket.AF_UNIX), ""
+slow.bind(os.path.join(lab.dir, "slow"))
+slow.listen(2)
+terminal, other_end = pty.openpty()
+waiting = subprocess.Popen([os.path.join(BUILD, "cmd", "konsilctl"), "--socket", os.path.join(lab.dir, "slow"), "--lang", "en",
+                            "backup", "erste"], stdout=subprocess.PIPE, stderr=other_end)
+first, _ = slow.accept()
+first.makefile().readline()
+second, _ = slow.accept()
+second.makefile().readline()
+second.sendall(b'{"ok":true,"result":{"backup_percent":42}}\n')
+while "42 %" not in progress:
+    progress += os.read(terminal, 1000).decode()
+first.sendall(b'{"ok":true,"result":{"file":"F","key_file":"K","accounts":1,"messages":2,"audit_rows":3}}\n')
+said = waiting.communicate(timeout=wire.TIMEOUT)[0].decode()
+row(waiting.returncode == 0 and "The backup is done: F" in said, "backup: shows on a terminal how far it is", progress + said)
 
 # --- looking at it ---
 
