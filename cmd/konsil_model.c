@@ -313,6 +313,8 @@ void model_event(struct model *model, json_t *event)
     model->changed = true;
     if (*text(event, "jid") && (strcmp(name, "ready") == 0 || strcmp(name, "state") == 0))
         set(&model->self, text(event, "jid"));
+    if (strcmp(name, "state") == 0)
+        model->tell_read = flag(event, "tell_read");
     if (strcmp(name, "contacts") == 0)
         on_contacts(model, event);
     else if (strcmp(name, "contact") == 0)

@@ -37,6 +37,7 @@ struct model {
     char *reason;           /* why there is no connection: an id of the catalogue */
     enum ks_language language;
     bool changed;
+    bool tell_read; /* authors are told what was read here */
 };
 
 void model_init(struct model *model, enum ks_language language);

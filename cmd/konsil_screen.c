@@ -170,6 +170,14 @@ static void retract_last(struct screen *screen)
             json_pack("{s:s, s:s, s:s}", "cmd", "retract", "conversation", screen->selected, "message", message->id));
 }
 
+/* Whether authors are told what was read here; the help, which says it, is shown. */
+static void change_tell_read(struct screen *screen)
+{
+    give(screen, json_pack("{s:s, s:b}", "cmd", "settings", "tell_read", !screen->model.tell_read));
+    give(screen, json_pack("{s:s}", "cmd", "state"));
+    screen->help = true;
+}
+
 /* --- keys --- */
 
 static void insert_char(struct screen *screen, wchar_t c)
@@ -233,6 +241,9 @@ static void on_key(struct screen *screen, wint_t key)
         break;
     case KEY_F(3):
         retract_last(screen);
+        break;
+    case KEY_F(4):
+        change_tell_read(screen);
         break;
     case KEY_F(5):
         give(screen, json_pack("{s:s}", "cmd", "retry"));
@@ -473,9 +484,9 @@ static void draw_people(struct screen *screen, int height, int width)
 
 static void draw_help(struct screen *screen, int height, int left, int width)
 {
-    static const char *const lines[] = { SAY("konsil.help-choose"), SAY("konsil.help-send"), SAY("konsil.help-edit"),
-        SAY("konsil.help-retract"), SAY("konsil.help-scroll"), SAY("konsil.help-retry"), SAY("konsil.help-leave"),
-        SAY("konsil.help-marks") };
+    const char *const lines[] = { SAY("konsil.help-choose"), SAY("konsil.help-send"), SAY("konsil.help-edit"),
+        SAY("konsil.help-retract"), screen->model.tell_read ? SAY("konsil.help-tells") : SAY("konsil.help-tells-not"),
+        SAY("konsil.help-scroll"), SAY("konsil.help-retry"), SAY("konsil.help-leave"), SAY("konsil.help-marks") };
 
     for (size_t i = 0; i < KS_COUNT(lines) && (int)i + 2 < height; i++)
         put((int)i + 2, left + 2, width - 2, say(screen, lines[i]));
@@ -556,7 +567,8 @@ void screen_draw(struct screen *screen)
     screen->dirty = screen->model.changed = false;
     if (!screen->selected && screen->model.people_count)
         choose(screen, screen->model.people[0]->jid);
-    mark_read(screen);
+    if (!screen->help)
+        mark_read(screen);
     getmaxyx(stdscr, height, width);
     erase();
     list = width >= 70 ? LIST_WIDTH : width / 3;
@@ -631,6 +643,7 @@ struct screen *screen_new(enum ks_language language, void (*command)(void *user,
         init_pair(PAIR_SELF, COLOR_CYAN, -1);
         init_pair(PAIR_BAR, COLOR_WHITE, COLOR_BLUE);
     }
+    give(screen, json_pack("{s:s}", "cmd", "state"));
     give(screen, json_pack("{s:s}", "cmd", "contacts"));
     give(screen, json_pack("{s:s}", "cmd", "conversations"));
     return screen;

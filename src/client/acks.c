@@ -12,6 +12,7 @@
 #define ACCOUNTS_MAX 256 /* acknowledged in one round */
 #define READ_PAGE 200
 #define TRIES_MAX 80
+#define META_TELL_READ "tell_read"
 
 /* A receipt under way: what counts as acknowledged when the server has it. */
 struct flying {
@@ -62,8 +63,21 @@ void ks_acks_done(struct konsil *k)
 
 enum ks_err ks_acks_load(struct konsil *k)
 {
+    uint64_t tell = 0;
+    enum ks_err err = ks_meta_get_u64(k, META_TELL_READ, &tell);
+
     k->acks.owed = true;
-    return KS_OK;
+    k->acks.tell_read = err == KS_OK && tell == 1;
+    return err == KS_ENOTFOUND ? KS_OK : err;
+}
+
+enum ks_err ks_acks_tell_read(struct konsil *k, bool tell)
+{
+    enum ks_err err = ks_meta_put_u64(k, META_TELL_READ, tell);
+
+    if (err == KS_OK)
+        k->acks.tell_read = tell;
+    return err;
 }
 
 void ks_acks_wake(struct konsil *k)
@@ -184,7 +198,9 @@ static enum ks_err add_range(
     return KS_OK;
 }
 
-static enum ks_err add_ranges(struct konsil *k, struct ks_content *content, const struct gather *gather)
+/* What the author may know of chains, or what the own devices should. */
+static enum ks_err add_ranges(
+    struct konsil *k, struct ks_content *content, const struct gather *gather, bool stored, bool displayed)
 {
     enum ks_err err;
 
@@ -193,9 +209,9 @@ static enum ks_err add_ranges(struct konsil *k, struct ks_content *content, cons
     for (size_t i = 0; i < gather->count; i++) {
         const struct ks_chain *chain = &gather->chains[i];
 
-        if (owes_stored(chain) && (err = add_range(k, content, chain, greatest(chain), false)) != KS_OK)
+        if (stored && owes_stored(chain) && (err = add_range(k, content, chain, greatest(chain), false)) != KS_OK)
             return err;
-        if (owes_displayed(chain) && (err = add_range(k, content, chain, chain->read, true)) != KS_OK)
+        if (displayed && owes_displayed(chain) && (err = add_range(k, content, chain, chain->read, true)) != KS_OK)
             return err;
     }
     return KS_OK;
@@ -229,14 +245,57 @@ struct sending {
     bool again, waits;
 };
 
+/* Sends what content says, if it says something. KS_ENOTFOUND: there is nobody who could read it. */
+static enum ks_err send_ranges(struct konsil *k, struct sending *sending, struct ks_str to, struct ks_content *content)
+{
+    struct ks_sealing sealing = { .to = to, .siblings = true, .wake = "none" };
+    uint64_t number;
+    enum ks_err err;
+
+    if (content->range_count == 0)
+        return KS_OK;
+    content->says = KS_SAYS_ACK;
+    content->k.urgency = KS_URGENCY_NONE;
+    if ((err = ks_new_id(k, &sealing.id)) != KS_OK)
+        return err;
+    content->k.id = sealing.id;
+    if ((err = ks_envelope_make(k, to, content, k->now.wall_ms, &sealing.envelope)) != KS_OK)
+        return err == KS_ELIMIT ? KS_OK : err;
+    if ((err = ks_seal(k, &sealing)) != KS_OK) {
+        sending->again = err == KS_EAGAIN;
+        return err;
+    }
+    if (!sealing.stanza)
+        return KS_ENOTFOUND;
+    if ((err = note_flying(k, sending->account, content, &number)) != KS_OK)
+        return err;
+    return ks_send_stanza(k, sealing.stanza, KS_TAG(KS_TAG_ACK, number));
+}
+
+/* To the own devices alone: doc/PROTOCOL.md §7.2. Without another one it is done. */
+static enum ks_err send_displayed(struct konsil *k, struct sending *sending, struct gather *gather)
+{
+    struct ks_content content = { 0 };
+    enum ks_err err = add_ranges(k, &content, gather, false, true);
+
+    for (size_t i = 0; i < content.range_count; i++)
+        content.ranges[i].jid = sending->account;
+    if (err != KS_OK || (err = send_ranges(k, sending, ks_own(k), &content)) != KS_ENOTFOUND)
+        return err;
+    for (size_t i = 0; i < gather->count; i++) {
+        gather->chains[i].displayed = gather->chains[i].read;
+        if ((err = ks_chain_put(k, &gather->chains[i])) != KS_OK)
+            return err;
+    }
+    return KS_OK;
+}
+
 static enum ks_err send_ack(struct konsil *k, void *arg)
 {
     struct sending *sending = arg;
-    struct ks_content content = { .says = KS_SAYS_ACK, .k.urgency = KS_URGENCY_NONE };
-    struct ks_sealing sealing = { .to = sending->account, .siblings = true, .wake = "none" };
+    struct ks_content content = { 0 };
     struct gather *gather = ks_arena_zero(&k->arena, sizeof(*gather));
     bool ready, own_ready;
-    uint64_t number;
     enum ks_err err;
 
     if (!gather)
@@ -250,22 +309,12 @@ static enum ks_err send_ack(struct konsil *k, void *arg)
     if (sending->waits)
         return KS_OK;
     if ((err = ks_chain_visit(k, sending->account, gather_chain, gather)) != KS_OK
-        || (err = add_ranges(k, &content, gather)) != KS_OK || content.range_count == 0)
+        || (err = add_ranges(k, &content, gather, true, k->acks.tell_read)) != KS_OK)
         return err;
-    if ((err = ks_new_id(k, &sealing.id)) != KS_OK)
+    err = send_ranges(k, sending, sending->account, &content);
+    if (err != KS_OK && err != KS_ENOTFOUND)
         return err;
-    content.k.id = sealing.id;
-    if ((err = ks_envelope_make(k, sending->account, &content, k->now.wall_ms, &sealing.envelope)) != KS_OK)
-        return err == KS_ELIMIT ? KS_OK : err;
-    if ((err = ks_seal(k, &sealing)) != KS_OK) {
-        sending->again = err == KS_EAGAIN;
-        return err;
-    }
-    if (!sealing.stanza) /* nobody there who could read it */
-        return KS_OK;
-    if ((err = note_flying(k, sending->account, &content, &number)) != KS_OK)
-        return err;
-    return ks_send_stanza(k, sealing.stanza, KS_TAG(KS_TAG_ACK, number));
+    return k->acks.tell_read ? KS_OK : send_displayed(k, sending, gather);
 }
 
 /* --- XEP-0184, for third parties --- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* acks.h -- receipts: encrypted, to the author's account, gathered (doc/PROTOCOL.md §7).
  *
+ * What was read is told to the own devices; to authors if the person allows it, which nobody does at first (§7.2).
  * What is owed follows from the store (chain.h: top against stored, read against displayed), so nothing is forgotten by
  * a crash; what was sent counts when the server has it. Third parties are answered by XEP-0184 inside an envelope. */
 #ifndef KS_ACKS_H
@@ -19,8 +20,9 @@ struct ks_acks {
     struct ks_list requests; /* XEP-0184 receipts to be sent */
     struct ks_list flying;   /* sent, and not known to be on the server */
     uint64_t next;
-    bool waits; /* for keys */
-    bool owed;  /* something may be owed; looked at when it is time */
+    bool waits;     /* for keys */
+    bool tell_read; /* the person allows it; kept in KS_T_META */
+    bool owed;      /* something may be owed; looked at when it is time */
 };
 
 void ks_acks_init(struct konsil *k);
@@ -35,6 +37,7 @@ void ks_acks_due(struct konsil *k); /* KS_WAIT_ACK; outside of steps */
 void ks_acks_lost(struct konsil *k);
 
 /* In a step. */
+KS_CHECK enum ks_err ks_acks_tell_read(struct konsil *k, bool tell); /* what is read from now on */
 KS_CHECK enum ks_err ks_acks_acked(struct konsil *k, uint64_t number);
 /* Somebody's receipt, or one of another device of ours, that tells what was read there. */
 KS_CHECK enum ks_err ks_acks_take(struct konsil *k, const struct ks_inbound *in, const struct ks_content *content);

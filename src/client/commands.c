@@ -107,6 +107,7 @@ static enum ks_err on_state(struct konsil *k, struct call *call)
         return err;
     event.waiting = (int64_t)waiting;
     event.remembered = k->remember && k->password;
+    event.tell_read = k->acks.tell_read;
     ks_buf_init(&hex, 2 * KS_IDENTITY_LEN + 1);
     if (k->omemo) {
         event.device = ks_omemo_device(k->omemo);
@@ -333,6 +334,13 @@ static enum ks_err on_mark_read(struct konsil *k, struct call *call)
     if (order > 0 && (err = ks_acks_read(k, mark->conversation, order)) != KS_OK)
         return err;
     return done(k, call->cmd, KS_STR_EMPTY);
+}
+
+static enum ks_err on_settings(struct konsil *k, struct call *call)
+{
+    enum ks_err err = ks_acks_tell_read(k, call->cmd->settings.tell_read);
+
+    return err == KS_OK ? done(k, call->cmd, KS_STR_EMPTY) : err;
 }
 
 static enum ks_err message_events(struct konsil *k, const struct ks_message *messages, size_t count, bool reverse,
@@ -588,6 +596,7 @@ static const struct {
     [KS_CMD_SUBSCRIBE] = { on_subscribe, true },
     [KS_CMD_BLOCK] = { on_block, true },
     [KS_CMD_UNBLOCK] = { on_unblock, true },
+    [KS_CMD_SETTINGS] = { on_settings, true },
     [KS_CMD_RETRY] = { on_retry, false },
 };
 

@@ -65,7 +65,13 @@ static void test_talk(void)
     check_text("PROTOCOL §7.1: within ten seconds it is delivered", state_of(anna, id), "delivered");
     party_do(jonas, "{\"id\":\"x\",\"cmd\":\"mark_read\",\"conversation\":\"" ANNA "\"}");
     lab_run(&lab, 15000);
-    check_text("PROTOCOL §7.2: and read", state_of(anna, id), "read");
+    check_text("PROTOCOL §7.2: that it was read its author is not told", state_of(anna, id), "delivered");
+    party_do(jonas, "{\"id\":\"x\",\"cmd\":\"settings\",\"tell_read\":true}");
+    id = party_send(anna, JONAS, "CANARY-1 Bett 13");
+    lab_run(&lab, 1000);
+    party_do(jonas, "{\"id\":\"x\",\"cmd\":\"mark_read\",\"conversation\":\"" ANNA "\"}");
+    lab_run(&lab, 15000);
+    check_text("PROTOCOL §7.2: unless the reader allows it", state_of(anna, id), "read");
     answer = text_of(
         party_do(jonas,
             "{\"id\":\"x\",\"cmd\":\"send\",\"to\":\"" ANNA "\",\"body\":\"CANARY-2 danke\",\"reply_to\":\"%s\"}", id),
@@ -75,15 +81,16 @@ static void test_talk(void)
         "\",\"message\":\"%s\",\"body\":\"CANARY-3 Bett 13\"}",
         id);
     lab_run(&lab, 1000);
-    check_text(
-        "PROTOCOL §5.3: an edit replaces the text", party_history(jonas, ANNA), "CANARY-3 Bett 13,CANARY-2 danke");
+    check_text("PROTOCOL §5.3: an edit replaces the text", party_history(jonas, ANNA),
+        "CANARY-1 Bett 12,CANARY-3 Bett 13,CANARY-2 danke");
     party_do(anna,
         "{\"id\":\"x\",\"cmd\":\"react\",\"conversation\":\"" JONAS "\",\"message\":\"%s\",\"emoji\":[\"CANARY-4\"]}",
         answer);
     lab_run(&lab, 1000);
     party_do(jonas, "{\"id\":\"x\",\"cmd\":\"retract\",\"conversation\":\"" ANNA "\",\"message\":\"%s\"}", answer);
     lab_run(&lab, 1000);
-    check_text("PROTOCOL §5.5: a retraction erases it", party_history(anna, JONAS), "CANARY-3 Bett 13,-");
+    check_text(
+        "PROTOCOL §5.5: a retraction erases it", party_history(anna, JONAS), "CANARY-1 Bett 12,CANARY-3 Bett 13,-");
     check_row(party_count(jonas, "reaction", 0) == 1, "PROTOCOL §5.4: a reaction arrives", "%zu",
         party_count(jonas, "reaction", 0));
     check_row(party_count(anna, "warning", 0) + party_count(jonas, "warning", 0) == 0,

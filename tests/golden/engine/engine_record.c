@@ -231,6 +231,7 @@ static void play_talk(struct lab *lab)
     begin(lab, &anna, &jonas);
     id = party_send(anna, JONAS, "Bett 12, Grüße");
     lab_run(lab, 15000);
+    party_do(jonas, "{\"id\":\"x\",\"cmd\":\"settings\",\"tell_read\":true}");
     party_do(jonas, "{\"id\":\"x\",\"cmd\":\"mark_read\",\"conversation\":\"" ANNA "\"}");
     lab_run(lab, 15000);
     answer =
