@@ -11,7 +11,7 @@ import subprocess
 import search
 import tap
 import wire
-from lab import BUILD, Lab, canary, done, row, skip
+from lab import BUILD, Lab, canary, done, row
 
 C, OMEMO, SASL = wire.CLIENT, "{urn:xmpp:omemo:2}", "{urn:ietf:params:xml:ns:xmpp-sasl}"
 lab = Lab(tap=True)
@@ -43,20 +43,58 @@ for size in (1, 60, 200, 700, 1500, 3500, 7500, 15000, 24000):
     J.wait_body(body)
 J.do("search", text=words["search"])
 
-# I.12-c: that was read stays between the own devices. J2 is told, and so the sending of it is over; then a further
-# message comes and is acknowledged, after what Anna would have been told.
+# --- I.12-c: that was read stays between the own devices, unless the person wants it otherwise ---
+
+
+def device_of(client):
+    return client.do("state")["device"]
+
+
+def from_device(device, to):
+    """Message stanzas that konsild heard of an OMEMO device so far, for an account."""
+    return [e for direction, e in tap.stanzas(lab.tap) if direction == "<" and e.tag == C + "message" and e.get("to") == to
+            and getattr(e.find(f"{OMEMO}encrypted/{OMEMO}header"), "attrib", {}).get("sid") == str(device)]
+
+
+# With a second device. J2 was told of the reading, so that the sending of it is over; then a further message comes and
+# is acknowledged, after what Anna would have been told.
 J2.wait_body("x" * 200)
+row(not J.do("state").get("tell_read"), "DSK I.12-c: a fresh client is not set to tell authors what was read")
+before = len(from_device(device_of(J), jonas))
 J.do("mark_read", conversation=anna)
 J2.wait("read", lambda e: e["conversation"] == anna and not e.get("unread"))
 last = A.send(jonas, "Danke.")
 A.wait_state(last, "delivered")
-NOT_TOLD = "DSK I.12-c: the author is not told that a message was read, unless the reader wants it"
-if any(e["state"] == "read" for e in A.events("message_state")):
-    # An open deviation, which keeps I.12-c from counting (tools/dsk): the engine has no setting for it yet.
-    skip(NOT_TOLD, "open: authors are told by default, and there is no setting to turn it off")
-else:
-    row(True, NOT_TOLD)
-row(any(not e.get("unread") for e in J2.events("read")), "DSK I.12-c part (authors are told what was read): control: the reader's other device is told")
+NOT_TOLD = "DSK I.12-c: the author is not told that a message was read"
+read_states = lambda client: [e for e in client.events("message_state") if e["state"] == "read"]
+row(not read_states(A), NOT_TOLD, read_states(A))
+told = from_device(device_of(J), jonas)[before:]
+readers = {keys.get("jid") for e in told for keys in e.iter(OMEMO + "keys")}
+row(told and readers == {jonas}, "DSK I.12-c: the reader's other device is, by a stanza to the own account with keys for nobody else",
+    (len(told), readers))
+
+# With one device, each stanza can be counted: what is owed to the author goes out together, so one receipt for each of
+# his two messages is all that there may be.
+lena, eve = lab.account("lena"), lab.account("eve")
+L, E = lab.konsil(lena), lab.konsil(eve)
+for author, reader in ((L, eve), (E, lena)):  # a new session has stanzas of its own
+    author.wait_state(author.send(reader, "Guten Tag."), "delivered")
+told = [len(from_device(device_of(E), lena))]
+L.wait_state(L.send(eve, "Ungelesen?"), "delivered")
+E.do("mark_read", conversation=lena)
+L.wait_state(L.send(eve, "Nächste."), "delivered")
+told.append(len(from_device(device_of(E), lena)))
+row(told[1] - told[0] == 2 and not read_states(L), "DSK I.12-c: nor is there a further stanza to the author, after which one could guess it",
+    (told, read_states(L)))
+E.do("settings", tell_read=True)
+wanted = L.send(eve, "Gelesen?")
+L.wait_state(wanted, "delivered")
+E.do("mark_read", conversation=lena)
+event = L.wait_state(wanted, "read")
+told.append(len(from_device(device_of(E), lena)))
+row(event["recipients"] == [{"jid": eve, "state": "read"}] and told[2] - told[1] == 2,
+    "DSK I.12-c: control: with the setting on the author is told, and the stanza that tells it is seen", (event, told))
+row(E.do("state").get("tell_read") is True and not J.do("state").get("tell_read"), "DSK I.12-c: the setting is each person's own")
 
 # --- II.1-g: nothing goes out in clear ---
 
@@ -135,7 +173,7 @@ row("beside" in ids and not any(i and i.startswith("clear") for i in ids), "DSK 
 
 # --- the dump: every byte inside TLS at konsild, its directory, its database ---
 
-for client in (A, J, J2):
+for client in (A, J, J2, L, E):
     client.close()
 for stream in (hand, watch, one, two):
     stream.close()
