@@ -133,7 +133,7 @@ static enum ks_err take_hold(sqlite3 *db)
 {
     int64_t tables;
     int rc = sqlite3_exec(db,
-        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
+        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = EXTRA; PRAGMA secure_delete = ON;"
         "BEGIN EXCLUSIVE",
         NULL, NULL, NULL);
 

@@ -2,7 +2,7 @@
 /* sqlite_engine_store.h -- the engine store in one encrypted file (SQLite3 Multiple Ciphers), natively and in WASM.
  *
  * Pages are ChaCha20-Poly1305 under a raw 32-byte key (vault.h); a commit returns after the disk has it
- * (synchronous=FULL); what is deleted is overwritten (secure_delete, and the same in the search index). One process at
+ * (synchronous=EXTRA); what is deleted is overwritten (secure_delete, and the same in the search index). One process at
  * a time: the file is locked from opening to closing. Natively the journal is a WAL beside the file, in WASM, which has
  * none, a rollback journal. The file is as readable as the umask says: keep it in a directory of its own (0700). */
 #ifndef KS_SQLITE_ENGINE_STORE_H

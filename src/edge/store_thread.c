@@ -62,9 +62,15 @@ static void step_job(struct ks_store_thread *t)
 
 static void publish_stats(struct ks_store_thread *t)
 {
+    bool failing = t->stats.failing;
+
     pthread_mutex_lock(&t->stats_lock);
     ks_committer_stats(t->setup.committer, &t->stats);
     pthread_mutex_unlock(&t->stats_lock);
+    if (t->stats.failing && !failing)
+        ks_log(t->setup.log, KS_WARNING, "store.refuses", KS_NUM("failures", t->stats.failures));
+    else if (failing && !t->stats.failing)
+        ks_log(t->setup.log, KS_INFO, "store.writes-again", KS_NUM("failures", t->stats.failures));
 }
 
 void ks_store_thread_stats(struct ks_store_thread *t, struct ks_committer_stats *ret_stats)
