@@ -188,7 +188,9 @@ static enum ks_err add_range(
 
     if (err != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
-    *range = (struct ks_ack_range) { .device = chain->device, .epoch = chain->epoch, .to = to, .displayed = displayed };
+    *range = (struct ks_ack_range) {
+        .device = chain->device, .epoch = chain->epoch, .from = chain->base, .to = to, .displayed = displayed
+    };
     memcpy(range->hash, number.hash, sizeof(range->hash));
     if (!(range->except = ks_arena_zero(&k->arena, KS_ACK_EXCEPT_MAX * sizeof(*range->except))))
         return KS_ENOMEM;
@@ -430,12 +432,23 @@ enum ks_err ks_acks_acked(struct konsil *k, uint64_t number)
 
 /* --- receipts of others --- */
 
-static bool is_except(const struct ks_ack_range *range, uint64_t n)
+static bool covers(const struct ks_ack_range *range, uint64_t n)
 {
     for (size_t i = 0; i < range->except_count; i++)
         if (range->except[i].from <= n && n <= range->except[i].to)
-            return true;
-    return false;
+            return false;
+    return range->from <= n && n <= range->to;
+}
+
+/* n is greater than all that stand there. What has no place is told when a receipt covers it again. */
+static void add_uncovered(struct ks_chain *chain, uint64_t n)
+{
+    struct ks_range *last = chain->gap_count > 0 ? &chain->gaps[chain->gap_count - 1] : NULL;
+
+    if (last && last->to + 1 == n)
+        last->to = n;
+    else if (chain->gap_count < KS_CHAIN_GAPS_MAX)
+        chain->gaps[chain->gap_count++] = (struct ks_range) { n, n };
 }
 
 static enum ks_err tell_differs(struct konsil *k, const struct ks_inbound *in)
@@ -452,7 +465,11 @@ static enum ks_err take_range(struct konsil *k, const struct ks_inbound *in, con
 {
     struct ks_chain chain;
     struct ks_number number;
-    uint64_t from, *known;
+    /* What no receipt covered so far: with numbers of our own device, below what is known, too. */
+    struct ks_range open[KS_CHAIN_GAPS_MAX + 1];
+    size_t open_count = 0;
+    uint64_t *known;
+    bool keep = !range->displayed && range->device == ks_omemo_device(k->omemo);
     enum ks_err err;
 
     if ((err = ks_chain_get(k, in->peer, ks_own(k), range->device, range->epoch, &chain)) != KS_OK)
@@ -464,24 +481,22 @@ static enum ks_err take_range(struct konsil *k, const struct ks_inbound *in, con
     if (memcmp(number.hash, range->hash, KS_SCE_HASH_LEN) != 0)
         return tell_differs(k, in);
     known = range->displayed ? &chain.displayed : &chain.stored;
-    from = *known + 1 > chain.base ? *known + 1 : chain.base;
-    /* What was an exception of an earlier receipt may be here now. */
-    for (size_t i = 0; i < chain.gap_count && !range->displayed; i++)
-        for (uint64_t n = chain.gaps[i].from; n <= chain.gaps[i].to; n++)
-            if (!is_except(range, n) && n <= range->to
-                && (err = ks_outbox_receipt(k, in->peer, range->device, range->epoch, n, false)) != KS_OK)
+    if (keep) {
+        open_count = chain.gap_count;
+        memcpy(open, chain.gaps, open_count * sizeof(*open));
+        chain.gap_count = 0;
+    }
+    open[open_count++] = (struct ks_range) { *known + 1 > chain.base ? *known + 1 : chain.base, range->to };
+    for (size_t i = 0; i < open_count; i++)
+        for (uint64_t n = open[i].from; n <= open[i].to; n++) {
+            if (covers(range, n)
+                && (err = ks_outbox_receipt(k, in->peer, range->device, range->epoch, n, range->displayed)) != KS_OK)
                 return err;
-    for (uint64_t n = from; n <= range->to; n++)
-        if (!is_except(range, n)
-            && (err = ks_outbox_receipt(k, in->peer, range->device, range->epoch, n, range->displayed)) != KS_OK)
-            return err;
+            if (keep && !covers(range, n))
+                add_uncovered(&chain, n);
+        }
     if (range->to > *known)
         *known = range->to;
-    if (!range->displayed && range->device == ks_omemo_device(k->omemo)) {
-        chain.gap_count = 0;
-        for (size_t i = 0; i < range->except_count && i < KS_CHAIN_GAPS_MAX; i++)
-            chain.gaps[chain.gap_count++] = (struct ks_range) { range->except[i].from, range->except[i].to };
-    }
     return ks_chain_put(k, &chain);
 }
 
@@ -500,7 +515,8 @@ static enum ks_err take_sibling(struct konsil *k, const struct ks_inbound *in, c
         return err;
     if (!range->displayed) {
         /* "a device stays silent when another device of its account has already said as much" */
-        if (range->except_count > 0 || chain.gap_count > 0 || range->to <= chain.stored || range->to > chain.top)
+        if (range->except_count > 0 || chain.gap_count > 0 || range->from > chain.base || range->to <= chain.stored
+            || range->to > chain.top)
             return KS_OK;
         chain.stored = range->to;
         return ks_chain_put(k, &chain);

@@ -28,7 +28,8 @@ struct ks_chain {
     uint64_t read;      /* others': up to here it was read, on whatever device */
     bool owed;          /* others': something changed below `stored` that our receipt did not say yet */
     bool asked;         /* others': its gaps were told and are being asked for */
-    struct ks_range gaps[KS_CHAIN_GAPS_MAX]; /* rising, apart. others': missing here. ours: missing there */
+    struct ks_range
+        gaps[KS_CHAIN_GAPS_MAX]; /* rising, apart. others': missing here. ours: below `stored` and in no receipt */
     size_t gap_count;
 };
 

@@ -271,9 +271,10 @@ enum ks_err ks_engine_account(struct konsil *k, struct ks_str bare)
 
     assert(!k->omemo);
     if ((err = keep_z(&k->bare, bare)) != KS_OK || (err = keep_z(&k->local, jid.local)) != KS_OK
-        || (err = keep_z(&k->domain, jid.domain)) != KS_OK || (err = load_resource(k)) != KS_OK)
+        || (err = keep_z(&k->domain, jid.domain)) != KS_OK || (err = load_resource(k)) != KS_OK
+        || (err = load_identity(k)) != KS_OK || (err = ks_acks_load(k)) != KS_OK || (err = ks_heal_load(k)) != KS_OK)
         return err;
-    return load_identity(k);
+    return ks_outbox_load(k);
 }
 
 /* Everything the store knows: after a crash this is all there is. */
@@ -291,11 +292,7 @@ static enum ks_err load(struct konsil *k, void *arg)
         k->remember = true;
         err = keep_z(&k->password, text);
     }
-    if (err != KS_OK && err != KS_ENOTFOUND)
-        return err;
-    if ((err = ks_acks_load(k)) != KS_OK || (err = ks_heal_load(k)) != KS_OK)
-        return err;
-    return ks_outbox_load(k);
+    return err == KS_ENOTFOUND ? KS_OK : err;
 }
 
 /* --- what the stream tells --- */

@@ -113,7 +113,7 @@ KS_CHECK enum ks_err ks_meta_put_u64(struct konsil *k, const char *name, uint64_
 /* A record of any table, in the step's arena. KS_ENOTFOUND. */
 KS_CHECK enum ks_err ks_store_get(struct konsil *k, enum ks_table table, struct ks_str key, struct ks_str *ret_value);
 
-/* Names the account, once: makes or loads its identity. In a step. */
+/* Names the account, once: makes or loads its identity, and what it has to say. In a step. */
 KS_CHECK enum ks_err ks_engine_account(struct konsil *k, struct ks_str bare);
 static inline struct ks_str ks_own(const struct konsil *k)
 {

@@ -121,6 +121,7 @@ static struct ks_xml *write_range(struct ks_arena *arena, struct ks_xml *ack, co
     node = set_names(arena, node, range->jid, range->conversation);
     node = ks_xml_set_u64(arena, node, "dev", range->device);
     node = set_hex(arena, node, "ep", range->epoch);
+    node = ks_xml_set_u64(arena, node, "from", range->from);
     node = ks_xml_set_u64(arena, node, "to", range->to);
     node = set_hash(arena, node, "h", range->hash);
     node = ks_xml_set(arena, node, "s", range->displayed ? KS_STR("displayed") : KS_STR("stored"));
@@ -430,7 +431,8 @@ static enum ks_err read_range(struct ks_arena *arena, const struct ks_xml *node,
     range->jid = ks_xml_attr(node, "jid");
     range->conversation = ks_xml_attr(node, "conv");
     if (!read_device(node, "dev", &range->device) || !read_epoch(node, "ep", &range->epoch)
-        || !read_u64(node, "to", NUMBER_MAX, &range->to) || range->to == 0)
+        || !read_u64(node, "from", NUMBER_MAX, &range->from) || range->from == 0
+        || !read_u64(node, "to", NUMBER_MAX, &range->to) || range->to < range->from)
         return KS_ESYNTAX;
     range->displayed = ks_str_is(state, "displayed");
     if ((err = read_not(arena, ks_xml_attr(node, "not"), range)) != KS_OK)

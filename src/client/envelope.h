@@ -28,11 +28,11 @@ struct ks_k {
     uint64_t epoch_before, number_before; /* pep, pn; 0: none */
 };
 
-/* One <r/> of <ack/>: of this numbering everything up to `to` is here, but for the exceptions. */
+/* One <r/> of <ack/>: of this numbering everything between `from` and `to` is here, but for the exceptions. */
 struct ks_ack_range {
     struct ks_str jid, conversation; /* empty: by the envelope */
     uint32_t device;
-    uint64_t epoch, to;
+    uint64_t epoch, from, to;
     uint8_t hash[KS_SCE_HASH_LEN]; /* of `to` */
     bool displayed;                /* else stored */
     struct ks_ack_except {

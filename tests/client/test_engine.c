@@ -222,6 +222,33 @@ static void test_refusals(void)
     lab_end(&lab);
 }
 
+/* The very first message of a device, and a server whose disk is full. */
+static void test_bounced(void)
+{
+    struct party *anna, *jonas;
+    struct lab lab;
+    const char *first, *second;
+
+    two(&lab, &anna, &jonas);
+    party_connect(anna);
+    party_connect(jonas);
+    lab_run(&lab, 1000);
+    (void)party_send(jonas, ANNA, "hello");
+    lab_run(&lab, 30000);
+    ks_memory_server_store_room(lab.store, 0);
+    first = party_send(anna, JONAS, "first");
+    lab_run(&lab, 2000);
+    check_text("a message that the server refused has failed", state_of(anna, first), "failed");
+    check_text("and it is said why", reason_of(anna, first), "message.bounced");
+    ks_memory_server_store_room(lab.store, SIZE_MAX);
+    second = party_send(anna, JONAS, "second");
+    lab_run(&lab, 60000);
+    check_text("the one behind it is delivered", state_of(anna, second), "delivered");
+    check_text("PROTOCOL §7.1: nothing is said of numbers below from", state_of(anna, first), "failed");
+    check_text("PROTOCOL §6.3: they are no gap", party_history(jonas, ANNA), "hello,second");
+    lab_end(&lab);
+}
+
 /* A process that dies at every moment of a conversation, in turn. */
 static void test_crashes(void)
 {
@@ -259,6 +286,7 @@ int main(void)
     test_offline();
     test_siblings();
     test_refusals();
+    test_bounced();
     test_crashes();
     return check_done();
 }

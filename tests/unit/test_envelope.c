@@ -104,9 +104,14 @@ static void test_round_trips(void)
 {
     struct ks_str emoji[] = { KS_STR("+1"), KS_STR("\xe2\x9d\xa4") };
     struct ks_ack_except except[] = { { 3, 3 }, { 8, 9 } };
-    struct ks_ack_range range = {
-        .device = 5, .epoch = 7, .to = 17, .hash = { 9 }, .displayed = true, .except = except, .except_count = 2
-    };
+    struct ks_ack_range range = { .device = 5,
+        .epoch = 7,
+        .from = 2,
+        .to = 17,
+        .hash = { 9 },
+        .displayed = true,
+        .except = except,
+        .except_count = 2 };
     struct ks_heal_item items[] = { { .device = 5, .epoch = 7, .from = 12, .to = 14, .conversation = KS_STR("a@b") },
         { .device = 6, .id = KS_STR("abc") } };
     struct ks_k k = { .id = KS_STR("0123456789abcdef0123456789abcdef"),
@@ -148,9 +153,9 @@ static void test_round_trips(void)
     check_row(got.says == KS_SAYS_REACTIONS && got.emoji_count == 2 && ks_str_eq(got.emoji[1], emoji[1]),
         "PROTOCOL §5.4: reactions are read as they were written", "%zu", got.emoji_count);
     got = round_trip(&ack);
-    check_row(got.says == KS_SAYS_ACK && got.range_count == 1 && got.ranges[0].displayed && got.ranges[0].to == 17
-            && got.ranges[0].except_count == 2 && got.ranges[0].except[1].from == 8 && got.ranges[0].except[1].to == 9
-            && !got.ranges[0].jid.ptr,
+    check_row(got.says == KS_SAYS_ACK && got.range_count == 1 && got.ranges[0].displayed && got.ranges[0].from == 2
+            && got.ranges[0].to == 17 && got.ranges[0].except_count == 2 && got.ranges[0].except[1].from == 8
+            && got.ranges[0].except[1].to == 9 && !got.ranges[0].jid.ptr,
         "PROTOCOL §7.1: a receipt with exceptions is read as it was written", "%zu ranges", got.range_count);
     got = round_trip(&heal);
     check_row(got.says == KS_SAYS_HEAL && got.item_count == 2 && got.items[0].to == 14
@@ -165,12 +170,16 @@ static const struct {
     const char *name, *inner;
     bool good;
 } acks[] = {
-    { "PROTOCOL §7.1: numbers and ranges", "not='3 8-9'", true },
-    { "PROTOCOL §7.1: exceptions rise", "not='8-9 3'", false },
-    { "PROTOCOL §7.1: a range that goes back", "not='9-8'", false },
-    { "PROTOCOL §7.1: exceptions are below to", "not='17'", false },
-    { "PROTOCOL §7.1: two blanks", "not='3  8'", false },
-    { "PROTOCOL §7.1: no exceptions", "", true },
+    { "PROTOCOL §7.1: numbers and ranges", "from='1' not='3 8-9'", true },
+    { "PROTOCOL §7.1: exceptions rise", "from='1' not='8-9 3'", false },
+    { "PROTOCOL §7.1: a range that goes back", "from='1' not='9-8'", false },
+    { "PROTOCOL §7.1: exceptions are below to", "from='1' not='17'", false },
+    { "PROTOCOL §7.1: two blanks", "from='1' not='3  8'", false },
+    { "PROTOCOL §7.1: no exceptions", "from='1'", true },
+    { "PROTOCOL §7.1: one number", "from='17'", true },
+    { "PROTOCOL §7.1: from is not above to", "from='18'", false },
+    { "PROTOCOL §7.1: numbers begin with 1", "from='0'", false },
+    { "PROTOCOL §7.1: a receipt says from where on it speaks", "", false },
 };
 
 static void test_acks(void)
