@@ -78,6 +78,20 @@ char *ks_buf_room(struct ks_buf *buf, size_t len)
     return room;
 }
 
+char *ks_buf_reserve(struct ks_buf *buf, size_t len, size_t *ret_room)
+{
+    bool there = grow(buf, len);
+
+    *ret_room = there ? buf->cap - buf->len : 0;
+    return there ? buf->ptr + buf->len : NULL;
+}
+
+void ks_buf_wrote(struct ks_buf *buf, size_t len)
+{
+    assert(len <= buf->cap - buf->len);
+    buf->len += len;
+}
+
 void ks_buf_add(struct ks_buf *buf, struct ks_str text)
 {
     if (text.len && grow(buf, text.len)) {

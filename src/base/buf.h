@@ -51,6 +51,10 @@ void ks_buf_u64(struct ks_buf *buf, uint64_t value);
 void ks_buf_field(struct ks_buf *buf, struct ks_str text);
 /* len bytes to be filled by the caller; NULL after a failure. */
 KS_CHECK char *ks_buf_room(struct ks_buf *buf, size_t len);
+/* For a writer of many small pieces: room behind the text for at least len bytes, which are not part of it before
+ * ks_buf_wrote; all there is, in *ret_room. NULL after a failure, with no room. */
+KS_CHECK char *ks_buf_reserve(struct ks_buf *buf, size_t len, size_t *ret_room);
+void ks_buf_wrote(struct ks_buf *buf, size_t len);
 /* Drops the first len bytes (len <= buf->len). */
 void ks_buf_drop(struct ks_buf *buf, size_t len);
 

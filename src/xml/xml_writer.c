@@ -7,10 +7,53 @@
 
 #define STREAMS_URI "http://etherx.jabber.org/streams"
 
-static void fail(struct ks_buf *buf, enum ks_err err)
+/* Where the next byte goes, in room that the buffer gave and does not count yet: most of what is written are pieces of
+ * a few bytes. */
+struct writer {
+    struct ks_buf *buf;
+    char *begin, *at, *end;
+};
+
+static void settle(struct writer *w)
 {
-    if (!buf->err)
-        buf->err = err;
+    if (w->at > w->begin)
+        ks_buf_wrote(w->buf, (size_t)(w->at - w->begin));
+    w->begin = w->at;
+}
+
+/* False after a failure. */
+static bool more(struct writer *w, size_t len)
+{
+    size_t room;
+
+    settle(w);
+    w->begin = w->at = ks_buf_reserve(w->buf, len, &room);
+    w->end = w->at ? w->at + room : NULL;
+    return w->at;
+}
+
+static inline void put(struct writer *w, const char *ptr, size_t len)
+{
+    if (len > (size_t)(w->end - w->at) && !more(w, len))
+        return;
+    memcpy(w->at, ptr, len);
+    w->at += len;
+}
+
+static inline void put_str(struct writer *w, struct ks_str text)
+{
+    if (text.len)
+        put(w, text.ptr, text.len);
+}
+
+#define PUT(w, literal) put((w), "" literal, sizeof(literal) - 1)
+
+static void fail(struct writer *w, enum ks_err err)
+{
+    settle(w);
+    if (!w->buf->err)
+        w->buf->err = err;
+    w->begin = w->at = w->end = NULL;
 }
 
 /* What is written in place of c; NULL if no XML can hold it. */
@@ -42,7 +85,7 @@ static const char *reference(uint8_t c)
  * would become LF (XML 1.0 §2.11), and TAB and LF in attributes a space (§3.3.3). */
 #define SPECIAL(c) ((c < 0x20) | (c == '&') | (c == '<') | (c == '>'))
 
-static void escape(struct ks_buf *buf, struct ks_str text, bool in_value)
+static void escape(struct writer *w, struct ks_str text, bool in_value)
 {
     const uint8_t *at = (const uint8_t *)text.ptr, *run = at, *end = text.len ? at + text.len : at;
 
@@ -59,99 +102,101 @@ static void escape(struct ks_buf *buf, struct ks_str text, bool in_value)
         }
         const char *instead = reference(*at);
         if (!instead) {
-            fail(buf, KS_ESYNTAX);
+            fail(w, KS_ESYNTAX);
             return;
         }
-        ks_buf_add(buf, ks_str(run, (size_t)(at - run)));
-        ks_buf_z(buf, instead);
+        put_str(w, ks_str(run, (size_t)(at - run)));
+        put_str(w, ks_str_z(instead));
         run = ++at;
     }
-    ks_buf_add(buf, ks_str(run, (size_t)(end - run)));
+    put_str(w, ks_str(run, (size_t)(end - run)));
 }
 
 void ks_xml_escape(struct ks_buf *buf, struct ks_str text)
 {
-    escape(buf, text, true);
+    struct writer w = { .buf = buf };
+
+    escape(&w, text, true);
+    settle(&w);
 }
 
-/* Most of what is written are these four next to each other: looked at once for room. */
-static void write4(struct ks_buf *buf, struct ks_str a, struct ks_str b, struct ks_str c, struct ks_str d)
+/* name='value', behind what was put before it */
+static void put_pair(struct writer *w, struct ks_str name, struct ks_str value)
 {
-    const struct ks_str parts[] = { a, b, c, d };
-    char *at = ks_buf_room(buf, a.len + b.len + c.len + d.len);
-
-    if (!at)
-        return;
-    for (size_t i = 0; i < KS_COUNT(parts); i++) {
-        if (parts[i].len)
-            memcpy(at, parts[i].ptr, parts[i].len);
-        at += parts[i].len;
-    }
-}
-
-/* before name='value' */
-static void write_pair(struct ks_buf *buf, struct ks_str before, struct ks_str name, struct ks_str value)
-{
-    write4(buf, before, name, KS_STR("='"), KS_STR_EMPTY);
-    escape(buf, value, true);
-    ks_buf_byte(buf, '\'');
+    put_str(w, name);
+    PUT(w, "='");
+    escape(w, value, true);
+    PUT(w, "'");
 }
 
 /* Attributes in a namespace are rare, so each declares a prefix of its own. */
-static void write_attr(struct ks_buf *buf, const struct ks_xml_attr *attr, unsigned *prefixes)
+static void put_attr(struct writer *w, const struct ks_xml_attr *attr, unsigned *prefixes)
 {
     char prefix[32];
 
     if (attr->ns.len == 0) {
-        write_pair(buf, KS_STR(" "), attr->name, attr->value);
+        PUT(w, " ");
     } else if (ks_str_is(attr->ns, KS_NS_XML)) {
-        write_pair(buf, KS_STR(" xml:"), attr->name, attr->value);
+        PUT(w, " xml:");
     } else {
         snprintf(prefix, sizeof prefix, "ns%u", (*prefixes)++);
-        write_pair(buf, KS_STR(" xmlns:"), ks_str_z(prefix), attr->ns);
-        write4(buf, KS_STR(" "), ks_str_z(prefix), KS_STR_EMPTY, KS_STR_EMPTY);
-        write_pair(buf, KS_STR(":"), attr->name, attr->value);
+        PUT(w, " xmlns:");
+        put_pair(w, ks_str_z(prefix), attr->ns);
+        PUT(w, " ");
+        put_str(w, ks_str_z(prefix));
+        PUT(w, ":");
     }
+    put_pair(w, attr->name, attr->value);
 }
 
-static void write_element(
-    struct ks_buf *buf, const struct ks_xml *node, struct ks_str ns, bool in_stream, unsigned depth)
+static void put_element(struct writer *w, const struct ks_xml *node, struct ks_str ns, bool in_stream, unsigned depth)
 {
     struct ks_str prefix = KS_STR_EMPTY;
     unsigned prefixes = 0;
 
     if (depth > KS_XML_DEPTH_MAX) {
-        fail(buf, KS_ELIMIT);
+        fail(w, KS_ELIMIT);
         return;
     }
-    if (in_stream && ks_str_is(node->ns, STREAMS_URI))
-        prefix = KS_STR("stream:");
-    else if (ks_str_is(node->ns, KS_NS_XML)) /* may not be a default namespace (XML Namespaces §3) */
-        prefix = KS_STR("xml:");
-    write4(buf, KS_STR("<"), prefix, node->name, KS_STR_EMPTY);
+    PUT(w, "<");
+    if (!ks_str_eq(node->ns, ns)) {
+        if (in_stream && ks_str_is(node->ns, STREAMS_URI))
+            prefix = KS_STR("stream:");
+        else if (ks_str_is(node->ns, KS_NS_XML)) /* may not be a default namespace (XML Namespaces §3) */
+            prefix = KS_STR("xml:");
+        put_str(w, prefix);
+    }
+    put_str(w, node->name);
     if (!prefix.len && !ks_str_eq(node->ns, ns)) {
-        write_pair(buf, KS_STR(" "), KS_STR("xmlns"), node->ns);
+        PUT(w, " ");
+        put_pair(w, KS_STR("xmlns"), node->ns);
         ns = node->ns;
     }
     for (const struct ks_xml_attr *attr = node->attrs; attr; attr = attr->next)
-        write_attr(buf, attr, &prefixes);
+        put_attr(w, attr, &prefixes);
     if (!node->child) {
-        ks_buf_add(buf, KS_STR("/>"));
+        PUT(w, "/>");
         return;
     }
-    ks_buf_byte(buf, '>');
+    PUT(w, ">");
     for (const struct ks_xml *child = node->child; child; child = child->next)
         if (ks_xml_is_text(child))
-            escape(buf, child->text, false);
+            escape(w, child->text, false);
         else
-            write_element(buf, child, ns, in_stream, depth + 1);
-    write4(buf, KS_STR("</"), prefix, node->name, KS_STR(">"));
+            put_element(w, child, ns, in_stream, depth + 1);
+    PUT(w, "</");
+    put_str(w, prefix);
+    put_str(w, node->name);
+    PUT(w, ">");
 }
 
 void ks_xml_write(struct ks_buf *buf, const struct ks_xml *node, struct ks_str ns)
 {
+    struct writer w = { .buf = buf };
+
     if (node)
-        write_element(buf, node, ns, ns.len > 0, 1);
+        put_element(&w, node, ns, ns.len > 0, 1);
     else
-        fail(buf, KS_ENOMEM);
+        fail(&w, KS_ENOMEM);
+    settle(&w);
 }

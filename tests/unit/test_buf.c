@@ -21,11 +21,18 @@ static void write_all(struct ks_buf *buf)
     char *room = ks_buf_room(buf, 3);
     if (room)
         memcpy(room, "end", 3);
+    size_t there;
+    room = ks_buf_reserve(buf, 4, &there);
+    if (room) {
+        memset(room, '-', there);
+        memcpy(room, "tail", 4);
+        ks_buf_wrote(buf, 4);
+    }
 }
 
 #define ALL                                \
     "add \xff z 018446744073709551615 -7x" \
-    "\1\2\3\4\5\6\7\x08\x09\x0a\x0b\x0c\x0d\x0e\0\0\0\5field\0\0\0\0end"
+    "\1\2\3\4\5\6\7\x08\x09\x0a\x0b\x0c\x0d\x0e\0\0\0\5field\0\0\0\0endtail"
 
 static void writing(void)
 {
@@ -81,24 +88,31 @@ static void limits(void)
     };
 
     for (size_t i = 0; i < KS_COUNT(table); i++)
-        for (int way = 0; way < 3; way++) {
+        for (int way = 0; way < 4; way++) {
             struct ks_buf buf;
             ks_buf_init(&buf, table[i].bytes_max);
             for (size_t at = 0; at < 3 && table[i].texts[at]; at++) {
                 struct ks_str text = ks_str_z(table[i].texts[at]);
+                size_t there;
                 char *room;
                 if (way == 0)
                     ks_buf_add(&buf, text);
                 else if (way == 1)
                     ks_buf_printf(&buf, "%s", table[i].texts[at]);
-                else if ((room = ks_buf_room(&buf, text.len)) && text.len)
+                else if (way == 2 && (room = ks_buf_room(&buf, text.len)) && text.len)
                     memcpy(room, text.ptr, text.len);
+                else if (way == 3 && (room = ks_buf_reserve(&buf, text.len, &there)) && there >= text.len) {
+                    memset(room, '-', there);
+                    memcpy(room, text.ptr, text.len);
+                    ks_buf_wrote(&buf, text.len);
+                }
             }
             check_row(ks_buf_err(&buf) == table[i].err && ks_str_is(ks_buf_str(&buf), table[i].want), table[i].name,
                 "by %s: %s, %zu bytes",
                 way == 0       ? "add"
                     : way == 1 ? "printf"
-                               : "room",
+                    : way == 2 ? "room"
+                               : "reserve",
                 ks_err_name(buf.err), buf.len);
             ks_buf_reset(&buf);
             check_err("buf.h: a reset forgets the failure", ks_buf_err(&buf), KS_OK);
@@ -111,6 +125,46 @@ static void limits(void)
     check_row(!ks_buf_room(&buf, SIZE_MAX) && ks_buf_err(&buf) == KS_ELIMIT,
         "buf.h: room for all of memory is over the limit", "%s", ks_err_name(buf.err));
     ks_buf_done(&buf);
+}
+
+static void reserving(void)
+{
+    struct ks_buf buf;
+    size_t there;
+
+    ks_buf_init(&buf, 100);
+    ks_buf_z(&buf, "text");
+    char *room = ks_buf_reserve(&buf, 10, &there);
+    check_row(room && there >= 10 && there == buf.cap - buf.len && there <= 96,
+        "buf.h: what is reserved is all the room there is", "%zu bytes", there);
+    check_str("buf.h: and no part of the text before it is written", ks_buf_str(&buf), KS_STR("text"));
+    if (room) {
+        memset(room, '-', there);
+        ks_buf_wrote(&buf, 0);
+    }
+    check_str("buf.h: nor is it when nothing was", ks_buf_str(&buf), KS_STR("text"));
+    check_row(ks_buf_reserve(&buf, 96, &there) && there == 96, "buf.h: room up to the limit", "%zu bytes", there);
+    check_row(!ks_buf_reserve(&buf, 97, &there) && there == 0 && ks_buf_err(&buf) == KS_ELIMIT,
+        "buf.h: one byte more than the limit leaves no room at all", "%zu bytes", there);
+    check_row(
+        !ks_buf_reserve(&buf, 1, &there) && there == 0, "buf.h: nor is there any after a failure", "%zu bytes", there);
+    check_str("buf.h: and the text stays", ks_buf_str(&buf), KS_STR("text"));
+    ks_buf_done(&buf);
+
+    int rounds = 0;
+    for (int n = 1; fail_nth(n); n++) {
+        ks_buf_init(&buf, 1000);
+        ks_buf_z(&buf, "text");
+        there = 1;
+        room = ks_buf_reserve(&buf, 500, &there);
+        if (fail_stop()) {
+            check_row(!room && there == 0 && ks_buf_err(&buf) == KS_ENOMEM, "buf.h: without memory there is no room",
+                "%zu bytes", there);
+            rounds++;
+        }
+        ks_buf_done(&buf);
+    }
+    check_row(rounds == 2, "buf.h: memory for the text and memory for the room failed once", "%d did", rounds);
 }
 
 static void secrets(void)
@@ -221,6 +275,7 @@ int main(void)
 {
     writing();
     limits();
+    reserving();
     secrets();
     reading();
     reading_past_the_end();

@@ -183,6 +183,20 @@ static void failures(void)
         ks_buf_done(&buf);
     }
     check_row(err == KS_OK && limit == 41, "Every limit below the length is KS_ELIMIT", "%zu", limit);
+
+    ks_buf_init(&buf, 1000);
+    ks_buf_z(&buf, "before ");
+    ks_xml_escape(&buf, KS_STR("a<b"));
+    ks_xml_write(&buf, tree("<c/>"), KS_STR(""));
+    check_str("What is written is appended", ks_buf_str(&buf), KS_STR("before a&lt;b<c/>"));
+    ks_xml_escape(&buf, KS_STR_EMPTY);
+    check_str("Nothing is escaped to nothing", ks_buf_str(&buf), KS_STR("before a&lt;b<c/>"));
+    ks_xml_escape(&buf, KS_STR("\x1b"));
+    ks_xml_write(&buf, tree("<late/>"), KS_STR(""));
+    check_row(ks_buf_err(&buf) == KS_ESYNTAX && ks_str_is(ks_buf_str(&buf), "before a&lt;b<c/>"),
+        "After a failure nothing is written, and the first one stays", "%s: %.*s", ks_err_name(buf.err),
+        KS_STR_FMT(ks_buf_str(&buf)));
+    ks_buf_done(&buf);
 }
 
 int main(void)
