@@ -177,13 +177,23 @@ static bool start(struct daemon *d)
 
 /* --- running --- */
 
+/* What runs knows its domains by their places. Certificates, protection and the domains' other options may change. */
+static bool same_domains(struct konsild_parts *p, struct ks_settings *settings)
+{
+    bool same = ks_config_same_domains(ks_settings_config(p->settings), ks_settings_config(settings));
+
+    if (!same)
+        konsild_say(SAY("konsild.domains-restart"), "file", p->config_path, NULL);
+    return same;
+}
+
 /* New settings and certificates; false: those of before stay in force. */
 static bool reload(struct daemon *d)
 {
     struct konsild_parts *p = &d->parts;
     const struct ks_log *log = ks_log_file_log(p->log);
     struct ks_settings *settings = konsild_read_settings(p->config_path);
-    struct ks_tls_certs *certs = settings ? konsild_load_certs(settings) : NULL;
+    struct ks_tls_certs *certs = settings && same_domains(p, settings) ? konsild_load_certs(settings) : NULL;
     const struct ks_option *changed;
 
     if (!certs) {

@@ -69,9 +69,10 @@ static bool run_program(void)
     return false;
 }
 
+/* Of a process that nobody traces, so that a kernel that listens finds none; to be traced would stop us at signals. */
 static bool trace(void)
 {
-    return ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0;
+    return ptrace(PTRACE_PEEKDATA, getppid(), NULL, NULL) != -1 || errno == ESRCH;
 }
 
 static bool connect_out(void)
@@ -103,9 +104,14 @@ int ks_sandbox_probe(FILE *out, const char *thread)
         const char *what;
         bool (*try)(void);
     } attempts[] = {
-        { "open /etc/shadow", read_shadow }, { "open /etc/passwd", read_passwd }, { "write to /tmp", write_outside },
-        { "fork", start_process }, { "execve /bin/true", run_program }, { "connect", connect_out },
-        { "executable memory", make_code }, { "ptrace", trace }, /* the last: a traced process stops at signals */
+        { "open /etc/shadow", read_shadow },
+        { "open /etc/passwd", read_passwd },
+        { "write to /tmp", write_outside },
+        { "fork", start_process },
+        { "execve /bin/true", run_program },
+        { "connect", connect_out },
+        { "executable memory", make_code },
+        { "ptrace", trace },
     };
     int allowed = 0;
 

@@ -15,7 +15,7 @@ static const struct ks_option core_options[] = {
         .doc = "A connection that has not bound a resource by then is closed." },
     { "stream.bytes_before_login", KS_OPT_BYTES, .init = 16384, .min = 10000, .max = 65536, .scope = KS_OPT_SERVER,
         .doc = "The largest stanza before login (RFC 6120 §13.12 asks for at least 10000 bytes)." },
-    { "stream.bytes", KS_OPT_BYTES, .init = 524288, .min = 65536, .max = 16777216, .scope = KS_OPT_SERVER,
+    { "stream.bytes", KS_OPT_BYTES, .init = 524288, .min = 524288, .max = 16777216, .scope = KS_OPT_SERVER,
         .doc = "The largest stanza after login." },
     { "stream.depth_max", KS_OPT_COUNT, .init = 64, .min = 16, .max = 200, .scope = KS_OPT_SERVER,
         .doc = "How deep elements in a stanza may nest." },
@@ -264,6 +264,15 @@ const struct ks_domain *ks_config_domain(const struct ks_config *config, struct 
 const struct ks_domain *ks_config_domain_at(const struct ks_config *config, size_t index)
 {
     return index < config->domain_count ? &config->domains[index]->domain : NULL;
+}
+
+bool ks_config_same_domains(const struct ks_config *a, const struct ks_config *b)
+{
+    bool same = a->domain_count == b->domain_count;
+
+    for (size_t i = 0; same && i < a->domain_count; i++)
+        same = ks_str_eq(a->domains[i]->domain.name, b->domains[i]->domain.name);
+    return same;
 }
 
 static const struct value *reading(struct ks_option_values *values, const char *name)

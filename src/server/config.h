@@ -63,6 +63,8 @@ KS_CHECK enum ks_err ks_config_set_text(
 /* Reading. The name must exist (assert). */
 const struct ks_domain *ks_config_domain(const struct ks_config *config, struct ks_str name); /* NULL: not ours */
 const struct ks_domain *ks_config_domain_at(const struct ks_config *config, size_t index);    /* NULL past the last */
+/* The same names at the same places: only then may one take the other's place while the process lives. */
+bool ks_config_same_domains(const struct ks_config *a, const struct ks_config *b);
 int64_t ks_config_number(const struct ks_config *config, const char *name);
 struct ks_str ks_config_text(const struct ks_config *config, const char *name);
 int64_t ks_domain_number(const struct ks_domain *domain, const char *name);

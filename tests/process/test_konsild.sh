@@ -154,6 +154,14 @@ data=data4 control=control settings fourth.conf
 refused fourth.conf && has "Another konsild listens at $dir/control already."
 row "a control socket in use is named"
 
+for domains in 's/klinik.example/neu.example/' '/klinik.example/{h;d};/offen.example/{s/ );/,/;G;s/,$/ );/}' \
+    's/  { name = "klinik/  { name = "neu.example"; protected = false; certificate = "a.pem"; key = "a-key.pem"; },\n&/' '/offen.example/d;/klinik.example/s/,$/ );/'; do
+    settings konsild.conf && sed -i "$domains" konsild.conf
+    "$konsild" --check konsild.conf >checked 2>&1 && kill -HUP "$pid" && until_line konsild.reload.refused &&
+        has "names other domains than at the start, or in another order" || { cat checked && break; }
+done
+[ "$domains" = '/offen.example/d;/klinik.example/s/,$/ );/' ]
+row "SIGHUP: domains that are renamed, moved, added or gone take a restart, and the settings of before stay in force"
 settings konsild.conf "stream: { depth_max = 5; };"
 kill -HUP "$pid" && until_line konsild.reload.refused && has "konsild.conf:8: stream.depth_max"
 row "SIGHUP: with a mistake in the settings the old ones stay in force"

@@ -41,7 +41,7 @@ static void test_complaints(void)
         { "a value above its range", DOMAIN "\nprocess: { threads = 129; };\n",
             "3: process.threads: 129 is above its greatest value 128" },
         { "a size below its range is said in its unit", DOMAIN "stream: { bytes = \"1 KiB\"; };\n",
-            "2: stream.bytes: 1 KiB is below its least value 64 KiB" },
+            "2: stream.bytes: 1 KiB is below its least value 512 KiB" },
         { "an unknown option", DOMAIN "stream: { dept_max = 20; };\n",
             "2: stream.dept_max: there is no such option; konsild --print-options shows all" },
         { "an unknown group", DOMAIN "steam: { };\n",
