@@ -14,6 +14,7 @@
 
 #include "srv_lookup.h"
 #include "system.h"
+#include "tls_policy.h"
 
 enum phase {
     CLOSED,
@@ -54,7 +55,7 @@ enum ks_err ks_client_link_new(const char *ca_file, struct ks_client_link **ret_
         err = KS_ENOMEM;
         goto failed;
     }
-    if (SSL_CTX_set_min_proto_version(link->context, TLS1_2_VERSION) != 1
+    if (ks_tls_restrict(link->context) != KS_OK
         || (ca_file ? SSL_CTX_load_verify_file(link->context, ca_file)
                     : SSL_CTX_set_default_verify_paths(link->context))
             != 1)

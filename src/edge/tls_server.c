@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tls_policy.h"
+
 /* --- certificates --- */
 
 struct cert {
@@ -75,18 +77,13 @@ static SSL_CTX *new_ctx(void)
 
     if (!ctx)
         return NULL;
-    SSL_CTX_set_options(ctx,
-        SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE
-            | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_default_passwd_cb(ctx, no_password);
     SSL_CTX_set_tlsext_servername_callback(ctx, choose_cert);
     SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
-    if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) && SSL_CTX_set_num_tickets(ctx, 0)
-        && SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20")
-        && SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256")
-        && SSL_CTX_set1_groups_list(ctx, "X25519:P-256"))
+    if (ks_tls_restrict(ctx) == KS_OK && SSL_CTX_set_num_tickets(ctx, 0))
         return ctx;
     SSL_CTX_free(ctx);
     return NULL;
