@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Our OMEMO against an independent one: whole <encrypted/> elements, bundles and device lists, in both versions.
 
-usage: test_omemo_oracle.py OMEMO_ORACLE
+usage: test_omemo_oracle.py OMEMO_ORACLE [--record FILE]      also writes known answers for test_omemo_vectors.py
 
 The other side is python3-twomemo (urn:xmpp:omemo:2) and python3-oldmemo (eu.siacs.conversations.axolotl) from Debian,
 which also validate what we send against the XML schemas of XEP-0384. Speaks TAP.
@@ -44,12 +44,14 @@ class Ours:
 
     def __init__(self, path, seed):
         self.process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.spoken = []  # (command, answer)
         self.id = int(self.ask(f"device {OURS} {seed}"))
 
     def try_ask(self, line):
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline().rstrip("\n")
+        self.spoken.append((line, answer))
         kind, _, rest = answer.partition(" ")
         return kind, rest
 
@@ -267,13 +269,43 @@ async def we_begin(path, version):
     row(row_ok and len(signs) == 2, f"{name}: identities of both signs came up", signs)
 
 
-async def main(path):
+async def known_answers(path, version):
+    """Two short conversations in which the other side opened all that we said, and we all that it said, as what our
+    process was told and answered. Its chance is a seed, so the same commands give the same answers."""
+    texts = [f"Bett {n}: 38,5 °C".encode() for n in range(1, 4)]
+    conversations = []
+    for seed, we in ((1, False), (2, True)):
+        ours = Ours(path, seed)
+        theirs = Theirs(ours, version)
+        await theirs.start()
+        if we:
+            ours.ask(f"begin {version} {THEIRS} {theirs.id} {theirs.bundle_xml()}")
+            assert [await theirs.open(ours.seal(version, theirs.id, text)) for text in texts] == texts
+        first, second, third = [await theirs.seal(text) for text in texts]
+        assert [ours.open(xml)["text"] for xml in (first, third, second)] == [texts[0], texts[2], texts[1]]
+        for text in texts:
+            assert await theirs.open(ours.seal(version, theirs.id, text)) == text
+            assert ours.open(await theirs.seal(text))["text"] == text
+        assert await theirs.open(ours.seal(version, theirs.id, None)) is None
+        ours.done()
+        conversations.append(ours.spoken)
+    return conversations
+
+
+async def main(path, record):
     for version in (2, 1):
         await both_ways(path, version)
         await we_begin(path, version)
     print(f"1..{rows}")
+    if record:
+        with open(record, "w") as file:
+            file.write("# SPDX-License-Identifier: AGPL-3.0-or-later\n# Known answers of OMEMO, made by test_omemo_oracle.py --record: what is "
+                       "told to omemo_oracle (>), and what it answers (<).\n")
+            for version, name in ((2, f"XEP-0384 0.8: twomemo {twomemo.__version__['full']}"), (1, f"XEP-0384 0.3: oldmemo {oldmemo.__version__['full']}")):
+                for spoken in await known_answers(path, version):
+                    file.write(f"= {name}\n" + "".join(f"> {line}\n< {answer}\n" for line, answer in spoken))
 
 
 logging.disable(logging.WARNING)  # they warn that a new device is not listed yet
-asyncio.run(main(sys.argv[1]))
+asyncio.run(main(sys.argv[1], sys.argv[3] if sys.argv[2:3] == ["--record"] else None))
 sys.exit(failed > 0)
