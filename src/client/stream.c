@@ -137,6 +137,24 @@ static void give_up(struct konsil *k, const char *code, struct ks_str detail, bo
     lose(k, code, detail, again);
 }
 
+static enum ks_err forget_password(struct konsil *k, void *arg)
+{
+    (void)arg;
+    return ks_meta_del(k, "password");
+}
+
+/* The password is not the account's, or no more: whoever connects next has to know the new one. */
+static void refused(struct konsil *k, struct ks_str detail)
+{
+    (void)ks_step(k, forget_password, NULL);
+    give_up(k, KS_CODE_LOGIN_REFUSED, detail, false);
+    k->remember = false;
+    if (k->password)
+        ks_wipe(k->password, strlen(k->password));
+    free(k->password);
+    k->password = NULL;
+}
+
 static void stream_error(struct konsil *k, const char *condition, const char *code)
 {
     ks_buf_printf(
@@ -382,6 +400,8 @@ static void after_login_step(struct konsil *k, enum ks_login_state before)
         tell(k, KS_JS_CONNECTION_AUTHENTICATED);
     else if (state == KS_LOGIN_BOUND || state == KS_LOGIN_RESUMED)
         went_online(k, state == KS_LOGIN_RESUMED);
+    else if (state == KS_LOGIN_FAILED && strcmp(s->login.code, KS_CODE_LOGIN_REFUSED) == 0)
+        refused(k, s->login.detail);
     else if (state == KS_LOGIN_FAILED)
         give_up(k, s->login.code, s->login.detail, !s->login.final);
 }
@@ -539,7 +559,7 @@ static void on_stream_error(struct konsil *k, const struct ks_xml *error)
     if (ks_str_is(name, "conflict"))
         give_up(k, KS_CODE_REPLACED, name, false);
     else if (ks_str_is(name, "not-authorized"))
-        give_up(k, KS_CODE_LOGIN_REFUSED, name, false);
+        refused(k, name);
     else
         give_up(k, KS_CODE_STREAM_ERROR, name, true);
 }

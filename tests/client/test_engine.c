@@ -189,6 +189,42 @@ static void test_siblings(void)
     lab_end(&lab);
 }
 
+/* What the next start finds when it is given this password; "": none. */
+static const char *start_with(struct lab *lab, struct party *party, const char *password)
+{
+    size_t from = party_mark(party);
+    json_t *event;
+
+    party->password = password;
+    party_restart(party);
+    lab_run(lab, 2000);
+    if (party_count(party, "ready", from))
+        return "ready";
+    if ((event = party_event(party, "error", from, 0)))
+        return text_of(event, "code");
+    return text_of(party_event(party, "connection", from, party_count(party, "connection", from) - 1), "reason");
+}
+
+static void test_password_refused(void)
+{
+    struct party *anna, *jonas;
+    struct lab lab;
+
+    two(&lab, &anna, &jonas);
+    party_connect(anna);
+    lab_run(&lab, 2000);
+    check_text("a remembered password is not needed again", start_with(&lab, anna, ""), "ready");
+    check_text("a wrong one is refused", start_with(&lab, anna, "falsch"), "login.refused");
+    check_row(!json_object_get(party_do(anna, "{\"id\":\"x\",\"cmd\":\"state\"}"), "remembered"),
+        "after that none is remembered", "one is");
+    check_text("so that 'connect' needs one", text_of(party_do(anna, "{\"id\":\"x\",\"cmd\":\"connect\"}"), "code"),
+        "account.no_password");
+    check_text("at the next start, too", start_with(&lab, anna, ""), "account.no_password");
+    check_text("the right one logs in", start_with(&lab, anna, "a-password"), "ready");
+    check_text("and is remembered", start_with(&lab, anna, ""), "ready");
+    lab_end(&lab);
+}
+
 static void test_refusals(void)
 {
     struct party *anna, *jonas;
@@ -285,6 +321,7 @@ int main(void)
     test_without_keys();
     test_offline();
     test_siblings();
+    test_password_refused();
     test_refusals();
     test_bounced();
     test_crashes();
