@@ -105,6 +105,22 @@ static struct ks_pending *pending_of(struct ks_ctx *ctx, struct ks_store_req *re
     return pending;
 }
 
+/* What came from somewhere else and wrote nothing: an error or an event for this account, word of a message for its
+ * other sessions. Nobody could be told that it was refused. */
+static bool is_owed(const struct ks_pending *pending)
+{
+    return !pending->req && !pending->session
+        && (!pending->parcel->refused || pending->parcel->refused == ks_parcel_ignore);
+}
+
+/* It waits for the data that is being read anew, in front of all that comes from now on. */
+static void run_again(struct ks_reactor *r, struct ks_pending *pending)
+{
+    assert(pending->user->state != KS_USER_LOADED);
+    drop_all(r, &pending->effects); /* the parcel itself may be among them */
+    ks_user_wait(pending->user, ks_parcel_ref(pending->parcel));
+}
+
 /* The call of a pending goes on: effects and the committed hook, in a context like the one that ended. */
 static void settle(struct ks_reactor *r, struct ks_pending *pending)
 {
@@ -118,6 +134,8 @@ static void settle(struct ks_reactor *r, struct ks_pending *pending)
             post_all(r, &ctx.effects);
         }
         post_all(r, &pending->effects);
+    } else if (is_owed(pending)) {
+        run_again(r, pending);
     } else {
         ks_reactor_refuse(r, ks_parcel_ref(pending->parcel));
     }
@@ -129,7 +147,8 @@ void ks_pending_settle(struct ks_user *user)
 {
     enum ks_err failed = KS_OK;
 
-    /* What only waited for a transaction that failed saw a state that does not exist: it fails too. */
+    /* What only waited for a transaction that failed saw a state that does not exist: it fails too, or sees the one
+     * that does. */
     while (!ks_list_empty(&user->pendings)) {
         struct ks_pending *pending = KS_CONTAINER(user->pendings.next, struct ks_pending, link);
         if (pending->req && !pending->answered)

@@ -55,6 +55,7 @@ struct plain {
     uint32_t acked;
     struct unacked unacked[UNACKED_MAX];
     size_t unacked_count;
+    bool resuming; /* what the server still has to say of what was sent is under way */
     bool catching_up, missed;
 };
 
@@ -111,6 +112,8 @@ __attribute__((format(printf, 3, 4))) static void say_stanza(
 /* One at a time, so that one that is refused for want of room is not overtaken. */
 static void send_next(struct plain *p)
 {
+    if (p->resuming)
+        return;
     for (size_t i = 0; i < p->unacked_count; i++)
         if (p->unacked[i].draft)
             return;
@@ -126,6 +129,8 @@ static void send_next(struct plain *p)
 
 static void handled(struct plain *p, uint32_t h)
 {
+    if (h - p->acked > p->unacked_count)
+        town_wrong(p->base.town, "konsild acknowledged to %s what was not sent", p->base.name);
     while (p->acked != h && p->unacked_count) {
         if (p->unacked[0].draft)
             p->unacked[0].draft->done = true;
@@ -133,7 +138,6 @@ static void handled(struct plain *p, uint32_t h)
         memmove(p->unacked, p->unacked + 1, --p->unacked_count * sizeof p->unacked[0]);
         p->acked++;
     }
-    send_next(p);
 }
 
 static void forget_session(struct plain *p)
@@ -141,8 +145,7 @@ static void forget_session(struct plain *p)
     while (p->unacked_count)
         free(p->unacked[--p->unacked_count].bytes);
     p->sm_id[0] = 0;
-    p->counts = false;
-    p->catching_up = false;
+    p->counts = p->resuming = p->catching_up = false;
 }
 
 /* --- showing --- */
@@ -329,12 +332,16 @@ static void on_sm(struct plain *p, const struct ks_xml *element)
         handled(p, h_of(element));
         for (size_t i = 0; i < p->unacked_count; i++)
             device_send(&p->base, ks_str_z(p->unacked[i].bytes));
+        p->resuming = true;
+        say_raw(p, "<r xmlns='" NS_SM "'/>");
     } else if (ks_str_is(element->name, "failed")) {
         bind(p);
     } else if (ks_str_is(element->name, "r")) {
         say_raw(p, "<a xmlns='" NS_SM "' h='%u'/>", p->received);
     } else {
+        p->resuming = false;
         handled(p, h_of(element));
+        send_next(p);
     }
 }
 
@@ -383,6 +390,15 @@ static bool is_refusal(const struct ks_xml *element)
     return ks_str_is(ks_xml_attr(element, "type"), "error") && ks_xml_is(element, NS_CLIENT, "message");
 }
 
+static void on_refusal(struct plain *p, struct ks_str id)
+{
+    for (size_t i = 0; i < p->draft_count; i++)
+        if (ks_str_is(id, p->drafts[i].id))
+            p->drafts[i].done = false;
+    forget_session(p);
+    hang_up(p);
+}
+
 static void feed(struct device *device, struct ks_str bytes)
 {
     struct plain *p = self(device);
@@ -407,8 +423,7 @@ static void feed(struct device *device, struct ks_str bytes)
         ks_buf_drop(&p->in, p->seen);
         p->seen = 0;
         if (frame == KS_FRAME_STANZA && is_refusal(element)) {
-            forget_session(p);
-            hang_up(p);
+            on_refusal(p, ks_xml_attr(element, "id"));
         } else if (frame == KS_FRAME_STANZA) {
             on_element(p, &arena, element);
         } else if (frame != KS_FRAME_OPEN && frame != KS_FRAME_BLANK) {

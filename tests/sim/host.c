@@ -258,8 +258,11 @@ static void on_event(struct host *h, struct ks_event *event)
     case KS_EV_STORE:
         ks_committer_submit(h->committer, event->req);
         break;
-    case KS_EV_CONTROL: /* nobody administers it */
+    case KS_EV_CONTROL:
     case KS_EV_WORK:
+        if (h->on_control)
+            h->on_control(h, event);
+        break;
     case KS_EV_NONE:
         break;
     }

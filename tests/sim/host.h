@@ -34,6 +34,8 @@ struct host {
     struct ks_log log;
     struct host_conn *conns;
     bool store_held; /* requests stay where they are: the disk is slow */
+    /* KS_EV_CONTROL and KS_EV_WORK, for a test that administers it; NULL: nobody does. */
+    void (*on_control)(struct host *h, const struct ks_event *event);
 };
 
 /* Starts a server over store with this configuration (a reference is taken). seed: all its chance. verbose: log to

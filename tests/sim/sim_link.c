@@ -179,8 +179,10 @@ static void arrive_up(struct sim_link *link, struct segment *segment)
         open_at_server(link);
         break;
     case SEG_BYTES:
-        if (link->conn && link->town->host)
+        if (link->conn && link->town->host) {
+            town_trace(link->town, "%s > %.*s", link->conn->label, KS_STR_FMT(ks_buf_str(&segment->bytes)));
             host_feed(link->conn, ks_buf_str(&segment->bytes));
+        }
         break;
     case SEG_TLS:
         if (link->conn && link->conn->tls_asked) {
@@ -206,6 +208,7 @@ static void arrive_down(struct sim_link *link, struct segment *segment)
         device->ops->opened(device);
         break;
     case SEG_BYTES:
+        town_trace(link->town, "%s < %.*s", device->name, KS_STR_FMT(ks_buf_str(&segment->bytes)));
         device->ops->feed(device, ks_buf_str(&segment->bytes));
         break;
     case SEG_TLS:

@@ -336,6 +336,33 @@ static void play(struct rig *rig, struct host_conn *anna, struct host_conn *jona
     host_settle(rig->host);
 }
 
+/* Two who write to each other at the same moment, when the disk is full: the refusal of the one waits behind the
+ * other's transaction, which fails as well. */
+static void test_crossing(void)
+{
+    struct rig rig;
+    struct host_conn *anna, *jonas;
+
+    rig_init(&rig, 4);
+    anna = client(&rig, "anna", "desk");
+    jonas = client(&rig, "jonas", "desk");
+    host_say(anna, "<enable xmlns='" NS_SM "'/><presence/>");
+    host_say(jonas, "<enable xmlns='" NS_SM "'/><presence/>");
+    ks_memory_server_store_room(rig.store, 0);
+    host_feed(anna, KS_STR("<message to='jonas@" DOMAIN "' type='chat' id='a1'><body>1</body></message>"));
+    host_feed(jonas, KS_STR("<message to='anna@" DOMAIN "' type='chat' id='j1'><body>2</body></message>"));
+    host_settle(rig.host);
+    check_row(
+        host_heard_times(anna, "type='error' id='a1'") == 1 && host_heard_times(jonas, "type='error' id='j1'") == 1,
+        "RFC 6120 §8.3: when the disk is full, both of two crossing messages are refused, once", "%zu and %zu errors",
+        host_heard_times(anna, "type='error' id='a1'"), host_heard_times(jonas, "type='error' id='j1'"));
+    check_row(!host_heard(anna, "id='j1'") && !host_heard(jonas, "id='a1'"), "and neither is delivered", "one is");
+    ks_memory_server_store_room(rig.store, SIZE_MAX);
+    host_say(anna, "<message to='jonas@" DOMAIN "' type='chat' id='a2'><body>3</body></message>");
+    check_row(host_heard(jonas, "id='a2'"), "with room again, messages arrive", "it did not");
+    rig_done(&rig);
+}
+
 /* START=n: only that allocation fails, to look at with a debugger. */
 static void test_memory(void)
 {
@@ -377,6 +404,7 @@ int main(void)
     test_many_elements();
     test_unreadable();
     test_counts();
+    test_crossing();
     test_memory();
     return check_done();
 }

@@ -31,7 +31,7 @@ int64_t town_between(struct town *town, int64_t first, int64_t last)
 void town_trace(struct town *town, const char *format, ...)
 {
     static const uint64_t key[2] = { 1, 2 };
-    char text[2000];
+    static char text[65536];
     va_list args;
 
     va_start(args, format);
@@ -41,6 +41,18 @@ void town_trace(struct town *town, const char *format, ...)
     if (town->trace)
         printf("# %8llu %lld.%03lld %s\n", (unsigned long long)town->step, (long long)(town->now.mono_ms / 1000),
             (long long)(town->now.mono_ms % 1000), text);
+}
+
+void town_wrong(struct town *town, const char *format, ...)
+{
+    va_list args;
+
+    if (town->wrong[0])
+        return;
+    va_start(args, format);
+    vsnprintf(town->wrong, sizeof town->wrong, format, args);
+    va_end(args);
+    town_trace(town, "wrong: %s", town->wrong);
 }
 
 /* --- konsild --- */

@@ -64,6 +64,7 @@ struct town {
     uint64_t struck[FAULT_COUNT];
     char canary[32], clear[32];         /* in what is encrypted, and in what is not */
     uint64_t canaries_seen, clear_seen; /* in bytes between device and server */
+    char wrong[200];                    /* the first thing that somebody saw and that may never be; empty: nothing */
 };
 
 /* A whole run, up to the end of the quiet phase. */
@@ -73,6 +74,8 @@ void town_end(struct town *town);
 
 /* --- for devices and links --- */
 void town_trace(struct town *town, const char *format, ...) KS_PRINTF(2, 3);
+/* Something is as it may never be: the run failed (the first one is told). */
+void town_wrong(struct town *town, const char *format, ...) KS_PRINTF(2, 3);
 /* From first to last, both inclusive. */
 int64_t town_between(struct town *town, int64_t first, int64_t last);
 /* konsild does what follows from what was just given to it, but for commits, which take their time. */

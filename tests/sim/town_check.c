@@ -170,6 +170,10 @@ static uint64_t in_store(struct town *town, const char *word)
 bool town_check(struct town *town, struct ks_buf *why)
 {
     look_at_all(town);
+    if (town->wrong[0]) {
+        ks_buf_z(why, town->wrong);
+        return false;
+    }
     for (size_t i = 0; i < town->letter_count; i++)
         if (town->letters[i].failed && !town->struck[FAULT_DISK_FULL]) {
             ks_buf_printf(why, "%s failed without a reason", town->letters[i].body);
