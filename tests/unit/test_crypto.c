@@ -613,6 +613,9 @@ int main(void)
     gcm_tampered(LONG_LEN, 16);
     argon2id();
     agreement();
+    check_row(check_failed == 0,
+        "DSK II.1-h: hashes, MACs, key derivation and ciphers give the known answers of their standards", "%d do not",
+        check_failed);
     ks_arena_done(&arena);
     return check_done();
 }
