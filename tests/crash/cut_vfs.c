@@ -40,7 +40,7 @@ static struct {
     struct disk_file files[FILES_MAX];
     bool off;
     uint64_t countdown; /* 0: not armed */
-    bool at_sync;
+    bool at_sync, lies;
     struct ks_prng *chance;
     size_t room;
     struct cut_counts counts;
@@ -296,6 +296,8 @@ static int cut_sync(sqlite3_file *file, int flags)
     if (!powered(true))
         return SQLITE_IOERR_FSYNC;
     disk.counts.syncs++;
+    if (disk.lies)
+        return SQLITE_OK;
     forget_changes(f);
     copy(&f->synced, &f->now);
     f->durable = true;
@@ -490,6 +492,11 @@ void cut_vfs_on(void)
 {
     disk.off = false;
     disk.countdown = 0;
+}
+
+void cut_vfs_lie(bool lie)
+{
+    disk.lies = lie;
 }
 
 void cut_vfs_room(size_t bytes)

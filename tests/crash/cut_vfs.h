@@ -32,6 +32,9 @@ void cut_vfs_cut(struct ks_prng *chance);
 /* After a cut, or to disarm. No file may be open. */
 void cut_vfs_on(void);
 
+/* A disk that says it has synced, and has not: what a test of durability must notice. */
+void cut_vfs_lie(bool lie);
+
 /* Files may grow by that many bytes more, all together; SIZE_MAX: as they like. */
 void cut_vfs_room(size_t bytes);
 
