@@ -127,7 +127,7 @@ void ks_control_work_do(struct ks_control_call *call, void *user)
     } else if (ks_str_is(name, "backup")) {
         ks_backup_work_do(&work->backup, call);
     } else if (call->dry_run) {
-        ks_control_answer(call, NULL, NULL);
+        ks_control_worked(call, NULL, NULL, now);
     } else if (ks_str_is(name, "log.debug") || ks_str_is(name, "log.normal")) {
         ks_log_file_debug(work->log, ks_str_is(name, "log.debug"), now);
         ks_control_worked(call, NULL, NULL, now);

@@ -160,7 +160,7 @@ static bool named_in(const char *list, const char *name, bool *ret_any_value)
     return false;
 }
 
-/* Every argument is known and of its kind, and none is missing. */
+/* Every argument is known and of its kind; none that is needed is missing, or blank: an empty reason gives none. */
 static bool arguments_fit(const struct ks_control_command *command, json_t *args)
 {
     struct ks_str left = ks_str_z(command->needs), word;
@@ -173,8 +173,9 @@ static bool arguments_fit(const struct ks_control_command *command, json_t *args
         || (!any && !json_is_string(value))) return false;
     while (left.len && ks_str_cut(&left, ' ', &word)) {
         bool there = false;
-        json_object_foreach(args, name, value) there =
-            there || ks_str_is(ks_str_head(word, word.len - ks_str_ends(word, KS_STR(":"))), name);
+        json_object_foreach(args, name, value) there = there
+            || (ks_str_is(ks_str_head(word, word.len - ks_str_ends(word, KS_STR(":"))), name)
+                && (!json_is_string(value) || ks_str_trim(ks_str_z(json_string_value(value))).len));
         if (!there)
             return false;
     }
@@ -367,42 +368,59 @@ const char *ks_control_call_name(const struct ks_control_call *call)
     return call->command->name;
 }
 
-void ks_control_hand_over(struct ks_control_call *call)
+static void hand_over(struct ks_control_call *call)
 {
     ks_list_append(&call->reactor->works, &call->work_link);
 }
 
-static void work_audited(struct ks_control_call *call, struct ks_store_req *req)
+/* One row of the audit log, on reactor 0. */
+static void record(struct ks_control_call *call, struct ks_str detail,
+    void (*recorded)(struct ks_control_call *call, struct ks_store_req *req))
 {
-    json_t *result = call->result;
+    struct ks_audit_row row = {
+        .actor = ks_str_z(call->actor), .action = ks_str_z(call->command->name), .detail = detail
+    };
+    struct ks_store_req *txn = ks_store_txn_new();
 
-    call->result = NULL;
-    if (req->result != KS_OK)
-        call->error = SAY("control.store");
-    ks_control_answer(call, call->error, result);
+    if (txn)
+        ks_store_txn_audit(txn, &row);
+    ks_control_ask(call, txn, recorded);
+}
+
+static void asked(struct ks_control_call *call, struct ks_store_req *req)
+{
+    if (req->result == KS_OK)
+        hand_over(call);
+    else
+        ks_control_answer(call, SAY("control.store"), NULL);
+}
+
+void ks_control_hand_over(struct ks_control_call *call)
+{
+    if (call->command->audited && !call->dry_run)
+        record(call, ks_control_text(call, "reason"), asked);
+    else
+        hand_over(call);
+}
+
+/* Whether this row could be stored changes nothing in the answer: the act failed. */
+static void failed(struct ks_control_call *call, struct ks_store_req *req)
+{
+    (void)req;
+    ks_control_answer(call, call->error, NULL);
 }
 
 void ks_control_worked(struct ks_control_call *call, const char *error, json_t *result, struct ks_now now)
 {
     struct ks_reactor *r = call->reactor;
-    struct ks_audit_row row = { .actor = ks_str_z(call->actor),
-        .action = ks_str_z(call->command->name),
-        .detail = ks_str_z(error ? "failed" : "done") };
-    struct ks_str reason = ks_control_text(call, "reason");
-    struct ks_store_req *txn;
 
-    if (!error && reason.len)
-        row.detail = reason;
     r->now = now;
-    if (!call->command->audited) {
-        ks_control_answer(call, error, result);
-    } else {
+    if (error && call->command->audited && !call->dry_run) {
         call->error = error;
-        call->result = result;
-        txn = ks_store_txn_new();
-        if (txn)
-            ks_store_txn_audit(txn, &row);
-        ks_control_ask(call, txn, work_audited);
+        json_decref(result);
+        record(call, KS_STR("failed"), failed);
+    } else {
+        ks_control_answer(call, error, result);
     }
     ks_reactor_run(r);
 }

@@ -5,7 +5,9 @@
  * {"ok":true,"result":{…}} or {"ok":false,"error":"control.not-found"}; error is an id of the catalogue of sentences,
  * and a result beside it tells more (audit.verify: how many rows are good). Requests of a connection are answered in
  * order. Every command is a descriptor: which right it needs, and whether it is audited; an audited one is in the audit
- * log in the same transaction as what it changed. Passwords never come here: konsilctl sends SCRAM keys.
+ * log in the same transaction as what it changed, or, when the edge carries it out, before it does: what cannot be
+ * audited does not happen. A required text argument that is blank is missing. Passwords never come here: konsilctl
+ * sends SCRAM keys.
  *
  * Control connections live on reactor 0. Commands on an account run at its home; what only the edge can do (a backup,
  * the log level) is handed to it as work. */
@@ -73,7 +75,7 @@ void ks_control_ask(struct ks_control_call *call, struct ks_store_req *req,
 void ks_control_audit(struct ks_ctx *ctx, const struct ks_control_call *call, const char *detail);
 /* Answers with error or result once ctx's transaction is durable; on failure with control.store. */
 void ks_control_answer_durable(struct ks_ctx *ctx, struct ks_control_call *call, json_t *result);
-/* Work for the edge. */
+/* Work for the edge; an audited command only when its row, with the argument "reason" as detail, is durable. */
 void ks_control_hand_over(struct ks_control_call *call);
 
 /* The next control connection with output, or work for the edge. */
@@ -98,8 +100,8 @@ void ks_control_close(struct ks_control *control);
 bool ks_control_broken(const struct ks_control *control);
 /* The edge did what KS_EV_WORK asked for: command name and arguments are in the call. */
 const char *ks_control_call_name(const struct ks_control_call *call);
-/* Audits it (in the log before the answer is out) and answers; takes the reference to result. In the thread of reactor
- * 0. */
+/* Answers; that an audited command failed is a row of its own, in the log before the answer is out. Takes the reference
+ * to result. In the thread of reactor 0. */
 void ks_control_worked(struct ks_control_call *call, const char *error, json_t *result, struct ks_now now);
 
 #endif

@@ -221,12 +221,30 @@ static void answer_question(struct ks_reactor *r, struct ks_pending *pending)
     ks_pending_free(r, pending);
 }
 
+/* A failure that was not seen before (committer.h): whoever has a transaction under way is ahead of the store, and is
+ * read anew before anything builds on that. */
+static void see_epoch(struct ks_reactor *r, uint64_t epoch)
+{
+    struct ks_list *under_way[] = { &r->asked, &r->requests };
+
+    if (epoch <= r->epoch)
+        return;
+    r->epoch = epoch;
+    for (size_t i = 0; i < KS_COUNT(under_way); i++)
+        for (KS_LIST_EACH_SAFE(under_way[i], at)) {
+            struct ks_pending *pending = KS_CONTAINER(at, struct ks_pending, request_link);
+            if (pending->user && pending->req->kind == KS_STORE_TXN)
+                ks_user_reload(pending->user);
+        }
+}
+
 void ks_reactor_answer(struct ks_reactor *r, struct ks_store_req *req, struct ks_now now)
 {
     struct ks_pending *pending = req->user;
 
     r->now = now;
     ks_list_leave(&pending->request_link);
+    see_epoch(r, req->epoch);
     if (!pending->parcel) { /* a load */
         struct ks_user *user = pending->user;
         ks_pending_free(r, pending);
@@ -240,8 +258,6 @@ void ks_reactor_answer(struct ks_reactor *r, struct ks_store_req *req, struct ks
         pending->result = req->result;
         if (req->result != KS_OK)
             ks_log(r->log, KS_ERROR, "store.refused", KS_ERR(req->result));
-        if (req->epoch > r->epoch)
-            r->epoch = req->epoch;
         if (req->result != KS_OK)
             ks_user_reload(user);
         ks_pending_settle(user);

@@ -44,14 +44,18 @@ lab.ctl("backup", "erste", check=False)
 lab.ctl("user", "delete", anna)
 wanted = [("user.add", anna, ""), ("user.passwd", anna, ""), ("user.disable", anna, ""), ("user.enable", anna, ""),
           ("sessions.list", anna, ""), ("sessions.kill", anna, ""), ("log.debug", "", "Ticket 4711"),
-          ("log.normal", "", "done"), ("reload", "", "done"), ("backup", "", "done"), ("backup", "", "failed"),
+          ("log.normal", "", ""), ("reload", "", ""), ("backup", "", ""), ("backup", "", ""), ("backup", "", "failed"),
           ("user.delete", anna, "")]
 rows = log()
 row([(r["action"], r["subject"], r["detail"]) for r in rows] == wanted, "each act is in the audit log, in its order; what changed "
-    "nothing is not", rows)
+    "nothing is not, and what failed has a second row", rows)
 answer = lab.ctl("log", "debug", check=False)
 row(answer.returncode == 64 and rows[6]["detail"] == "Ticket 4711",
-    "DSK I.8-e part (content in logs, and the end after an hour): debug logging wants a reason, which is audited", answer)
+    "DSK I.8-e part (content in logs): debug logging wants a reason, which is audited", answer)
+for reason in ("", " \t"):
+    answer = lab.ctl("log", "debug", "--reason", reason, check=False)
+    row(answer.returncode == 1 and "An argument is missing" in answer.stderr and log() == rows,
+        f"DSK I.8-e part (content in logs): and not {reason!r}, which is refused and does nothing", answer)
 row([r["seq"] for r in rows] == list(range(1, len(wanted) + 1)) and {r["actor"] for r in rows} == {f"uid:{os.getuid()}"},
     "with a number and who asked for it", rows)
 row("geheimnis" not in json.dumps(rows) and lab.ctl("audit", "list").stdout.split()[:3] == ["no.", "time", "who"]

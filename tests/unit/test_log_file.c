@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* The log's file on virtual time: debugging ends by itself. */
+#include "check.h"
+#include "log_file.h"
+#include "scratch.h"
+#include "system.h"
+
+static struct ks_now virtual_now = { 5000, 1795312800000 };
+
+struct ks_now __wrap_ks_system_now(void); /* by --wrap, in place of ks_system_now */
+
+struct ks_now __wrap_ks_system_now(void)
+{
+    return virtual_now;
+}
+
+static void wait_ms(int64_t ms)
+{
+    virtual_now.mono_ms += ms;
+    virtual_now.wall_ms += ms;
+}
+
+static char path[100], moved[100];
+static struct ks_log_file *file;
+
+/* Says one line of each kind; which of the two are new in the file, as text. */
+static struct ks_str said(void)
+{
+    static char seen[20];
+    long before = scratch_bytes(path);
+    char *text;
+
+    ks_log(ks_log_file_log(file), KS_DEBUG, "test.detail");
+    ks_log(ks_log_file_log(file), KS_INFO, "test.normal");
+    text = scratch_read(path);
+    snprintf(seen, sizeof seen, "%s%s", strstr(text + before, "debug test.detail\n") ? "detail " : "",
+        strstr(text + before, "info test.normal\n") ? "normal" : "");
+    free(text);
+    return ks_str_z(seen);
+}
+
+#define BOTH KS_STR("detail normal")
+#define NORMAL KS_STR("normal")
+
+int main(void)
+{
+    scratch_path(path, sizeof path, "log");
+    scratch_path(moved, sizeof moved, "log.1");
+    file = ks_log_file_open(path, KS_INFO);
+    scratch_must(file != NULL, path);
+    check_str("nobody debugs: no details", said(), NORMAL);
+
+    ks_log_file_debug(file, true, virtual_now);
+    check_str("DSK I.8-e part (content in logs): when somebody debugs there are details", said(), BOTH);
+    wait_ms(KS_LOG_DEBUG_MS - 1);
+    check_str("a millisecond before an hour is over, still", said(), BOTH);
+    wait_ms(1);
+    check_str("DSK I.8-e part (content in logs): debugging ends by itself after an hour", said(), NORMAL);
+    wait_ms(KS_LOG_DEBUG_MS);
+    check_str("and does not come again", said(), NORMAL);
+
+    ks_log_file_debug(file, true, virtual_now);
+    wait_ms(KS_LOG_DEBUG_MS - 1);
+    ks_log_file_debug(file, true, virtual_now);
+    wait_ms(KS_LOG_DEBUG_MS - 1);
+    check_str("asked for again, the hour begins anew", said(), BOTH);
+    ks_log_file_debug(file, false, virtual_now);
+    check_str("and it ends when somebody says so", said(), NORMAL);
+
+    ks_log_file_debug(file, true, virtual_now);
+    wait_ms(KS_LOG_DEBUG_MS / 2);
+    scratch_must(rename(path, moved) == 0 && ks_log_file_reopen(file, path, KS_INFO) == KS_OK, path);
+    check_str("settings that are read again do not end it", said(), BOTH);
+    wait_ms(KS_LOG_DEBUG_MS / 2);
+    check_str("nor do they make it longer", said(), NORMAL);
+
+    ks_log_file_debug(file, true, virtual_now);
+    scratch_must(ks_log_file_reopen(file, path, KS_ERROR) == KS_OK, path);
+    check_str("a quieter level in them waits for the end", said(), BOTH);
+    wait_ms(KS_LOG_DEBUG_MS);
+    check_str("and is in force then", said(), KS_STR_EMPTY);
+
+    ks_log_file_close(file);
+    scratch_done();
+    return check_done();
+}
