@@ -77,7 +77,7 @@ test-interop: packages-check
 	meson test -C build/release --no-rebuild --print-errorlogs --suite real && [ "$${built:-yes}" = yes ]
 .PHONY: chaos
 chaos: packages-check build ## 100,000 messages while programs are killed and the network is cut: make chaos [MESSAGES=…]
-	@KONSIL_BUILD=build/release /usr/bin/python3 -B tests/interop/test_crash.py "$$(($(MESSAGES) / 200))" '$(MESSAGES)'
+	@meson test -C build/release --no-rebuild --print-errorlogs --verbose --logbase chaoslog --test-args "$$(($(MESSAGES) / 1000 + 1)) $(MESSAGES)" chaos
 coverage: ## which lines of src/ the last make check ran
 	@tools/coverage-table build/check
 
