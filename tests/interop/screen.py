@@ -24,11 +24,13 @@ class Screen:
         self.control = subprocess.Popen([*self.tmux, "-C", "attach", "-t", "t"], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.news = queue.Queue()
+        self.bells = 0  # how often it was to be heard
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):
         for line in self.control.stdout:
             if line.startswith("%output"):
+                self.bells += line.count("\\007")
                 self.news.put(line)
 
     def screen(self):

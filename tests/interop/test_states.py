@@ -1,10 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""DSK II.2-e: what a sender is told of a message is true for each recipient: waiting, server, delivered, failed."""
+"""DSK II.2-e: what a sender is told of a message is true for each recipient: waiting, server, delivered, read if the
+reader allows it, failed; and that something failed is told loudly, to a program and to a person at a terminal.
+
+"Confirmed" belongs to clinical messages, which konsil 0.1 does not send: there is no such state that could be wrong."""
 import glob
 import os
 
-from lab import Lab, canary, done, row, skip
+from lab import BUILD, PASSPHRASE, Lab, canary, done, row, skip
+from screen import Screen
 
 lab = Lab()
 anna, jonas, lena, eve, keyless = (lab.account(name) for name in ("anna", "jonas", "lena", "eve", "keyless"))
@@ -31,6 +35,20 @@ names = [state for state, _ in states(m)]
 row(names[-2:] == ["server", "delivered"] and "failed" not in names, "DSK II.2-e: a message to somebody online is on the server, then delivered", names)
 row([r["jid"] for r in event["recipients"]] == [jonas] and stored["state"] == "delivered" and stored["recipients"] == event["recipients"],
     "DSK II.2-e: the state is told for each recipient, and kept in the history", (event, stored))
+
+# --- read, which is the reader's to tell ---
+
+J.do("mark_read", conversation=anna)
+A.wait_state(A.send(jonas, canary()), "delivered")
+stored = next(x for x in A.history(jonas) if x["message"] == m)
+row(stored["state"] == "delivered", "DSK II.2-e: what was read stays delivered, unless the reader allows it to be told", stored)
+J.do("settings", tell_read=True)
+m = A.send(jonas, canary())
+A.wait_state(m, "delivered")
+J.do("mark_read", conversation=anna)
+event, stored = final(m, "read")
+row(event["recipients"] == stored["recipients"] == [{"jid": jonas, "state": "read"}] and stored["state"] == "read",
+    "DSK II.2-e: if he does, it is read, as the history says too", (event, stored))
 
 # --- the recipient is offline ---
 
@@ -105,4 +123,32 @@ if library:
         "DSK II.2-e: what nobody fetched in 30 days has failed, loudly", event)
 else:
     skip("DSK II.2-e: what nobody fetched in 30 days has failed, loudly", "apt-get install libfaketime")
+
+# --- what a person hears and sees of it: two colleagues of another domain, one of whom has blocked her ---
+
+rita, otto, paula = (lab.account(name, "offen.example") for name in ("rita", "otto", "paula"))
+O, P = lab.konsil(otto), lab.konsil(paula)
+terminal = Screen(f"'{BUILD}/cmd/konsil' --lang de --ca '{lab.ca}' --server 127.0.0.1:{lab.port} --dir '{lab.dir}/terminal' {rita}",
+                  {"KONSIL_PASSPHRASE": PASSPHRASE})
+try:
+    terminal.sees("Passwort des Kontos:")
+    terminal.enter(lab.passwords[rita])
+    terminal.sees("verbunden", "Otto", "Paula")
+    terminal.enter("Wie geht es Herrn K.?")
+    ok, seen = terminal.sees("✓✓ zugestellt")
+    row(ok and terminal.bells == 0, "DSK II.2-e: control: at a terminal what is delivered makes no noise", seen)
+    O.do("block", jid=rita)
+    O.wait("contact", lambda e: e["contact"]["jid"] == rita and e["contact"].get("blocked"))
+    lab.stop()
+    terminal.enter("Bitte kommen!")
+    terminal.sees("Bitte kommen!")
+    terminal.key("Down")  # so she does not see it
+    lab.start()
+    terminal.key("F5")
+    ok, seen = terminal.sees("Otto: Die Nachricht wurde nicht angenommen.")
+    listed = [line for line in seen.splitlines() if "Otto" in line and "nicht angenommen" not in line]
+    row(ok and terminal.bells > 0, "DSK II.2-e: what failed is heard, and said with the name and the reason, whatever else is shown", (terminal.bells, seen))
+    row(listed and "!" in listed[0], "DSK II.2-e: and marked in the list of conversations until it was looked at", seen)
+finally:
+    terminal.close()
 done()
