@@ -5,14 +5,13 @@
  * a line (doc/json.md). At the end of the input it waits until what was said is on the server, and goes. */
 #include "konsil_program.h"
 
-#include <getopt.h>
-#include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "command_line.h"
 #include "crypto.h"
 #include "jid.h"
 #include "profile.h"
@@ -20,6 +19,8 @@
 
 #define PASSPHRASE_MAX 1024
 #define PATH_CAP 4096
+
+enum { EXIT_USAGE = 64 /* EX_USAGE of sysexits.h */ };
 
 int program_fail(const struct program *program, const char *id)
 {
@@ -157,11 +158,12 @@ static int make_engine(struct program *program, struct ks_prng *prng)
 /* --- options --- */
 
 static const char synopsis[] =
-    "konsil [--json] [--server HOST[:PORT]] [--direct-tls] [--ca FILE] [--dir DIR] [--passphrase-file FILE] JID";
+    "konsil [--json] [--server HOST[:PORT]] [--direct-tls] [--ca FILE] [--dir DIR] [--passphrase-file FILE]\n"
+    "         [--lang de|en] JID";
 
 static int help(const struct program *program)
 {
-    printf("%s\n\n%.*s\n", synopsis, KS_STR_FMT(ks_say(program->language, SAY("konsil.help"))));
+    printf("  %s\n\n%.*s\n", synopsis, KS_STR_FMT(ks_say(program->language, SAY("konsil.help"))));
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -187,8 +189,9 @@ static bool read_server(struct program *program, char *text)
 
 static int usage(const struct program *program)
 {
-    fprintf(stderr, "konsil: %.*s\n\n  %s\n", KS_STR_FMT(ks_say(program->language, SAY("konsil.usage"))), synopsis);
-    return 64; /* sysexits.h */
+    program_fail(program, SAY("konsil.usage"));
+    fprintf(stderr, "\n  %s\n", synopsis);
+    return EXIT_USAGE;
 }
 
 static int run(struct program *program, const char *dir, const char *passphrase_file, const char *ca_file)
@@ -229,9 +232,9 @@ int main(int argc, char **argv)
 
     umask(077);               /* whatever we make is its owner's alone */
     signal(SIGPIPE, SIG_IGN); /* a server that dies while we write is a lost connection */
-    setlocale(LC_ALL, "");
-    program.language = ks_language_of(setlocale(LC_MESSAGES, NULL));
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    program.language = command_line_language();
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
         if (option == 'j')
             program.json = true;
         else if (option == 'd')
@@ -250,8 +253,10 @@ int main(int argc, char **argv)
             return help(&program);
         else if (option == 'v')
             return printf("konsil %s\n", KONSIL_VERSION) < 0;
-        else
+        else if (option == 's')
             return usage(&program);
+        else
+            return command_line_complain(program.language, "konsil", options, option, argv), EXIT_USAGE;
     }
     if (optind != argc - 1)
         return usage(&program);

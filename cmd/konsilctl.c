@@ -5,10 +5,10 @@
  * SCRAM keys. */
 #include "konsilctl.h"
 
-#include <locale.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "command_line.h"
 #include "control_client.h"
 #include "crypto.h"
 #include "konsilctl_options.h"
@@ -149,22 +149,11 @@ int ctl_ask(struct ctl *ctl, const char *command, json_t *args, json_t **ret_res
     return ctl_ask_long(ctl, command, args, NULL, ret_result);
 }
 
-static const char *locale(void)
-{
-    static const char *const names[] = { "LC_ALL", "LC_MESSAGES", "LANG" };
-
-    for (size_t i = 0; i < KS_COUNT(names); i++)
-        if (getenv(names[i]) && *getenv(names[i]))
-            return getenv(names[i]);
-    return NULL;
-}
-
 int main(int argc, char **argv)
 {
-    struct ctl ctl = { .socket = KONSILD_CONTROL, .language = ks_language_of(locale()) };
+    struct ctl ctl = { .socket = KONSILD_CONTROL, .language = command_line_language() };
     int status;
 
-    setlocale(LC_CTYPE, "");
     if (!ctl_read(&ctl, argc, argv, &status))
         return status;
     if (ks_crypto_init() != KS_OK)

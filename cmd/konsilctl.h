@@ -2,7 +2,7 @@
 /* konsilctl.h -- what the commands of konsilctl share.
  *
  * A command is a descriptor: its words, the options it needs and takes, and the catalogue's id of the sentence that
- * says what it does. Help, manual and completion are printed from it. */
+ * says what it does, and an example. Help, manual and completion are printed from it. */
 #ifndef KONSILCTL_H
 #define KONSILCTL_H
 
@@ -35,6 +35,7 @@ struct ctl_command {
     unsigned needs, may;      /* of enum ctl_option */
     int (*run)(struct ctl *); /* returns the exit status */
     const char *doc;          /* a catalogue id */
+    const char *example;      /* what follows the name; "" */
 };
 extern const struct ctl_command ctl_users[];   /* konsilctl_users.c */
 extern const struct ctl_command ctl_backups[]; /* konsilctl_backup.c */

@@ -290,8 +290,10 @@ static int restore(struct ctl *ctl)
 }
 
 const struct ctl_command ctl_backups[] = {
-    { "backup", "NAME", 0, 0, make, SAY("do.backup") },
-    { "backup verify", "FILE", CTL_KEY_FILE, 0, verify, SAY("do.backup-verify") },
-    { "restore", "FILE", CTL_KEY_FILE | CTL_TO, 0, restore, SAY("do.restore") },
+    { "backup", "NAME", 0, 0, make, SAY("do.backup"), "monday" },
+    { "backup verify", "FILE", CTL_KEY_FILE, 0, verify, SAY("do.backup-verify"),
+        "/var/lib/konsild/backup/monday --key-file backup.key" },
+    { "restore", "FILE", CTL_KEY_FILE | CTL_TO, 0, restore, SAY("do.restore"),
+        "/var/lib/konsild/backup/monday --key-file backup.key --to /srv/konsild" },
     { NULL },
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "konsilctl_options.h"
 
-#include <getopt.h>
 #include <stdlib.h>
+
+#include "command_line.h"
 
 /* All commands by number; NULL past the last. */
 static const struct ctl_command *command_at(size_t number)
@@ -92,17 +93,91 @@ static void write_usage(struct ks_buf *line, const struct ctl_command *command)
     }
 }
 
-static int say_usage(const struct ctl *ctl)
+static void print_usage(FILE *to, const struct ctl_command *command)
 {
     struct ks_buf line;
 
     ks_buf_init(&line, 1000);
-    write_usage(&line, ctl->command);
-    ctl_fail(ctl, SAY("ctl.usage"), NULL);
-    fprintf(stderr, "\n  konsilctl %s %.*s\n", ctl->command->name, KS_STR_FMT(ks_buf_str(&line)));
+    write_usage(&line, command);
+    fprintf(to, "  konsilctl %s %.*s\n", command->name, KS_STR_FMT(ks_buf_str(&line)));
     ks_buf_done(&line);
-    return CTL_EXIT_USAGE;
 }
+
+/* --- help --- */
+
+/* Whether these words are the beginning of the command's name. */
+static bool begins(const struct ctl_command *command, int count, char **words)
+{
+    struct ks_str left = ks_str_z(command->name), word;
+    int at = 0;
+
+    while (at < count && left.len && ks_str_cut(&left, ' ', &word) && ks_str_is(word, words[at]))
+        at++;
+    return at == count;
+}
+
+static void print_row(const char *dashes, const char *name, struct ks_str text)
+{
+    printf("  %s%-*s %.*s\n", dashes, 18 - (int)strlen(dashes), name, KS_STR_FMT(text));
+}
+
+/* One command: how it is called, what it does, what its words and options are, and an example. */
+static void print_command(const struct ctl *ctl, const struct ctl_command *command)
+{
+    static const struct {
+        const char *name, *doc;
+    } words[] = { { "JID", SAY("argument.jid") }, { "DOMAIN", SAY("argument.domain") },
+        { "FILE", SAY("argument.file") }, { "NAME", SAY("argument.name") } };
+
+    print_usage(stdout, command);
+    printf("      %.*s\n\n", KS_STR_FMT(ks_say(ctl->language, command->doc)));
+    for (size_t i = 0; i < KS_COUNT(words); i++)
+        if (strcmp(words[i].name, command->words) == 0)
+            print_row("", words[i].name, ks_say(ctl->language, words[i].doc));
+    for (size_t i = 0; i < KNOWN_OPTIONS; i++)
+        if (!known_options[i].command || takes(command, &known_options[i]))
+            print_row("--", known_options[i].name, ks_say(ctl->language, known_options[i].doc));
+    printf("\n%.*s\n  konsilctl %s %s\n", KS_STR_FMT(ks_say(ctl->language, SAY("ctl.example"))), command->name,
+        command->example);
+}
+
+static void print_commands(const struct ctl *ctl, int count, char **words)
+{
+    const struct ctl_command *command;
+
+    puts("  konsilctl [--socket FILE] [--dry-run] [--json] [--lang de|en] COMMAND …\n");
+    for (size_t i = 0; (command = command_at(i)); i++)
+        if (begins(command, count, words)) {
+            print_usage(stdout, command);
+            printf("      %.*s\n", KS_STR_FMT(ks_say(ctl->language, command->doc)));
+        }
+    putchar('\n');
+    for (size_t i = 0; i < KNOWN_OPTIONS; i++)
+        if (!count || !known_options[i].command)
+            print_row("--", known_options[i].name, ks_say(ctl->language, known_options[i].doc));
+}
+
+/* Of the command that these words begin with, of all whose names they begin, or of all when there are none; false: said
+ * that there is no such command. */
+static bool print_help(const struct ctl *ctl, int count, char **words)
+{
+    const struct ctl_command *command;
+    int used = 0;
+
+    if ((command = ctl_find(count, words, &used))) {
+        print_command(ctl, command);
+        return true;
+    }
+    for (size_t i = 0; (command = command_at(i)); i++)
+        if (begins(command, count, words)) {
+            print_commands(ctl, count, words);
+            return true;
+        }
+    ctl_fail(ctl, SAY("ctl.unknown"), NULL);
+    return false;
+}
+
+/* --- options --- */
 
 /* One option; false when it ends the program. */
 static bool take_option(struct ctl *ctl, int option, int argc, char **argv, bool *ret_help)
@@ -157,17 +232,23 @@ bool ctl_read(struct ctl *ctl, int argc, char **argv, int *ret_status)
     options[KNOWN_OPTIONS] = (struct option) { "print-manual", no_argument, NULL, OPT_MANUAL };
     options[KNOWN_OPTIONS + 1] = (struct option) { "print-next", no_argument, NULL, OPT_NEXT };
     *ret_status = EXIT_SUCCESS;
-    while ((option = getopt_long(argc, argv, "s:njl:hV", options, NULL)) != -1) {
-        if (option == '?') {
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":s:njl:hV", options, NULL)) != -1) {
+        if (option == '?' || option == ':') {
+            command_line_complain(ctl->language, "konsilctl", options, option, argv);
             *ret_status = CTL_EXIT_USAGE;
             return false;
         }
         if (!take_option(ctl, option, argc, argv, &help))
             return false;
     }
-    if (help || optind == argc || strcmp(argv[optind], "help") == 0) {
-        ctl_print_help(ctl);
-        *ret_status = help || optind < argc ? EXIT_SUCCESS : CTL_EXIT_USAGE;
+    if (optind < argc && strcmp(argv[optind], "help") == 0) {
+        help = true;
+        optind++;
+    }
+    if (help || optind == argc) {
+        bool printed = print_help(ctl, argc - optind, argv + optind);
+        *ret_status = help && printed ? EXIT_SUCCESS : CTL_EXIT_USAGE;
         return false;
     }
     *ret_status = CTL_EXIT_USAGE;
@@ -179,31 +260,12 @@ bool ctl_read(struct ctl *ctl, int argc, char **argv, int *ret_status)
     ctl->words = argv + optind + used;
     unsigned needs = ctl->command->needs, other = ctl->given & ~(needs | ctl->command->may);
     if (argc - optind - used != words_wanted(ctl->command) || other || (ctl->given & needs) != needs) {
-        say_usage(ctl);
+        ctl_fail(ctl, SAY("ctl.usage"), NULL);
+        fputc('\n', stderr);
+        print_usage(stderr, ctl->command);
         return false;
     }
     return true;
-}
-
-/* --- help --- */
-
-void ctl_print_help(const struct ctl *ctl)
-{
-    const struct ctl_command *command;
-    struct ks_buf line;
-
-    ks_buf_init(&line, 1000);
-    puts("konsilctl [--socket FILE] [--dry-run] [--json] [--lang de|en] COMMAND …\n");
-    for (size_t i = 0; (command = command_at(i)); i++) {
-        ks_buf_reset(&line);
-        write_usage(&line, command);
-        printf("  %s %.*s\n      %.*s\n", command->name, KS_STR_FMT(ks_buf_str(&line)),
-            KS_STR_FMT(ks_say(ctl->language, command->doc)));
-    }
-    putchar('\n');
-    for (size_t i = 0; i < KNOWN_OPTIONS; i++)
-        printf("  --%-16s %.*s\n", known_options[i].name, KS_STR_FMT(ks_say(ctl->language, known_options[i].doc)));
-    ks_buf_done(&line);
 }
 
 /* --- the manual --- */

@@ -11,7 +11,6 @@ const struct ctl_command *ctl_find(int count, char **words, int *ret_used);
 /* Reads argv into ctl, up to command and words. False: *ret_status is the exit status, and all is said. */
 bool ctl_read(struct ctl *ctl, int argc, char **argv, int *ret_status);
 
-void ctl_print_help(const struct ctl *ctl);
 /* The body of konsilctl.8 (mdoc), in English. */
 void ctl_print_manual(void);
 /* What may stand in place of the last of these words, one in a line; "<files>": a file's name. */

@@ -61,22 +61,20 @@ static bool read_line(char line[PASSWORD_MAX])
     return *line;
 }
 
+/* On the terminal, hidden before the question is there: what is typed at once must not show. */
 static bool prompt(const struct ctl *ctl, const char *id, char line[PASSWORD_MAX])
 {
     struct termios shown, hidden;
-    bool terminal = tcgetattr(STDIN_FILENO, &shown) == 0;
 
-    if (terminal) { /* hidden before the question is there: what is typed at once must not show */
-        hidden = shown;
-        hidden.c_lflag &= ~(tcflag_t)ECHO;
-        tcsetattr(STDIN_FILENO, TCSANOW, &hidden);
-        fprintf(stderr, "%.*s ", KS_STR_FMT(ks_say(ctl->language, id)));
-    }
+    if (tcgetattr(STDIN_FILENO, &shown) != 0)
+        return false;
+    hidden = shown;
+    hidden.c_lflag &= ~(tcflag_t)ECHO;
+    tcsetattr(STDIN_FILENO, TCSANOW, &hidden);
+    fprintf(stderr, "%.*s ", KS_STR_FMT(ks_say(ctl->language, id)));
     bool read = read_line(line);
-    if (terminal) {
-        tcsetattr(STDIN_FILENO, TCSANOW, &shown);
-        fputc('\n', stderr);
-    }
+    tcsetattr(STDIN_FILENO, TCSANOW, &shown);
+    fputc('\n', stderr);
     return read;
 }
 
@@ -86,7 +84,9 @@ json_t *ctl_password_ask(struct ctl *ctl)
     const char *wrong = NULL;
     json_t *keys = NULL;
 
-    if (ctl->given & CTL_PASSWORD_STDIN ? !read_line(password) : !prompt(ctl, SAY("ctl.password"), password))
+    if (!(ctl->given & CTL_PASSWORD_STDIN) && !isatty(STDIN_FILENO))
+        wrong = SAY("ctl.password-terminal");
+    else if (ctl->given & CTL_PASSWORD_STDIN ? !read_line(password) : !prompt(ctl, SAY("ctl.password"), password))
         wrong = SAY("ctl.password-bad");
     else if (!(ctl->given & CTL_PASSWORD_STDIN)
         && (!prompt(ctl, SAY("ctl.password-again"), again) || strcmp(password, again) != 0))

@@ -204,12 +204,13 @@ static int reload(struct ctl *ctl)
 }
 
 const struct ctl_command ctl_reports[] = {
-    { "audit verify", "", 0, 0, audit_verify, SAY("do.audit-verify") },
-    { "audit list", "", 0, 0, audit_list, SAY("do.audit-list") },
-    { "describe data", "", 0, 0, describe_data, SAY("do.describe-data") },
-    { "health", "", 0, 0, ctl_health, SAY("do.health") },
-    { "log debug", "", CTL_REASON, 0, log_debug, SAY("do.log-debug") },
-    { "log normal", "", 0, 0, log_normal, SAY("do.log-normal") },
-    { "reload", "", 0, 0, reload, SAY("do.reload") },
+    { "audit verify", "", 0, 0, audit_verify, SAY("do.audit-verify"), "" },
+    { "audit list", "", 0, 0, audit_list, SAY("do.audit-list"), "--json" },
+    { "describe data", "", 0, 0, describe_data, SAY("do.describe-data"), "" },
+    { "health", "", 0, 0, ctl_health, SAY("do.health"), "" },
+    { "log debug", "", CTL_REASON, 0, log_debug, SAY("do.log-debug"),
+        "--reason \"logins from station 3 fail, ticket 17\"" },
+    { "log normal", "", 0, 0, log_normal, SAY("do.log-normal"), "" },
+    { "reload", "", 0, 0, reload, SAY("do.reload"), "" },
     { NULL },
 };

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* konsild -- the server: its options, its threads, and its end. */
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "command_line.h"
 #include "control_work.h"
 #include "crypto.h"
 #include "konsild_parts.h"
 #include "sandbox.h"
 #include "say.h"
+#include "sentence.h"
 #include "system.h"
 
 #define STOP_MS 15000 /* clients have so long to take their leave */
@@ -288,9 +289,9 @@ static int probe_all(struct daemon *d)
         allowed += probe.allowed;
     }
     if (allowed)
-        printf("%d were allowed.\n", allowed);
+        printf("%.*s %d\n", KS_STR_FMT(ks_say(command_line_language(), SAY("konsild.probe-allowed"))), allowed);
     else
-        puts("All were refused.");
+        printf("%.*s\n", KS_STR_FMT(ks_say(command_line_language(), SAY("konsild.probe-refused"))));
     return allowed ? 1 : 0;
 }
 
@@ -331,15 +332,46 @@ static int run(const char *config_path, bool sandbox, bool probe)
 
 /* --- options --- */
 
-static void help(void)
+enum { OPT_CHECK = 1, OPT_PRINT, OPT_PRINT_MANUAL, OPT_PROBE, OPT_NO_SANDBOX, OPT_VERSION, OPT_HELP };
+
+static const struct option options[] = {
+    { "config", required_argument, NULL, 'c' },
+    { "check", required_argument, NULL, OPT_CHECK },
+    { "print-options", no_argument, NULL, OPT_PRINT },
+    { "print-manual", no_argument, NULL, OPT_PRINT_MANUAL },
+    { "sandbox-probe", required_argument, NULL, OPT_PROBE },
+    { "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
+    { "version", no_argument, NULL, OPT_VERSION },
+    { "help", no_argument, NULL, OPT_HELP },
+    { 0 },
+};
+
+static int help(FILE *to)
 {
-    puts("usage: konsild [--config FILE]           serve, in the foreground; SIGHUP reads the settings again\n"
-         "       konsild --check FILE              judge settings and certificates, and do nothing\n"
-         "       konsild --print-options           all options, with their ranges and defaults\n"
-         "       konsild --sandbox-probe FILE      start as for serving, try what the sandbox must refuse, and end\n"
-         "       konsild --version | --help\n"
-         "  --config FILE   instead of " KONSILD_CONFIG "\n"
-         "  --no-sandbox    for looking at a live process with a debugger");
+    static const struct {
+        const char *call, *id;
+    } rows[] = {
+        { "[--config FILE]", SAY("konsild.help-serve") },
+        { "--check FILE", SAY("konsild.help-check") },
+        { "--print-options", SAY("konsild.help-print-options") },
+        { "--sandbox-probe FILE", SAY("konsild.help-probe") },
+        { "--no-sandbox", SAY("konsild.help-no-sandbox") },
+    };
+    enum ks_language language = command_line_language();
+
+    for (size_t i = 0; i < KS_COUNT(rows); i++)
+        fprintf(to, "  konsild %-22s%.*s\n", rows[i].call, KS_STR_FMT(ks_say(language, rows[i].id)));
+    fputs("  konsild --version | --help\n", to);
+    fprintf(to, "\n%.*s " KONSILD_CONFIG "\n", KS_STR_FMT(ks_say(language, SAY("konsild.help-default"))));
+    return fflush(to) == 0 && !ferror(to) ? 0 : 1;
+}
+
+static int usage(void)
+{
+    konsild_say(SAY("konsild.usage"), NULL);
+    fputc('\n', stderr);
+    (void)help(stderr);
+    return 2;
 }
 
 static int check(const char *path)
@@ -349,7 +381,7 @@ static int check(const char *path)
 
     konsild_parts_done(&parts);
     if (good)
-        printf("%s: good\n", path);
+        printf("%s: %.*s\n", path, KS_STR_FMT(ks_say(command_line_language(), SAY("konsild.good"))));
     return good ? 0 : EXIT_SETTINGS;
 }
 
@@ -366,18 +398,6 @@ static int print_options(bool manual)
 
 int main(int argc, char **argv)
 {
-    enum { OPT_CHECK = 1, OPT_PRINT, OPT_PRINT_MANUAL, OPT_PROBE, OPT_NO_SANDBOX, OPT_VERSION, OPT_HELP };
-    static const struct option options[] = {
-        { "config", required_argument, NULL, 'c' },
-        { "check", required_argument, NULL, OPT_CHECK },
-        { "print-options", no_argument, NULL, OPT_PRINT },
-        { "print-manual", no_argument, NULL, OPT_PRINT_MANUAL },
-        { "sandbox-probe", required_argument, NULL, OPT_PROBE },
-        { "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
-        { "version", no_argument, NULL, OPT_VERSION },
-        { "help", no_argument, NULL, OPT_HELP },
-        { 0 },
-    };
     const char *config_path = KONSILD_CONFIG;
     bool sandbox = true, probe = false;
     int option;
@@ -386,7 +406,8 @@ int main(int argc, char **argv)
         konsild_say(SAY("konsild.crypto"), NULL);
         return 1;
     }
-    while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1)
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":c:", options, NULL)) != -1)
         switch (option) {
         case 'c':
             config_path = optarg;
@@ -407,15 +428,12 @@ int main(int argc, char **argv)
             puts("konsild " KONSIL_VERSION);
             return 0;
         case OPT_HELP:
-            help();
-            return 0;
+            return help(stdout);
         default:
-            help();
+            command_line_complain(command_line_language(), "konsild", options, option, argv);
             return 2;
         }
-    if (optind < argc) {
-        help();
-        return 2;
-    }
+    if (optind < argc)
+        return usage();
     return run(config_path, sandbox, probe);
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "command_line.h"
 #include "control.h"
 #include "sandbox.h"
 #include "say.h"
@@ -26,14 +27,12 @@
 
 void konsild_say(const char *id, ...)
 {
-    const char *locale = getenv("LC_ALL");
+    enum ks_language language = command_line_language();
     struct ks_filling fillings[FILLINGS_MAX + 1] = { 0 };
     struct ks_buf line;
     size_t count = 0;
     va_list args;
 
-    locale = locale && *locale ? locale : getenv("LC_MESSAGES");
-    locale = locale && *locale ? locale : getenv("LANG");
     va_start(args, id);
     while (count < FILLINGS_MAX) {
         const char *name = va_arg(args, const char *);
@@ -42,11 +41,11 @@ void konsild_say(const char *id, ...)
         fillings[count++] = (struct ks_filling) { name, ks_str_z(va_arg(args, const char *)) };
     }
     va_end(args);
-    enum ks_language language = ks_language_of(locale);
-    struct ks_str advice = ks_say_do(language, id);
     ks_buf_init(&line, 100000);
     ks_sentence_write(&line, language, id, fillings);
-    fprintf(stderr, "konsild: %.*s%s%.*s\n", KS_STR_FMT(ks_buf_str(&line)), advice.len ? " " : "", KS_STR_FMT(advice));
+    ks_buf_z(&line, ks_say_do(language, id).len ? " " : "");
+    ks_sentence_write_do(&line, language, id, fillings);
+    fprintf(stderr, "konsild: %.*s\n", KS_STR_FMT(ks_buf_str(&line)));
     ks_buf_done(&line);
 }
 
@@ -71,10 +70,8 @@ struct ks_settings *konsild_read_settings(const char *path)
     struct ks_buf complaints;
 
     ks_buf_init(&complaints, 1 << 20);
-    enum ks_err err = ks_settings_read(path, &settings, &complaints);
-    if (err == KS_EIO)
-        konsild_say(SAY("konsild.settings"), "file", path, NULL);
-    else if (err == KS_ENOMEM)
+    enum ks_err err = ks_settings_read(path, command_line_language(), &settings, &complaints);
+    if (err == KS_ENOMEM)
         konsild_say(SAY("konsild.memory"), NULL);
     else if (err)
         fprintf(stderr, "%.*s", KS_STR_FMT(ks_buf_str(&complaints)));

@@ -32,10 +32,8 @@ struct ks_str ks_say_do(enum ks_language language, const char *id)
     return ks_str_z(!sentence ? NULL : language == KS_GERMAN ? sentence->do_de : sentence->do_en);
 }
 
-void ks_sentence_write(struct ks_buf *buf, enum ks_language language, const char *id, const struct ks_filling *fillings)
+static void write_filled(struct ks_buf *buf, struct ks_str left, const struct ks_filling *fillings)
 {
-    struct ks_str left = ks_say(language, id);
-
     while (left.len) {
         size_t open = ks_str_find_byte(left, '{');
         struct ks_str place = ks_str_from(left, open), name;
@@ -52,6 +50,17 @@ void ks_sentence_write(struct ks_buf *buf, enum ks_language language, const char
             ks_buf_add(buf, ks_str_head(place, name.len + 2));
         left = ks_str_from(place, name.len + 2);
     }
+}
+
+void ks_sentence_write(struct ks_buf *buf, enum ks_language language, const char *id, const struct ks_filling *fillings)
+{
+    write_filled(buf, ks_say(language, id), fillings);
+}
+
+void ks_sentence_write_do(
+    struct ks_buf *buf, enum ks_language language, const char *id, const struct ks_filling *fillings)
+{
+    write_filled(buf, ks_say_do(language, id), fillings);
 }
 
 enum ks_language ks_language_of(const char *locale_z)

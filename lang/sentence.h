@@ -29,7 +29,12 @@ struct ks_filling {
     struct ks_str text;
 };
 /* The sentence with its places filled; unknown places stay as they are. */
-void ks_sentence_write(struct ks_buf *buf, enum ks_language language, const char *id, const struct ks_filling *fillings);
+void ks_sentence_write(
+    struct ks_buf *buf, enum ks_language language, const char *id, const struct ks_filling *fillings);
+
+/* The same of what to do; nothing when there is nothing to say. */
+void ks_sentence_write_do(
+    struct ks_buf *buf, enum ks_language language, const char *id, const struct ks_filling *fillings);
 
 /* Of LC_ALL, LC_MESSAGES, LANG, in this order of the caller's choice: German unless it names another language. */
 enum ks_language ks_language_of(const char *locale_z);

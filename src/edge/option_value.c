@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "say.h"
+
 struct unit {
     const char *name;
     int64_t worth;
@@ -71,30 +73,23 @@ const char *ks_option_write(const struct ks_option *option, int64_t number, char
     return value;
 }
 
-void ks_option_describe(struct ks_buf *buf, const struct ks_option *option)
+void ks_option_describe(struct ks_buf *buf, enum ks_language language, const struct ks_option *option)
 {
+    static const char *const ids[] = { [KS_OPT_BOOL] = SAY("wants.bool"),
+        [KS_OPT_COUNT] = SAY("wants.count"),
+        [KS_OPT_BYTES] = SAY("wants.bytes"),
+        [KS_OPT_DURATION] = SAY("wants.duration"),
+        [KS_OPT_TEXT] = SAY("wants.text"),
+        [KS_OPT_CHOICE] = SAY("wants.choice") };
     char least[KS_OPTION_VALUE_LEN], greatest[KS_OPTION_VALUE_LEN];
-    const char *name = option->kind == KS_OPT_COUNT ? "a number" : "a duration";
+    struct ks_buf choices;
 
-    switch (option->kind) {
-    case KS_OPT_BOOL:
-        ks_buf_z(buf, "true or false");
-        break;
-    case KS_OPT_TEXT:
-        ks_buf_printf(buf, "a text of up to %d bytes", (int)option->max);
-        break;
-    case KS_OPT_CHOICE:
-        ks_buf_z(buf, "one of");
-        for (size_t i = 0; option->choices[i]; i++)
-            ks_buf_printf(buf, "%s \"%s\"", i ? "," : "", option->choices[i]);
-        break;
-    case KS_OPT_BYTES:
-        name = "an amount of bytes";
-        __attribute__((fallthrough));
-    case KS_OPT_COUNT:
-    case KS_OPT_DURATION:
-        ks_buf_printf(buf, "%s from %s to %s", name, ks_option_write(option, option->min, least),
-            ks_option_write(option, option->max, greatest));
-        break;
-    }
+    ks_buf_init(&choices, 1000);
+    for (size_t i = 0; option->kind == KS_OPT_CHOICE && option->choices[i]; i++)
+        ks_buf_printf(&choices, "%s\"%s\"", i ? ", " : "", option->choices[i]);
+    ks_sentence_write(buf, language, ids[option->kind],
+        (struct ks_filling[]) { { "min", ks_str_z(ks_option_write(option, option->min, least)) },
+            { "max", ks_str_z(ks_option_write(option, option->max, greatest)) }, { "choices", ks_buf_str(&choices) },
+            { 0 } });
+    ks_buf_done(&choices);
 }

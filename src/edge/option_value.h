@@ -5,6 +5,7 @@
 
 #include "buf.h"
 #include "config.h"
+#include "sentence.h"
 
 #define KS_OPTION_VALUE_LEN 48
 
@@ -13,7 +14,7 @@
 KS_CHECK enum ks_err ks_option_read(const struct ks_option *option, struct ks_str text, int64_t *ret_number);
 /* The same way back, with the largest unit that fits; of every kind but text. Returns value. */
 const char *ks_option_write(const struct ks_option *option, int64_t number, char value[KS_OPTION_VALUE_LEN]);
-/* What the option wants: "a duration from 5 s to 10 min (s, min, h, d)". */
-void ks_option_describe(struct ks_buf *buf, const struct ks_option *option);
+/* What the option wants: "a duration from 5 s to 10 min". */
+void ks_option_describe(struct ks_buf *buf, enum ks_language language, const struct ks_option *option);
 
 #endif

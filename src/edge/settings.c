@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "option_value.h"
+#include "say.h"
 
 static const char *const levels[] = { "error", "warning", "info", NULL };
 static const char *const ciphers[] = { "aegis", "chacha20", NULL };
@@ -205,25 +206,55 @@ static bool is_option_group(const char *name)
 struct reader {
     struct ks_settings *settings;
     const char *path;
+    enum ks_language language;
     char *directory; /* of the file: absolute, or "" */
     struct ks_buf *complaints;
     size_t complained;
     enum ks_err err; /* of the world: ends everything */
 };
 
-KS_PRINTF(4, 5)
-static void complain(struct reader *reader, const config_setting_t *at, const char *name, const char *format, ...)
+/* A line "FILE:LINE: KEY: what is wrong, and what would be right"; line 0 and key "" are left out. */
+static void complain_of(struct reader *reader, const char *file, unsigned line, const char *key, const char *id,
+    const struct ks_filling *fillings)
 {
-    const char *file = config_setting_source_file(at);
-    char reason[600];
-    va_list args;
+    struct ks_buf *to = reader->complaints;
 
-    va_start(args, format);
-    vsnprintf(reason, sizeof reason, format, args);
-    va_end(args);
-    ks_buf_printf(reader->complaints, "%s:%u: %s%s%s\n", file ? file : reader->path, config_setting_source_line(at),
-        name, *name ? ": " : "", reason);
+    ks_buf_z(to, file ? file : reader->path);
+    if (line)
+        ks_buf_printf(to, ":%u", line);
+    ks_buf_printf(to, ": %s%s", key, *key ? ": " : "");
+    ks_sentence_write(to, reader->language, id, fillings);
+    ks_buf_z(to, " ");
+    ks_sentence_write_do(to, reader->language, id, fillings);
+    ks_buf_z(to, "\n");
     reader->complained++;
+}
+
+static void complain(struct reader *reader, const config_setting_t *at, const char *key, const char *id,
+    const struct ks_filling *fillings)
+{
+    complain_of(reader, config_setting_source_file(at), config_setting_source_line(at), key, id, fillings);
+}
+
+/* Of a value; places: {value} as it was given (NULL: not shown), {wants} as it should be. */
+static void complain_of_value(struct reader *reader, const config_setting_t *at, const struct ks_option *option,
+    const char *id, const char *value)
+{
+    struct ks_buf wants;
+
+    ks_buf_init(&wants, 1000);
+    ks_option_describe(&wants, reader->language, option);
+    complain(reader, at, option->name, id,
+        (struct ks_filling[]) { { "value", ks_str_z(value) }, { "wants", ks_buf_str(&wants) }, { 0 } });
+    ks_buf_done(&wants);
+}
+
+/* Of a domain by its name, at most the beginning of it. */
+static void complain_of_domain(
+    struct reader *reader, const config_setting_t *at, const char *key, const char *id, const char *name)
+{
+    complain(reader, at, key, id,
+        (struct ks_filling[]) { { "name", ks_str_head(ks_str_z(name), 100) }, { "key", ks_str_z(key) }, { 0 } });
 }
 
 static enum ks_err set_edge_text(
@@ -277,28 +308,20 @@ static bool value_of(struct reader *reader, config_setting_t *at, const struct k
             return true;
         break;
     }
-    struct ks_buf wants;
-    ks_buf_init(&wants, 500);
-    ks_option_describe(&wants, option);
-    complain(reader, at, option->name, "wants %.*s", KS_STR_FMT(ks_buf_str(&wants)));
-    ks_buf_done(&wants);
+    complain_of_value(reader, at, option, SAY("setting.value"), NULL);
     return false;
 }
 
 static void complain_of_range(
     struct reader *reader, config_setting_t *at, const struct ks_option *option, int64_t number, const char *text)
 {
-    if (text) {
-        size_t len = strlen(text);
-        complain(reader, at, option->name, (int64_t)len < option->min ? "must not be empty" : "is longer than %d bytes",
-            (int)option->max);
-        return;
-    }
-    char value[KS_OPTION_VALUE_LEN], bound[KS_OPTION_VALUE_LEN];
-    bool below = number < option->min;
-    complain(reader, at, option->name, "%s is %s value %s", ks_option_write(option, number, value),
-        below ? "below its least" : "above its greatest",
-        ks_option_write(option, below ? option->min : option->max, bound));
+    char value[KS_OPTION_VALUE_LEN];
+
+    if (text)
+        complain_of_value(reader, at, option, *text ? SAY("setting.long") : SAY("setting.empty"), NULL);
+    else
+        complain_of_value(reader, at, option, number < option->min ? SAY("setting.below") : SAY("setting.above"),
+            ks_option_write(option, number, value));
 }
 
 /* One option, of the server or of a domain (by index, or -1). */
@@ -312,15 +335,15 @@ static void read_option(struct reader *reader, config_setting_t *at, const char 
     enum ks_err err;
 
     if (!option) {
-        complain(reader, at, name, "there is no such option; konsild --print-options shows all");
+        complain(reader, at, name, SAY("setting.unknown"), NULL);
         return;
     }
     if (option->scope == KS_OPT_DOMAIN && domain < 0) {
-        complain(reader, at, name, "belongs to a domain: put it into the group of each domain that wants it");
+        complain(reader, at, name, SAY("setting.of-domain"), NULL);
         return;
     }
     if (option->scope == KS_OPT_SERVER && domain >= 0) {
-        complain(reader, at, name, "holds for the whole server: put it outside of the domains");
+        complain(reader, at, name, SAY("setting.of-server"), NULL);
         return;
     }
     if (!value_of(reader, at, option, &number, &text))
@@ -360,7 +383,7 @@ static void read_group(struct reader *reader, config_setting_t *group, const cha
         else if (is_option_group(name))
             read_group(reader, at, name, domain);
         else
-            complain(reader, at, name, "there is no such group of options; konsild --print-options shows all");
+            complain(reader, at, name, SAY("setting.unknown-group"), NULL);
     }
 }
 
@@ -372,16 +395,17 @@ static void read_domain(struct reader *reader, config_setting_t *at)
     config_setting_t *protection;
 
     if (!config_setting_is_group(at)) {
-        complain(reader, at, "domains", "wants a list of groups: ( { name = \"klinik.example\"; … } )");
+        complain(reader, at, "domains", SAY("setting.domains"), NULL);
         return;
     }
     if (!config_setting_lookup_string(at, "name", &name)) {
-        complain(reader, at, "domains", "a domain needs a name");
+        complain(reader, at, "domains", SAY("setting.domain-nameless"), NULL);
         return;
     }
     protection = config_setting_get_member(at, "protected");
     if (protection && config_setting_type(protection) != CONFIG_TYPE_BOOL) {
-        complain(reader, protection, "protected", "wants true or false");
+        static const struct ks_option of = { "protected", KS_OPT_BOOL };
+        complain_of_value(reader, protection, &of, SAY("setting.value"), NULL);
         return;
     }
     if (protection)
@@ -395,12 +419,11 @@ static void read_domain(struct reader *reader, config_setting_t *at)
     domains[s->domain_count] = (struct values) { 0 };
     enum ks_err err = ks_config_add_domain(s->config, ks_str_z(name), is_protected);
     if (err == KS_ESYNTAX) {
-        complain(reader, at, "name", "\"%.100s\" is not a domain in its normal form (lower case, without a final dot)",
-            name);
+        complain_of_domain(reader, at, "name", SAY("setting.domain-form"), name);
         return;
     }
     if (err == KS_EEXISTS) {
-        complain(reader, at, "name", "the domain %.100s stands here twice", name);
+        complain_of_domain(reader, at, "name", SAY("setting.domain-twice"), name);
         return;
     }
     if (err || !init_values(&domains[s->domain_count++], KS_OPT_DOMAIN)) {
@@ -412,8 +435,7 @@ static void read_domain(struct reader *reader, config_setting_t *at)
     for (size_t i = 0; i < EDGE_OPTIONS; i++)
         if (edge_options[i].option.scope == KS_OPT_DOMAIN && reader->err == KS_OK
             && !*reading(&domains[index], edge_options[i].option.name)->text)
-            complain(
-                reader, at, edge_options[i].option.name, "the domain %.100s needs one: the path of a PEM file", name);
+            complain_of_domain(reader, at, edge_options[i].option.name, SAY("setting.pem-missing"), name);
 }
 
 static void read_file(struct reader *reader, config_t *file)
@@ -421,14 +443,14 @@ static void read_file(struct reader *reader, config_t *file)
     config_setting_t *root = config_root_setting(file), *domains = config_setting_get_member(root, "domains");
 
     if (domains && !config_setting_is_list(domains))
-        complain(reader, domains, "domains", "wants a list of groups: ( { name = \"klinik.example\"; … } )");
+        complain(reader, domains, "domains", SAY("setting.domains"), NULL);
     for (int i = 0; domains && config_setting_is_list(domains) && i < config_setting_length(domains); i++) {
         if (reader->err == KS_OK)
             read_domain(reader, config_setting_get_elem(domains, (unsigned)i));
     }
     read_group(reader, root, "", -1);
     if (!reader->settings->domain_count && !reader->complained)
-        complain(reader, root, "domains", "at least one domain is needed");
+        complain(reader, root, "domains", SAY("setting.domain-none"), NULL);
 }
 
 /* "DIRECTORY/" of path, absolute; NULL without memory. */
@@ -446,10 +468,24 @@ static char *directory_of(const char *path)
     return directory;
 }
 
-enum ks_err ks_settings_read(const char *path, struct ks_settings **ret_settings, struct ks_buf *complaints)
+/* What libconfig could not read. Its own words are English, so only those are told apart that help. */
+static void complain_of_syntax(struct reader *reader, const config_t *file)
+{
+    struct ks_str text = ks_str_z(config_error_text(file));
+
+    complain_of(reader, config_error_file(file), (unsigned)config_error_line(file), "",
+        ks_str_is(text, "duplicate setting name")             ? SAY("setting.twice")
+            : ks_str_starts(text, KS_STR("cannot open incl")) ? SAY("setting.include")
+                                                              : SAY("setting.syntax"),
+        NULL);
+}
+
+enum ks_err ks_settings_read(
+    const char *path, enum ks_language language, struct ks_settings **ret_settings, struct ks_buf *complaints)
 {
     struct reader reader = { .settings = calloc(1, sizeof *reader.settings),
         .path = path,
+        .language = language,
         .directory = directory_of(path),
         .complaints = complaints };
     struct ks_settings *s = reader.settings;
@@ -462,12 +498,10 @@ enum ks_err ks_settings_read(const char *path, struct ks_settings **ret_settings
         reader.err = KS_ENOMEM;
     } else if (!config_read_file(&file, path)) {
         if (config_error_type(&file) == CONFIG_ERR_FILE_IO) {
-            ks_buf_printf(complaints, "%s: cannot be read\n", path);
+            complain_of(&reader, path, 0, "", SAY("setting.unreadable"), NULL);
             reader.err = KS_EIO;
         } else {
-            ks_buf_printf(complaints, "%s:%d: %s\n", config_error_file(&file) ? config_error_file(&file) : path,
-                config_error_line(&file), config_error_text(&file));
-            reader.complained++;
+            complain_of_syntax(&reader, &file);
         }
     } else {
         read_file(&reader, &file);
@@ -527,7 +561,7 @@ void ks_settings_print(struct ks_buf *buf, bool manual)
         ks_buf_printf(buf, manual ? ".It Cm %s\n" : "%s\n    ", option->name);
         ks_buf_z(buf, option->doc);
         ks_buf_z(buf, manual ? "\n.br\n" : "\n    ");
-        ks_option_describe(buf, option);
+        ks_option_describe(buf, KS_ENGLISH, option);
         ks_buf_z(buf, "; default ");
         print_default(buf, option);
         ks_buf_z(buf, option->scope == KS_OPT_DOMAIN ? "; of a domain" : "");

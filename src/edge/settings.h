@@ -8,13 +8,15 @@
 
 #include "buf.h"
 #include "config.h"
+#include "sentence.h"
 
 struct ks_settings;
 
-/* Reads the file and judges all of it. complaints gets one line for each mistake, with file, line and reason:
- * "konsild.conf:12: blocking.items_max: 5 is below its least value 10". KS_OK; KS_ESYNTAX when there is a complaint;
- * KS_EIO when the file cannot be read (a complaint too); KS_ENOMEM. */
-KS_CHECK enum ks_err ks_settings_read(const char *path, struct ks_settings **ret_settings, struct ks_buf *complaints);
+/* Reads the file and judges all of it. complaints gets one line for each mistake, with file, line, key, what is wrong
+ * and what would be right: "konsild.conf:12: blocking.items_max: 5 is too small. It takes a number from 10 to 100000."
+ * KS_OK; KS_ESYNTAX when there is a complaint; KS_EIO when the file cannot be read (a complaint too); KS_ENOMEM. */
+KS_CHECK enum ks_err ks_settings_read(
+    const char *path, enum ks_language language, struct ks_settings **ret_settings, struct ks_buf *complaints);
 void ks_settings_free(struct ks_settings *settings);
 
 /* The core's part; take a reference to keep it. */
@@ -29,7 +31,8 @@ const char *ks_settings_domain_text(const struct ks_settings *settings, size_t d
 const struct ks_option *ks_settings_changed(
     const struct ks_settings *before, const struct ks_settings *after, size_t *at);
 
-/* The reference of all options, as text or as the body of a manual page (mdoc). */
+/* The reference of all options, as text or as the body of a manual page (mdoc). It is documentation, and English like
+ * all of it (doc/ARCHITECTURE.md). */
 void ks_settings_print(struct ks_buf *buf, bool manual);
 
 #endif

@@ -252,6 +252,10 @@ static void listed(struct ks_control_call *call, struct ks_store_req *req)
 
 static void user_list(struct ks_control_call *call)
 {
+    if (!ks_config_domain(call->reactor->config, ks_control_text(call, "domain"))) {
+        ks_control_answer(call, SAY("control.no-domain"), NULL);
+        return;
+    }
     ks_control_ask(call,
         ks_store_accounts_new(ks_control_text(call, "domain"), ks_control_text(call, "after"), KS_ACCOUNTS_ROWS_MAX),
         listed);

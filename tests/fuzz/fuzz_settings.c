@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* konsild.conf: a file is either good, or each complaint is a line with its place; and the same file reads the same. */
+/* konsild.conf: a file is either good, or each complaint is a line with its place; and in both languages it is the
+ * same. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -14,6 +15,15 @@ const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libconfig.so";
+}
+
+static size_t lines(struct ks_str text)
+{
+    size_t count = 0;
+
+    for (struct ks_str line; ks_str_cut(&text, '\n', &line);)
+        count++;
+    return count;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -32,11 +42,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     for (int i = 0; i < 2; i++) {
         ks_buf_init(&complaints[i], 1 << 20);
-        err[i] = ks_settings_read(path, &settings[i], &complaints[i]);
+        err[i] = ks_settings_read(path, i ? KS_ENGLISH : KS_GERMAN, &settings[i], &complaints[i]);
         assert((err[i] == KS_OK) == (complaints[i].len == 0) || err[i] == KS_ENOMEM);
         assert(err[i] == KS_OK || ks_str_starts(ks_buf_str(&complaints[i]), ks_str_z(path)));
     }
-    assert(err[0] == err[1] && ks_str_eq(ks_buf_str(&complaints[0]), ks_buf_str(&complaints[1])));
+    /* German and English find the same. */
+    assert(err[0] == err[1] && lines(ks_buf_str(&complaints[0])) == lines(ks_buf_str(&complaints[1])));
     if (err[0] == KS_OK) {
         size_t at = 0;
         assert(!ks_settings_changed(settings[0], settings[1], &at));

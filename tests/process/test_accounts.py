@@ -108,6 +108,10 @@ for name, words, text, sentence in [
     ("to disable who is not there", ["user", "disable", "niemand@klinik.example"], None, "no such account"),
     ("a new password for who is not there", ["user", "passwd", "niemand@klinik.example", "--password-stdin"], "x\n",
      "no such account"),
+    ("the accounts of a domain that is not here", ["user", "list", "nowhere.example"], None, "There is no such domain"),
+    ("a new account, without a terminal to ask for its password", ["user", "add", "c.new@klinik.example"], "geheim\ngeheim\n",
+     "With --password-stdin"),
+    ("a new password, without a terminal to ask for it", ["user", "passwd", new], "geheim\ngeheim\n", "With --password-stdin"),
     ("to delete who is not there", ["user", "delete", "niemand@klinik.example"], None, "no such account"),
 ]:
     answer = lab.ctl(*words, text=text, check=False)
@@ -120,6 +124,34 @@ for words in (["user", "add"], ["user", "list", "a", "b"], ["user", "list", "kli
               ["log", "debug"], ["backup"], ["restore", "x"], ["nonsense"], ["user", "list", "--nonsense"]):
     answer = lab.ctl(*words, check=False)
     row(answer.returncode == 64 and answer.stderr and not answer.stdout, f"usage is explained: {' '.join(words)}", answer)
+
+
+# --- help ---
+
+def helped(*words):
+    """What help says; its commands, and whether it has an example."""
+    answer = lab.ctl(*words, check=False)
+    lines = answer.stdout.splitlines()
+    commands = [" ".join(line.split()[1:3]) for line in lines if line.startswith("  konsilctl ")]
+    return answer.returncode, commands, "For example:" in lines, answer.stdout
+
+
+status, commands, example, text = helped("help")
+row(status == 0 and len(commands) > 15 and "backup verify" in commands and not example and helped("--help")[3] == text,
+    "help, --help: all commands", text)
+status, commands, example, text = helped("help", "user", "add")
+row(status == 0 and commands == ["user add"] * 2 and example and "--department" in text and "--reason" not in text
+    and "The address of an account" in text, "help COMMAND: that command alone, with its arguments and options and an example", text)
+row(helped("user", "add", "--help")[3] == text and helped("user", "add", new, "--name", "x", "--help")[3] == text,
+    "COMMAND --help: the same, whatever else was typed")
+status, commands, example, text = helped("help", "sessions")
+row(status == 0 and commands[1:] == ["sessions list", "sessions kill"], "help WORD: all commands that begin with it", text)
+row(helped("help", "backup")[1] == ["backup NAME", "backup monday"], "help backup: it, and not backup verify", helped("help", "backup"))
+answer = lab.ctl("help", "nonsense", check=False)
+row(answer.returncode == 64 and "There is no such command." in answer.stderr, "help of what is no command: a sentence", answer)
+answer = lab.ctl("user", "add", check=False)
+row("This is how the command is written:" in answer.stderr and "konsilctl user add JID" in answer.stderr,
+    "too few words: how the command is written", answer)
 
 # --- importing ---
 

@@ -3,6 +3,9 @@
 # tests/tree/test_manuals.sh PROGRAMS MANUALS COMPLETIONS: manual pages are well formed, have every option of their program and
 # no other, and so have the completions. Each list is one argument, separated by blanks. Speaks TAP.
 set -u
+unset LC_ALL LC_MESSAGES
+export LANG=en # whether that is installed or not
+top=$(cd "${0%/*}/../.." && pwd)
 read -ra programs <<<"$1"
 read -ra manuals <<<"$2"
 read -ra completions <<<"$3"
@@ -42,10 +45,37 @@ for program in "${programs[@]}"; do
     seen=$(comm -23 <(printf '%s\n' "$wanted") <(printf '%s\n' "$written" --help --version | sort -u))
     [ -n "$wanted" ] && [ -z "$seen" ]
     row "$name: the manual has every option that --help has"
-    seen=$(for option in $written; do "$program" "$option" x y z 2>&1 </dev/null | grep -E "unrecognized|invalid"; done)
-    [ -n "$written" ] && [ -z "$seen" ] && "$program" --nonsense x y z 2>&1 | grep -q unrecognized
+    seen=$(for option in $written; do "$program" "$option" x y z 2>&1 </dev/null | grep "There is no option"; done)
+    [ -n "$written" ] && [ -z "$seen" ]
     row "$name: the program takes every option that the manual has"
+    # Each wrong option, and what is said of it in German and in English.
+    valued=$(printf '%s\n' "$written" | grep -m1 -xE -- '--(socket|dir|config)')
+    seen=$(while IFS='|' read -r option german english; do
+        for language in de en; do
+            says=$(env LC_ALL=$language "$program" "$option" 2>&1)
+            case $language$says in
+            "de$name: $german"* | "en$name: $english"*) ;;
+            *) echo "$language $option: $says" ;;
+            esac
+        done
+    done <<END
+--nonsense|Die Option --nonsense gibt es nicht.|There is no option --nonsense.
+--nonsense=x|Die Option --nonsense gibt es nicht.|There is no option --nonsense.
+-x|Die Option -x gibt es nicht.|There is no option -x.
+--help=x|Die Option --help nimmt keinen Wert an.|The option --help takes no value.
+--version|Die|The
+$valued|Der Option $valued fehlt ihr Wert.|The option $valued lacks its value.
+END
+    )
+    [ "$(printf '%s\n' "$seen" | cut -d: -f1 | sort -u)" = "$(printf 'de --version\nen --version')" ] # the control
+    row "$name: a wrong option gets a sentence, in German and in English"
+    all="${all:-} $written"
 done
+# adduser has two of its own.
+named=$(options <"$top/lang/catalogue.txt" | grep -vxE -- '--(system|group)')
+seen=$(comm -23 <(printf '%s\n' "$named") <(printf '%s\n' $all --help --version | sort -u))
+printf '%s\n' "$named" | grep -qx -- --server && [ -z "$seen" ]
+row "lang/catalogue.txt: every option that a sentence names is one of a program"
 for completion in "${completions[@]}"; do
     seen=$(bash -n "$completion" 2>&1)
     row "${completion##*/}: bash accepts it"

@@ -9,7 +9,8 @@
 static char path[200];
 
 /* Reads text as a file; NULL with complaints otherwise, without the path at the start of their lines. */
-static struct ks_settings *read_text(const char *text, char *complaints, size_t cap, enum ks_err *ret_err)
+static struct ks_settings *read_in(
+    enum ks_language language, const char *text, char *complaints, size_t cap, enum ks_err *ret_err)
 {
     struct ks_settings *settings = NULL;
     struct ks_buf buf;
@@ -18,7 +19,7 @@ static struct ks_settings *read_text(const char *text, char *complaints, size_t 
 
     scratch_write(path, text, strlen(text));
     ks_buf_init(&buf, 100000);
-    *ret_err = ks_settings_read(path, &settings, &buf);
+    *ret_err = ks_settings_read(path, language, &settings, &buf);
     for (all = ks_buf_str(&buf); ks_str_cut(&all, '\n', &line) && len < cap;)
         if (line.len)
             len += (size_t)snprintf(complaints + len, cap - len, "%s%.*s", len ? "|" : "",
@@ -26,6 +27,11 @@ static struct ks_settings *read_text(const char *text, char *complaints, size_t 
     complaints[len < cap ? len : cap - 1] = 0;
     ks_buf_done(&buf);
     return settings;
+}
+
+static struct ks_settings *read_text(const char *text, char *complaints, size_t cap, enum ks_err *ret_err)
+{
+    return read_in(KS_ENGLISH, text, complaints, cap, ret_err);
 }
 
 static void test_complaints(void)
@@ -37,65 +43,76 @@ static void test_complaints(void)
         { "an option of the core, of a feature and of the edge",
             DOMAIN "stream: { depth_max = 20; };\nlog: { level = \"error\"; };\nprocess: { threads = 3; };\n", "" },
         { "a value below its range", DOMAIN "stream: { depth_max = 5; };\n",
-            "2: stream.depth_max: 5 is below its least value 16" },
+            "2: stream.depth_max: 5 is too small. It takes a number from 16 to 200." },
         { "a value above its range", DOMAIN "\nprocess: { threads = 129; };\n",
-            "3: process.threads: 129 is above its greatest value 128" },
+            "3: process.threads: 129 is too large. It takes a number from 0 to 128." },
         { "a size below its range is said in its unit", DOMAIN "stream: { bytes = \"1 KiB\"; };\n",
-            "2: stream.bytes: 1 KiB is below its least value 512 KiB" },
+            "2: stream.bytes: 1 KiB is too small. It takes an amount of bytes from 512 KiB to 16 MiB." },
         { "an unknown option", DOMAIN "stream: { dept_max = 20; };\n",
-            "2: stream.dept_max: there is no such option; konsild --print-options shows all" },
+            "2: stream.dept_max: There is no such option. konsild --print-options shows all." },
         { "an unknown group", DOMAIN "steam: { };\n",
-            "2: steam: there is no such group of options; konsild --print-options shows all" },
+            "2: steam: There is no such group of options. konsild --print-options shows all." },
         { "an option that is a group elsewhere", DOMAIN "stream = 5;\n",
-            "2: stream: there is no such option; konsild --print-options shows all" },
+            "2: stream: There is no such option. konsild --print-options shows all." },
         { "a wrong type: a number for a text", DOMAIN "log: { file = 5; };\n",
-            "2: log.file: wants a text of up to 3000 bytes" },
+            "2: log.file: This value does not fit. It takes a text of up to 3000 bytes." },
         { "a wrong type: a text for a number", DOMAIN "stream: { depth_max = \"20\"; };\n",
-            "2: stream.depth_max: wants a number from 16 to 200" },
+            "2: stream.depth_max: This value does not fit. It takes a number from 16 to 200." },
         { "a wrong type: a list for a number", DOMAIN "stream: { depth_max = ( 20 ); };\n",
-            "2: stream.depth_max: wants a number from 16 to 200" },
+            "2: stream.depth_max: This value does not fit. It takes a number from 16 to 200." },
         { "a unit that does not fit", DOMAIN "tls: { handshake_timeout = \"5 KiB\"; };\n",
-            "2: tls.handshake_timeout: wants a duration from 1 s to 2 min" },
+            "2: tls.handshake_timeout: This value does not fit. It takes a duration from 1 s to 2 min." },
         { "a number too large for any unit", DOMAIN "tls: { handshake_timeout = \"99999999999999999999 s\"; };\n",
-            "2: tls.handshake_timeout: wants a duration from 1 s to 2 min" },
+            "2: tls.handshake_timeout: This value does not fit. It takes a duration from 1 s to 2 min." },
         { "no such choice", DOMAIN "log: { level = \"debug\"; };\n",
-            "2: log.level: wants one of \"error\", \"warning\", \"info\"" },
+            "2: log.level: This value does not fit. It takes one of \"error\", \"warning\", \"info\"." },
         { "a text that is too long", DOMAIN "process: { user = \"a23456789012345678901234567890123\"; };\n",
-            "2: process.user: is longer than 32 bytes" },
-        { "a text that must not be empty", DOMAIN "data: { directory = \"\"; };\n",
-            "2: data.directory: must not be empty" },
+            "2: process.user: This text is too long. It takes a text of up to 32 bytes." },
+        { "a text that This text is empty. Give a value, or remove the line: then the default holds.",
+            DOMAIN "data: { directory = \"\"; };\n",
+            "2: data.directory: This text is empty. Give a value, or remove the line: then the default holds." },
         { "several mistakes are told at once", DOMAIN "stream: { depth_max = 5; };\nfoo = 1;\n",
-            "2: stream.depth_max: 5 is below its least value 16|3: foo: there is no such option; konsild "
-            "--print-options "
-            "shows all" },
+            "2: stream.depth_max: 5 is too small. It takes a number from 16 to 200.|3: foo: There is no such option. "
+            "konsild "
+            "--print-options shows all." },
         { "an option of domains outside of them", DOMAIN "session: { per_account = 3; };\n",
-            "2: session.per_account: belongs to a domain: put it into the group of each domain that wants it" },
+            "2: session.per_account: This option belongs to a domain. Put it into the group of each domain for which "
+            "it shall hold." },
         { "an option of the server in a domain",
             "domains = ( { name = \"a.example\"; certificate = \"c\"; key = \"k\";\n log: { level = \"info\"; }; } "
             ");\n",
-            "2: log.level: holds for the whole server: put it outside of the domains" },
-        { "no domain", "log: { level = \"info\"; };\n", "0: domains: at least one domain is needed" },
-        { "a domain without a name", "domains = ( { protected = false; } );\n", "1: domains: a domain needs a name" },
+            "2: log.level: This option holds for the whole server. Put it outside of domains." },
+        { "no domain", "log: { level = \"info\"; };\n",
+            " domains: No domain is given. At least one is needed: domains = ( { name = \"klinik.example\"; … } );" },
+        { "a domain without a name", "domains = ( { protected = false; } );\n",
+            "1: domains: This domain lacks its name. Its group needs name = \"klinik.example\";" },
         { "a domain that is not in normal form",
             "domains = ( { name = \"Klinik.Example\"; certificate = \"c\"; key = \"k\"; } );\n",
-            "1: name: \"Klinik.Example\" is not a domain in its normal form (lower case, without a final dot)" },
+            "1: name: \"Klinik.Example\" is not a domain in its normal form. Write it in lower case, without a final "
+            "dot: klinik.example" },
         { "a domain that is an address",
             "domains = ( { name = \"a@klinik.example\"; certificate = \"c\"; key = \"k\"; } );\n",
-            "1: name: \"a@klinik.example\" is not a domain in its normal form (lower case, without a final dot)" },
+            "1: name: \"a@klinik.example\" is not a domain in its normal form. Write it in lower case, without a final "
+            "dot: klinik.example" },
         { "a domain twice",
             "domains = ( { name = \"a.example\"; certificate = \"c\"; key = \"k\"; },\n"
             " { name = \"a.example\"; certificate = \"c\"; key = \"k\"; } );\n",
-            "2: name: the domain a.example stands here twice" },
+            "2: name: The domain a.example stands here a second time. Remove one of the two groups." },
         { "a domain without a certificate", "domains = ( { name = \"a.example\"; key = \"k\"; } );\n",
-            "1: certificate: the domain a.example needs one: the path of a PEM file" },
+            "1: certificate: The domain a.example lacks this file. Its group needs the path of a PEM file: certificate "
+            "= \"/etc/konsil/a.example.pem\";" },
         { "protected is neither yes nor no", "domains = ( { name = \"a.example\"; protected = \"maybe\"; } );\n",
-            "1: protected: wants true or false" },
+            "1: protected: This value does not fit. It takes true or false." },
         { "domains that are no list", "domains = { name = \"a.example\"; };\n",
-            "1: domains: wants a list of groups: ( { name = \"klinik.example\"; … } )" },
+            "1: domains: This must be a list of groups. Write: domains = ( { name = \"klinik.example\"; … } );" },
         { "domains that are no groups", "domains = ( 5 );\n",
-            "1: domains: wants a list of groups: ( { name = \"klinik.example\"; … } )" },
-        { "a mistake in the file's syntax", DOMAIN "log: { level = ; };\n", "2: syntax error" },
-        { "an option twice", DOMAIN "log: { level = \"info\"; level = \"error\"; };\n", "2: duplicate setting name" },
+            "1: domains: This must be a list of groups. Write: domains = ( { name = \"klinik.example\"; … } );" },
+        { "a mistake in the file's syntax", DOMAIN "log: { level = ; };\n",
+            "2: This is not well formed. Write for example: log: { level = \"info\"; };" },
+        { "a file that is included and is not there", DOMAIN "@include \"nowhere.conf\"\n",
+            "2: The file after @include cannot be read. Correct its path, or let konsild read it." },
+        { "an option twice", DOMAIN "log: { level = \"info\"; level = \"error\"; };\n",
+            "2: This option stands here a second time. Remove one of the two lines." },
     };
 
     for (size_t i = 0; i < KS_COUNT(rows); i++) {
@@ -108,12 +125,23 @@ static void test_complaints(void)
         ks_settings_free(settings);
     }
 
+    char german[1000];
+    enum ks_err in_german;
     struct ks_buf buf;
-    struct ks_settings *settings = NULL;
+    struct ks_settings *settings =
+        read_in(KS_GERMAN, DOMAIN "stream: { depth_max = 5; bytes = true; };\nlog: { level = \"debug\"; };\n", german,
+            sizeof german, &in_german);
+    check_str("all of it in German", ks_str_z(german),
+        KS_STR(
+            "2: stream.depth_max: 5 ist zu klein. Richtig ist eine Zahl von 16 bis 200.|2: stream.bytes: Dieser Wert "
+            "passt nicht. Richtig ist eine Anzahl von Bytes von 512 KiB bis 16 MiB.|3: log.level: Dieser Wert passt "
+            "nicht. Richtig ist eines von \"error\", \"warning\", \"info\"."));
     ks_buf_init(&buf, 1000);
-    enum ks_err err = ks_settings_read("/nonexistent/konsild.conf", &settings, &buf);
+    enum ks_err err = ks_settings_read("/nonexistent/konsild.conf", KS_ENGLISH, &settings, &buf);
     check_err("a file that cannot be read", err, KS_EIO);
-    check_str("is named", ks_buf_str(&buf), KS_STR("/nonexistent/konsild.conf: cannot be read\n"));
+    check_str("is named", ks_buf_str(&buf),
+        KS_STR(
+            "/nonexistent/konsild.conf: The file cannot be read. Name it with --config, and let konsild read it.\n"));
     ks_buf_done(&buf);
 }
 
@@ -217,7 +245,7 @@ static void test_example(void)
     struct ks_buf complaints;
 
     ks_buf_init(&complaints, 10000);
-    enum ks_err err = ks_settings_read(EXAMPLE, &settings, &complaints);
+    enum ks_err err = ks_settings_read(EXAMPLE, KS_ENGLISH, &settings, &complaints);
     check_row(err == KS_OK, "the example that we ship is good", "%.*s", KS_STR_FMT(ks_buf_str(&complaints)));
     ks_buf_done(&complaints);
     ks_settings_free(settings);
