@@ -59,9 +59,12 @@ for client, end in ((A, "SIGKILL"), (J, "an orderly end")):
     missing = [name for name, word in words.items() if word.encode() not in inside]
     row(not missing or (client is J and missing == ["waiting"]),
         f"DSK I.3-c: control: after {end} the unlocked store has the words", missing)
+    log = os.path.join(client.dir, "store.db-wal")
+    row((os.path.exists(log) and os.path.getsize(log) > 0) == (client is A),
+        f"DSK I.3-c: control: after {end} pages are {'still in the write-ahead log' if client is A else 'all in the database'}", os.listdir(client.dir))
     row(not search.in_directory(client.dir, words.values()), f"DSK I.3-c: after {end} no word is in the directory",
         search.in_directory(client.dir, words.values()))
-    row(not search.in_directory(client.dir, [identity]), f"DSK I.3-i: after {end} the private identity key is not in the directory")
+    row(not search.in_directory(client.dir, [identity]), f"DSK I.3-i, DSK I.2-g: after {end} the private identity key is not in the directory")
     # Own keys and the sessions of both versions (engine_store.h): a piece from the middle of each.
     pieces = [value[len(value) // 2 - 12:len(value) // 2 + 12] for table, value in records if table in (2, 4, 5) and len(value) >= 32]
     row(len(pieces) > 50 and not search.in_directory(client.dir, pieces),
@@ -80,6 +83,14 @@ row(not search.planted(words["sent"]) and not search.planted(identity), "DSK I.3
 row(not search.in_directory(lab.dir, words.values()), "DSK I.3-c: no word is anywhere else: server, logs, temporary files",
     search.in_directory(lab.dir, words.values()))
 
+# What the search cannot see through would be a compressor that it does not know.
+programs = {file.name: file.path for file in os.scandir(os.path.join(BUILD, "cmd")) if file.is_file() and os.access(file.path, os.X_OK)}
+libraries = {line.split()[0] for path in programs.values()
+             for line in subprocess.run(["ldd", path], capture_output=True, text=True, check=True).stdout.splitlines()}
+row(any("libcrypto" in name for name in libraries) and not [name for name in libraries if any(
+    word in name for word in ("libz.", "zstd", "snappy", "lz4", "brotli", "bz2", "lzma"))],
+    "DSK I.3-c: control: no program has a library that compresses", libraries)
+
 # --- nothing without unlocking ---
 
 
@@ -97,6 +108,8 @@ for name, result in {"no passphrase": konsil(None), "a wrong one": konsil("gerat
     row(result.returncode != 0 and not result.stdout and result.stderr, f"DSK I.2-g: with {name} konsil says nothing and fails", result)
 result = konsil(PASSPHRASE)
 row(result.returncode == 0 and f"{words['long']} 59" in result.stdout, "DSK I.2-g: control: with the right one it tells the history", result)
+
+row(programs.keys() == {"konsil", "konsilctl", "konsild"}, "DSK I.2-g: no other program has keys: there is no gateway yet", programs)
 
 # --- the tools of the administrator ---
 
