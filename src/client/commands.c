@@ -619,6 +619,14 @@ static enum ks_err tell_problem(struct konsil *k, void *arg)
     return ks_tell(k, KS_EV_ERROR, &event);
 }
 
+/* Nothing of it was done. Telling writes nothing. */
+static enum ks_err tell_full(struct konsil *k, void *arg)
+{
+    const struct call *call = arg;
+
+    return refuse(k, call->cmd, KS_CODE_STORE_FULL, KS_STR_EMPTY);
+}
+
 void ks_command(struct konsil *k, struct ks_str json)
 {
     struct ks_js_problem problem;
@@ -630,7 +638,9 @@ void ks_command(struct konsil *k, struct ks_str json)
     ks_arena_init(&arena, 4 * KONSIL_COMMAND_MAX);
     err = ks_json_command(&arena, json, &cmd, &problem);
     if (err == KS_OK) {
-        if (ks_step(k, run, &call) && call.after)
+        if (!ks_step(k, run, &call))
+            (void)ks_step(k, tell_full, &call); /* nothing comes of it when the engine has failed */
+        else if (call.after)
             call.after(k);
     } else if (err == KS_ESYNTAX) {
         (void)ks_step(k, tell_problem, &problem);

@@ -46,6 +46,9 @@ static void step_failed(struct konsil *k, enum ks_err err)
 {
     ks_log(k->log, KS_ERROR, "client.step.failed", KS_ERR(err));
     if (err == KS_EFULL) {
+        /* Not to be resumed: what the step was about (the begin of a session, the answer to a request, an
+         * acknowledgement) is forgotten here, and would not come again. A new session finds out everything. */
+        ks_sm_reset(&k->stream.sm);
         ks_stream_drop(k, KS_CODE_STORE_FULL);
         /* Telling writes nothing; a store that cannot even begin has failed. */
         if (!k->stepping)

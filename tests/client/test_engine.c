@@ -285,6 +285,48 @@ static void test_bounced(void)
     lab_end(&lab);
 }
 
+static enum ks_err no_room(struct ks_engine_store *s, enum ks_table table, struct ks_str key, struct ks_str value)
+{
+    (void)s;
+    (void)table;
+    (void)key;
+    (void)value;
+    return KS_EFULL;
+}
+
+/* A device whose disk is full, also while it logs in. */
+static void test_full(void)
+{
+    const struct ks_engine_store_ops *real;
+    struct ks_engine_store_ops full;
+    struct party *anna, *jonas;
+    struct lab lab;
+    json_t *event;
+
+    two(&lab, &anna, &jonas);
+    party_connect(anna);
+    party_connect(jonas);
+    lab_run(&lab, 1000);
+    real = anna->store->ops;
+    full = *real;
+    full.put = no_room;
+    anna->store->ops = &full;
+    event = party_do(anna, "{\"id\":\"x\",\"cmd\":\"send\",\"to\":\"" JONAS "\",\"body\":\"lost\"}");
+    check_text("a command for which there is no room is answered", text_of(event, "code"), "store.full");
+    party_restart(anna);
+    lab_run(&lab, 60000);
+    check_row(party_count(anna, "ready", 0) == 1, "nobody logs in without room", "%zu times ready",
+        party_count(anna, "ready", 0));
+    anna->store->ops = real;
+    lab_run(&lab, 300000);
+    check_row(party_count(anna, "ready", 0) == 2, "with room again a new session begins", "%zu times ready",
+        party_count(anna, "ready", 0));
+    (void)party_send(anna, JONAS, "kept");
+    lab_run(&lab, 10000);
+    check_text("and messages go out", party_history(jonas, ANNA), "kept");
+    lab_end(&lab);
+}
+
 /* A process that dies at every moment of a conversation, in turn. */
 static void test_crashes(void)
 {
@@ -324,6 +366,7 @@ int main(void)
     test_password_refused();
     test_refusals();
     test_bounced();
+    test_full();
     test_crashes();
     return check_done();
 }
