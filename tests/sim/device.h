@@ -15,17 +15,26 @@ struct device;
  * that it did not go out. */
 typedef void shown_fn(void *user, const char *from, const char *body, bool failed);
 
+enum said {
+    SAID_NO,
+    SAID_YES,     /* it took the message, whatever happens from now on */
+    SAID_PERHAPS, /* it died over it */
+};
+
 struct device_ops {
     void (*start)(struct device *device);
     void (*die)(struct device *device); /* what was not durable is gone */
+    /* Both NULL for one that writes nothing step by step. Dooms its process: it dies at its commit after `commits` more
+     * (device->dying says so), just before it or just behind it. */
+    void (*doom)(struct device *device, unsigned commits, bool before);
+    void (*fill)(struct device *device, bool full); /* its disk is full, or has room again */
     void (*opened)(struct device *device);
     void (*secured)(struct device *device);
     void (*feed)(struct device *device, struct ks_str bytes);
     void (*closed)(struct device *device);
     void (*tick)(struct device *device);
     int64_t (*deadline_ms)(struct device *device);
-    /* True when it took the message, whatever happens from now on. */
-    bool (*say)(struct device *device, const char *to, const char *body);
+    enum said (*say)(struct device *device, const char *to, const char *body);
     /* In the order in which a person sees them. */
     void (*shown)(struct device *device, const char *with, shown_fn *visit, void *user);
     void (*free)(struct device *device);
@@ -39,8 +48,10 @@ struct device {
     char jid[64];          /* bare */
     struct sim_link *link; /* NULL: not connected */
     bool alive;
-    int64_t back_ms;  /* when a dead one starts again */
-    uint64_t address; /* whom the server takes it for */
+    bool dying;           /* it met its doom in the call at hand: nothing leaves it any more */
+    int64_t back_ms;      /* when a dead one starts again */
+    int64_t disk_well_ms; /* when its disk has room again */
+    uint64_t address;     /* whom the server takes it for */
     unsigned said;
 };
 

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* device_engine.c -- the real engine, on a store in memory. */
+/* device_engine.c -- the real engine, on a store in memory behind a disk that fails (device_disk.h). */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "codes.h"
 #include "device.h"
+#include "device_disk.h"
 #include "konsil/konsil.h"
 
 struct engine_device {
     struct device base;
-    struct ks_engine_store *store;
+    struct device_disk disk;
     struct konsil *engine;
     json_t *answer; /* to the command at hand */
 };
@@ -24,6 +26,26 @@ static struct konsil_now now(const struct device *device)
     return (struct konsil_now) { device->town->now.mono_ms, device->town->now.wall_ms };
 }
 
+/* What an engine warns of, though nobody here forges, restores an old copy or breaks in: the others may never come. */
+static bool is_harmless(const char *code)
+{
+    static const char *const harmless[] = { KS_CODE_NEW_OWN_DEVICE, KS_CODE_STORE_FULL, KS_CODE_KEYS_UNPUBLISHED };
+
+    for (size_t i = 0; i < KS_COUNT(harmless); i++)
+        if (!strcmp(code, harmless[i]))
+            return true;
+    return false;
+}
+
+static void look_at(struct engine_device *d, const json_t *event)
+{
+    const char *kind = json_string_value(json_object_get(event, "event"));
+    const char *code = json_string_value(json_object_get(event, "code"));
+
+    if (!strcmp(kind, "warning") && !is_harmless(code))
+        town_wrong(d->base.town, "%s warns of %s", d->base.name, code);
+}
+
 static void take_events(struct engine_device *d)
 {
     const char *json;
@@ -33,7 +55,9 @@ static void take_events(struct engine_device *d)
         json_t *event = json_loadb(json, len, 0, NULL);
         if (!event)
             abort();
-        town_trace(d->base.town, "%s: %.*s", d->base.name, (int)len, json);
+        if (strcmp(json_string_value(json_object_get(event, "event")), "history") != 0)
+            town_trace(d->base.town, "%s: %.*s", d->base.name, (int)len, json);
+        look_at(d, event);
         if (json_object_get(event, "re")) {
             json_decref(d->answer);
             d->answer = json_incref(event);
@@ -49,6 +73,10 @@ static void pump(struct engine_device *d)
     const char *bytes;
     size_t len;
 
+    if (d->disk.dead) {
+        d->base.dying = true;
+        return;
+    }
     do {
         konsil_output(d->engine, &bytes, &len);
         device_send(&d->base, ks_str(bytes, len));
@@ -86,7 +114,7 @@ static json_t *command(struct engine_device *d, json_t *what)
 static void start(struct device *device)
 {
     struct engine_device *d = self(device);
-    struct konsil_setup setup = { .store = d->store, .now = now(device), .device_name = "sim" };
+    struct konsil_setup setup = { .store = &d->disk.base, .now = now(device), .device_name = "sim" };
 
     ks_prng_bytes(&device->town->prng, setup.seed, sizeof setup.seed);
     d->engine = konsil_new(&setup);
@@ -103,7 +131,18 @@ static void die(struct device *device)
 
     konsil_free(d->engine);
     d->engine = NULL;
-    ks_memory_engine_store_crash(d->store);
+    device_disk_restart(&d->disk);
+}
+
+static void doom(struct device *device, unsigned commits, bool before)
+{
+    self(device)->disk.doom = before ? DOOM_BEFORE_COMMIT : DOOM_AFTER_COMMIT;
+    self(device)->disk.commits_left = commits;
+}
+
+static void fill(struct device *device, bool full)
+{
+    self(device)->disk.full = full;
 }
 
 static void opened(struct device *device)
@@ -146,11 +185,13 @@ static int64_t deadline_ms(struct device *device)
     return konsil_deadline_ms(self(device)->engine);
 }
 
-static bool say(struct device *device, const char *to, const char *body)
+static enum said say(struct device *device, const char *to, const char *body)
 {
     json_t *answer = command(self(device), json_pack("{s:s,s:s,s:s}", "cmd", "send", "to", to, "body", body));
 
-    return !strcmp(json_string_value(json_object_get(answer, "event")), "result");
+    if (device->dying)
+        return SAID_PERHAPS;
+    return strcmp(json_string_value(json_object_get(answer, "event")), "result") ? SAID_NO : SAID_YES;
 }
 
 /* The history comes in pages, newest page first. */
@@ -189,7 +230,7 @@ static void free_device(struct device *device)
     struct engine_device *d = self(device);
 
     konsil_free(d->engine);
-    ks_engine_store_free(d->store);
+    device_disk_done(&d->disk);
     json_decref(d->answer);
     free(d);
 }
@@ -198,6 +239,8 @@ struct device *device_engine_new(struct town *town, const char *name, const char
 {
     static const struct device_ops ops = { .start = start,
         .die = die,
+        .doom = doom,
+        .fill = fill,
         .opened = opened,
         .secured = secured,
         .feed = feed,
@@ -208,8 +251,9 @@ struct device *device_engine_new(struct town *town, const char *name, const char
         .shown = shown,
         .free = free_device };
     struct engine_device *d = calloc(1, sizeof *d);
+    struct ks_engine_store *store = ks_memory_engine_store_new();
 
-    if (!d)
+    if (!d || !store)
         abort();
     d->base.ops = &ops;
     d->base.town = town;
@@ -218,9 +262,7 @@ struct device *device_engine_new(struct town *town, const char *name, const char
     d->base.domain = domain;
     d->base.password = "p";
     snprintf(d->base.jid, sizeof d->base.jid, "%s@%s", local, domain);
-    d->store = ks_memory_engine_store_new();
-    if (!d->store)
-        abort();
-    mutate_engine_store(d->store, town->mutant);
+    mutate_engine_store(store, town->mutant);
+    device_disk_init(&d->disk, store);
     return &d->base;
 }

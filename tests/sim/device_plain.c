@@ -504,7 +504,7 @@ static void tick(struct device *device)
     }
 }
 
-static bool say(struct device *device, const char *to, const char *body)
+static enum said say(struct device *device, const char *to, const char *body)
 {
     struct plain *p = self(device);
     struct draft *draft = &p->drafts[p->draft_count++];
@@ -515,7 +515,7 @@ static bool say(struct device *device, const char *to, const char *body)
     show(p, ks_str_z(to), ks_str_z(device->jid), ks_str_z(draft->id), ks_str_z(body));
     if (p->phase == BOUND && p->sm_id[0])
         send_next(p);
-    return true;
+    return SAID_YES;
 }
 
 static void shown(struct device *device, const char *with, shown_fn *visit, void *user)

@@ -1,67 +1,78 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* sim: lives of a town (town.h), one for each seed. Says in TAP whether what must be true was true at the end of each.
  *
- *   sim [--seeds N] [--seed HEX] [--mutant NAME] [--trace]
- *   sim --file FILE           the seeds of a file, one a line, the first word of it
- *   sim --mutants             each mutant must be found by one of the first seeds
+ *   sim [--seed HEX] [--seeds N] [--jobs N] [--file FILE] [--again] [--mutants] [--mutant NAME] [--trace]
  *
- * Seeds follow from the first one, which is given (CI: of the commit's hash) or 1. */
+ *   --seed, --seeds   N lives; their seeds follow from the first one
+ *   --file            before them, the seeds of a file: one a line, the first word of it
+ *   --again           the first one once more: a seed must give the same steps, byte by byte
+ *   --mutants         each mutant (mutant.h) must be caught by one of the first seeds
+ *   --mutant          all with this mutant
+ *   --trace           tells every step
+ *
+ * A set of lives counts only when every kind of fault struck in it. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "crypto.h"
-#include "device.h"
-#include "town_check.h"
+#include "lives.h"
 
-#define MUTANT_SEEDS 20
+#define MUTANT_SEEDS 40
+#define SET_MIN 20        /* so many lives must meet every kind of fault */
+#define PROGRESS_LIVES 50 /* between two lines that say how far it is */
 
-static unsigned rows, rows_failed;
-static uint64_t struck[FAULT_COUNT];
-static uint64_t lives, letters, failed_letters, steps;
+static unsigned rows, rows_failed, jobs = 1;
 
-/* One life; true when all was as it must be. */
-static bool live(uint64_t seed, enum mutant mutant, bool trace, bool loud)
+__attribute__((format(printf, 2, 3))) static void row(bool ok, const char *format, ...)
 {
-    struct town town;
-    struct ks_buf why;
-    bool good;
+    va_list args;
 
-    ks_buf_init(&why, 4096);
-    town_begin(&town, seed, mutant, trace);
-    town_live(&town);
-    good = town_check(&town, &why);
-    lives++;
-    letters += town.letter_count;
-    for (size_t i = 0; i < town.letter_count; i++)
-        failed_letters += town.letters[i].failed;
-    steps += town.step;
-    for (int i = 0; i < FAULT_COUNT; i++)
-        struck[i] += town.struck[i];
-    if (!good && loud)
-        printf("# sim: FAIL seed=%" PRIx64 " step=%" PRIu64 ": %.*s\n# replay: make sim SEED=%" PRIx64 " TRACE=1\n",
-            seed, town.step, KS_STR_FMT(ks_buf_str(&why)), seed);
-    if (trace)
-        printf("# trace %016" PRIx64 "\n", town.trace_hash);
-    town_end(&town);
-    ks_buf_done(&why);
-    return good;
-}
-
-static void row(bool ok, const char *name)
-{
-    printf("%sok %u - %s\n", ok ? "" : "not ", ++rows, name);
+    printf("%sok %u - ", ok ? "" : "not ", ++rows);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    printf("\n");
     rows_failed += !ok;
     fflush(stdout);
 }
 
-static void summary(void)
+struct set {
+    uint64_t lives, failed, steps, letters, letters_failed, trace_hash;
+    uint64_t struck[FAULT_COUNT];
+    uint64_t of; /* lives to come; 0: nobody asks how far it is */
+};
+
+static bool add(void *user, const struct report *report)
 {
-    printf("# sim: %" PRIu64 " lives, %" PRIu64 " steps, %" PRIu64 " messages, %" PRIu64 " of them refused;", lives,
-        steps, letters, failed_letters);
+    struct set *set = user;
+
+    set->lives++;
+    set->failed += !report->good;
+    set->steps += report->steps;
+    set->letters += report->letters;
+    set->letters_failed += report->letters_failed;
+    set->trace_hash ^= report->trace_hash;
     for (int i = 0; i < FAULT_COUNT; i++)
-        printf(" %" PRIu64 " %s", struck[i], fault_names[i]);
+        set->struck[i] += report->struck[i];
+    if (!report->good)
+        printf("# sim: FAIL seed=%" PRIx64 " step=%" PRIu64 ": %s\n# replay: make sim SEED=%" PRIx64
+               " (TRACE=1 tells every step)\n",
+            report->seed, report->steps, report->why, report->seed);
+    if (set->of > PROGRESS_LIVES && set->lives % PROGRESS_LIVES == 0)
+        printf("# %" PRIu64 " of %" PRIu64 " lives, %" PRIu64 " failed\n", set->lives, set->of, set->failed);
+    fflush(stdout);
+    return true;
+}
+
+static void tell(const struct set *set)
+{
+    printf("# sim: %" PRIu64 " lives, %" PRIu64 " steps, %" PRIu64 " messages, %" PRIu64
+           " of them failed as their authors were told; faults:",
+        set->lives, set->steps, set->letters, set->letters_failed);
+    for (int i = 0; i < FAULT_COUNT; i++)
+        printf("%s %" PRIu64 " %s", i ? "," : "", set->struck[i], fault_names[i]);
     printf("\n");
 }
 
@@ -73,46 +84,91 @@ static uint64_t seed_after(uint64_t seed, uint64_t n)
     return n ? x ^ x >> 27 : seed;
 }
 
-static void run_seeds(uint64_t seed, uint64_t count, enum mutant mutant, bool trace)
+static void run_seeds(uint64_t seed, size_t count, enum mutant mutant, bool trace, struct set *set)
 {
-    uint64_t failed = 0;
-    char name[200];
+    struct life *lives = calloc(count, sizeof *lives);
+    uint64_t failed = set->failed;
 
-    for (uint64_t i = 0; i < count; i++)
-        failed += !live(seed_after(seed, i), mutant, trace, true);
-    snprintf(name, sizeof name,
-        "in %" PRIu64 " lives from seed %" PRIx64
+    if (!lives)
+        abort();
+    for (size_t i = 0; i < count; i++)
+        lives[i] = (struct life) { seed_after(seed, i), mutant, trace };
+    set->of = set->lives + count;
+    lives_run(lives, count, jobs, add, set);
+    free(lives);
+    row(set->failed == failed,
+        "in %zu lives from seed %" PRIx64
         " each device shows each message once and in order, and konsild nothing in clear",
         count, seed);
-    row(failed == 0, name);
 }
 
-static void run_file(const char *path)
+static void run_file(const char *path, struct set *set)
 {
     FILE *file = fopen(path, "r");
     char line[1000];
 
     if (!file) {
-        row(false, path);
+        row(false, "the seeds of %s", path);
         return;
     }
-    while (fgets(line, sizeof line, file))
-        if (line[0] != '#' && line[0] != '\n')
-            row(live(strtoull(line, NULL, 16), MUTANT_NONE, false, true), strtok(line, "\n"));
-    fclose(file);
+    while (fgets(line, sizeof line, file)) {
+        struct life life = { .seed = strtoull(line, NULL, 16) };
+        uint64_t failed = set->failed;
+        line[strcspn(line, "\n")] = 0;
+        if (line[0] == '#' || !line[0])
+            continue;
+        lives_run(&life, 1, 1, add, set);
+        row(set->failed == failed, "%s", line);
+    }
+    (void)fclose(file);
+}
+
+/* Trace hashes are added up by exclusive or: two that are the same leave nothing. */
+static void run_again(uint64_t seed)
+{
+    struct life lives[] = { { .seed = seed }, { .seed = seed } }, other = { .seed = seed_after(seed, 1) };
+    struct set same = { 0 }, different = { 0 };
+
+    lives_run(lives, 2, jobs, add, &same);
+    lives_run(lives, 1, 1, add, &different);
+    lives_run(&other, 1, 1, add, &different);
+    row(!same.trace_hash && different.trace_hash,
+        "seed %" PRIx64 " gives the same steps again, byte by byte, and another one others", seed);
+}
+
+static bool keep(void *user, const struct report *report)
+{
+    struct report *kept = user;
+
+    *kept = *report;
+    return report->good;
 }
 
 static void run_mutants(uint64_t seed)
 {
     for (enum mutant mutant = MUTANT_NONE + 1; mutant < MUTANT_COUNT; mutant++) {
-        char name[100];
-        uint64_t i = 0;
-        while (i < MUTANT_SEEDS && live(seed_after(seed, i), mutant, false, false))
-            i++;
-        snprintf(name, sizeof name, "the mutant %s is found", mutant_names[mutant]);
-        row(i < MUTANT_SEEDS, name);
-        printf("# by seed %" PRIx64 "\n", seed_after(seed, i));
+        struct life lives[MUTANT_SEEDS];
+        struct report report;
+        for (uint64_t i = 0; i < MUTANT_SEEDS; i++)
+            lives[i] = (struct life) { .seed = seed_after(seed, i), .mutant = mutant };
+        lives_run(lives, MUTANT_SEEDS, 1, keep, &report);
+        if (report.good)
+            row(false, "mutant %s: caught by none of %d seeds", mutant_names[mutant], MUTANT_SEEDS);
+        else
+            row(true, "mutant %s: caught by \"%s\", seed %" PRIx64, mutant_names[mutant], report.why, report.seed);
     }
+}
+
+static void look_at_faults(const struct set *set)
+{
+    bool all = true;
+
+    for (int i = 0; i < FAULT_COUNT; i++)
+        if (!set->struck[i]) {
+            printf("# in %" PRIu64 " lives there were no %s\n", set->lives, fault_names[i]);
+            all = false;
+        }
+    row(all, "every kind of fault struck");
 }
 
 static enum mutant mutant_named(const char *name)
@@ -127,13 +183,15 @@ static enum mutant mutant_named(const char *name)
 int main(int argc, char **argv)
 {
     static const struct option options[] = { { "seeds", required_argument, NULL, 'n' },
-        { "seed", required_argument, NULL, 's' }, { "mutant", required_argument, NULL, 'm' },
-        { "mutants", no_argument, NULL, 'M' }, { "file", required_argument, NULL, 'f' },
+        { "seed", required_argument, NULL, 's' }, { "jobs", required_argument, NULL, 'j' },
+        { "mutant", required_argument, NULL, 'm' }, { "mutants", no_argument, NULL, 'M' },
+        { "file", required_argument, NULL, 'f' }, { "again", no_argument, NULL, 'a' },
         { "trace", no_argument, NULL, 't' }, { 0 } };
     uint64_t seed = 1, count = 1;
     enum mutant mutant = MUTANT_NONE;
-    bool mutants = false, trace = false;
+    bool mutants = false, trace = false, again = false;
     const char *file = NULL;
+    struct set set = { 0 };
     int option;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
@@ -144,6 +202,9 @@ int main(int argc, char **argv)
         case 's':
             seed = strtoull(optarg, NULL, 16);
             break;
+        case 'j':
+            jobs = (unsigned)strtoul(optarg, NULL, 10);
+            break;
         case 'm':
             mutant = mutant_named(optarg);
             break;
@@ -153,22 +214,27 @@ int main(int argc, char **argv)
         case 'f':
             file = optarg;
             break;
+        case 'a':
+            again = true;
+            break;
         case 't':
             trace = true;
             break;
         default:
             return 2;
         }
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    if (mutant == MUTANT_COUNT || ks_crypto_init() != KS_OK)
+    if (mutant == MUTANT_COUNT || !count || count > 10000000 || ks_crypto_init() != KS_OK)
         return 2;
+    if (file)
+        run_file(file, &set);
+    run_seeds(seed, count, mutant, trace, &set);
+    tell(&set);
+    if (set.lives >= SET_MIN)
+        look_at_faults(&set);
+    if (again)
+        run_again(seed);
     if (mutants)
         run_mutants(seed);
-    else if (file)
-        run_file(file);
-    else
-        run_seeds(seed, count, mutant, trace);
-    summary();
     printf("1..%u\n", rows);
     return rows_failed ? 1 : 0;
 }

@@ -13,7 +13,7 @@ enum segment_kind {
 struct segment {
     struct segment *next;
     enum segment_kind kind;
-    int64_t at_ms;
+    int64_t sent_ms, at_ms;
     struct ks_buf bytes;
 };
 
@@ -30,8 +30,14 @@ struct sim_link {
     struct device *device;  /* NULL: it let go */
     struct host_conn *conn; /* NULL: not there yet, or gone */
     struct pipe up, down;
-    bool broken, tls, freeable;
+    int64_t still_ms; /* until then nothing arrives */
+    bool broken;
 };
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
 
 static void put(struct sim_link *link, struct pipe *pipe, enum segment_kind kind, struct ks_str bytes, int64_t at_ms)
 {
@@ -40,13 +46,13 @@ static void put(struct sim_link *link, struct pipe *pipe, enum segment_kind kind
     if (!segment)
         abort();
     segment->kind = kind;
-    segment->at_ms = at_ms > pipe->last_ms ? at_ms : pipe->last_ms;
+    segment->sent_ms = link->town->now.mono_ms;
+    segment->at_ms = later(later(at_ms, link->still_ms), pipe->last_ms);
     pipe->last_ms = segment->at_ms;
     ks_buf_init(&segment->bytes, SIZE_MAX);
     ks_buf_add(&segment->bytes, bytes);
     *pipe->end = segment;
     pipe->end = &segment->next;
-    (void)link;
 }
 
 static void send(struct sim_link *link, struct pipe *pipe, enum segment_kind kind, struct ks_str bytes)
@@ -116,7 +122,7 @@ void device_connect(struct device *device)
 
 void device_send(struct device *device, struct ks_str bytes)
 {
-    if (!device->link || !bytes.len)
+    if (!device->link || !bytes.len || device->dying)
         return;
     watch(device->link, &device->link->up, bytes);
     send(device->link, &device->link->up, SEG_BYTES, bytes);
@@ -172,6 +178,16 @@ static void lose_server_end(struct sim_link *link)
     link->conn = NULL;
 }
 
+/* Did somebody else send something before, that is not there yet? */
+static bool overtook(const struct sim_link *link, const struct segment *segment)
+{
+    for (const struct sim_link *at = link->town->links; at; at = at->next)
+        if (at != link && at->conn && at->up.first && at->up.first->kind == SEG_BYTES
+            && at->up.first->sent_ms < segment->sent_ms)
+            return true;
+    return false;
+}
+
 static void arrive_up(struct sim_link *link, struct segment *segment)
 {
     switch (segment->kind) {
@@ -180,6 +196,7 @@ static void arrive_up(struct sim_link *link, struct segment *segment)
         break;
     case SEG_BYTES:
         if (link->conn && link->town->host) {
+            link->town->struck[FAULT_OVERTAKEN] += overtook(link, segment);
             town_trace(link->town, "%s > %.*s", link->conn->label, KS_STR_FMT(ks_buf_str(&segment->bytes)));
             host_feed(link->conn, ks_buf_str(&segment->bytes));
         }
@@ -201,7 +218,7 @@ static void arrive_down(struct sim_link *link, struct segment *segment)
 {
     struct device *device = link->device;
 
-    if (!device || !device->alive)
+    if (!device || !device->alive || device->dying)
         return;
     switch (segment->kind) {
     case SEG_OPEN:
@@ -319,6 +336,20 @@ static void lose_bytes(struct sim_link *link, struct pipe *pipe)
         free(segment);
     }
     pipe->end = at;
+}
+
+static void hold_back(struct pipe *pipe, int64_t until_ms)
+{
+    for (struct segment *segment = pipe->first; segment; segment = segment->next)
+        segment->at_ms = later(segment->at_ms, until_ms);
+    pipe->last_ms = later(pipe->last_ms, until_ms);
+}
+
+void link_stall(struct sim_link *link, int64_t ms)
+{
+    link->still_ms = link->town->now.mono_ms + ms;
+    hold_back(&link->up, link->still_ms);
+    hold_back(&link->down, link->still_ms);
 }
 
 void link_break(struct sim_link *link)

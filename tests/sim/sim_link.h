@@ -13,6 +13,8 @@ void links_run(struct town *town);
 void links_take_output(struct town *town);
 /* It breaks: what is under way is lost from some byte on, and either end learns of it some time. */
 void link_break(struct sim_link *link);
+/* For so long nothing arrives, at neither end; then everything does, also what was sent before the device gave up. */
+void link_stall(struct sim_link *link, int64_t ms);
 /* The server's process is gone: its ends of all links with it. */
 void links_server_died(struct town *town);
 /* One that a device still uses, chosen by the town's chance; NULL: there is none. */

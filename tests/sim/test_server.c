@@ -391,6 +391,33 @@ static void test_memory(void)
         (n > 200 || only) && !left, "whichever allocation fails, all sessions end and nothing is left", "at %d", n);
 }
 
+/* The one allocation that a session's end begins with. */
+static void test_late_end(void)
+{
+    struct rig rig;
+    struct host_conn *anna, *jonas;
+
+    rig_init(&rig, 1);
+    anna = client(&rig, "anna", "desk");
+    jonas = client(&rig, "jonas", "desk");
+    host_say(anna, "<presence to='jonas@" DOMAIN "'/>");
+    check_row(host_heard(jonas, "<presence from='anna@" DOMAIN "/desk'"), "control: presence arrives", "it does not");
+    host_forget(jonas);
+    (void)fail_nth(1);
+    host_close(anna);
+    bool struck = fail_stop();
+    host_settle(rig.host);
+    check_row(struck && sessions(&rig) == 2 && !host_heard(jonas, "<presence"),
+        "session.h: without memory nobody hears that a session ended", "%d sessions", (int)sessions(&rig));
+    anna = client(&rig, "anna", "desk");
+    check_row(sessions(&rig) == 3, "session.h: its resource is free all the same", "%d sessions", (int)sessions(&rig));
+    host_wait(rig.host, 60000);
+    check_row(sessions(&rig) == 2 && host_heard_times(jonas, "type='unavailable'") == 1,
+        "session.h: with memory again they do, once", "%d sessions: %.*s", (int)sessions(&rig),
+        KS_STR_FMT(ks_buf_str(&jonas->out)));
+    rig_done(&rig);
+}
+
 int main(void)
 {
     if (ks_crypto_init() != KS_OK)
@@ -405,6 +432,7 @@ int main(void)
     test_unreadable();
     test_counts();
     test_crossing();
+    test_late_end();
     test_memory();
     return check_done();
 }

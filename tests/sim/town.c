@@ -16,10 +16,14 @@
 
 const char *const fault_names[FAULT_COUNT] = { [FAULT_CUT] = "cuts",
     [FAULT_BYTES] = "lost-segments",
+    [FAULT_STALL] = "stalls",
+    [FAULT_OVERTAKEN] = "overtakings",
     [FAULT_GHOST] = "ghosts",
     [FAULT_SERVER_DEATH] = "server-deaths",
     [FAULT_COMMIT] = "lost-commits",
     [FAULT_DEVICE_DEATH] = "device-deaths",
+    [FAULT_DEVICE_DOOM] = "device-deaths-at-commit",
+    [FAULT_DEVICE_FULL] = "full-device-disks",
     [FAULT_DISK_SLOW] = "slow-disks",
     [FAULT_DISK_FULL] = "full-disks" };
 
@@ -119,12 +123,21 @@ static struct device *any_device(struct town *town)
     return town->devices[town_between(town, 0, (int64_t)town->device_count - 1)];
 }
 
+static void heal_device_disk(struct device *device)
+{
+    device->disk_well_ms = KS_NEVER;
+    if (device->ops->fill)
+        device->ops->fill(device, false);
+}
+
 static void kill_device(struct town *town, struct device *device)
 {
     town->struck[FAULT_DEVICE_DEATH]++;
-    town_trace(town, "%s dies", device->name);
-    device->alive = false;
+    town->struck[FAULT_DEVICE_DOOM] += device->dying;
+    town_trace(town, "%s dies%s", device->name, device->dying ? " at a commit" : "");
+    device->alive = device->dying = false;
     device->ops->die(device);
+    heal_device_disk(device);
     if (device->link)
         link_break(device->link);
     device_hang_up(device);
@@ -143,12 +156,13 @@ static void start_device(struct town *town, struct device *device)
 static bool write_letter(struct town *town)
 {
     struct device *from, *to;
+    enum said said;
     struct letter *letter = &town->letters[town->letter_count];
 
     for (int tries = 0;; tries++) {
         from = any_device(town);
         to = any_device(town);
-        if (from->alive && strcmp(from->jid, to->jid) != 0 && !strcmp(from->domain, to->domain))
+        if (from->alive && !from->dying && strcmp(from->jid, to->jid) != 0 && !strcmp(from->domain, to->domain))
             break;
         if (tries == 100)
             return false;
@@ -158,7 +172,9 @@ static bool write_letter(struct town *town)
         !strcmp(from->domain, "klinik.example") ? town->canary : town->clear, town->letter_count, from->name);
     town->letter_count++;
     town_trace(town, "%s writes m%zu to %s", from->name, town->letter_count - 1, to->jid);
-    if (!from->ops->say(from, to->jid, letter->body))
+    said = from->ops->say(from, to->jid, letter->body);
+    letter->perhaps = said == SAID_PERHAPS;
+    if (said == SAID_NO)
         town->letter_count--;
     return true;
 }
@@ -178,37 +194,84 @@ static void write_letters(struct town *town)
     }
 }
 
+static void strike_link(struct town *town)
+{
+    struct sim_link *link = links_any(town);
+
+    if (!link)
+        return;
+    if (town_between(town, 0, 3)) {
+        town->struck[FAULT_CUT]++;
+        town_trace(town, "a connection breaks");
+        link_break(link);
+    } else {
+        town->struck[FAULT_STALL]++;
+        town_trace(town, "a connection stands still");
+        link_stall(link, town_between(town, 1000, 120000));
+    }
+}
+
+static void strike_server(struct town *town)
+{
+    if (town->host && town_between(town, 0, 1))
+        kill_server(town);
+    else
+        town->doomed = true;
+}
+
+static void strike_device(struct town *town)
+{
+    struct device *device = any_device(town);
+
+    if (!device->alive)
+        return;
+    if (device->ops->doom && town_between(town, 0, 2))
+        device->ops->doom(device, (unsigned)town_between(town, 0, 6), town_between(town, 0, 1));
+    else
+        kill_device(town, device);
+}
+
+static void strike_device_disk(struct town *town)
+{
+    struct device *device = any_device(town);
+
+    if (!device->alive || !device->ops->fill || device->disk_well_ms != KS_NEVER)
+        return;
+    town->struck[FAULT_DEVICE_FULL]++;
+    town_trace(town, "the disk of %s is full", device->name);
+    device->ops->fill(device, true);
+    device->disk_well_ms = town->now.mono_ms + town_between(town, 1000, 30000);
+}
+
+static void strike_disk(struct town *town)
+{
+    bool full = town_between(town, 0, 1);
+
+    if (!town->host || town->disk_well_ms != KS_NEVER)
+        return;
+    town->struck[full ? FAULT_DISK_FULL : FAULT_DISK_SLOW]++;
+    town_trace(town, "the disk is %s", full ? "full" : "slow");
+    if (full)
+        ks_memory_server_store_room(town->disk, (size_t)town_between(town, 0, 3000));
+    else
+        town->disk_slow = true;
+    town->disk_well_ms = town->now.mono_ms + town_between(town, 1000, 30000);
+}
+
 static void strike(struct town *town)
 {
     int64_t what = town_between(town, 0, 99);
-    struct sim_link *link;
-    struct device *device;
 
-    if (what < 50) {
-        if ((link = links_any(town))) {
-            town->struck[FAULT_CUT]++;
-            town_trace(town, "a connection breaks");
-            link_break(link);
-        }
-    } else if (what < 65) {
-        if (town->host && what < 57)
-            kill_server(town);
-        else
-            town->doomed = true;
-    } else if (what < 80) {
-        device = any_device(town);
-        if (device->alive)
-            kill_device(town, device);
-    } else if (town->host && town->disk_well_ms == KS_NEVER) {
-        bool full = what < 90;
-        town->struck[full ? FAULT_DISK_FULL : FAULT_DISK_SLOW]++;
-        town_trace(town, "the disk is %s", full ? "full" : "slow");
-        if (full)
-            ks_memory_server_store_room(town->disk, (size_t)town_between(town, 0, 3000));
-        else
-            town->disk_slow = true;
-        town->disk_well_ms = town->now.mono_ms + town_between(town, 1000, 30000);
-    }
+    if (what < 45)
+        strike_link(town);
+    else if (what < 60)
+        strike_server(town);
+    else if (what < 80)
+        strike_device(town);
+    else if (what < 85)
+        strike_device_disk(town);
+    else
+        strike_disk(town);
 }
 
 /* --- time --- */
@@ -224,6 +287,7 @@ static int64_t next_ms(const struct town *town)
     for (size_t i = 0; i < town->device_count; i++) {
         struct device *device = town->devices[i];
         at = ks_sooner(at, device->alive ? device->ops->deadline_ms(device) : device->back_ms);
+        at = ks_sooner(at, device->disk_well_ms);
     }
     return at;
 }
@@ -263,9 +327,11 @@ static void do_due(struct town *town)
     }
     for (size_t i = 0; i < town->device_count; i++) {
         struct device *device = town->devices[i];
+        if (device->disk_well_ms <= now)
+            heal_device_disk(device);
         if (!device->alive && device->back_ms <= now)
             start_device(town, device);
-        else if (device->alive && device->ops->deadline_ms(device) <= now)
+        else if (device->alive && !device->dying && device->ops->deadline_ms(device) <= now)
             device->ops->tick(device);
     }
     if (town->next_letter_ms <= now)
@@ -274,6 +340,9 @@ static void do_due(struct town *town)
         strike(town);
         town->next_fault_ms = now + town_between(town, 500, 40000);
     }
+    for (size_t i = 0; i < town->device_count; i++)
+        if (town->devices[i]->dying)
+            kill_device(town, town->devices[i]);
 }
 
 static void run_until(struct town *town, int64_t end_ms)
@@ -295,7 +364,7 @@ static void run_until(struct town *town, int64_t end_ms)
 
 static void add_device(struct town *town, struct device *device)
 {
-    device->back_ms = KS_NEVER;
+    device->back_ms = device->disk_well_ms = KS_NEVER;
     device->address = town->device_count + 1;
     town->devices[town->device_count++] = device;
 }
@@ -326,9 +395,11 @@ void town_begin(struct town *town, uint64_t seed, enum mutant mutant, bool trace
     add_device(town, device_engine_new(town, "anna/phone", "anna", "klinik.example"));
     add_device(town, device_engine_new(town, "anna/tablet", "anna", "klinik.example"));
     add_device(town, device_engine_new(town, "jonas/phone", "jonas", "klinik.example"));
+    add_device(town, device_engine_new(town, "jonas/tablet", "jonas", "klinik.example"));
     add_device(town, device_plain_new(town, "otto/desk", "otto", "offen.example"));
     add_device(town, device_plain_new(town, "otto/phone", "otto", "offen.example"));
     add_device(town, device_plain_new(town, "petra/desk", "petra", "offen.example"));
+    add_device(town, device_plain_new(town, "petra/phone", "petra", "offen.example"));
 }
 
 /* Faults stop, whatever is broken is mended, and every device returns. */
@@ -339,9 +410,14 @@ static void calm(struct town *town)
     heal_disk(town);
     if (!town->host)
         start_server(town);
-    for (size_t i = 0; i < town->device_count; i++)
-        if (!town->devices[i]->alive)
-            start_device(town, town->devices[i]);
+    for (size_t i = 0; i < town->device_count; i++) {
+        struct device *device = town->devices[i];
+        heal_device_disk(device);
+        if (device->ops->doom)
+            device->ops->doom(device, UINT32_MAX, true);
+        if (!device->alive)
+            start_device(town, device);
+    }
 }
 
 void town_live(struct town *town)

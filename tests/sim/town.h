@@ -17,10 +17,14 @@
 enum fault {
     FAULT_CUT,          /* a connection broke */
     FAULT_BYTES,        /* … with bytes under way, which are lost */
+    FAULT_STALL,        /* a connection stood still */
+    FAULT_OVERTAKEN,    /* what was sent later, on another connection, came first */
     FAULT_GHOST,        /* a device came back while the server still held its old connection */
     FAULT_SERVER_DEATH, /* konsild died */
     FAULT_COMMIT,       /* … with transactions that were not durable */
     FAULT_DEVICE_DEATH, /* a device's process died */
+    FAULT_DEVICE_DOOM,  /* … at a commit of its store, just before it or just behind it */
+    FAULT_DEVICE_FULL,  /* a device's disk was full */
     FAULT_DISK_SLOW,    /* commits took seconds */
     FAULT_DISK_FULL,    /* there was no room */
     FAULT_COUNT
@@ -35,7 +39,9 @@ struct letter {
     const struct device *from;
     const char *to; /* bare JID */
     char body[96];
-    bool failed; /* and the person was told that it did not go out */
+    bool perhaps; /* the device died over it: it may know nothing of it */
+    bool seen;    /* the device shows it */
+    bool failed;  /* and the person was told that it did not go out */
 };
 
 struct town {

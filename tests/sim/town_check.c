@@ -52,8 +52,10 @@ static void on_shown(void *user, const char *from, const char *body, bool failed
         complain(view, "%s shows what %s did not write: %s", view->device->name, from, body);
         return;
     }
-    if (failed && town->letters[i].from == view->device)
-        town->letters[i].failed = true;
+    if (town->letters[i].from == view->device) {
+        town->letters[i].seen = true;
+        town->letters[i].failed |= failed;
+    }
     if (view->times[i]++)
         complain(view, "%s twice at %s", body, view->device->name);
     author = device_index(town, town->letters[i].from);
@@ -77,6 +79,12 @@ static void look(struct view *view, const char *with)
         view->town->devices[device_index(view->town, view->device)], with, on_shown, view);
 }
 
+/* Its author was told that it failed, or never knew of it. */
+static bool may_miss(const struct letter *letter)
+{
+    return letter->failed || (letter->perhaps && !letter->seen);
+}
+
 static bool device_is_right(struct town *town, struct device *device, struct ks_buf *why)
 {
     struct view view = { .town = town, .device = device, .why = why, .good = true };
@@ -90,7 +98,7 @@ static bool device_is_right(struct town *town, struct device *device, struct ks_
             look(&view, peer->jid);
     }
     for (size_t i = 0; i < town->letter_count; i++)
-        if (concerns(&town->letters[i], device) && !view.times[i] && !town->letters[i].failed)
+        if (concerns(&town->letters[i], device) && !view.times[i] && !may_miss(&town->letters[i]))
             complain(&view, "%s missing at %s", town->letters[i].body, device->name);
     return view.good;
 }
@@ -99,7 +107,7 @@ static bool device_is_right(struct town *town, struct device *device, struct ks_
 static void look_at_all(struct town *town)
 {
     for (size_t i = 0; i < town->letter_count; i++)
-        town->letters[i].failed = false;
+        town->letters[i].failed = town->letters[i].seen = false;
     for (size_t i = 0; i < town->device_count; i++)
         (void)device_is_right(town, town->devices[i], NULL);
 }
