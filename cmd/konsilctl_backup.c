@@ -199,7 +199,7 @@ static bool give_away(const struct target *t)
 
 /* How the pages are encrypted stands in the backup, and nowhere else: tries one way after the other. */
 static enum ks_err restore_pages(const struct ctl *ctl, const struct target *t, const uint8_t key[KS_BACKUP_KEY_LEN],
-    const uint8_t store_key[KS_STORE_KEY_LEN], struct ks_backup_facts *ret_facts, enum ks_pages *ret_pages)
+    const uint8_t store_key[KS_STORE_KEY_LEN], struct ks_backup_facts *ret_facts)
 {
     static const enum ks_pages ways[] = { KS_PAGES_AEGIS, KS_PAGES_CHACHA20 };
     uint8_t seed[KS_PRNG_SEED_LEN];
@@ -211,7 +211,6 @@ static enum ks_err restore_pages(const struct ctl *ctl, const struct target *t, 
     ks_wipe(seed, sizeof seed);
     for (size_t i = 0; i < KS_COUNT(ways) && err == KS_ESTATE; i++) {
         struct ks_sqlite_setup store = { .path = t->database, .key = store_key, .pages = ways[i] };
-        *ret_pages = ways[i];
         err = ks_backup_restore(ctl->words[0], key, &store, KEY, &prng, ret_facts);
     }
     ks_prng_done(&prng);
@@ -222,11 +221,10 @@ static int restore_to(const struct ctl *ctl, struct target *t, const uint8_t key
 {
     uint8_t store_key[KS_KEY_FILE_LEN] = { 0 };
     struct ks_backup_facts facts;
-    enum ks_pages pages = KS_PAGES_AEGIS;
     enum ks_err err = ks_key_file_make(t->key_path, store_key);
 
     if (err == KS_OK) {
-        err = restore_pages(ctl, t, key, store_key, &facts, &pages);
+        err = restore_pages(ctl, t, key, store_key, &facts);
         if (err == KS_OK && !give_away(t)) {
             unlink(t->database);
             err = KS_EIO;
@@ -245,8 +243,6 @@ static int restore_to(const struct ctl *ctl, struct target *t, const uint8_t key
     ctl_say(ctl, SAY("restore.done"), "directory", directory ? directory : ctl->to, NULL);
     ctl_say(ctl, SAY("restore.keep-key"), "file", t->key_path, NULL);
     free(directory);
-    if (pages == KS_PAGES_CHACHA20)
-        ctl_say(ctl, SAY("restore.cipher"), NULL);
     return EXIT_SUCCESS;
 }
 

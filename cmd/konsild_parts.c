@@ -423,6 +423,22 @@ bool konsild_get_key(struct konsild_parts *p)
     return err == KS_OK;
 }
 
+/* A database stays with the cipher that it was made with, whatever the settings want of a new one. */
+static enum ks_err open_pages(struct konsild_parts *p)
+{
+    enum ks_pages wanted = ks_settings_number(p->settings, "data.cipher") ? KS_PAGES_CHACHA20 : KS_PAGES_AEGIS;
+    enum ks_pages other = wanted == KS_PAGES_AEGIS ? KS_PAGES_CHACHA20 : KS_PAGES_AEGIS;
+    struct ks_sqlite_setup setup = { .path = p->database_path, .key = p->key, .pages = wanted };
+    enum ks_err err = ks_sqlite_server_store_open(&setup, &p->store);
+
+    if (err == KS_ECRYPTO) {
+        setup.pages = other;
+        err = ks_sqlite_server_store_open(&setup, &p->store);
+    }
+    p->pages = setup.pages;
+    return err;
+}
+
 bool konsild_open_store(struct konsild_parts *p)
 {
     static const struct meaning meanings[] = {
@@ -434,12 +450,9 @@ bool konsild_open_store(struct konsild_parts *p)
         { KS_EIO, SAY("konsild.store-unwritable") },
         { KS_OK, SAY("konsild.memory") },
     };
-    struct ks_sqlite_setup setup = { .path = p->database_path, .key = p->key };
+    enum ks_err err = open_pages(p);
     uint8_t seed[KS_PRNG_SEED_LEN];
     struct ks_prng prng;
-
-    setup.pages = p->pages = ks_settings_number(p->settings, "data.cipher") ? KS_PAGES_CHACHA20 : KS_PAGES_AEGIS;
-    enum ks_err err = ks_sqlite_server_store_open(&setup, &p->store);
 
     if (err == KS_OK) {
         ks_system_entropy(seed, sizeof seed);
