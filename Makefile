@@ -9,6 +9,7 @@ MAKEFLAGS += --no-print-directory
 N ?= 50
 SECONDS ?= 60
 MESSAGES ?= 100000
+CUTS ?= 10000
 TEST ?=
 TARGET ?=
 SUITES = --no-suite long
@@ -19,8 +20,8 @@ export UBSAN_OPTIONS = print_stacktrace=1:halt_on_error=1
 
 # $(call configure,DIRECTORY,OPTIONS): meson setup, once; the options are then in the directory.
 configure = [ -f build/$(1)/build.ninja ] || meson setup build/$(1) $(2)
-# $(call script,FILE,WHAT): runs it, or says what is not there yet.
-script = if [ -x $(1) ]; then exec $(1) $(3); else echo "$(2) is not in this tree: there is no $(1)."; fi
+# $(call script,FILE,WHAT): runs it, or fails with a sentence.
+script = if [ -x $(1) ]; then exec $(1) $(3); else echo "$(2) is not in this tree: there is no $(1)." >&2; exit 1; fi
 
 .PHONY: help
 help: ## this text
@@ -75,9 +76,12 @@ test-wasm:
 test-interop: packages-check
 	@$(MAKE) build || built=no
 	meson test -C build/release --no-rebuild --print-errorlogs --suite real && [ "$${built:-yes}" = yes ]
-.PHONY: chaos
+.PHONY: chaos cuts
 chaos: packages-check build ## 100,000 messages while programs are killed and the network is cut: make chaos [MESSAGES=…]
 	@meson test -C build/release --no-rebuild --print-errorlogs --verbose --logbase chaoslog --test-args "$$(($(MESSAGES) / 1000 + 1)) $(MESSAGES)" chaos
+cuts: build ## power cuts under both stores, more than make check has: make cuts [CUTS=10000]
+	@build/release/tests/crash/test_power_cut --cuts '$(CUTS)'
+	build/release/tests/crash/test_engine_cut --cuts '$(CUTS)'
 coverage: ## which lines of src/ the last make check ran
 	@tools/coverage-table build/check
 

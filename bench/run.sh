@@ -16,7 +16,7 @@ out=
 BUILD=$ROOT/build/release
 
 usage() {
-	cat >&2 <<'EOF'
+    cat >&2 <<'EOF'
 usage: bench/run.sh [--quick] [--peers LIST] [--only LIST] [--runs N] [--build DIR] [--out FILE] [--keep]
   --quick        one short run of everything, about 3 minutes; shows that it works, the figures are rough
   --peers LIST   of konsild,prosody,prosody-sqlite,ejabberd
@@ -26,42 +26,42 @@ usage: bench/run.sh [--quick] [--peers LIST] [--only LIST] [--runs N] [--build D
   --out FILE     results (bench/results.json for a full run, else build/bench/results.json)
   --keep         leave the servers' directories in build/bench
 EOF
-	exit 2
+    exit 2
 }
 
 while [ $# -gt 0 ]; do
-	case $1 in
-	--quick) quick=yes ;;
-	--keep) keep=yes ;;
-	--peers | --only | --runs | --build | --out)
-		[ $# -gt 1 ] || usage
-		case $1 in
-		--peers) peers=$2 ;;
-		--only) only=$2 ;;
-		--runs) runs=$2 ;;
-		--build) BUILD=$(realpath "$2") ;;
-		--out) out=$(realpath "$2") ;;
-		esac
-		shift
-		;;
-	*) usage ;;
-	esac
-	shift
+    case $1 in
+    --quick) quick=yes ;;
+    --keep) keep=yes ;;
+    --peers | --only | --runs | --build | --out)
+        [ $# -gt 1 ] || usage
+        case $1 in
+        --peers) peers=$2 ;;
+        --only) only=$2 ;;
+        --runs) runs=$2 ;;
+        --build) BUILD=$(realpath "$2") ;;
+        --out) out=$(realpath "$2") ;;
+        esac
+        shift
+        ;;
+    *) usage ;;
+    esac
+    shift
 done
 cd "$ROOT" || exit 1
 LOAD=$BUILD/bench/load
 [ -x "$LOAD" ] || fail "there is no $LOAD. Run: make build"
 for peer in ${peers//,/ }; do [ -f "$BENCH/peers/$peer.sh" ] || fail "unknown peer: $peer"; done
 for what in ${only//,/ }; do
-	case $what in idle | logins | messages | durability) ;; *) fail "unknown measurement: $what" ;; esac
+    case $what in idle | logins | messages | durability) ;; *) fail "unknown measurement: $what" ;; esac
 done
 [[ ${runs:-1} =~ ^[1-9]$ ]] || fail "--runs is 1 to 9"
 wants() { case ",$only," in *",$1,"*) return 0 ;; *) return 1 ;; esac; }
 
 if [ $quick = yes ]; then
-	runs=${runs:-1} idle_sessions=1000 settle=3 logins=200 clients=100 rate=200 seconds=3
+    runs=${runs:-1} idle_sessions=1000 settle=3 logins=200 clients=100 rate=200 seconds=3
 else
-	runs=${runs:-3} idle_sessions=10000 settle=10 logins=1000 clients=200 rate=300 seconds=6
+    runs=${runs:-3} idle_sessions=10000 settle=10 logins=1000 clients=200 rate=300 seconds=6
 fi
 # Accounts above those of the other measurements, whose archives are empty when the server is killed.
 kill_first=$((idle_sessions - 60)) kill_clients=40 kill_after=3
@@ -70,23 +70,23 @@ kill_first=$((idle_sessions - 60)) kill_clients=40 kill_after=3
 
 had_prosody=no had_ejabberd=no
 for service in prosody ejabberd; do
-	dpkg-query -W "$service" >/dev/null 2>&1 && declare "had_$service=yes"
+    dpkg-query -W "$service" >/dev/null 2>&1 && declare "had_$service=yes"
 done
 "$ROOT/tools/install-packages" bench || fail "packages are missing"
 for service in prosody ejabberd; do # the packages start a system service that nobody asked for
-	had=had_$service
-	if [ "${!had}" = no ] && command -v systemctl >/dev/null; then
-		systemctl disable --now "$service" >/dev/null 2>&1
-	fi
+    had=had_$service
+    if [ "${!had}" = no ] && command -v systemctl >/dev/null; then
+        systemctl disable --now "$service" >/dev/null 2>&1
+    fi
 done
 
 ulimit -n "$(ulimit -Hn)" 2>/dev/null
 nofile=$(ulimit -n)
 notes=()
 if [ "$nofile" != unlimited ] && [ "$nofile" -lt $((idle_sessions + 500)) ]; then
-	idle_sessions=$((nofile - 500))
-	kill_first=$((idle_sessions - 60))
-	notes+=("idle: $idle_sessions sessions and not more, because a process may open $nofile files here (ulimit -Hn)")
+    idle_sessions=$((nofile - 500))
+    kill_first=$((idle_sessions - 60))
+    notes+=("idle: $idle_sessions sessions and not more, because a process may open $nofile files here (ulimit -Hn)")
 fi
 
 work=$ROOT/build/bench/run.$$
@@ -95,8 +95,8 @@ lines=$work/lines.json
 : >"$lines"
 PEER_PID=
 finish() {
-	[ -n "$PEER_PID" ] && stop_pid "$PEER_PID"
-	[ $keep = yes ] || rm -rf "$work"
+    [ -n "$PEER_PID" ] && stop_pid "$PEER_PID"
+    [ $keep = yes ] || rm -rf "$work"
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
@@ -105,106 +105,106 @@ trap 'exit 130' INT TERM
 
 # Runs the load generator and keeps its line: PEER RUN ROW arguments. ROW tells apart lines of one workload.
 measure() {
-	local peer=$1 run=$2 row=$3 line
-	shift 3
-	if line=$("$LOAD" "$@" --server "$PEER_PID" --port "$PORT"); then
-		jq -c --arg peer "$peer" --arg row "$row" --argjson run "$run" \
-			'{peer: $peer, run: $run, row: $row} + . + if .messages == 0 then {failed: true} else {} end' \
-			<<<"$line" >>"$lines"
-	else
-		say "bench: $peer: $row was not measured"
-		jq -nc --arg peer "$peer" --arg row "$row" --argjson run "$run" \
-			'{peer: $peer, run: $run, row: $row, failed: true}' >>"$lines"
-		return 1
-	fi
+    local peer=$1 run=$2 row=$3 line
+    shift 3
+    if line=$("$LOAD" "$@" --server "$PEER_PID" --port "$PORT"); then
+        jq -c --arg peer "$peer" --arg row "$row" --argjson run "$run" \
+            '{peer: $peer, run: $run, row: $row} + . + if .messages == 0 then {failed: true} else {} end' \
+            <<<"$line" >>"$lines"
+    else
+        say "bench: $peer: $row was not measured"
+        jq -nc --arg peer "$peer" --arg row "$row" --argjson run "$run" \
+            '{peer: $peer, run: $run, row: $row, failed: true}' >>"$lines"
+        return 1
+    fi
 }
 
 start() { # DIR GOAL
-	mkdir -p "$1"
-	[ -e "$1/cert.pem" ] || make_certificate "$1" $DOMAIN klinik.example "pubsub.$DOMAIN" || return 1
-	peer_start "$1" "$PORT" $DOMAIN "$2" && return 0
-	say "bench: the server did not start; what it said:"
-	tail -n 5 "$1"/stdout "$1"/*.log >&2 2>/dev/null
-	return 1
+    mkdir -p "$1"
+    [ -e "$1/cert.pem" ] || make_certificate "$1" $DOMAIN klinik.example "pubsub.$DOMAIN" || return 1
+    peer_start "$1" "$PORT" $DOMAIN "$2" && return 0
+    say "bench: the server did not start; what it said:"
+    tail -n 5 "$1"/stdout "$1"/*.log >&2 2>/dev/null
+    return 1
 }
 
 stop() {
-	[ -n "$PEER_PID" ] && stop_pid "$PEER_PID"
-	PEER_PID=
+    [ -n "$PEER_PID" ] && stop_pid "$PEER_PID"
+    PEER_PID=
 }
 
 # A fresh server, in DIR, that has just started on a store with nothing but accounts: PEER RUN GOAL. The accounts are made
 # once, because making them is not what is measured and takes some servers a minute.
 fresh() {
-	local made=$work/$1.accounts
-	DIR=$work/$1.$2.$3
-	if [ ! -d "$made" ]; then
-		start "$made.new" speed && peer_accounts "$made.new" $DOMAIN "$idle_sessions"
-		local failed=$?
-		stop
-		if [ $failed != 0 ]; then
-			say "bench: $1: accounts cannot be made; run $2 is not measured"
-			tail -n 5 "$made.new"/*.log >&2 2>/dev/null
-			rm -rf "$made.new"
-			return 1
-		fi
-		mv "$made.new" "$made"
-	fi
-	cp -a "$made" "$DIR" && start "$DIR" "$3" && return 0
-	say "bench: $1: run $2 is not measured"
-	return 1
+    local made=$work/$1.accounts
+    DIR=$work/$1.$2.$3
+    if [ ! -d "$made" ]; then
+        start "$made.new" speed && peer_accounts "$made.new" $DOMAIN "$idle_sessions"
+        local failed=$?
+        stop
+        if [ $failed != 0 ]; then
+            say "bench: $1: accounts cannot be made; run $2 is not measured"
+            tail -n 5 "$made.new"/*.log >&2 2>/dev/null
+            rm -rf "$made.new"
+            return 1
+        fi
+        mv "$made.new" "$made"
+    fi
+    cp -a "$made" "$DIR" && start "$DIR" "$3" && return 0
+    say "bench: $1: run $2 is not measured"
+    return 1
 }
 
 # Keeps messages under way, kills the server without warning, starts it on what is on disk, and looks for every message
 # that it had acknowledged.
 kill_and_count() { # PEER RUN
-	local log=$DIR/acknowledged load_pid
-	local accounts=(--first "$kill_first" --clients "$kill_clients")
-	"$LOAD" messages --port "$PORT" "${accounts[@]}" --window 10 --warm 0 --seconds 30 --log "$log" >"$DIR/killed.json" &
-	load_pid=$!
-	sleep "$kill_after"
-	kill -9 "$PEER_PID"
-	wait "$PEER_PID" 2>/dev/null
-	wait $load_pid
-	PEER_PID=
-	start "$DIR" speed || return 1
-	measure "$1" "$2" durability verify "${accounts[@]}" --log "$log" --side recipient
+    local log=$DIR/acknowledged load_pid
+    local accounts=(--first "$kill_first" --clients "$kill_clients")
+    "$LOAD" messages --port "$PORT" "${accounts[@]}" --window 10 --warm 0 --seconds 30 --log "$log" >"$DIR/killed.json" &
+    load_pid=$!
+    sleep "$kill_after"
+    kill -9 "$PEER_PID"
+    wait "$PEER_PID" 2>/dev/null
+    wait $load_pid
+    PEER_PID=
+    start "$DIR" speed || return 1
+    measure "$1" "$2" durability verify "${accounts[@]}" --log "$log" --side recipient
 }
 
 # How often it asks the disk to keep what it wrote, while messages come at the offered rate.
 count_syncs() { # PEER RUN
-	local trace=$DIR/syncs strace_pid line
-	strace -f -q -o "$trace" -e trace=fsync,fdatasync,sync_file_range,msync -p "$PEER_PID" 2>/dev/null &
-	strace_pid=$!
-	sleep 1
-	line=$("$LOAD" messages --port "$PORT" --clients 20 --rate 100 --warm 0 --seconds 2)
-	kill $strace_pid 2>/dev/null
-	wait $strace_pid 2>/dev/null
-	jq -c --arg peer "$1" --argjson run "$2" --argjson syncs "$(grep -cE '^[0-9]+ +(fsync|fdatasync|msync)\(' "$trace")" \
-		'{peer: $peer, run: $run, row: "syncs", syncs_per_1000: ($syncs * 1000 / .sent)}' <<<"$line" >>"$lines"
+    local trace=$DIR/syncs strace_pid line
+    strace -f -q -o "$trace" -e trace=fsync,fdatasync,sync_file_range,msync -p "$PEER_PID" 2>/dev/null &
+    strace_pid=$!
+    sleep 1
+    line=$("$LOAD" messages --port "$PORT" --clients 20 --rate 100 --warm 0 --seconds 2)
+    kill $strace_pid 2>/dev/null
+    wait $strace_pid 2>/dev/null
+    jq -c --arg peer "$1" --argjson run "$2" --argjson syncs "$(grep -cE '^[0-9]+ +(fsync|fdatasync|msync)\(' "$trace")" \
+        '{peer: $peer, run: $run, row: "syncs", syncs_per_1000: ($syncs * 1000 / .sent)}' <<<"$line" >>"$lines"
 }
 
 measure_peer() { # PEER RUN
-	local peer=$1 run=$2
-	if wants idle && [ -z "${PEER_IDLE_IS:-}" ]; then
-		fresh "$peer" "$run" memory &&
-			measure "$peer" "$run" idle idle --clients "$idle_sessions" --concurrency 64 --seconds $settle
-		stop
-	fi
-	wants logins || wants messages || wants durability || return
-	fresh "$peer" "$run" speed || return
-	wants logins && measure "$peer" "$run" logins logins --clients $logins --concurrency 32
-	if wants messages; then
-		measure "$peer" "$run" offered messages --clients $clients --rate $rate --seconds $seconds --log "$DIR/offered" &&
-			measure "$peer" "$run" archived verify --clients 20 --log "$DIR/offered" --side sender
-		measure "$peer" "$run" capacity messages --clients $clients --window 5 --seconds $seconds
-		declare -F peer_more >/dev/null && peer_more "$run"
-	fi
-	if wants durability; then
-		[ "$run" = 1 ] && count_syncs "$peer" "$run"
-		kill_and_count "$peer" "$run"
-	fi
-	stop
+    local peer=$1 run=$2
+    if wants idle && [ -z "${PEER_IDLE_IS:-}" ]; then
+        fresh "$peer" "$run" memory &&
+            measure "$peer" "$run" idle idle --clients "$idle_sessions" --concurrency 64 --seconds $settle
+        stop
+    fi
+    wants logins || wants messages || wants durability || return
+    fresh "$peer" "$run" speed || return
+    wants logins && measure "$peer" "$run" logins logins --clients $logins --concurrency 32
+    if wants messages; then
+        measure "$peer" "$run" offered messages --clients $clients --rate $rate --seconds $seconds --log "$DIR/offered" &&
+            measure "$peer" "$run" archived verify --clients 20 --log "$DIR/offered" --side sender
+        measure "$peer" "$run" capacity messages --clients $clients --window 5 --seconds $seconds
+        declare -F peer_more >/dev/null && peer_more "$run"
+    fi
+    if wants durability; then
+        [ "$run" = 1 ] && count_syncs "$peer" "$run"
+        kill_and_count "$peer" "$run"
+    fi
+    stop
 }
 
 # --- all of them ---
@@ -214,35 +214,35 @@ load_before=$(cut -d' ' -f1 /proc/loadavg)
 "$LOAD" disk --directory "$work" >"$work/disk.json" || fail "no disk"
 PORT=24222
 for run in $(seq $runs); do
-	for peer in ${peers//,/ }; do
-		PORT=$((PORT + 1))
-		while port_answers $PORT 2>/dev/null; do PORT=$((PORT + 1)); done
-		say "bench: run $run of $runs: $peer"
-		(
-			PEER_PID=
-			trap '[ -n "$PEER_PID" ] && stop_pid "$PEER_PID"' EXIT
-			. "$BENCH/peers/$peer.sh"
-			jq -nc --arg peer "$peer" --arg version "$(peer_version)" --arg storage "$(peer_storage)" \
-				'{peer: $peer, row: "about", version: $version, storage: $storage}' >>"$lines"
-			measure_peer "$peer" "$run"
-		)
-		[ $keep = yes ] || rm -rf "$work/$peer.$run."*
-	done
+    for peer in ${peers//,/ }; do
+        PORT=$((PORT + 1))
+        while port_answers $PORT 2>/dev/null; do PORT=$((PORT + 1)); done
+        say "bench: run $run of $runs: $peer"
+        (
+            PEER_PID=
+            trap '[ -n "$PEER_PID" ] && stop_pid "$PEER_PID"' EXIT
+            . "$BENCH/peers/$peer.sh"
+            jq -nc --arg peer "$peer" --arg version "$(peer_version)" --arg storage "$(peer_storage)" \
+                '{peer: $peer, row: "about", version: $version, storage: $storage}' >>"$lines"
+            measure_peer "$peer" "$run"
+        )
+        [ $keep = yes ] || rm -rf "$work/$peer.$run."*
+    done
 done
 
 if [ -z "$out" ]; then
-	out=$ROOT/build/bench/results.json
-	[ "$quick/$runs/$peers/$only" = "no/3/konsild,prosody,prosody-sqlite,ejabberd/idle,logins,messages,durability" ] &&
-		out=$BENCH/results.json
+    out=$ROOT/build/bench/results.json
+    [ "$quick/$runs/$peers/$only" = "no/3/konsild,prosody,prosody-sqlite,ejabberd/idle,logins,messages,durability" ] &&
+        out=$BENCH/results.json
 fi
 commit=$(git -C "$ROOT" rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 [ -z "$(git -C "$ROOT" status --porcelain --untracked-files=no 2>/dev/null)" ] || commit=$commit+changes
 jq -s --slurpfile disk "$work/disk.json" --arg commit "$commit" --arg date "$(date -u +%FT%TZ)" \
-	--arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" --argjson cores "$(nproc)" \
-	--arg kernel "$(uname -r)" --arg system "$(. /etc/os-release && echo "$PRETTY_NAME")" --arg nofile "$nofile" \
-	--argjson seconds $(($(date +%s) - started)) --argjson load_before "$load_before" --argjson quick "$([ $quick = yes ] && echo true || echo false)" \
-	--argjson notes "$(printf '%s\n' "${notes[@]+"${notes[@]}"}" | jq -R . | jq -sc 'map(select(. != ""))')" \
-	-f "$BENCH/results.jq" "$lines" >"$work/results.json" || fail "the results cannot be read"
+    --arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" --argjson cores "$(nproc)" \
+    --arg kernel "$(uname -r)" --arg system "$(. /etc/os-release && echo "$PRETTY_NAME")" --arg nofile "$nofile" \
+    --argjson seconds $(($(date +%s) - started)) --argjson load_before "$load_before" --argjson quick "$([ $quick = yes ] && echo true || echo false)" \
+    --argjson notes "$(printf '%s\n' "${notes[@]+"${notes[@]}"}" | jq -R . | jq -sc 'map(select(. != ""))')" \
+    -f "$BENCH/results.jq" "$lines" >"$work/results.json" || fail "the results cannot be read"
 cp "$work/results.json" "$out"
 jq -r -f "$BENCH/table.jq" "$out"
 say "bench: all figures are in ${out#"$ROOT"/}"

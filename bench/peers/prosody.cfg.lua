@@ -17,8 +17,8 @@ http_ports = {}
 https_ports = {}
 network_backend = "epoll"          -- the fastest, and the default since 0.12
 network_settings = {
-	nagle = false;                 -- Nagle with the clients' delayed ACK costs 40 ms a message
-	tcp_backlog = 1024;            -- the default of 128 refuses connections in a login storm
+    nagle = false;                 -- Nagle with the clients' delayed ACK costs 40 ms a message
+    tcp_backlog = 1024;            -- the default of 128 refuses connections in a login storm
 }
 
 -- The same ECDSA P-256 certificate as the other servers: RSA would double the cost of a login.
@@ -27,14 +27,14 @@ c2s_require_encryption = true
 
 -- What a messenger with OMEMO needs, and no more. No mod_limits: it would throttle the generator.
 modules_enabled = {
-	"roster"; "saslauth"; "tls"; "disco"; -- a server without them is none
-	"smacks";                             -- XEP-0198: acknowledgements, resumption
-	"mam";                                -- XEP-0313: the archive
-	"carbons"; "pep"; "blocklist"; "ping"; "time"; "version"; -- konsild has them on too
+    "roster"; "saslauth"; "tls"; "disco"; -- a server without them is none
+    "smacks";                             -- XEP-0198: acknowledgements, resumption
+    "mam";                                -- XEP-0313: the archive
+    "carbons"; "pep"; "blocklist"; "ping"; "time"; "version"; -- konsild has them on too
 }
 modules_disabled = {
-	"s2s"; -- no other server exists here
-	"offline"; -- the archive holds what a recipient has missed; a second copy would cost Prosody CPU
+    "s2s"; -- no other server exists here
+    "offline"; -- the archive holds what a recipient has missed; a second copy would cost Prosody CPU
 }
 
 -- SCRAM-SHA-256 with stored keys. The iteration count is Prosody's default; only clients pay for it.

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: AGPL-3.0-or-later
-# tests/tree/test_manuals.sh PROGRAMS MANUALS COMPLETIONS: manual pages are well formed, have every option of their program and
-# no other, and so have the completions. Each list is one argument, separated by blanks. Speaks TAP.
+# tests/tree/test_manuals.sh PROGRAMS MANUALS COMPLETIONS SERVICE: manual pages are well formed, have every option of their program
+# and no other, and so have the completions; all of them and the service name the same place for the settings. Each list is one
+# argument, separated by blanks. Speaks TAP.
 set -u
 unset LC_ALL LC_MESSAGES
 export LANG=en # whether that is installed or not
@@ -71,6 +72,17 @@ END
     row "$name: a wrong option gets a sentence, in German and in English"
     all="${all:-} $written"
 done
+# Manuals and service name the settings that konsild looks for by itself, and no others.
+for program in "${programs[@]}"; do [ "${program##*/}" = konsild ] && settings=$("$program" --help | sed -n 's/^Without .* //p'); done
+seen=$(for file in "${manuals[@]}" "$4"; do
+    case ${file##*/} in konsild.*) grep -oE '[^ =]*/konsild\.conf' "$file" | grep -vxF "$settings" | sed "s,^,${file##*/} says ,"
+        grep -qF "$settings" "$file" || echo "${file##*/} does not say $settings" ;; esac
+done)
+[ -n "$settings" ] && [ -z "$seen" ]
+row "konsild, its manuals and its service name one place for the settings"
+seen=$(cat "$4")
+[ "$(grep -c "^ExecStart=/.*/sbin/konsild --config $settings\$" "$4")" = 1 ] && ! grep -q '@[A-Z]*@' "$4"
+row "the service starts what is installed, with those settings"
 # adduser has two of its own.
 named=$(options <"$top/lang/catalogue.txt" | grep -vxE -- '--(system|group)')
 seen=$(comm -23 <(printf '%s\n' "$named") <(printf '%s\n' $all --help --version | sort -u))

@@ -100,7 +100,7 @@ static void test_complaints(void)
             "2: name: The domain a.example stands here a second time. Remove one of the two groups." },
         { "a domain without a certificate", "domains = ( { name = \"a.example\"; key = \"k\"; } );\n",
             "1: certificate: The domain a.example lacks this file. Its group needs the path of a PEM file: certificate "
-            "= \"/etc/konsil/a.example.pem\";" },
+            "= \"certs/a.example-certificate.pem\";" },
         { "protected is neither yes nor no", "domains = ( { name = \"a.example\"; protected = \"maybe\"; } );\n",
             "1: protected: This value does not fit. It takes true or false." },
         { "domains that are no list", "domains = { name = \"a.example\"; };\n",
