@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* konsild -- the server: its options, its threads, and its end. */
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,6 +160,7 @@ static bool start(struct daemon *d)
 {
     struct konsild_parts *p = &d->parts;
 
+    json_object_seed(0); /* while /dev/urandom can be opened */
     if (!konsild_raise_limits(p) || !konsild_find_user(p) || !konsild_make_directories(p) || !konsild_open_log(p)
         || !konsild_open_sockets(p) || !konsild_enter_sandbox(p) || !konsild_get_key(p)
         || !(p->certs = konsild_load_certs(p->settings)) || !konsild_open_store(p))

@@ -171,6 +171,14 @@ const char *ks_settings_domain_text(const struct ks_settings *s, size_t domain, 
 
 /* --- all options, the edge's first --- */
 
+/* What makes a group of the list "domains" a domain; the reader knows them by name. */
+static const struct ks_option domain_own[] = {
+    { "name", KS_OPT_TEXT, .min = 1, .max = 1023, .scope = KS_OPT_DOMAIN, .when = KS_OPT_RESTART,
+        .doc = "The domain. Must be given, in each group of the list domains." },
+    { "protected", KS_OPT_BOOL, .init = 1, .init_open = 1, .scope = KS_OPT_DOMAIN,
+        .doc = "What is not encrypted from device to device is refused." },
+};
+
 static const struct ks_option *option_next(size_t *at)
 {
     size_t core_at = *at - EDGE_OPTIONS;
@@ -404,8 +412,7 @@ static void read_domain(struct reader *reader, config_setting_t *at)
     }
     protection = config_setting_get_member(at, "protected");
     if (protection && config_setting_type(protection) != CONFIG_TYPE_BOOL) {
-        static const struct ks_option of = { "protected", KS_OPT_BOOL };
-        complain_of_value(reader, protection, &of, SAY("setting.value"), NULL);
+        complain_of_value(reader, protection, &domain_own[1], SAY("setting.value"), NULL);
         return;
     }
     if (protection)
@@ -553,19 +560,25 @@ static void print_default(struct ks_buf *buf, const struct ks_option *option)
             buf, " (in a domain that is not protected: %s)", ks_option_write(option, option->init_open, value));
 }
 
+static void print_option(struct ks_buf *buf, bool manual, const struct ks_option *option)
+{
+    ks_buf_printf(buf, manual ? ".It Cm %s\n" : "%s\n    ", option->name);
+    ks_buf_z(buf, option->doc);
+    ks_buf_z(buf, manual ? "\n.br\n" : "\n    ");
+    ks_option_describe(buf, KS_ENGLISH, option);
+    ks_buf_z(buf, "; default ");
+    print_default(buf, option);
+    ks_buf_z(buf, option->scope == KS_OPT_DOMAIN ? "; of a domain" : "");
+    ks_buf_z(buf, option->when == KS_OPT_RESTART ? "; takes a restart.\n" : ".\n");
+    ks_buf_z(buf, manual ? "" : "\n");
+}
+
 void ks_settings_print(struct ks_buf *buf, bool manual)
 {
     const struct ks_option *option;
 
-    for (size_t at = 0; (option = option_next(&at));) {
-        ks_buf_printf(buf, manual ? ".It Cm %s\n" : "%s\n    ", option->name);
-        ks_buf_z(buf, option->doc);
-        ks_buf_z(buf, manual ? "\n.br\n" : "\n    ");
-        ks_option_describe(buf, KS_ENGLISH, option);
-        ks_buf_z(buf, "; default ");
-        print_default(buf, option);
-        ks_buf_z(buf, option->scope == KS_OPT_DOMAIN ? "; of a domain" : "");
-        ks_buf_z(buf, option->when == KS_OPT_RESTART ? "; takes a restart.\n" : ".\n");
-        ks_buf_z(buf, manual ? "" : "\n");
-    }
+    for (size_t i = 0; i < KS_COUNT(domain_own); i++)
+        print_option(buf, manual, &domain_own[i]);
+    for (size_t at = 0; (option = option_next(&at));)
+        print_option(buf, manual, option);
 }

@@ -92,7 +92,7 @@ row "a certificate that cannot be read is named"
 sed 's/"a-key.pem"/"b-key.pem"/' konsild.conf >bad.conf
 refused bad.conf && has "b-key.pem does not hold what it should."
 row "a key that does not fit its certificate is named"
-"$konsild" --print-options >seen && has stream.depth_max && has listen.starttls && has blocking.items_max
+"$konsild" --print-options >seen && has stream.depth_max && has listen.starttls && has blocking.items_max && has "default true; of a domain"
 row "the reference has options of core, edge and features"
 rm -rf data
 
