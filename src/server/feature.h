@@ -143,12 +143,27 @@ struct ks_feature_store {
     const char *purpose; /* a literal: an English sentence; the German one is in the catalogue under data.STORE */
 };
 
+/* What may go in clear from a person's client to somebody else in a protected domain, where everything else is refused
+ * or taken out (konsil_policy.c). */
+enum ks_clear {
+    KS_CLEAR_MESSAGE = 1, /* an element of messages */
+    KS_CLEAR_PRESENCE,    /* of presence */
+    KS_CLEAR_QUERY,       /* what one client asks another (an iq of type get), and is answered */
+    KS_CLEAR_NODE,        /* what a node of personal eventing holds */
+};
+struct ks_feature_clear {
+    enum ks_clear kind;    /* 0 ends the list */
+    const char *ns, *name; /* the element; name NULL: any of the namespace */
+    const char *node;      /* of KS_CLEAR_NODE; with a ':' at its end: all nodes that begin so */
+};
+
 struct ks_feature {
     const char *name;
     const char *const *disco;         /* features of the domain, NULL-ended; or NULL */
     const char *const *disco_account; /* of an account's bare JID */
     struct ks_feature_iq iq[16];
     struct ks_feature_pass pass[8];
+    const struct ks_feature_clear *clear; /* or NULL */
     struct ks_feature_store stores[6];
     struct ks_option options[8];
     /* Adds to <stream:features/> after login (before bind), or NULL. */

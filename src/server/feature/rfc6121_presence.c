@@ -401,6 +401,8 @@ static void on_unavailable(struct ks_ctx *ctx, struct ks_session *session)
 const struct ks_feature ks_feature_presence = {
     .name = "presence",
     .pass = { { KS_STAGE_SEND, 1U << KS_PRESENCE, on_sent }, { KS_STAGE_RECEIVE, 1U << KS_PRESENCE, on_received } },
+    .clear = (const struct ks_feature_clear[]) { { KS_CLEAR_PRESENCE, NS_CLIENT, "show" },
+        { KS_CLEAR_PRESENCE, NS_CLIENT, "priority" }, { 0 } },
     .options = { { "presence.broadcast", KS_OPT_BOOL, .init = 0, .min = 0, .max = 1, .open_differs = true,
         .init_open = 1, .doc = "Whether contacts with a subscription see who is there." } },
     .available = on_available,

@@ -99,4 +99,6 @@ const struct ks_feature ks_feature_disco = {
         { KS_IQ_GET, NS_DISCO_ITEMS, "query", KS_TO_DOMAIN, on_domain_items },
         { KS_IQ_GET, NS_DISCO_INFO, "query", KS_TO_SELF | KS_TO_ACCOUNT, on_account_info },
         { KS_IQ_GET, NS_DISCO_ITEMS, "query", KS_TO_SELF | KS_TO_ACCOUNT, on_account_items } },
+    .clear = (const struct ks_feature_clear[]) { { KS_CLEAR_QUERY, NS_DISCO_INFO, "query" },
+        { KS_CLEAR_QUERY, NS_DISCO_ITEMS, "query" }, { 0 } },
 };

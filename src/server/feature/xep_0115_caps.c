@@ -311,6 +311,7 @@ const struct ks_feature ks_feature_caps = {
     .name = "caps",
     .disco = (const char *const[]) { NS_CAPS, NULL },
     .pass = { { KS_STAGE_SEND, 1U << KS_IQ, on_answer } },
+    .clear = (const struct ks_feature_clear[]) { { KS_CLEAR_PRESENCE, NS_CAPS, "c" }, { 0 } },
     .stream_features = stream_features,
     .available = on_available,
     .slot_done = slot_done,

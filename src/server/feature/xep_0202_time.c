@@ -19,4 +19,5 @@ const struct ks_feature ks_feature_time = {
     .name = "time",
     .disco = (const char *const[]) { NS_TIME, NULL },
     .iq = { { KS_IQ_GET, NS_TIME, "time", KS_TO_DOMAIN, on_time } },
+    .clear = (const struct ks_feature_clear[]) { { KS_CLEAR_QUERY, NS_TIME, "time" }, { 0 } },
 };

@@ -110,5 +110,6 @@ const struct ks_feature ks_feature_carbons = {
         { KS_IQ_SET, NS_CARBONS, "disable", KS_TO_SELF, on_enable } },
     .pass = { { KS_STAGE_SEND, 1U << KS_MESSAGE, no_forgery }, { KS_STAGE_DELIVERED, 1U << KS_MESSAGE, received },
         { KS_STAGE_SENT, 1U << KS_MESSAGE, sent } },
+    .clear = (const struct ks_feature_clear[]) { { KS_CLEAR_MESSAGE, NS_CARBONS, "private" }, { 0 } },
     .session_size = sizeof(struct slot),
 };
