@@ -152,18 +152,6 @@ enum ks_err ks_login_secured(
 
 /* --- SASL (RFC 6120 §6) --- */
 
-static const struct mechanism {
-    const char *name;
-    enum ks_hash hash;
-    bool plus;
-} mechanisms[] = {
-    /* Best first: being bound to the channel is worth more than a longer hash (RFC 7677 §4 leaves both sound). */
-    { "SCRAM-SHA-256-PLUS", KS_SHA256, true },
-    { "SCRAM-SHA-1-PLUS", KS_SHA1, true },
-    { "SCRAM-SHA-256", KS_SHA256, false },
-    { "SCRAM-SHA-1", KS_SHA1, false },
-};
-
 struct offer {
     struct ks_str names[MECHANISMS_MAX], bindings[BINDINGS_MAX];
     size_t name_count, binding_count;
@@ -210,18 +198,19 @@ static enum ks_scram_binding choose_binding(const struct ks_login *login, const 
     return KS_BIND_NONE;
 }
 
-static const struct mechanism *choose_mechanism(const struct offer *offer, bool bound)
+static const struct ks_scram_mechanism *choose_mechanism(const struct offer *offer, bool bound)
 {
-    for (size_t i = 0; i < KS_COUNT(mechanisms); i++)
-        if ((bound || !mechanisms[i].plus) && offers(offer->names, offer->name_count, mechanisms[i].name))
-            return &mechanisms[i];
+    for (size_t i = 0; i < KS_SCRAM_MECHANISMS; i++)
+        if ((bound || !ks_scram_mechanisms[i].plus)
+            && offers(offer->names, offer->name_count, ks_scram_mechanisms[i].name))
+            return &ks_scram_mechanisms[i];
     return NULL;
 }
 
 static enum ks_err on_mechanisms(const struct step *at)
 {
     struct ks_login *login = at->login;
-    const struct mechanism *mechanism;
+    const struct ks_scram_mechanism *mechanism;
     enum ks_scram_binding binding;
     struct ks_str password, message;
     struct offer offer;

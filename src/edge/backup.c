@@ -416,20 +416,6 @@ static enum ks_err read_manifest(struct ks_backup_reader *r, struct manifest *re
     return err;
 }
 
-static enum ks_err write_fully(int fd, const char *bytes, size_t len)
-{
-    while (len) {
-        ssize_t n = write(fd, bytes, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno == ENOSPC || errno == EDQUOT ? KS_EFULL : KS_EIO;
-        bytes += n;
-        len -= (size_t)n;
-    }
-    return KS_OK;
-}
-
 /* The database of the stream, to a new file. */
 static enum ks_err unpack(struct ks_backup_reader *r, const struct manifest *m, const char *to)
 {
@@ -443,7 +429,7 @@ static enum ks_err unpack(struct ks_backup_reader *r, const struct manifest *m, 
         size_t len = left < CHUNK ? (size_t)left : CHUNK;
         err = ks_backup_read(r, chunk, len);
         if (err == KS_OK)
-            err = write_fully(fd, chunk, len);
+            err = ks_backup_write_plain(fd, chunk, len);
         if (err == KS_OK)
             ks_hasher_add(hasher, ks_str(chunk, len));
         left -= len;

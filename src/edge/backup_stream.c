@@ -69,15 +69,17 @@ static void stream_free(struct stream *s)
 
 /* --- writing --- */
 
-static enum ks_err write_fully(int fd, const uint8_t *bytes, size_t len)
+enum ks_err ks_backup_write_plain(int fd, const void *bytes, size_t len)
 {
+    const uint8_t *at = bytes;
+
     while (len) {
-        ssize_t n = write(fd, bytes, len);
+        ssize_t n = write(fd, at, len);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return errno == ENOSPC || errno == EDQUOT ? KS_EFULL : KS_EIO;
-        bytes += n;
+        at += n;
         len -= (size_t)n;
     }
     return KS_OK;
@@ -97,7 +99,9 @@ enum ks_err ks_backup_writer_new(
     ks_prng_bytes(prng, w->s.header + SALT_AT, SALT_LEN);
     file_key(&w->s, key);
     w->s.fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    err = w->s.fd >= 0 ? write_fully(w->s.fd, w->s.header, HEADER_LEN) : errno == EEXIST ? KS_EEXISTS : KS_EIO;
+    err = w->s.fd >= 0    ? ks_backup_write_plain(w->s.fd, w->s.header, HEADER_LEN)
+        : errno == EEXIST ? KS_EEXISTS
+                          : KS_EIO;
     if (err != KS_OK) {
         ks_backup_writer_free(w);
         return err;
@@ -116,7 +120,7 @@ static enum ks_err write_segment(struct ks_backup_writer *w, bool last)
     ks_aead_seal(s->key, nonce, header_of(s), ks_str(s->plain, len), s->sealed);
     s->segment++;
     s->len = 0;
-    return write_fully(s->fd, s->sealed, len + KS_AEAD_TAG_LEN);
+    return ks_backup_write_plain(s->fd, s->sealed, len + KS_AEAD_TAG_LEN);
 }
 
 enum ks_err ks_backup_write(struct ks_backup_writer *w, struct ks_str bytes)

@@ -37,4 +37,7 @@ KS_CHECK enum ks_err ks_backup_read(struct ks_backup_reader *r, void *ret_bytes,
 KS_CHECK enum ks_err ks_backup_reader_end(struct ks_backup_reader *r);
 void ks_backup_reader_free(struct ks_backup_reader *r);
 
+/* What lies outside of a stream: all of it, or KS_EFULL, KS_EIO. */
+KS_CHECK enum ks_err ks_backup_write_plain(int fd, const void *bytes, size_t len);
+
 #endif

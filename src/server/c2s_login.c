@@ -26,17 +26,6 @@ struct ks_c2s_login {
     struct ks_c2s *c;
 };
 
-static const struct mechanism {
-    const char *name;
-    enum ks_hash hash;
-    bool plus;
-} mechanisms[] = {
-    { "SCRAM-SHA-256-PLUS", KS_SHA256, true },
-    { "SCRAM-SHA-1-PLUS", KS_SHA1, true },
-    { "SCRAM-SHA-256", KS_SHA256, false },
-    { "SCRAM-SHA-1", KS_SHA1, false },
-};
-
 static void look_up(struct ks_c2s *c);
 
 /* The stream that a parcel of call() is about; NULL when it is gone. The two forget each other. */
@@ -105,9 +94,9 @@ static size_t offered(const struct ks_tls_facts *facts, struct ks_str names[], s
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < KS_COUNT(mechanisms); i++)
-        if (!mechanisms[i].plus || has_bindings(facts))
-            names[count++] = ks_str_z(mechanisms[i].name);
+    for (size_t i = 0; i < KS_SCRAM_MECHANISMS; i++)
+        if (!ks_scram_mechanisms[i].plus || has_bindings(facts))
+            names[count++] = ks_str_z(ks_scram_mechanisms[i].name);
     *ret_types = 0;
     if (facts->has_exporter)
         types[(*ret_types)++] = ks_str_z(ks_scram_binding_name(KS_BIND_TLS_EXPORTER));
@@ -118,7 +107,7 @@ static size_t offered(const struct ks_tls_facts *facts, struct ks_str names[], s
 
 void ks_c2s_login_features(struct ks_c2s *c, struct ks_arena *arena, struct ks_xml *features)
 {
-    struct ks_str names[KS_COUNT(mechanisms)], types[KS_BIND_COUNT];
+    struct ks_str names[KS_SCRAM_MECHANISMS], types[KS_BIND_COUNT];
     size_t type_count, count = offered(&c->login->facts, names, types, &type_count);
     struct ks_xml *list = ks_xml_add(arena, features, NS_SASL, "mechanisms");
 
@@ -195,7 +184,7 @@ void ks_c2s_on_auth(struct ks_c2s *c, struct ks_parcel *parcel)
     struct ks_str name = ks_xml_attr(parcel->stanza.xml, "mechanism"), data;
     const struct ks_domain *domain = ks_c2s_domain(c);
     struct ks_scram_bindings known = bindings(&login->facts);
-    const struct mechanism *chosen = NULL;
+    const struct ks_scram_mechanism *chosen = NULL;
     enum ks_err err;
 
     if (!domain || !c->header_seen) {
@@ -206,9 +195,10 @@ void ks_c2s_on_auth(struct ks_c2s *c, struct ks_parcel *parcel)
         fail(c, "malformed-request");
         return;
     }
-    for (size_t i = 0; i < KS_COUNT(mechanisms); i++)
-        if (ks_str_is(name, mechanisms[i].name) && (!mechanisms[i].plus || has_bindings(&login->facts)))
-            chosen = &mechanisms[i];
+    for (size_t i = 0; i < KS_SCRAM_MECHANISMS; i++)
+        if (ks_str_is(name, ks_scram_mechanisms[i].name)
+            && (!ks_scram_mechanisms[i].plus || has_bindings(&login->facts)))
+            chosen = &ks_scram_mechanisms[i];
     if (!chosen) {
         fail(c, "invalid-mechanism");
         return;
@@ -310,7 +300,7 @@ static void keys_run(struct ks_ctx *ctx)
 {
     struct ks_c2s *c = called(ctx->parcel);
     struct ks_reactor *r = ctx->reactor;
-    struct ks_str names[KS_COUNT(mechanisms)], types[KS_BIND_COUNT], downgrade, message;
+    struct ks_str names[KS_SCRAM_MECHANISMS], types[KS_BIND_COUNT], downgrade, message;
     struct ks_scram_keys keys;
     struct ks_c2s_login *login;
     size_t count, type_count;

@@ -15,6 +15,13 @@ static const char *const binding_names[KS_BIND_COUNT] = {
     [KS_BIND_TLS_SERVER_END_POINT] = "tls-server-end-point", /* RFC 5929 §4 */
 };
 
+const struct ks_scram_mechanism ks_scram_mechanisms[KS_SCRAM_MECHANISMS] = {
+    { "SCRAM-SHA-256-PLUS", KS_SHA256, true },
+    { "SCRAM-SHA-1-PLUS", KS_SHA1, true },
+    { "SCRAM-SHA-256", KS_SHA256, false },
+    { "SCRAM-SHA-1", KS_SHA1, false },
+};
+
 const char *ks_scram_binding_name(enum ks_scram_binding binding)
 {
     assert((size_t)binding < KS_COUNT(binding_names));

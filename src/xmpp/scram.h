@@ -26,6 +26,16 @@
 enum ks_scram_binding { KS_BIND_NONE, KS_BIND_TLS_EXPORTER, KS_BIND_TLS_SERVER_END_POINT, KS_BIND_COUNT };
 const char *ks_scram_binding_name(enum ks_scram_binding binding); /* "tls-exporter"; "" for none */
 
+/* The SASL mechanisms, best first: being bound to the channel is worth more than a longer hash (RFC 7677 §4 leaves both
+ * sound). */
+#define KS_SCRAM_MECHANISMS 4
+struct ks_scram_mechanism {
+    const char *name;
+    enum ks_hash hash;
+    bool plus;
+};
+extern const struct ks_scram_mechanism ks_scram_mechanisms[KS_SCRAM_MECHANISMS];
+
 struct ks_scram_keys {
     enum ks_hash hash;
     uint32_t iterations;
