@@ -59,10 +59,12 @@ void command_line_complain(
     }
     struct ks_filling fillings[] = { { "option", word }, { "program", ks_str_z(program) }, { 0 } };
     ks_buf_init(&line, 100000);
-    ks_buf_printf(&line, "%s: ", program);
+    ks_buf_z(&line, program);
+    ks_buf_z(&line, ": ");
     ks_sentence_write(&line, language, id, fillings);
     ks_buf_printf(&line, "\n%*s", (int)strlen(program) + 2, "");
     ks_sentence_write_do(&line, language, id, fillings);
-    fprintf(stderr, "%.*s\n", KS_STR_FMT(ks_buf_str(&line)));
+    ks_buf_z(&line, "\n");
+    (void)fwrite(line.ptr, 1, line.len, stderr);
     ks_buf_done(&line);
 }
