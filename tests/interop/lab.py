@@ -157,6 +157,10 @@ class Konsil:
                                 f"{self.jid}: the login")
         if event["event"] != "ready":
             raise ConnectionError(f"{self.jid}: {event}")
+        # A new device is one that others can write to once it stands on its account's list.
+        listed = lambda answer: any(device["device"] == event["device"] for device in answer["devices"])
+        if not listed(self.do("devices")):
+            self.wait("devices_changed", lambda e: e["jid"] == self.jid and listed(e))
 
     def tell(self, cmd, **fields):
         """Gives a command and waits for nothing; its id."""
