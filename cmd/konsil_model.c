@@ -44,14 +44,15 @@ void model_done(struct model *model)
         for (size_t m = 0; m < person->message_count; m++)
             message_done(&person->messages[m]);
         free(person->messages);
+        json_decref(person->devices);
         free(person->jid);
         free(person->name);
         free(person->about);
         free(person);
     }
     free(model->people);
+    json_decref(model->own_devices);
     free(model->self);
-    free(model->reason);
 }
 
 struct model_person *model_person(struct model *model, const char *jid)
@@ -248,8 +249,10 @@ static void on_conversations(struct model *model, json_t *event)
             continue;
         if (*text(conversation, "name") && !person->name)
             set(&person->name, text(conversation, "name"));
-        if ((last = json_object_get(conversation, "last")))
+        if ((last = json_object_get(conversation, "last"))) {
             on_message(model, last, false);
+            person->failed = flag(last, "mine") && state_of(text(last, "state")) == STATE_FAILED;
+        }
         person->unread = (unsigned)json_integer_value(json_object_get(conversation, "unread"));
     }
 }
@@ -280,28 +283,78 @@ static void on_gap(struct model *model, json_t *event)
 
 /* --- what to say --- */
 
-static void notice(struct model *model, const char *id, const char *detail)
+/* "Dr. Jana Brandt: sentence (detail) what to do"; who: NULL, or whom it is about. */
+static void notice(struct model *model, const char *who, const char *id, const char *detail)
 {
     struct ks_str what = ks_say(model->language, id), todo = ks_say_do(model->language, id);
 
-    snprintf(model->notice, sizeof model->notice, "%.*s%s%s%s %.*s", KS_STR_FMT(what), *detail ? " (" : "", detail,
-        *detail ? ")" : "", KS_STR_FMT(todo));
+    snprintf(model->notice, sizeof model->notice, "%s%s%.*s%s%s%s %.*s", who ? who : "", who ? ": " : "",
+        KS_STR_FMT(what), *detail ? " (" : "", detail, *detail ? ")" : "", KS_STR_FMT(todo));
+    model->notice_offline = false;
+}
+
+void model_quiet(struct model *model)
+{
+    model->notice[0] = 0;
+    model->changed = true;
 }
 
 static void on_connection(struct model *model, json_t *event)
 {
     static const char *const states[] = { "offline", "connecting", "secured", "authenticated", "catching_up",
         "online" };
-    const char *name = text(event, *text(event, "state") ? "state" : "connection");
+    const char *name = text(event, *text(event, "state") ? "state" : "connection"), *reason = text(event, "reason");
 
     for (size_t i = 0; i < KS_COUNT(states); i++)
         if (strcmp(name, states[i]) == 0)
             model->connection = states[i];
-    set(&model->reason, text(event, "reason"));
-    if (*text(event, "reason"))
-        notice(model, text(event, "reason"), text(event, "detail"));
-    else if (strcmp(name, "online") == 0)
-        model->notice[0] = 0;
+    model->refused = strcmp(reason, SAY("login.refused")) == 0;
+    if (*reason) {
+        notice(model, NULL, reason, model->refused ? "" : text(event, "detail"));
+        model->notice_offline = true;
+    } else if (strcmp(name, "online") == 0 && model->notice_offline) {
+        model_quiet(model);
+    }
+}
+
+/* An own message that did not arrive must not go unnoticed. */
+static void on_failed(struct model *model, struct model_person *person, const struct model_message *message)
+{
+    notice(model, model_name(person), *message->reason ? message->reason : SAY("konsil.state-failed"), "");
+    person->failed = true;
+    model->alarm = true;
+}
+
+static void on_state(struct model *model, json_t *event, struct model_message *message)
+{
+    enum model_state before = message->state;
+
+    message->state = state_of(text(event, "state"));
+    set_reason(message, json_object_get(event, "recipients"));
+    if (message->state == STATE_FAILED && before != STATE_FAILED)
+        on_failed(model, model_person(model, text(event, "conversation")), message);
+}
+
+static void on_warning(struct model *model, json_t *event)
+{
+    const char *about = *text(event, "conversation") ? text(event, "conversation") : text(event, "jid");
+    struct model_person *person = model_person(model, about);
+
+    notice(model, person ? model_name(person) : NULL, text(event, "code"), text(event, "detail"));
+}
+
+static void on_devices(struct model *model, json_t *event)
+{
+    const char *jid = text(event, "jid");
+    struct model_person *person = model_person(model, jid);
+    json_t **devices = model->self && strcmp(jid, model->self) == 0 ? &model->own_devices
+        : person                                                    ? &person->devices
+                                                                    : NULL;
+
+    if (!devices)
+        return;
+    json_decref(*devices);
+    *devices = json_incref(json_object_get(event, "devices"));
 }
 
 void model_event(struct model *model, json_t *event)
@@ -329,15 +382,18 @@ void model_event(struct model *model, json_t *event)
         on_connection(model, event);
     else if (strcmp(name, "gap") == 0)
         on_gap(model, event);
-    else if (strcmp(name, "error") == 0 || strcmp(name, "warning") == 0)
-        notice(model, text(event, "code"), text(event, "detail"));
+    else if (strcmp(name, "error") == 0)
+        notice(model, NULL, text(event, "code"), text(event, "detail"));
+    else if (strcmp(name, "warning") == 0)
+        on_warning(model, event);
+    else if (strcmp(name, "devices") == 0 || strcmp(name, "devices_changed") == 0)
+        on_devices(model, event);
     else if (strcmp(name, "read") == 0 && model_person(model, text(event, "conversation")))
         model_person(model, text(event, "conversation"))->unread =
             (unsigned)json_integer_value(json_object_get(event, "unread"));
-    else if (message && strcmp(name, "message_state") == 0) {
-        message->state = state_of(text(event, "state"));
-        set_reason(message, json_object_get(event, "recipients"));
-    } else if (message && strcmp(name, "edited") == 0) {
+    else if (message && strcmp(name, "message_state") == 0)
+        on_state(model, event, message);
+    else if (message && strcmp(name, "edited") == 0) {
         set(&message->body, text(event, "body"));
         message->edited = true;
     } else if (message && strcmp(name, "retracted") == 0) {

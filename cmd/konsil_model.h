@@ -22,7 +22,9 @@ struct model_message {
 struct model_person {
     char *jid, *name, *about; /* about: department and profession */
     unsigned unread;
+    bool failed;                 /* an own message did not arrive, and that was not looked at yet */
     bool colleague, more, asked; /* more: there are older messages; asked: a page was asked for */
+    json_t *devices;             /* as the schema's "device"; NULL: not asked for yet */
     json_int_t last_ms;
     struct model_message *messages; /* by order */
     size_t message_count, message_cap;
@@ -32,18 +34,23 @@ struct model {
     struct model_person **people; /* those with messages first, newest first; then by name */
     size_t people_count, people_cap;
     char *self;
+    json_t *own_devices;
     char notice[512];       /* the last thing to say: a warning or an error, and what to do */
+    bool notice_offline;    /* it is why there is no connection */
     const char *connection; /* "online", "offline", …: a literal */
-    char *reason;           /* why there is no connection: an id of the catalogue */
     enum ks_language language;
     bool changed;
     bool tell_read; /* authors are told what was read here */
+    bool refused;   /* the password was not the right one */
+    bool alarm;     /* something failed: to be heard, once */
 };
 
 void model_init(struct model *model, enum ks_language language);
 void model_done(struct model *model);
 /* Takes one event. */
 void model_event(struct model *model, json_t *event);
+/* What was said last was read. */
+void model_quiet(struct model *model);
 /* NULL: unknown. */
 struct model_person *model_person(struct model *model, const char *jid);
 /* "Dr. Jana Brandt", or the JID. */

@@ -3,31 +3,37 @@
 #include "konsil_screen.h"
 
 #include <curses.h>
-#include <limits.h>
+#include <locale.h>
 #include <stdlib.h>
-#include <time.h>
-#include <wchar.h>
 
+#include "konsil_devices.h"
+#include "konsil_line.h"
 #include "konsil_model.h"
+#include "konsil_talk.h"
 #include "say.h"
-#include "unicode.h"
 
-#define INPUT_MAX 4000 /* characters */
 #define PAGE 50
+#define SCROLL 10
 #define LIST_WIDTH 30
+#define HELP_KEYS 17
+#define NOTICE_LINES_MAX 3
+#define LEAST_HEIGHT 10
+#define LEAST_WIDTH 36
 
-enum { PAIR_DIM = 1, PAIR_ALARM, PAIR_SELF, PAIR_BAR };
+enum view { VIEW_TALK, VIEW_HELP, VIEW_DEVICES };
 
 struct screen {
     struct model model;
-    void (*command)(void *user, const char *json);
+    struct screen_calls calls;
     void *user;
     char *selected; /* a JID; NULL: nobody yet */
-    wchar_t input[INPUT_MAX + 1];
-    size_t input_len, cursor;
+    struct line input, password;
     unsigned scroll; /* lines up from the newest */
     char *editing;   /* the id of the message being edited; NULL: a new one */
-    bool done, help, dirty;
+    enum view view;
+    size_t device; /* chosen, in VIEW_DEVICES */
+    bool asking;   /* for the account's password */
+    bool done, dirty;
 };
 
 /* --- commands --- */
@@ -37,7 +43,7 @@ static void give(struct screen *screen, json_t *command)
     char *text = json_dumps(command, JSON_COMPACT);
 
     if (text)
-        screen->command(screen->user, text);
+        screen->calls.command(screen->user, text);
     free(text);
     json_decref(command);
 }
@@ -93,26 +99,9 @@ static void step(struct screen *screen, int by)
         choose(screen, model->people[at]->jid);
 }
 
-static char *input_text(const struct screen *screen)
-{
-    char *text = malloc(screen->input_len * 4 + 1);
-    size_t len = 0;
-
-    for (size_t i = 0; text && i < screen->input_len; i++) {
-        char bytes[MB_LEN_MAX];
-        int count = wctomb(bytes, screen->input[i]);
-        for (int b = 0; b < count; b++)
-            text[len++] = bytes[b];
-    }
-    if (text)
-        text[len] = 0;
-    return text;
-}
-
 static void clear_input(struct screen *screen)
 {
-    wmemset(screen->input, 0, KS_COUNT(screen->input));
-    screen->input_len = screen->cursor = 0;
+    line_clear(&screen->input);
     free(screen->editing);
     screen->editing = NULL;
 }
@@ -120,9 +109,9 @@ static void clear_input(struct screen *screen)
 static void send_input(struct screen *screen)
 {
     struct model_person *person = selected(screen);
-    char *text = input_text(screen);
+    char *text = line_text(&screen->input);
 
-    if (!person || !text || !screen->input_len) {
+    if (!person || !text || !*text) {
         free(text);
         return;
     }
@@ -151,14 +140,12 @@ static struct model_message *own_last(struct screen *screen)
 static void edit_last(struct screen *screen)
 {
     struct model_message *message = own_last(screen);
-    size_t len;
 
     if (!message)
         return;
     clear_input(screen);
     screen->editing = strdup(message->id);
-    len = mbstowcs(screen->input, message->body, INPUT_MAX);
-    screen->input_len = screen->cursor = len == (size_t)-1 ? 0 : len;
+    line_set(&screen->input, message->body);
 }
 
 static void retract_last(struct screen *screen)
@@ -175,66 +162,91 @@ static void change_tell_read(struct screen *screen)
 {
     give(screen, json_pack("{s:s, s:b}", "cmd", "settings", "tell_read", !screen->model.tell_read));
     give(screen, json_pack("{s:s}", "cmd", "state"));
-    screen->help = true;
+    screen->view = VIEW_HELP;
+}
+
+static void show_devices(struct screen *screen)
+{
+    struct model_person *person = selected(screen);
+    json_t *commands[2];
+
+    if (!person)
+        return;
+    screen->view = VIEW_DEVICES;
+    screen->device = 0;
+    devices_ask(person, commands);
+    for (size_t i = 0; i < KS_COUNT(commands); i++)
+        give(screen, commands[i]);
+}
+
+static void decide_device(struct screen *screen, bool trusted)
+{
+    struct model_person *person = selected(screen);
+    json_t *command =
+        screen->view == VIEW_DEVICES && person ? devices_decide(&screen->model, person, screen->device, trusted) : NULL;
+
+    if (command)
+        give(screen, command);
+}
+
+static void give_password(struct screen *screen)
+{
+    char *text = line_text(&screen->password);
+
+    if (text && *text) {
+        screen->asking = false;
+        screen->model.refused = false;
+        screen->calls.password(screen->user, text);
+    }
+    if (text)
+        ks_wipe(text, strlen(text));
+    free(text);
+    line_clear(&screen->password);
 }
 
 /* --- keys --- */
 
-static void insert_char(struct screen *screen, wchar_t c)
+static void show(struct screen *screen, enum view view)
 {
-    if (screen->input_len == INPUT_MAX || c < 32)
-        return;
-    wmemmove(screen->input + screen->cursor + 1, screen->input + screen->cursor, screen->input_len - screen->cursor);
-    screen->input[screen->cursor++] = c;
-    screen->input_len++;
+    screen->view = screen->view == view ? VIEW_TALK : view;
 }
 
-static void delete_char(struct screen *screen, size_t at)
+static void move_by(struct screen *screen, int by)
 {
-    if (at >= screen->input_len)
+    struct model_person *person = selected(screen);
+    size_t count;
+
+    if (screen->view != VIEW_DEVICES) {
+        step(screen, by);
         return;
-    wmemmove(screen->input + at, screen->input + at + 1, screen->input_len - at - 1);
-    screen->input[--screen->input_len] = 0;
+    }
+    count = person ? devices_count(&screen->model, person) : 0;
+    if (by < 0)
+        screen->device -= screen->device > 0;
+    else
+        screen->device += screen->device + 1 < count;
 }
 
 static void on_key(struct screen *screen, wint_t key)
 {
+    if (line_key(screen->asking ? &screen->password : &screen->input, key))
+        return;
     switch (key) {
     case KEY_UP:
-        step(screen, -1);
+        move_by(screen, -1);
         break;
     case KEY_DOWN:
-    case '\t':
-        step(screen, 1);
+        move_by(screen, 1);
         break;
     case KEY_PPAGE:
-        screen->scroll += 10;
+        screen->scroll += SCROLL;
         ask_history(screen);
         break;
     case KEY_NPAGE:
-        screen->scroll = screen->scroll > 10 ? screen->scroll - 10 : 0;
-        break;
-    case KEY_LEFT:
-        screen->cursor -= screen->cursor > 0;
-        break;
-    case KEY_RIGHT:
-        screen->cursor += screen->cursor < screen->input_len;
-        break;
-    case KEY_HOME:
-        screen->cursor = 0;
-        break;
-    case KEY_END:
-        screen->cursor = screen->input_len;
-        break;
-    case KEY_BACKSPACE:
-        if (screen->cursor)
-            delete_char(screen, --screen->cursor);
-        break;
-    case KEY_DC:
-        delete_char(screen, screen->cursor);
+        screen->scroll -= screen->scroll < SCROLL ? screen->scroll : SCROLL;
         break;
     case KEY_F(1):
-        screen->help = !screen->help;
+        show(screen, VIEW_HELP);
         break;
     case KEY_F(2):
         edit_last(screen);
@@ -248,6 +260,18 @@ static void on_key(struct screen *screen, wint_t key)
     case KEY_F(5):
         give(screen, json_pack("{s:s}", "cmd", "retry"));
         break;
+    case KEY_F(6):
+        if (screen->view == VIEW_DEVICES)
+            screen->view = VIEW_TALK;
+        else
+            show_devices(screen);
+        break;
+    case KEY_F(7):
+        decide_device(screen, true);
+        break;
+    case KEY_F(8):
+        decide_device(screen, false);
+        break;
     case KEY_F(10):
         screen->done = true;
         break;
@@ -256,30 +280,34 @@ static void on_key(struct screen *screen, wint_t key)
     }
 }
 
+/* Escape takes back, one thing at a time. */
+static void escape(struct screen *screen)
+{
+    if (screen->asking)
+        line_clear(&screen->password);
+    else if (screen->view != VIEW_TALK)
+        screen->view = VIEW_TALK;
+    else if (*screen->model.notice)
+        model_quiet(&screen->model);
+    else
+        clear_input(screen);
+}
+
 static void on_char(struct screen *screen, wint_t c)
 {
     switch (c) {
     case '\r':
     case '\n':
-        send_input(screen);
+        if (screen->asking)
+            give_password(screen);
+        else
+            send_input(screen);
         break;
     case '\t':
-        step(screen, 1);
+        move_by(screen, 1);
         break;
-    case 127:
-    case 8:
-        if (screen->cursor)
-            delete_char(screen, --screen->cursor);
-        break;
-    case 1: /* Ctrl-A */
-        screen->cursor = 0;
-        break;
-    case 5: /* Ctrl-E */
-        screen->cursor = screen->input_len;
-        break;
-    case 21: /* Ctrl-U */
-    case 27: /* Escape */
-        clear_input(screen);
+    case 27:
+        escape(screen);
         break;
     case 12: /* Ctrl-L */
         clearok(curscr, TRUE);
@@ -289,7 +317,7 @@ static void on_char(struct screen *screen, wint_t c)
         screen->done = true;
         break;
     default:
-        insert_char(screen, (wchar_t)c);
+        (void)line_char(screen->asking ? &screen->password : &screen->input, c);
         break;
     }
 }
@@ -304,243 +332,108 @@ void screen_keys(struct screen *screen)
             on_key(screen, key);
         else
             on_char(screen, key);
+        if (screen->view == VIEW_TALK && selected(screen))
+            selected(screen)->failed = false; /* it is before their eyes */
         screen->dirty = true;
     }
 }
 
 /* --- drawing --- */
 
-/* A text in at most `width` columns from (y, x); control characters become ?. Returns the columns used. */
-static int put(int y, int x, int width, const char *text)
-{
-    struct ks_str left = ks_str_z(text);
-    int used = 0;
-
-    move(y, x);
-    while (left.len) {
-        size_t len = 1;
-        while (len < left.len && ((unsigned char)left.ptr[len] & 0xc0) == 0x80)
-            len++;
-        int columns = (int)ks_unicode_columns(ks_str_head(left, len));
-        if (used + columns > width)
-            break;
-        if ((unsigned char)left.ptr[0] < 32 || left.ptr[0] == 127)
-            addch('?');
-        else
-            addnstr(left.ptr, (int)len);
-        used += columns;
-        left = ks_str_from(left, len);
-    }
-    return used;
-}
-
 static const char *say(const struct screen *screen, const char *id)
 {
     return ks_say(screen->model.language, id).ptr; /* catalogue texts end with a zero */
 }
 
-static const char *mark(enum model_state state)
+static void draw_person(const struct screen *screen, const struct model_person *person, int y, int width)
 {
-    static const char *const marks[] = { "", "…", "✓", "✓✓", "✓✓", "!" };
+    char unread[16] = "";
+    int room;
 
-    return marks[state];
-}
-
-static const char *state_word(const struct screen *screen, const struct model_message *message)
-{
-    switch (message->state) {
-    case STATE_WAITING:
-        return message->reason ? say(screen, message->reason) : say(screen, SAY("konsil.state-waiting"));
-    case STATE_SERVER:
-        return say(screen, SAY("konsil.state-server"));
-    case STATE_DELIVERED:
-        return say(screen, SAY("konsil.state-delivered"));
-    case STATE_READ:
-        return say(screen, SAY("konsil.state-read"));
-    case STATE_FAILED:
-        return message->reason ? say(screen, message->reason) : say(screen, SAY("konsil.state-failed"));
-    case STATE_NONE:
-        break;
+    if (person->unread)
+        snprintf(unread, sizeof unread, " %u", person->unread);
+    room = width - 2 - (int)strlen(unread) - (person->failed ? 2 : 0);
+    if (screen->selected && strcmp(person->jid, screen->selected) == 0)
+        attron(A_REVERSE);
+    mvhline(y, 0, ' ', width);
+    if (person->unread)
+        attron(A_BOLD);
+    paint_text(y, 1, room, model_name(person));
+    paint_text(y, width - 1 - (int)strlen(unread), (int)strlen(unread), unread);
+    if (person->failed) {
+        attron(COLOR_PAIR(PAIR_ALARM) | A_BOLD);
+        paint_text(y, 1 + room + 1, 1, "!");
     }
-    return "";
-}
-
-static const char *body_of(const struct screen *screen, const struct model_message *message)
-{
-    if (message->retracted)
-        return say(screen, SAY("konsil.retracted"));
-    if (message->unreadable)
-        return say(screen, SAY("konsil.unreadable"));
-    if (message->unknown && !message->body)
-        return say(screen, SAY("konsil.newer"));
-    return message->body ? message->body : "";
-}
-
-/* How much of text fits into width columns, preferably up to a blank; *ret_skip: blanks to leave out after it. */
-static size_t fitting(struct ks_str text, size_t width, size_t *ret_skip)
-{
-    size_t at = 0, blank = 0, columns = 0;
-
-    *ret_skip = 0;
-    while (at < text.len && text.ptr[at] != '\n') {
-        size_t len = 1;
-        while (at + len < text.len && ((unsigned char)text.ptr[at + len] & 0xc0) == 0x80)
-            len++;
-        columns += ks_unicode_columns(ks_str(text.ptr + at, len));
-        if (columns > width)
-            break;
-        if (text.ptr[at] == ' ')
-            blank = at;
-        at += len;
-    }
-    if (at == text.len)
-        return at;
-    if (text.ptr[at] == '\n') {
-        *ret_skip = 1;
-        return at;
-    }
-    if (blank) {
-        *ret_skip = 1;
-        return blank;
-    }
-    return at ? at : 1;
-}
-
-/* Draws a message whose last line is at y, upwards; returns the line above it. */
-static int draw_message(struct screen *screen, const struct model_message *message, int y, int top, int left, int width)
-{
-    struct ks_str body = ks_str_z(body_of(screen, message)), rest = body, lines[200];
-    size_t count = 0, skip;
-    char head[400], stamp[32];
-    time_t seconds = (time_t)(message->time_ms / 1000);
-    struct tm when;
-
-    while (rest.len && count < KS_COUNT(lines)) {
-        size_t len = fitting(rest, (size_t)width - 2, &skip);
-        lines[count++] = ks_str_head(rest, len);
-        rest = ks_str_from(rest, len + skip);
-    }
-    for (size_t i = count; i > 0 && y >= top; i--, y--) {
-        char line[1024];
-        snprintf(line, sizeof line, "%.*s", KS_STR_FMT(lines[i - 1]));
-        if (message->gap || message->unreadable)
-            attron(COLOR_PAIR(PAIR_ALARM));
-        if (message->retracted)
-            attron(A_DIM);
-        put(y, left + 2, width - 2, line);
-        attrset(A_NORMAL);
-    }
-    if (y < top || message->gap)
-        return y;
-    localtime_r(&seconds, &when);
-    strftime(stamp, sizeof stamp, "%d.%m. %H:%M", &when);
-    struct model_person *author = message->from ? model_person(&screen->model, message->from) : NULL;
-    snprintf(head, sizeof head, "%s  %s%s%s%s%s%s%s",
-        message->mine       ? say(screen, SAY("konsil.me"))
-            : author        ? model_name(author)
-            : message->from ? message->from
-                            : "?",
-        stamp, message->edited ? "  " : "", message->edited ? say(screen, SAY("konsil.edited")) : "",
-        message->reactions ? "  " : "", message->reactions ? message->reactions : "", message->mine ? "  " : "",
-        message->mine ? mark(message->state) : "");
-    attron(message->mine ? COLOR_PAIR(PAIR_SELF) : A_BOLD);
-    int used = put(y, left, width, head);
     attrset(A_NORMAL);
-    if (message->mine) {
-        attron(message->state == STATE_FAILED ? COLOR_PAIR(PAIR_ALARM) : A_DIM);
-        put(y, left + used + 1, width - used - 1, state_word(screen, message));
-        attrset(A_NORMAL);
-    }
-    return y - 1;
 }
 
-static void draw_people(struct screen *screen, int height, int width)
+static void draw_people(const struct screen *screen, const struct area *area)
 {
-    struct model *model = &screen->model;
-    size_t first = 0, at = 0;
+    const struct model *model = &screen->model;
+    size_t first = 0, at = 0, room = (size_t)(area->bottom - area->top + 1);
 
     for (size_t i = 0; i < model->people_count; i++)
         if (screen->selected && strcmp(model->people[i]->jid, screen->selected) == 0)
             at = i;
-    if (at >= (size_t)height)
-        first = at - (size_t)height + 1;
-    for (int y = 0; y < height && first + (size_t)y < model->people_count; y++) {
-        struct model_person *person = model->people[first + (size_t)y];
-        bool is_selected = screen->selected && strcmp(person->jid, screen->selected) == 0;
-        char unread[16] = "";
-        if (is_selected)
-            attron(A_REVERSE);
-        mvhline(y + 1, 0, ' ', width);
-        if (person->unread)
-            snprintf(unread, sizeof unread, " %u ", person->unread);
-        if (person->unread)
-            attron(A_BOLD);
-        put(y + 1, 1, width - 2 - (int)strlen(unread), model_name(person));
-        if (*unread)
-            put(y + 1, width - (int)strlen(unread), (int)strlen(unread), unread);
-        attrset(A_NORMAL);
-    }
+    if (at >= room)
+        first = at - room + 1;
+    for (size_t i = 0; i < room && first + i < model->people_count; i++)
+        draw_person(screen, model->people[first + i], area->top + (int)i, area->width);
 }
 
-static void draw_help(struct screen *screen, int height, int left, int width)
+/* A line of the help is a key, at least two blanks, and what it does. */
+static int draw_help_line(const struct area *area, int y, const char *line)
 {
-    const char *const lines[] = { SAY("konsil.help-choose"), SAY("konsil.help-send"), SAY("konsil.help-edit"),
-        SAY("konsil.help-retract"), screen->model.tell_read ? SAY("konsil.help-tells") : SAY("konsil.help-tells-not"),
-        SAY("konsil.help-scroll"), SAY("konsil.help-retry"), SAY("konsil.help-leave"), SAY("konsil.help-marks") };
+    struct ks_str text = ks_str_z(line);
+    size_t key = 0;
 
-    for (size_t i = 0; i < KS_COUNT(lines) && (int)i + 2 < height; i++)
-        put((int)i + 2, left + 2, width - 2, say(screen, lines[i]));
+    while (key + 1 < text.len && !(text.ptr[key] == ' ' && text.ptr[key + 1] == ' '))
+        key++;
+    struct area right = { area->top, area->bottom, area->left + HELP_KEYS, area->width - HELP_KEYS };
+    attron(A_BOLD);
+    paint_str(y, area->left, HELP_KEYS - 1, ks_str_head(text, key));
+    attrset(A_NORMAL);
+    return paint_wrapped(&right, y, ks_str_trim(ks_str_from(text, key)).ptr);
 }
 
-static void draw_conversation(struct screen *screen, int height, int left, int width)
+static void draw_help(const struct screen *screen, const struct area *area)
+{
+    const char *const lines[] = { SAY("konsil.help-choose"), SAY("konsil.help-send"), SAY("konsil.help-scroll"),
+        SAY("konsil.help-edit"), SAY("konsil.help-retract"),
+        screen->model.tell_read ? SAY("konsil.help-tells") : SAY("konsil.help-tells-not"), SAY("konsil.help-retry"),
+        SAY("konsil.help-devices"), SAY("konsil.help-trust"), SAY("konsil.help-escape"), SAY("konsil.help-leave"),
+        SAY("konsil.help-marks") };
+    int y = area->top;
+
+    for (size_t i = 0; i < KS_COUNT(lines) && y <= area->bottom; i++)
+        y = draw_help_line(area, y, say(screen, lines[i]));
+}
+
+static void draw_view(struct screen *screen, const struct area *area)
 {
     struct model_person *person = selected(screen);
-    unsigned skip = screen->scroll / 2;
-    int y = height;
 
-    if (screen->help) {
-        draw_help(screen, height, left, width);
-        return;
-    }
-    if (!person) {
-        put(2, left + 2, width - 2, say(screen, SAY("konsil.choose")));
-        return;
-    }
-    if (!person->message_count)
-        put(2, left + 2, width - 2, say(screen, SAY("konsil.empty")));
-    for (size_t i = person->message_count; i > 0 && y >= 1; i--) {
-        if (skip && i > 1) {
-            skip--;
-            continue;
-        }
-        y = draw_message(screen, &person->messages[i - 1], y, 1, left, width) - 1;
-    }
+    if (!person)
+        paint_wrapped(area, area->top + 1, say(screen, SAY("konsil.choose")));
+    else if (screen->view == VIEW_DEVICES)
+        devices_draw(&screen->model, person, area, screen->device);
+    else
+        talk_draw(&screen->model, person, area, &screen->scroll);
 }
 
 static void draw_input(struct screen *screen, int y, int width)
 {
-    int room = width - 3, x = 2;
-    size_t first = 0;
-    int columns = 0;
+    int x = 2;
 
-    /* So that the cursor is seen, the line begins late enough. */
-    for (size_t i = screen->cursor; i > 0; i--) {
-        columns += wcwidth(screen->input[i - 1]) > 0 ? wcwidth(screen->input[i - 1]) : 0;
-        if (columns > room) {
-            first = i;
-            break;
-        }
+    if (screen->asking) {
+        attron(A_BOLD);
+        x = paint_text(y, 0, width - 2, say(screen, SAY("konsil.password"))) + 1;
+        attrset(A_NORMAL);
+        line_draw(&screen->password, y, x, width - x, true);
+        return;
     }
-    mvhline(y, 0, ' ', width);
-    mvaddstr(y, 0, screen->editing ? "✎" : ">");
-    int cursor_x = x;
-    for (size_t i = first; i < screen->input_len && x < width - 1; i++) {
-        if (i == screen->cursor)
-            cursor_x = x;
-        mvaddnwstr(y, x, &screen->input[i], 1);
-        x += wcwidth(screen->input[i]) > 0 ? wcwidth(screen->input[i]) : 0;
-    }
-    move(y, screen->cursor >= screen->input_len ? x : cursor_x);
+    paint_text(y, 0, 1, screen->editing ? "✎" : ">");
+    line_draw(&screen->input, y, x, width - x, false);
 }
 
 static const char *connection_word(const struct screen *screen)
@@ -556,51 +449,88 @@ static const char *connection_word(const struct screen *screen)
     return say(screen, SAY("konsil.connecting"));
 }
 
-void screen_draw(struct screen *screen)
+static void draw_bar(const struct screen *screen, const struct model_person *person, int list, int width)
+{
+    char bar[600];
+
+    attron(COLOR_PAIR(PAIR_BAR));
+    mvhline(0, 0, ' ', width);
+    paint_text(0, 1, list - 1, screen->model.self ? screen->model.self : "konsil");
+    if (person) {
+        snprintf(bar, sizeof bar, "%s%s%s", model_name(person), person->about && *person->about ? " – " : "",
+            person->about ? person->about : "");
+        paint_text(0, list + 2, width - list - 3, bar);
+    }
+    attrset(A_NORMAL);
+}
+
+/* The last lines: how the connection is, and a notice that is as long as it needs to be, or the keys. Returns the first
+ * of them. */
+static int draw_status(const struct screen *screen, int height, int width)
+{
+    const char *notice = screen->model.notice;
+    char text[700];
+    struct ks_str left;
+    struct area area = { height - 1, height - 1, 0, width - 1 };
+    size_t skip;
+
+    snprintf(text, sizeof text, "%s  %s", connection_word(screen), *notice ? notice : say(screen, SAY("konsil.hint")));
+    left = ks_str_z(text);
+    for (int lines = 0; *notice && left.len && lines < NOTICE_LINES_MAX; lines++) {
+        area.top = height - 1 - lines;
+        left = ks_str_from(left, paint_fitting(left, (size_t)area.width, &skip) + skip);
+    }
+    attron(*notice ? COLOR_PAIR(PAIR_ALARM) : A_DIM);
+    if (*notice)
+        paint_wrapped(&area, area.top, text);
+    else
+        paint_text(area.top, area.left, area.width, text);
+    attrset(A_NORMAL);
+    return area.top;
+}
+
+static void draw_all(struct screen *screen, int height, int width)
 {
     struct model_person *person = selected(screen);
-    int height, width, list;
-    char bar[600];
+    int list = width >= 70 ? LIST_WIDTH : width / 3;
+    int status = draw_status(screen, height, width), bottom = status - 3;
+    struct area people = { 1, bottom, 0, list }, view = { 1, bottom, list + 2, width - list - 3 };
+    struct area whole = { 1, bottom, 1, width - 2 };
+
+    draw_bar(screen, person, list, width);
+    if (screen->view == VIEW_HELP) {
+        draw_help(screen, &whole);
+    } else {
+        draw_people(screen, &people);
+        for (int y = 1; y <= bottom; y++)
+            mvaddstr(y, list, "│");
+        draw_view(screen, &view);
+    }
+    mvhline(bottom + 1, 0, ACS_HLINE, width);
+    draw_input(screen, bottom + 2, width); /* last, as the cursor stays there */
+}
+
+void screen_draw(struct screen *screen)
+{
+    int height, width;
 
     if (!screen->dirty && !screen->model.changed)
         return;
     screen->dirty = screen->model.changed = false;
     if (!screen->selected && screen->model.people_count)
         choose(screen, screen->model.people[0]->jid);
-    if (!screen->help)
+    if (screen->view == VIEW_TALK)
         mark_read(screen);
+    screen->asking = screen->asking || screen->model.refused;
+    if (screen->model.alarm)
+        beep();
+    screen->model.alarm = false;
     getmaxyx(stdscr, height, width);
     erase();
-    list = width >= 70 ? LIST_WIDTH : width / 3;
-    if (height < 6 || width < 30) {
-        put(0, 0, width, say(screen, SAY("konsil.too-small")));
-        refresh();
-        return;
-    }
-    attron(COLOR_PAIR(PAIR_BAR));
-    mvhline(0, 0, ' ', width);
-    put(0, 1, list, screen->model.self ? screen->model.self : "konsil");
-    if (person) {
-        snprintf(bar, sizeof bar, "%s%s%s", model_name(person), person->about ? " – " : "",
-            person->about ? person->about : "");
-        mvhline(0, list + 1, ' ', width - list - 1);
-        put(0, list + 2, width - list - 3, bar);
-    }
-    attrset(A_NORMAL);
-    draw_people(screen, height - 4, list);
-    for (int y = 1; y < height - 3; y++)
-        mvaddstr(y, list, "│");
-    draw_conversation(screen, height - 4, list + 2, width - list - 3);
-    mvhline(height - 3, 0, ACS_HLINE, width);
-    draw_input(screen, height - 2, width);
-    int cursor_y, cursor_x;
-    getyx(stdscr, cursor_y, cursor_x);
-    snprintf(bar, sizeof bar, "%s  %s", connection_word(screen),
-        *screen->model.notice ? screen->model.notice : say(screen, SAY("konsil.hint")));
-    attron(*screen->model.notice ? COLOR_PAIR(PAIR_ALARM) : A_DIM);
-    put(height - 1, 0, width - 1, bar);
-    attrset(A_NORMAL);
-    move(cursor_y, cursor_x);
+    if (height < LEAST_HEIGHT || width < LEAST_WIDTH)
+        paint_text(0, 0, width, say(screen, SAY("konsil.too-small")));
+    else
+        draw_all(screen, height, width);
     refresh();
 }
 
@@ -615,14 +545,17 @@ void screen_event(struct screen *screen, const char *json, size_t len)
     json_decref(event);
 }
 
-struct screen *screen_new(enum ks_language language, void (*command)(void *user, const char *json), void *user)
+struct screen *screen_new(enum ks_language language, struct screen_calls calls, void *user)
 {
     struct screen *screen = calloc(1, sizeof *screen);
 
     if (!screen)
         return NULL;
+    /* Where the system names a locale that is not installed, the keyboard and the names are UTF-8 all the same. */
+    if (MB_CUR_MAX == 1)
+        setlocale(LC_CTYPE, "C.UTF-8");
     model_init(&screen->model, language);
-    screen->command = command;
+    screen->calls = calls;
     screen->user = user;
     screen->dirty = true;
     if (!newterm(NULL, stdout, stdin)) {
@@ -638,14 +571,10 @@ struct screen *screen_new(enum ks_language language, void (*command)(void *user,
     if (has_colors()) {
         start_color();
         use_default_colors();
-        init_pair(PAIR_DIM, COLOR_WHITE, -1);
         init_pair(PAIR_ALARM, COLOR_RED, -1);
         init_pair(PAIR_SELF, COLOR_CYAN, -1);
         init_pair(PAIR_BAR, COLOR_WHITE, COLOR_BLUE);
     }
-    give(screen, json_pack("{s:s}", "cmd", "state"));
-    give(screen, json_pack("{s:s}", "cmd", "contacts"));
-    give(screen, json_pack("{s:s}", "cmd", "conversations"));
     return screen;
 }
 
@@ -655,10 +584,16 @@ void screen_free(struct screen *screen)
         return;
     endwin();
     model_done(&screen->model);
-    ks_wipe(screen->input, sizeof screen->input);
+    line_clear(&screen->input);
+    line_clear(&screen->password);
     free(screen->selected);
     free(screen->editing);
     free(screen);
+}
+
+void screen_ask_password(struct screen *screen)
+{
+    screen->asking = screen->dirty = true;
 }
 
 bool screen_done(const struct screen *screen)

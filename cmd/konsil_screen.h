@@ -2,7 +2,7 @@
 /* konsil_screen.h -- konsil on a terminal: people on the left, the conversation on the right, a line to write in.
  *
  * Over ncurses. The driver owns the loop: it gives events in, calls screen_keys when standard input is readable, and
- * takes commands through the callback. */
+ * takes commands and the account's password through callbacks. */
 #ifndef KONSIL_SCREEN_H
 #define KONSIL_SCREEN_H
 
@@ -13,9 +13,13 @@
 
 struct screen;
 
-/* Takes the terminal over. command gets one JSON command, zero-ended. NULL when there is no terminal that could be
- * used. */
-struct screen *screen_new(enum ks_language language, void (*command)(void *user, const char *json), void *user);
+struct screen_calls {
+    void (*command)(void *user, const char *json);  /* one, zero-ended */
+    void (*password)(void *user, const char *text); /* typed when asked for; wiped afterwards */
+};
+
+/* Takes the terminal over. NULL when there is no terminal that could be used. */
+struct screen *screen_new(enum ks_language language, struct screen_calls calls, void *user);
 /* Gives the terminal back. */
 void screen_free(struct screen *screen);
 /* One event of the engine, as JSON. */
@@ -24,6 +28,8 @@ void screen_event(struct screen *screen, const char *json, size_t len);
 void screen_keys(struct screen *screen);
 /* Draws what changed; to be called before waiting. */
 void screen_draw(struct screen *screen);
+/* Asks for the account's password, in the line at the bottom; by itself that happens when it was refused. */
+void screen_ask_password(struct screen *screen);
 /* The person asked to leave. */
 bool screen_done(const struct screen *screen);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* konsil_terminal.c -- konsil for a person at a terminal: asks for the password once, then the screen takes over. */
+/* konsil_terminal.c -- konsil for a person at a terminal: the loop between engine, link and screen. */
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -10,7 +10,6 @@
 #include "system.h"
 
 #define GOODBYE_MS 3000 /* for the last bytes */
-#define PASSWORD_CAP 1024
 
 struct terminal {
     struct program *program;
@@ -43,28 +42,39 @@ static void give(struct terminal *terminal, json_t *object)
     json_decref(object);
 }
 
-/* Whether the store has what the engine needs to log in by itself. */
-static bool remembered(struct terminal *terminal)
+struct known {
+    bool account, password; /* the store has one, and what the engine needs to log in by itself */
+};
+
+static struct known known(struct terminal *terminal)
 {
-    bool found = false;
+    struct known found = { false, false };
     const char *json;
     size_t len;
 
     command(terminal, "{\"cmd\":\"state\"}");
     while (konsil_next_event(terminal->program->engine, &json, &len)) {
         json_t *event = json_loadb(json, len, 0, NULL);
-        found = found || json_is_true(json_object_get(event, "remembered"));
+        found.account = found.account || json_object_get(event, "jid");
+        found.password = found.password || json_is_true(json_object_get(event, "remembered"));
         json_decref(event);
     }
     return found;
 }
 
-/* False: no password, and none remembered. */
-static bool connect_account(struct terminal *terminal)
+/* What a screen that was just made shows. */
+static void ask_all(struct terminal *terminal)
+{
+    command(terminal, "{\"cmd\":\"state\"}");
+    command(terminal, "{\"cmd\":\"contacts\"}");
+    command(terminal, "{\"cmd\":\"conversations\"}");
+}
+
+/* password NULL: the remembered one. */
+static void connect_account(struct terminal *terminal, const char *password)
 {
     struct program *program = terminal->program;
     json_t *object = json_pack("{s:s, s:s, s:b}", "cmd", "connect", "jid", program->jid, "remember", 1);
-    char password[PASSWORD_CAP];
 
     if (program->host)
         json_object_set_new(object, "host", json_string(program->host));
@@ -72,16 +82,15 @@ static bool connect_account(struct terminal *terminal)
         json_object_set_new(object, "port", json_integer(program->port));
     if (program->direct_tls)
         json_object_set_new(object, "tls", json_string("direct"));
-    if (!remembered(terminal)) {
-        if (!program_ask(program, SAY("konsil.password"), password, sizeof(password))) {
-            json_decref(object);
-            return false;
-        }
+    if (password)
         json_object_set_new(object, "password", json_string(password));
-        ks_wipe(password, sizeof(password));
-    }
     give(terminal, object);
-    return true;
+    ask_all(terminal);
+}
+
+static void on_password(void *user, const char *text)
+{
+    connect_account(user, text);
 }
 
 static void show_events(struct terminal *terminal)
@@ -100,14 +109,20 @@ int konsil_terminal(struct program *program)
     int64_t leave_ms = KS_NEVER;
     short revents = 0;
     bool leaving = false;
+    struct known store;
 
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return program_fail(program, SAY("konsil.no-terminal"));
-    if (!connect_account(&terminal))
-        return program_fail(program, SAY("account.no_password"));
-    terminal.screen = screen_new(program->language, command, &terminal);
+    store = known(&terminal);
+    terminal.screen = screen_new(program->language, (struct screen_calls) { command, on_password }, &terminal);
     if (!terminal.screen)
         return program_fail(program, SAY("konsil.no-terminal"));
+    if (store.password)
+        connect_account(&terminal, NULL);
+    else
+        screen_ask_password(terminal.screen);
+    if (store.account && !store.password)
+        ask_all(&terminal);
     while (!konsil_failed(program->engine)
         && (!leaving || (!ks_client_link_idle(program->link, program->engine) && now().mono_ms < leave_ms))) {
         struct pollfd fds[2] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = -1 } };

@@ -20,10 +20,10 @@ class Screen:
         self.tmux = ["tmux", "-L", f"konsil-{os.getpid()}-{next(_count)}", "-f", "/dev/null", "-u"]
         subprocess.run([*self.tmux, "new-session", "-d", "-s", "t", "-x", str(columns), "-y", str(lines),
                         f"{command}; echo ended $?; exec cat"], check=True,
-                       env=dict(os.environ, LC_ALL="C.UTF-8", SHELL="/bin/sh", **(environment or {})))
+                       env={**os.environ, "LC_ALL": "C.UTF-8", "SHELL": "/bin/sh", **(environment or {})})
         self.control = subprocess.Popen([*self.tmux, "-C", "attach", "-t", "t"], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.news = queue.Queue()
+        self.news, self.bells = queue.Queue(), 0
         self.bells = 0  # how often it was to be heard
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -38,10 +38,14 @@ class Screen:
 
     def sees(self, *texts):
         """Until all of them are on the screen; the screen, or what was there when it took too long."""
+        return self.until(lambda screen: all(text in screen for text in texts))
+
+    def until(self, wanted):
+        """The same for a condition: wanted(screen)."""
         end = time.monotonic() + TIMEOUT
         while True:
             screen = self.screen()
-            if all(text in screen for text in texts):
+            if wanted(screen):
                 return True, screen
             try:
                 self.news.get(timeout=max(0.0, end - time.monotonic()))

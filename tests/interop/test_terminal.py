@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """konsil as a person sees it: two terminals of tmux, one in German and one in English, against the real konsild."""
 import os
+import re
 
 from lab import BUILD, PASSPHRASE, Lab, done, row
 from screen import Screen
@@ -9,10 +10,21 @@ from screen import Screen
 class Terminal(Screen):
     """A konsil in a terminal of its own."""
 
-    def __init__(self, lab, jid, language, server=None):
+    def __init__(self, lab, jid, language=None, environment=None, **size):
         self.dir = os.path.join(lab.dir, f"terminal-{jid.split('@')[0]}")
-        super().__init__(f"'{BUILD}/cmd/konsil' --lang {language} --ca '{lab.ca}' --server 127.0.0.1:{server or lab.port} "
-                         f"--dir '{self.dir}' {jid}", {"KONSIL_PASSPHRASE": PASSPHRASE})
+        language = f"--lang {language}" if language else ""
+        super().__init__(f"'{BUILD}/cmd/konsil' {language} --ca '{lab.ca}' --server 127.0.0.1:{lab.port} "
+                         f"--dir '{self.dir}' {jid}", {"KONSIL_PASSPHRASE": PASSPHRASE, **(environment or {})}, **size)
+
+    def leave(self):
+        self.key("F10")
+        self.sees("ended 0")
+        self.close()
+
+
+def marked(name):
+    """Whether a person's line in the list has the mark of a failed message."""
+    return lambda screen: any(re.match(f" {name} +!.*│", line) for line in screen.splitlines())
 
 
 def account(lab, local, name, department, profession):
@@ -23,17 +35,74 @@ def account(lab, local, name, department, profession):
     return jid
 
 
+def fingerprint(screen, heading):
+    """The first one after a line with this text."""
+    return " ".join(re.findall(r"\b[0-9a-f]{8}\b", screen[screen.index(heading):])[:8])
+
+
+def devices(a, b):
+    a.key("F6")
+    b.key("F6")
+    ok, seen = a.until(lambda screen: len(fingerprint(screen, "Eigene Geräte") if "Eigene Geräte" in screen else "") == 71)
+    _, other = b.until(lambda screen: len(fingerprint(screen, "not compared") if "not compared" in screen else "") == 71)
+    row(ok and fingerprint(seen, "Eigene Geräte") == fingerprint(other, "not compared"),
+        "F6 shows the devices: what one reads as her own, the other has before him", seen + other)
+    b.key("F8")
+    ok, seen = b.sees(": refused")
+    row(ok, "F8 refuses one", seen)
+    b.enter("Nicht fuer dieses Geraet")
+    ok, seen = b.sees("No device of this account is trusted.")
+    row(ok, "then nothing goes there, and it is said why", seen)
+    b.key("F7")
+    ok, seen = b.sees(": trusted")
+    row(ok, "F7 trusts it", seen)
+    b.key("F6")
+    b.enter("Verglichen und gut")
+    a.key("Escape")
+    ok, seen = a.sees("Verglichen und gut")
+    row(ok, "and the next message arrives", seen)
+
+
+def failed(a):
+    """To somebody who never logged in."""
+    rung = a.bells
+    a.key("Down")
+    a.sees("Zoe Hoffmann – Apotheke")
+    a.enter("Kommt das an?")
+    ok, seen = a.sees("Zoe Hoffmann: Dieses Konto hat noch kein Gerät")
+    row(ok, "DSK II.2-e: a message that failed is told in the line at the bottom, with whose it is", seen)
+    ok, seen = a.sees("! fehlgeschlagen", "  Dieses Konto hat noch kein Gerät")
+    row(ok, "DSK II.2-e: and beside the message", seen)
+    ok, seen = a.until(lambda screen: a.bells > rung)
+    row(ok, "DSK II.2-e: and is heard", f"bells: {a.bells}, before: {rung}")
+    ok, seen = a.until(marked("Zoe Hoffmann"))
+    row(ok, "DSK II.2-e: and marked in the list of people", seen)
+    a.key("Down")
+    ok, seen = a.until(lambda screen: "Zoe Hoffmann – Apotheke" not in screen and marked("Zoe Hoffmann")(screen))
+    row(ok, "DSK II.2-e: also while another conversation is shown", seen)
+    a.key("Up")
+    ok, seen = a.until(lambda screen: "Zoe Hoffmann – Apotheke" in screen and not marked("Zoe Hoffmann")(screen))
+    row(ok, "until it was looked at", seen)
+    a.key("Escape")
+    ok, seen = a.until(lambda screen: "Zoe Hoffmann: Dieses" not in screen)
+    row(ok, "Escape clears the line", seen)
+
+
 def main():
     lab = Lab()
     jana = account(lab, "jana", "Dr. Jana Brandt", "Innere Medizin", "Ärztin")
     murat = account(lab, "murat", "Murat Yılmaz", "Notaufnahme", "Pfleger")
+    account(lab, "zoe", "Zoe Hoffmann", "Apotheke", "Apothekerin")
     a, b = Terminal(lab, jana, "de"), Terminal(lab, murat, "en")
     try:
         row(*a.sees("Passwort des Kontos:")[:1], "the password is asked for, in German", a.screen())
-        a.type(lab.passwords[jana])
+        a.type("falsch-4711")
+        row(*a.sees("•" * 11)[:1], "and is not shown", a.screen())
         a.key("Enter")
+        ok, seen = a.sees("Passwort des Kontos:", "Name oder Passwort stimmen nicht.")
+        row(ok, "a mistyped one is refused, and asked for again", seen)
+        a.enter(lab.passwords[jana])
         row(*b.sees("Password of the account:")[:1], "the password is asked for, in English", b.screen())
-        row(lab.passwords[jana] not in a.screen(), "and is not shown")
         b.type(lab.passwords[murat])
         b.key("Enter")
 
@@ -84,6 +153,22 @@ def main():
         a = Terminal(lab, jana, "de")
         ok, seen = a.sees("Still there?", "On my way")
         row(ok, "she comes back without typing her password, and it is there", seen)
+
+        devices(a, b)
+        failed(a)
+        a.leave()
+        lab.passwords[jana] = "ein-neues-4712"
+        lab.ctl("user", "passwd", jana, "--password-stdin", text=lab.passwords[jana] + "\n")
+        a = Terminal(lab, jana, "de")
+        ok, seen = a.sees("Passwort des Kontos:", "Name oder Passwort stimmen nicht.", "Kommt das an?")
+        row(ok, "after 'konsilctl user passwd' the next start asks for the password, and shows what is there", seen)
+        a.enter(lab.passwords[jana])
+        ok, seen = a.sees("verbunden  F1")
+        row(ok, "the new one logs in", seen)
+        a.leave()
+        a = Terminal(lab, jana, environment={"LC_ALL": "en_ZZ.UTF-8"}, columns=80)
+        ok, seen = a.sees("connected  F1", "Kommt das an?", "Murat Yılmaz")
+        row(ok, "and is remembered; a locale that is not installed decides about the language all the same", seen)
     finally:
         a.close()
         b.close()
