@@ -9,7 +9,6 @@
 
 static void expired(struct ks_timer *timer, struct ks_now now);
 static void let_resume(struct ks_session *s);
-static struct ks_parcel *farewell_new(const struct ks_session *s);
 
 struct ks_session *ks_session_new(struct ks_user *user, struct ks_str resource)
 {
@@ -28,16 +27,13 @@ struct ks_session *ks_session_new(struct ks_user *user, struct ks_str resource)
     s->jid = ks_str(text, len);
     s->parts = ks_jid_split(s->jid);
     s->expiry.fire = expired;
-    s->farewell = farewell_new(s);
     do
         s->id = ks_prng_u64(&r->prng);
     while (s->id == 0);
-    if (!s->farewell || ks_map_add(&r->sessions, ks_str(&s->id, sizeof s->id), s) != KS_OK) {
-        ks_parcel_unref(r, s->farewell);
+    if (ks_map_add(&r->sessions, ks_str(&s->id, sizeof s->id), s) != KS_OK) {
         free(s);
         return NULL;
     }
-    s->farewell->number = s->id;
     ks_list_init(&s->link);
     ks_list_append(&user->sessions, &s->link);
     user->session_count++;
@@ -81,7 +77,6 @@ void ks_session_free(struct ks_session *s)
     ks_map_remove(&r->sessions, ks_str(&s->id, sizeof s->id));
     drop_sent(s, s->sent_count);
     ks_bytes_unref(s->presence);
-    ks_parcel_unref(r, s->farewell);
     ks_wipe(s->sm_token, sizeof s->sm_token);
     free(s);
 }
@@ -322,16 +317,19 @@ static void end_refused(struct ks_reactor *r, struct ks_parcel *parcel)
         ks_session_free(s);
 }
 
-static struct ks_parcel *farewell_new(const struct ks_session *s)
+bool ks_session_leave(struct ks_session *s)
 {
-    struct ks_parcel *parcel = ks_parcel_new(KS_PARCEL_BYTES_MAX);
+    struct ks_parcel *parcel;
 
-    if (parcel) {
-        parcel->home = s->user->bare; /* which lives as long as it has a session */
-        parcel->run = end_run;
-        parcel->refused = end_refused;
-    }
-    return parcel;
+    if (!s->ending || s->leaving || !(parcel = ks_parcel_new(KS_PARCEL_BYTES_MAX)))
+        return false;
+    parcel->home = s->user->bare; /* which lives as long as it has a session */
+    parcel->run = end_run;
+    parcel->refused = end_refused;
+    parcel->number = s->id;
+    s->leaving = true;
+    ks_post(s->user->reactor, parcel);
+    return true;
 }
 
 void ks_session_end(struct ks_session *s, enum ks_stream_cond cond)
@@ -348,6 +346,8 @@ void ks_session_end(struct ks_session *s, enum ks_stream_cond cond)
     }
     s->ending = true;
     ks_timer_clear(&r->timers, &s->expiry);
-    ks_post(r, s->farewell);
-    s->farewell = NULL;
+    if (!ks_session_leave(s)) {
+        ks_log(r->log, KS_WARNING, "session.end.late", KS_ID("session", s->id), KS_ERR(KS_ENOMEM));
+        ks_user_touch(s->user); /* which will try again */
+    }
 }

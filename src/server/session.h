@@ -31,7 +31,7 @@ struct ks_session {
     bool catches_up; /* it fetches the archive itself (XEP-0313) */
     bool fetching;   /* it is being given what waited (offline.h): messages of the archive come to it that way only */
     uint64_t fetched, passed_by; /* archive rows: the last it was given, the last that did not come to it directly */
-    bool ending;
+    bool ending, leaving;        /* ended; and the parcel that says so is under way */
     bool sm, sm_resume;
     uint8_t sm_token[KS_SM_TOKEN_LEN];
     uint64_t in_count;                 /* stanzas received since bind */
@@ -46,7 +46,6 @@ struct ks_session {
     uint32_t asked_at; /* out count when we last sent <r/>; no second one before its answer */
     bool asked;
     bool tell;                        /* <r/> came: h is told even if it is the same as before */
-    struct ks_parcel *farewell;       /* what its end needs, from the beginning: it may end for want of memory */
     struct ks_timer expiry;           /* of the resumption */
     struct ks_parcel *resume_waiting; /* a resumption that waits until all of in_count is handled */
     char slots[];                     /* the features'; then the JID's text */
@@ -86,8 +85,10 @@ static inline uint32_t ks_session_out_count(const struct ks_session *s)
 void ks_session_detach(struct ks_session *s);
 /* Ends it: tells the features and the contacts, remembers what was not acknowledged, closes the stream if there is one
  * (with <conflict/>, <reset/> … by cond; KS_STREAM_COND_COUNT: without an error). Runs at the user's home, so what
- * follows may be later. Cannot fail. */
+ * follows may be later. Cannot fail: without memory nobody hears of it until its user is next looked after. */
 void ks_session_end(struct ks_session *s, enum ks_stream_cond cond);
+/* Tells again of a session that ended without memory for it. False: it did not, or there still is none. */
+bool ks_session_leave(struct ks_session *s);
 void ks_session_free(struct ks_session *s);
 
 /* The session's presence changed to stanza (stamped with 'from'), or to NULL: unavailable. Calls the features' hooks.

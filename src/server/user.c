@@ -81,12 +81,25 @@ void ks_user_touch(struct ks_user *user)
             ks_log(r->log, KS_WARNING, "user.forget.late", KS_ERR(KS_ENOMEM));
 }
 
+/* Sessions that ended when there was no memory to say so. True: some are left, told of or not. */
+static bool have_late_ends(struct ks_user *user)
+{
+    bool late = false;
+
+    for (KS_LIST_EACH(&user->sessions, at)) {
+        struct ks_session *s = KS_CONTAINER(at, struct ks_session, link);
+        late |= s->ending;
+        (void)ks_session_leave(s);
+    }
+    return late;
+}
+
 static void forget(struct ks_timer *timer, struct ks_now now)
 {
     struct ks_user *user = KS_CONTAINER(timer, struct ks_user, forget);
 
-    if (user->state == KS_USER_LOADING || !ks_list_empty(&user->pendings) || !ks_list_empty(&user->waiting)
-        || user->questions) {
+    if (have_late_ends(user) || user->state == KS_USER_LOADING || !ks_list_empty(&user->pendings)
+        || !ks_list_empty(&user->waiting) || user->questions) {
         ks_user_touch(user);
         return;
     }
