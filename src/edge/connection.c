@@ -27,10 +27,11 @@ struct ks_conn {
     struct ks_list link; /* in host->all or host->dead */
     struct ks_list busy; /* in host->busy or host->again */
     struct ks_timer timer;
-    SSL *tls;              /* NULL in clear */
-    struct ks_c2s *stream; /* NULL before a direct handshake is done, and after the close */
-    struct held *unsent;   /* ciphertext (or clear text) that the socket did not take */
-    struct held *unread;   /* what was received and not yet used: after a pause or a move */
+    SSL *tls;                   /* NULL in clear */
+    struct ks_tls_certs *certs; /* during the handshake */
+    struct ks_c2s *stream;      /* NULL before a direct handshake is done, and after the close */
+    struct held *unsent;        /* ciphertext (or clear text) that the socket did not take */
+    struct held *unread;        /* what was received and not yet used: after a pause or a move */
     uint64_t address_hash;
     uint8_t state;
     bool paused : 1;
@@ -78,6 +79,7 @@ static void make_busy(struct ks_conn *conn)
 static void free_conn(struct ks_conn *conn)
 {
     ks_tls_free(conn->tls);
+    ks_tls_certs_unref(conn->certs);
     free(conn->unsent);
     free(conn->unread);
     free(conn);
@@ -120,7 +122,8 @@ static void start_handshake(struct ks_conn *conn)
 {
     conn->state = CONN_HANDSHAKE;
     conn->tls_wanted = false;
-    conn->tls = ks_tls_new(conn->host->certs, conn->host->io);
+    conn->certs = ks_tls_certs_ref(conn->host->certs);
+    conn->tls = ks_tls_new(conn->certs, conn->host->io);
     if (conn->tls)
         expect_within(conn, conn->host->handshake_ms);
     else
@@ -303,6 +306,8 @@ static void secured(struct ks_conn *conn)
     struct ks_tls_facts facts;
 
     conn->state = CONN_SECURE;
+    ks_tls_certs_unref(conn->certs);
+    conn->certs = NULL;
     ks_timer_clear(&conn->host->timers, &conn->timer);
     if (!conn->stream && !open_stream(conn)) {
         drop(conn);

@@ -32,11 +32,10 @@ struct ks_tls_certs {
  */
 static int choose_cert(SSL *tls, int *alert, void *user)
 {
-    const struct ks_tls_certs *certs = SSL_get_app_data(tls);
+    const struct ks_tls_certs *certs = user;
     const char *name = SSL_get_servername(tls, TLSEXT_NAMETYPE_host_name);
 
     (void)alert;
-    (void)user;
     for (size_t i = 0; name && i < certs->count; i++)
         if (strcasecmp(name, certs->cert[i].domain) == 0) {
             SSL_set_SSL_CTX(tls, certs->cert[i].ctx);
@@ -71,7 +70,7 @@ static int no_password(char *password, int size, int writing, void *user)
     return 0;
 }
 
-static SSL_CTX *new_ctx(void)
+static SSL_CTX *new_ctx(struct ks_tls_certs *certs)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 
@@ -82,6 +81,7 @@ static SSL_CTX *new_ctx(void)
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_default_passwd_cb(ctx, no_password);
     SSL_CTX_set_tlsext_servername_callback(ctx, choose_cert);
+    SSL_CTX_set_tlsext_servername_arg(ctx, certs);
     SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
     if (ks_tls_restrict(ctx) == KS_OK && SSL_CTX_set_num_tickets(ctx, 0))
         return ctx;
@@ -126,7 +126,7 @@ enum ks_err ks_tls_certs_load(
     certs->end_ms = INT64_MAX;
     while (err == KS_OK && certs->count < count) {
         struct cert *cert = &certs->cert[certs->count];
-        *cert = (struct cert) { new_ctx(), ks_str_dup(files[certs->count].domain) };
+        *cert = (struct cert) { new_ctx(certs), ks_str_dup(files[certs->count].domain) };
         err = cert->ctx && cert->domain ? load_pair(cert->ctx, &files[certs->count], ret_file) : KS_ENOMEM;
         certs->count++;
         if (err)
@@ -252,7 +252,6 @@ SSL *ks_tls_new(struct ks_tls_certs *certs, struct ks_tls_io *io)
     if (!tls)
         return NULL;
     SSL_set_accept_state(tls);
-    SSL_set_app_data(tls, ks_tls_certs_ref(certs));
     ks_tls_use_io(tls, io);
     return tls;
 }
@@ -267,18 +266,8 @@ void ks_tls_use_io(SSL *tls, struct ks_tls_io *io)
     SSL_set0_wbio(tls, io->bio);
 }
 
-/* Certificates are chosen during the handshake only. */
-static void forget_certs(SSL *tls)
-{
-    ks_tls_certs_unref(SSL_get_app_data(tls));
-    SSL_set_app_data(tls, NULL);
-}
-
 void ks_tls_free(SSL *tls)
 {
-    if (!tls)
-        return;
-    forget_certs(tls);
     SSL_free(tls);
 }
 
@@ -286,10 +275,8 @@ enum ks_err ks_tls_handshake(SSL *tls)
 {
     ERR_clear_error();
     int done = SSL_do_handshake(tls);
-    if (done == 1) {
-        forget_certs(tls);
+    if (done == 1)
         return KS_OK;
-    }
     int why = SSL_get_error(tls, done);
     ERR_clear_error();
     return why == SSL_ERROR_WANT_READ ? KS_EAGAIN : KS_ECRYPTO;

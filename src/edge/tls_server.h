@@ -2,7 +2,7 @@
 /* tls_server.h -- the server's end of TLS (RFC 8446, RFC 5246 with AEAD suites only), over OpenSSL 3, without sockets.
  *
  * Ciphertext is fed in and taken out of buffers that all connections of a thread share (ks_tls_io), so that an idle
- * connection owns nothing but its SSL object: with SSL_MODE_RELEASE_BUFFERS about 14 KB. No tickets, no session cache,
+ * connection owns nothing but its SSL object: with SSL_MODE_RELEASE_BUFFERS about 13 KB. No tickets, no session cache,
  * no compression, no renegotiation. Nothing here blocks or logs. */
 #ifndef KS_TLS_SERVER_H
 #define KS_TLS_SERVER_H
@@ -52,7 +52,9 @@ void ks_tls_io_free(struct ks_tls_io *io);
 
 /* --- one connection --- */
 
-/* NULL without memory. It reads and writes the buffers of io, until it moves to another thread (ks_tls_use_io). */
+/* NULL without memory. certs is the caller's to keep until the handshake is over: one is chosen during it, and whoever
+ * is here afterwards needs none. Reads and writes the buffers of io, until it moves to another thread (ks_tls_use_io).
+ */
 KS_CHECK SSL *ks_tls_new(struct ks_tls_certs *certs, struct ks_tls_io *io);
 void ks_tls_use_io(SSL *tls, struct ks_tls_io *io);
 void ks_tls_free(SSL *tls);
