@@ -66,26 +66,36 @@ static enum ks_pass received(struct ks_ctx *ctx, struct ks_stanza *message)
     return KS_PASS_ON;
 }
 
-/* §8: to the sender's other resources. The archive's mark comes with it, so that they know it when they catch up. */
+/* The archive's mark comes with what was sent, so that the others know it when they catch up. */
+static void add_mark(struct ks_ctx *ctx, struct ks_stanza *message)
+{
+    char *id = ctx->parcel->number ? ks_arena_alloc(ctx->arena, KS_ARCHIVE_ID_LEN) : NULL;
+    struct ks_xml *mark;
+
+    if (!id)
+        return;
+    mark = ks_xml_new(ctx->arena, NS_SID, "stanza-id");
+    ks_xml_set(ctx->arena, mark, "by", ks_user_bare(ctx->user));
+    ks_xml_set(ctx->arena, mark, "id", ks_archive_id_write(ctx->reactor->server->archive_ids, ctx->parcel->number, id));
+    if (mark)
+        ks_xml_prepend(message->xml, mark);
+}
+
+/* §8: to the sender's other resources; mostly there are none. */
 static enum ks_pass sent(struct ks_ctx *ctx, struct ks_stanza *message)
 {
     struct ks_session *s = NULL;
-    struct ks_xml *mark;
-    char *id;
+    bool marked = false;
 
     if (!eligible(message))
         return KS_PASS_ON;
-    if (ctx->parcel->number && (id = ks_arena_alloc(ctx->arena, KS_ARCHIVE_ID_LEN))) {
-        mark = ks_xml_new(ctx->arena, NS_SID, "stanza-id");
-        ks_xml_set(ctx->arena, mark, "by", ks_user_bare(ctx->user));
-        ks_xml_set(
-            ctx->arena, mark, "id", ks_archive_id_write(ctx->reactor->server->archive_ids, ctx->parcel->number, id));
-        if (mark)
-            ks_xml_prepend(message->xml, mark);
-    }
     while ((s = ks_user_session(ctx->user, s)))
-        if (slot(s)->on && !ks_str_eq(s->parts.resource, message->from.resource))
+        if (slot(s)->on && !ks_str_eq(s->parts.resource, message->from.resource)) {
+            if (!marked)
+                add_mark(ctx, message);
+            marked = true;
             copy_to(ctx, s, "sent", message);
+        }
     return KS_PASS_ON;
 }
 
