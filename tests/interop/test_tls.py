@@ -53,10 +53,13 @@ for name, see in BOTH:
     row(not seen and "inappropriate fallback" in seen.text, f"RFC 7507: {name}: who was talked down to TLS 1.2 is told", seen)
 
 
+STREAM = ("<stream:stream xmlns='jabber:client' version='1.0' to='klinik.example' xmlns:stream='http://etherx.jabber.org/streams'>"
+          "</stream:stream>")
+
+
 def features(see, *options):
     """The stream features under TLS, as text: what is served there is XMPP."""
-    return see(*options, "-ign_eof", "-quiet", say="<stream:stream xmlns='jabber:client' version='1.0' to='klinik.example' "
-               "xmlns:stream='http://etherx.jabber.org/streams'></stream:stream>").text
+    return see(*options, "-ign_eof", "-quiet", say=STREAM).text
 
 
 for name, see in BOTH:
@@ -83,7 +86,7 @@ row("RENEGOTIATING" in allowed.text and "no renegotiation" not in allowed.text, 
 
 def tickets(see, version):
     """True if the server gave something with which a session could be resumed."""
-    seen = see(version, "-ign_eof", "-msg", say="<stream:stream")
+    seen = see(version, "-ign_eof", "-msg", say=STREAM)
     return bool(seen), "NewSessionTicket" in seen.text or bool(seen.find(r"Session-ID: ([0-9A-F]+)"))
 
 
