@@ -16,7 +16,7 @@ static enum ks_err ask(struct konsil *k, struct ks_str after, int64_t start_ms);
 
 void ks_catchup_lost(struct konsil *k)
 {
-    k->catchup.recheck = false;
+    k->catchup.recheck = k->catchup.twice = false;
     k->catchup.running = k->catchup.done = k->catchup.ended = k->catchup.again = false;
     ks_buf_done(&k->catchup.held);
 }
@@ -58,7 +58,7 @@ static void release(struct konsil *k)
     struct ks_cursor at = ks_cursor(ks_buf_str(&held));
     struct ks_str stanza;
 
-    k->catchup.running = false;
+    k->catchup.running = k->catchup.twice = false;
     ks_buf_init(&k->catchup.held, KS_CATCHUP_HELD_MAX);
     while (k->failed == KS_OK && ks_cursor_field(&at, &stanza) == KS_OK)
         ks_inbox_held(k, stanza);
@@ -86,8 +86,10 @@ static enum ks_err ask_by_time(struct konsil *k, bool went_back)
         return err;
     if (went_back && (err = ks_tell_warning(k, KS_CODE_ARCHIVE_WENT_BACK, KS_STR_EMPTY)) != KS_OK)
         return err;
-    if (stamp > 0)
+    if (stamp > 0) {
+        k->catchup.twice = true;
         return ask(k, KS_STR_EMPTY, (int64_t)stamp - BACK_MS);
+    }
     /* A new device: what is older than itself it could not read. */
     return ask(k, KS_STR_EMPTY, k->born_ms - BEFORE_BIRTH_MS);
 }

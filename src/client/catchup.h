@@ -18,6 +18,7 @@ struct konsil;
 struct ks_catchup {
     bool running, done; /* done: in this session */
     bool recheck;       /* reading once more what may have been missed */
+    bool twice;         /* what is being read was perhaps here already */
     bool ended;         /* the last page is here, and what was held back is to be taken in */
     bool again;         /* held back more than there is room for */
     char query[24];     /* id of the query at hand */

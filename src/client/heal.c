@@ -136,7 +136,12 @@ void ks_heal_opened(struct konsil *k, struct ks_str jid)
 
 enum ks_err ks_heal_lost(struct konsil *k, const struct ks_inbound *in, bool renew)
 {
-    struct ks_lost lost = { .jid = in->from, .id = in->id, .device = in->opened.device, .renew = renew };
+    /* What nobody would miss is in no outbox: asked for once, for the sake of the session. */
+    struct ks_lost lost = { .jid = in->from,
+        .id = in->id,
+        .device = in->opened.device,
+        .renew = renew,
+        .tries = in->idle ? KS_HEAL_TRIES_MAX : 0 };
 
     if (lost.device == 0 || in->id.len == 0)
         return KS_OK; /* nobody could be asked */

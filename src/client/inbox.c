@@ -153,6 +153,8 @@ static enum ks_err note_failure(struct konsil *k, void *arg)
         return KS_OK; /* here already */
     if (opening->err == KS_ENOTFOUND && in->stamp_ms < k->born_ms + EARLIER_MS)
         return KS_OK; /* from before this device was one */
+    if (in->idle && k->catchup.twice)
+        return KS_OK; /* receipts and the like are in no history to be known by, and their keys are used up */
     if (opening->err == KS_EDENIED && (err = tell_identity(k, in)) != KS_OK)
         return err;
     if (!in->idle && (err = ks_intake_unreadable(k, in)) != KS_OK)

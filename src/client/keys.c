@@ -293,10 +293,15 @@ static enum ks_err on_list(struct konsil *k, const struct ks_iq *iq, const struc
 {
     enum ks_omemo_version version = (enum ks_omemo_version)iq->number;
     struct ring *ring = find_ring(k, iq->text);
-    bool none = answer && ks_str_is(ks_str_z(ks_iq_condition(answer)), "item-not-found");
+    bool none = ks_str_is(ks_str_z(ks_iq_condition(answer)), "item-not-found");
 
     if (!ring)
         return KS_OK;
+    if (!answer) { /* the connection stands still, which says nothing of the other side */
+        ring->lists[version] = UNASKED;
+        wake(k);
+        return KS_OK;
+    }
     if (!ks_iq_ok(answer) && !none) {
         /* Whoever cannot be asked now (a server that is away, a stranger) is asked again later. */
         ring->lists[version] = FAILED;
@@ -406,7 +411,8 @@ static enum ks_err on_bundle(struct konsil *k, const struct ks_iq *iq, const str
         return KS_OK;
     if (payload && (err = keep_bundle(bundle, payload)) != KS_OK)
         return err;
-    bundle->state = bundle->bytes ? HERE : FAILED;
+    /* Without an answer it is asked for again: a message that went now would leave out a device that could read it. */
+    bundle->state = bundle->bytes ? HERE : answer ? FAILED : UNASKED;
     bundle->at_ms = k->now.mono_ms;
     wake(k);
     return KS_OK;

@@ -285,6 +285,42 @@ static void test_bounced(void)
     lab_end(&lab);
 }
 
+/* A line that swallows the first bundle. */
+static bool swallow(struct party *party, struct ks_str *stanza, void *user)
+{
+    bool *swallowed = user;
+
+    (void)party;
+    if (*swallowed || ks_str_find(*stanza, KS_STR("<bundle ")) == stanza->len)
+        return true;
+    *swallowed = true;
+    return false;
+}
+
+static void test_no_answer(void)
+{
+    struct party *anna, *jonas, *tablet;
+    struct lab lab;
+    bool swallowed = false;
+
+    two(&lab, &anna, &jonas);
+    tablet = lab_party(&lab, JONAS, "j-password");
+    party_connect(anna);
+    party_connect(jonas);
+    party_connect(tablet);
+    lab_run(&lab, 3000);
+    anna->spy = swallow;
+    anna->spy_user = &swallowed;
+    (void)party_send(anna, JONAS, "an beide");
+    lab_run(&lab, 10000);
+    check_row(swallowed && !*party_history(jonas, ANNA) && !*party_history(tablet, ANNA),
+        "a message waits while nobody says what a listed device's keys are", "it went");
+    lab_run(&lab, 300000);
+    check_text("asked once more, it goes to one", party_history(jonas, ANNA), "an beide");
+    check_text("and to the other", party_history(tablet, ANNA), "an beide");
+    lab_end(&lab);
+}
+
 static enum ks_err no_room(struct ks_engine_store *s, enum ks_table table, struct ks_str key, struct ks_str value)
 {
     (void)s;
@@ -367,6 +403,7 @@ int main(void)
     test_refusals();
     test_bounced();
     test_full();
+    test_no_answer();
     test_crashes();
     return check_done();
 }
