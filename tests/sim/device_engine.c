@@ -73,7 +73,9 @@ static void pump(struct engine_device *d)
     const char *bytes;
     size_t len;
 
-    if (d->disk.dead) {
+    if (d->disk.dead || konsil_failed(d->engine)) {
+        if (!d->disk.dead)
+            town_wrong(d->base.town, "the engine of %s failed with %d", d->base.name, konsil_failed(d->engine));
         d->base.dying = true;
         return;
     }

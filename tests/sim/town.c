@@ -13,6 +13,7 @@
 #define STORM_MS 900000           /* people write, and things break */
 #define QUIET_LEAST_MS 1200000    /* afterwards, at least so long */
 #define QUIET_MOST_MS 172800000LL /* and not longer than two days */
+#define QUIET_MUTANT_MS 10800000  /* with a mutant, which nobody expects to recover */
 
 const char *const fault_names[FAULT_COUNT] = { [FAULT_CUT] = "cuts",
     [FAULT_BYTES] = "lost-segments",
@@ -433,9 +434,9 @@ void town_live(struct town *town)
     run_until(town, town->now.mono_ms + STORM_MS);
     calm(town);
     town_trace(town, "quiet");
-    end = town->now.mono_ms + QUIET_MOST_MS;
+    end = town->now.mono_ms + (town->mutant ? QUIET_MUTANT_MS : QUIET_MOST_MS);
     run_until(town, town->now.mono_ms + QUIET_LEAST_MS);
-    while (town->now.mono_ms < end && !town_all_shown(town))
+    while (town->now.mono_ms < end && town_state(town) == TOWN_LATE)
         run_until(town, town->now.mono_ms + 3600000);
 }
 

@@ -10,21 +10,23 @@ struct view {
     const struct device *author_device[TOWN_DEVICES_MAX]; /* whose last letter stands in */
     size_t last[TOWN_DEVICES_MAX];
     unsigned times[TOWN_MESSAGES_MAX];
-    bool good;
+    enum town_state state;
 };
 
-__attribute__((format(printf, 2, 3))) static void complain(struct view *view, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void complain(
+    struct view *view, enum town_state state, const char *format, ...)
 {
     char text[300];
     va_list args;
 
-    if (view->good && view->why) {
+    if (view->state == TOWN_RIGHT && view->why) {
         va_start(args, format);
         vsnprintf(text, sizeof text, format, args);
         va_end(args);
         ks_buf_z(view->why, text);
     }
-    view->good = false;
+    if (state > view->state)
+        view->state = state;
 }
 
 static size_t device_index(const struct town *town, const struct device *device)
@@ -43,13 +45,13 @@ static void on_shown(void *user, const char *from, const char *body, bool failed
     size_t i = 0, author;
 
     if (!body) {
-        complain(view, "%s shows a message of %s that it cannot read", view->device->name, from);
+        complain(view, TOWN_LATE, "%s shows a message of %s that it cannot read", view->device->name, from);
         return;
     }
     while (i < town->letter_count && strcmp(town->letters[i].body, body) != 0)
         i++;
     if (i == town->letter_count || strcmp(town->letters[i].from->jid, from) != 0) {
-        complain(view, "%s shows what %s did not write: %s", view->device->name, from, body);
+        complain(view, TOWN_WRONG, "%s shows what %s did not write: %s", view->device->name, from, body);
         return;
     }
     if (town->letters[i].from == view->device) {
@@ -57,10 +59,11 @@ static void on_shown(void *user, const char *from, const char *body, bool failed
         town->letters[i].failed |= failed;
     }
     if (view->times[i]++)
-        complain(view, "%s twice at %s", body, view->device->name);
+        complain(view, TOWN_WRONG, "%s twice at %s", body, view->device->name);
     author = device_index(town, town->letters[i].from);
     if (view->author_device[author] == view->device && view->last[author] > i)
-        complain(view, "%s behind %s at %s", body, town->letters[view->last[author]].body, view->device->name);
+        complain(
+            view, TOWN_WRONG, "%s behind %s at %s", body, town->letters[view->last[author]].body, view->device->name);
     view->author_device[author] = view->device;
     view->last[author] = i;
 }
@@ -85,10 +88,14 @@ static bool may_miss(const struct letter *letter)
     return letter->failed || (letter->perhaps && !letter->seen);
 }
 
-static bool device_is_right(struct town *town, struct device *device, struct ks_buf *why)
+static enum town_state device_state(struct town *town, struct device *device, struct ks_buf *why)
 {
-    struct view view = { .town = town, .device = device, .why = why, .good = true };
+    struct view view = { .town = town, .device = device, .why = why };
 
+    if (!device->alive) {
+        complain(&view, TOWN_LATE, "%s does not live", device->name);
+        return view.state;
+    }
     for (size_t i = 0; i < town->device_count; i++) {
         const struct device *peer = town->devices[i];
         bool seen = !strcmp(peer->jid, device->jid) || strcmp(peer->domain, device->domain) != 0;
@@ -99,8 +106,8 @@ static bool device_is_right(struct town *town, struct device *device, struct ks_
     }
     for (size_t i = 0; i < town->letter_count; i++)
         if (concerns(&town->letters[i], device) && !view.times[i] && !may_miss(&town->letters[i]))
-            complain(&view, "%s missing at %s", town->letters[i].body, device->name);
-    return view.good;
+            complain(&view, TOWN_LATE, "%s missing at %s", town->letters[i].body, device->name);
+    return view.state;
 }
 
 /* Who was told of a failure is known when all devices were looked at. */
@@ -109,16 +116,20 @@ static void look_at_all(struct town *town)
     for (size_t i = 0; i < town->letter_count; i++)
         town->letters[i].failed = town->letters[i].seen = false;
     for (size_t i = 0; i < town->device_count; i++)
-        (void)device_is_right(town, town->devices[i], NULL);
+        (void)device_state(town, town->devices[i], NULL);
 }
 
-bool town_all_shown(struct town *town)
+enum town_state town_state(struct town *town)
 {
+    enum town_state worst = town->wrong[0] ? TOWN_WRONG : TOWN_RIGHT;
+
     look_at_all(town);
-    for (size_t i = 0; i < town->device_count; i++)
-        if (!device_is_right(town, town->devices[i], NULL))
-            return false;
-    return true;
+    for (size_t i = 0; i < town->device_count; i++) {
+        enum town_state state = device_state(town, town->devices[i], NULL);
+        if (state > worst)
+            worst = state;
+    }
+    return worst;
 }
 
 /* --- konsild's bytes --- */
@@ -178,18 +189,18 @@ static uint64_t in_store(struct town *town, const char *word)
 bool town_check(struct town *town, struct ks_buf *why)
 {
     look_at_all(town);
-    if (town->wrong[0]) {
-        ks_buf_z(why, town->wrong);
-        return false;
-    }
     for (size_t i = 0; i < town->letter_count; i++)
         if (town->letters[i].failed && !town->struck[FAULT_DISK_FULL]) {
             ks_buf_printf(why, "%s failed without a reason", town->letters[i].body);
             return false;
         }
     for (size_t i = 0; i < town->device_count; i++)
-        if (!device_is_right(town, town->devices[i], why))
+        if (device_state(town, town->devices[i], why) != TOWN_RIGHT)
             return false;
+    if (town->wrong[0]) {
+        ks_buf_z(why, town->wrong);
+        return false;
+    }
     if (town->canaries_seen || in_store(town, town->canary)) {
         ks_buf_printf(why, "plaintext of an encrypted message passed konsild");
         return false;

@@ -12,8 +12,9 @@
 
 #include "device.h"
 
-/* True when every device shows everything; for the quiet phase to end. */
-bool town_all_shown(struct town *town);
+/* For the quiet phase to end: every device shows everything, something may still come, or no time will mend it. */
+enum town_state { TOWN_RIGHT, TOWN_LATE, TOWN_WRONG };
+enum town_state town_state(struct town *town);
 /* False: why says what is wrong, in one line. */
 bool town_check(struct town *town, struct ks_buf *why);
 
