@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* What konsild finds in its store, which may come out of a backup of another time or be damaged: rows of an account,
+ * messages, settings of the store as a whole. It starts or says why not; the account can log in; what it asks is
+ * answered once each, in XML; and its stream stays open.
+ *
+ * The input is rows: a byte for the kind, lengths (u8, u16) of key and value, key, value. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "client.h"
+#include "committer.h"
+#include "crypto.h"
+#include "enc.h"
+#include "ns.h"
+#include "xml_framer.h"
+#include "xml_reader.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static const char *const kinds[] = { "roster", "roster-version", "pep-node", "pep-item", "pep-subscriber", "blocklist",
+    "offline", "credentials", "archive", "meta" };
+enum { ROSTER, PEP_NODE = 2, PEP_ITEM, PEP_SUBSCRIBER, BLOCKLIST, CREDENTIALS = 7, ARCHIVE, META };
+static bool is_strange; /* nothing is promised to who cannot log in any more, or of a start that was refused */
+static bool is_sound;   /* texts are such as can stand in XML: konsild writes no others, and does not look for them */
+
+static bool is_printable(struct ks_str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] < 0x20 || text.ptr[i] > 0x7e)
+            return false;
+    return true;
+}
+
+/* The texts of a row, where a reader finds them. */
+static bool is_row_sound(unsigned kind, struct ks_str key, struct ks_str value)
+{
+    const size_t heads[KS_COUNT(kinds)] = { [ROSTER] = 2, [PEP_NODE] = 8 };
+    size_t node_end = ks_str_find_byte(key, 0);
+    struct ks_cursor at = ks_cursor(ks_str_from(value, heads[kind] < value.len ? heads[kind] : value.len));
+    struct ks_str field;
+    bool sound = is_printable(ks_str_head(key, node_end));
+
+    if (node_end < key.len)
+        sound = sound && (kind == PEP_ITEM || (kind == PEP_SUBSCRIBER && is_printable(ks_str_from(key, node_end + 1))));
+    if (kind == ROSTER || kind == PEP_NODE || kind == PEP_ITEM)
+        while (sound && ks_cursor_field(&at, &field) == KS_OK)
+            sound = is_printable(field);
+    return sound;
+}
+
+/* Stanzas are stored as XML and come out as they are: pages of the store are authenticated, and nobody reads a million
+ * of them again. Here those come in that konsild could have written. */
+static bool is_element(struct ks_str text)
+{
+    KS_AUTO(ks_xml_reader_free) struct ks_xml_reader *reader = ks_xml_reader_new();
+    struct ks_arena arena;
+    struct ks_xml *xml;
+    bool good;
+
+    ks_arena_init(&arena, 64u << 20);
+    good = ks_xml_read(reader, &arena, text, KS_STR_EMPTY, KS_STR_EMPTY, &xml) == KS_OK
+        && ks_str_starts(text, KS_STR("<")) && !ks_str_starts(text, KS_STR("<?")) && ks_str_ends(text, KS_STR(">"));
+    ks_arena_done(&arena);
+    return good;
+}
+
+static bool take_id(void *user, const struct ks_account_row *row)
+{
+    *(uint64_t *)user = row->id;
+    return true;
+}
+
+static void put_row(
+    struct ks_server_store *store, uint64_t account, unsigned kind, struct ks_str key, struct ks_str value)
+{
+    enum ks_err err;
+
+    is_sound = is_sound && is_row_sound(kind, key, value);
+    if (store->ops->begin(store) != KS_OK)
+        abort();
+    if (kind == META) {
+        err = store->ops->meta_put(store, key, value);
+        is_strange = true;
+    } else if (kind == ARCHIVE) {
+        uint64_t last;
+        int64_t stamp_ms;
+        if (store->ops->archive_last(store, &last, &stamp_ms) != KS_OK)
+            abort();
+        err = store->ops->archive_append(store,
+            &(struct ks_archive_row) { .id = last + 1,
+                .stamp_ms = stamp_ms,
+                .owner = { account },
+                .with = { KS_STR("jonas@offen.example") },
+                .stanza = value });
+    } else {
+        err = store->ops->kv_put(store, &(struct ks_kv_row) { account, ks_str_z(kinds[kind]), key, value });
+        is_strange |= kind == CREDENTIALS;
+    }
+    if (err == KS_OK)
+        err = store->ops->commit(store);
+    if (err != KS_OK)
+        store->ops->rollback(store);
+}
+
+static void put_rows(struct ks_server_store *store, uint64_t account, struct ks_str input)
+{
+    struct ks_cursor at = ks_cursor(input);
+    uint8_t kind, key_len;
+    uint16_t value_len;
+    struct ks_str key, value;
+
+    while (ks_cursor_u8(&at, &kind) == KS_OK && ks_cursor_u8(&at, &key_len) == KS_OK
+        && ks_cursor_u16(&at, &value_len) == KS_OK && ks_cursor_take(&at, key_len, &key) == KS_OK
+        && ks_cursor_take(&at, value_len, &value) == KS_OK)
+        if (kind % KS_COUNT(kinds) == ARCHIVE ? is_element(value) : key.len > 0)
+            put_row(store, account, kind % KS_COUNT(kinds), key, value);
+}
+
+#define PUBSUB "<pubsub xmlns='" NS_PUBSUB "'>"
+static const char *const questions[] = {
+    "<iq type='get' id='q0'><query xmlns='" NS_ROSTER "'/></iq>",
+    "<iq type='get' id='q1'><blocklist xmlns='" NS_BLOCKING "'/></iq>",
+    "<iq type='get' id='q2' to='anna@offen.example'><query xmlns='" NS_DISCO_ITEMS "'/></iq>",
+    "<iq type='get' id='q3'>" PUBSUB "<items node='n'/></pubsub></iq>",
+    "<iq type='get' id='q4'>" PUBSUB "<subscriptions/></pubsub></iq>",
+    "<iq type='get' id='q5'><pubsub xmlns='" NS_PUBSUB_OWNER "'><configure node='n'/></pubsub></iq>",
+    "<iq type='set' id='q6'><query xmlns='" NS_MAM "'/></iq>",
+    "<iq type='set' id='q7'><query xmlns='" NS_ROSTER "'><item jid='jonas@offen.example' name='J'/></query></iq>",
+    "<iq type='set' id='q8'>" PUBSUB "<publish node='n'><item id='i'><x xmlns='urn:x'/></item></publish></pubsub></iq>",
+    "<iq type='set' id='q9'><block xmlns='" NS_BLOCKING "'><item jid='jonas@offen.example'/></block></iq>",
+};
+
+/* Each element that came, and how often each question was answered. */
+static void check_said(struct ks_str left)
+{
+    unsigned answers[KS_COUNT(questions)] = { 0 };
+    KS_AUTO(ks_xml_reader_free) struct ks_xml_reader *reader = ks_xml_reader_new();
+    struct ks_str header = KS_STR("<stream:stream>");
+    struct ks_framer framer;
+    size_t len;
+
+    ks_framer_init(&framer, UINT32_MAX, 1000);
+    (void)ks_framer_next(&framer, header, &len);
+    while (left.len) {
+        struct ks_arena arena;
+        struct ks_xml *xml;
+        enum ks_frame frame = ks_framer_next(&framer, left, &len);
+        assert(frame == KS_FRAME_STANZA);
+        ks_arena_init(&arena, 64u << 20);
+        assert(ks_xml_read(reader, &arena, ks_str_head(left, len), KS_STR(NS_CLIENT), KS_STR_EMPTY, &xml) == KS_OK);
+        struct ks_str id = ks_xml_attr(xml, "id");
+        if (ks_str_is(xml->name, "iq") && id.len == 2 && id.ptr[0] == 'q'
+            && !ks_str_is(ks_xml_attr(xml, "type"), "set"))
+            answers[id.ptr[1] - '0']++;
+        ks_arena_done(&arena);
+        left = ks_str_from(left, len);
+    }
+    for (size_t i = 0; i < KS_COUNT(questions); i++)
+        assert(answers[i] == 1);
+}
+
+static bool starts(struct ks_server_store *store)
+{
+    struct ks_committer *committer;
+    struct ks_prng prng;
+    enum ks_err err;
+
+    ks_prng_init_number(&prng, 1);
+    err = ks_committer_new(store, &prng, &committer);
+    ks_prng_done(&prng);
+    assert(err == KS_OK || err == KS_EVERSION || err == KS_ESTORE);
+    if (err == KS_OK)
+        ks_committer_free(committer);
+    return err == KS_OK;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    struct ks_server_store *store;
+    struct ks_config *config;
+    struct host_conn *conn;
+    struct host *host;
+    uint64_t account = 0;
+
+    if (ks_crypto_init() != KS_OK)
+        return 0;
+    is_strange = false;
+    is_sound = true;
+    store = ks_memory_server_store_new();
+    config = host_config();
+    host = host_new(config, store, 1, 1, (struct ks_now) { 1000, 1795312800000 }, false);
+    host_add_account(host, "offen.example", "anna", "Anna", "p");
+    host_add_account(host, "offen.example", "jonas", "Jonas", "p");
+    host_free(host);
+    if (store->ops->account_find(store, KS_STR("offen.example"), KS_STR("anna"), take_id, &account) != KS_OK)
+        abort();
+    put_rows(store, account, ks_str(data, len));
+    if (starts(store) && !is_strange) {
+        host = host_new(config, store, 1, 1, (struct ks_now) { 2000, 1795312900000 }, false);
+        conn = host_connect(host, 1);
+        client_header(conn, "offen.example");
+        client_say(conn, "<starttls xmlns='" NS_TLS "'/>");
+        host_secure(conn);
+        client_header(conn, "offen.example");
+        client_login(conn, "anna", "p");
+        client_header(conn, "offen.example");
+        client_say(conn, "<iq type='set' id='b'><bind xmlns='" NS_BIND "'><resource>r</resource></bind></iq>");
+        ks_buf_reset(&conn->out);
+        client_say(conn, "<presence/>");
+        for (size_t i = 0; i < KS_COUNT(questions); i++)
+            client_say(conn, questions[i]);
+        assert(!conn->closed);
+        if (is_sound)
+            check_said(ks_buf_str(&conn->out));
+        host_conn_free(conn);
+        host_free(host);
+    }
+    ks_server_store_free(store);
+    ks_config_unref(config);
+    return 0;
+}
