@@ -5,6 +5,7 @@
 # LOAD (the load generator) set:
 #   peer_version                           one line
 #   peer_storage                           one word
+#   peer_configuration                     the file in peers/ that says why it is set up so
 #   peer_start DIR PORT DOMAIN GOAL        starts it in the background, with the data it finds in DIR, and sets PEER_PID;
 #                                          DIR has cert.pem and key.pem; GOAL is "memory" or "speed"; false: not running
 #   peer_accounts DIR DOMAIN COUNT         makes u0 to u(COUNT-1), password "bench", while it runs

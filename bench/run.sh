@@ -61,7 +61,7 @@ wants() { case ",$only," in *",$1,"*) return 0 ;; *) return 1 ;; esac; }
 if [ $quick = yes ]; then
     runs=${runs:-1} idle_sessions=1000 settle=3 logins=200 clients=100 rate=200 seconds=3
 else
-    runs=${runs:-3} idle_sessions=10000 settle=10 logins=1000 clients=200 rate=300 seconds=6
+    runs=${runs:-3} idle_sessions=10000 settle=15 logins=1000 clients=200 rate=300 seconds=6
 fi
 # Accounts above those of the other measurements, whose archives are empty when the server is killed.
 kill_first=$((idle_sessions - 60)) kill_clients=40 kill_after=3
@@ -223,7 +223,8 @@ for run in $(seq $runs); do
             trap '[ -n "$PEER_PID" ] && stop_pid "$PEER_PID"' EXIT
             . "$BENCH/peers/$peer.sh"
             jq -nc --arg peer "$peer" --arg version "$(peer_version)" --arg storage "$(peer_storage)" \
-                '{peer: $peer, row: "about", version: $version, storage: $storage}' >>"$lines"
+                --arg configuration "bench/peers/$(peer_configuration)" \
+                '{peer: $peer, row: "about", version: $version, storage: $storage, configuration: $configuration}' >>"$lines"
             measure_peer "$peer" "$run"
         )
         [ $keep = yes ] || rm -rf "$work/$peer.$run."*

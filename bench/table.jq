@@ -53,17 +53,11 @@ def rows: [
   def archived($p):
     [$r.lines[] | select(.peer == $p and .row == "archived" and (.failed | not))]
     | if length == 0 then "-" elif all(.missing == 0 and .acked > 0) then "yes" else "NO" end;
-  def durable($p):
-    [$r.lines[] | select(.peer == $p and .row == "durability" and (.failed | not))] as $kills
-    | ($r.summary[$p].syncs.syncs_per_1000.median? // null) as $syncs
-    | if ($kills | map(.acked) | add // 0) == 0 then "-"
-      elif ($kills | map(.missing) | add) > 0 then "no: loses when killed"
-      elif $syncs == 0 then "no: never syncs"
-      else "yes" end;
   def complete($p):
-    [$r.lines[] | select(.peer == $p and (.row | IN("offered", "capacity", "high", "protected")) and (.failed | not))
-     | select(.delivered < .sent or .acked < .sent or .disorder > 0 or .not_sent > 0)]
-    | if length == 0 then "yes" else "NO: " + (map(.row) | unique | join(", ")) end;
+    [$r.lines[] | select(.peer == $p and (.row | IN("offered", "capacity", "high", "protected")) and (.failed | not))]
+    | map(select(.delivered < .sent or .acked < .sent or .disorder > 0 or .not_sent > 0)) as $short
+    | if length == 0 then "-"
+      elif ($short | length) == 0 then "yes" else "NO: " + ($short | map(.row) | unique | join(", ")) end;
   [["", $peers[], "best peer / konsild"]]
   + [["version", ($peers[] | $r.peers[.].version), ""]]
   + [["storage", ($peers[] | $r.peers[.].storage), ""]]
@@ -75,7 +69,7 @@ def rows: [
   + [["all delivered, once, in order", ($peers[] | complete(.)), ""]]
   + [["in both archives", ($peers[] | archived(.)), ""]]
   + [["acknowledged and lost by kill -9", ($peers[] | lost(.)), ""]]
-  + [["acknowledged means durable", ($peers[] | durable(.)), ""]]
+  + [["acknowledged means durable", ($peers[] | $r.peers[.].durable // "-"), ""]]
 | . as $table
 | [range($table[0] | length) as $i | $table | map(.[$i] | length) | max] as $widths
 | ($table[] | [range(length) as $i | .[$i] | pad($widths[$i])] | join("  ") | sub(" +$"; "")),

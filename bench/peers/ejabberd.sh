@@ -2,6 +2,7 @@
 # ejabberd from Debian, started privately. Sourced by run.sh; see lib.sh.
 peer_version() { dpkg-query -W -f '${Version}' ejabberd; }
 peer_storage() { echo SQLite; }
+peer_configuration() { echo ejabberd.yml; }
 
 # What ejabberdctl starts (its +P and port limit included), without a node name: so no epmd is left behind and no
 # second user is needed.

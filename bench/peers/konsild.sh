@@ -5,6 +5,7 @@ PROTECTED=klinik.example
 
 peer_version() { "$BUILD/cmd/konsild" --version | sed 's/^konsild //'; }
 peer_storage() { echo "SQLite, encrypted"; }
+peer_configuration() { echo konsild.sh; }
 
 peer_start() { # DIR PORT DOMAIN GOAL
     cat >"$1/konsild.conf" <<END

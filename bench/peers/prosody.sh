@@ -4,6 +4,7 @@ PROSODY_STORAGE=internal
 
 peer_version() { dpkg-query -W -f '${Version}' prosody; }
 peer_storage() { echo files; }
+peer_configuration() { echo prosody.cfg.lua; }
 
 peer_start() { # DIR PORT DOMAIN GOAL
     mkdir -p "$1/data"
