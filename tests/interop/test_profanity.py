@@ -15,19 +15,8 @@ if missing := [program for program in ("profanity", "tmux") if not shutil.which(
     print(f"1..0 # SKIP apt-get install {' '.join(missing)}")
     sys.exit(0)
 
-LIST = "eu.siacs.conversations.axolotl.devicelist"
-# Profanity 0.13 publishes its device only when there is a list already; one that others may read.
-EMPTY = (f"<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='{LIST}'><item id='current'>"
-         "<list xmlns='eu.siacs.conversations.axolotl'/></item></publish><publish-options>"
-         "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE' type='hidden'>"
-         "<value>http://jabber.org/protocol/pubsub#publish-options</value></field>"
-         "<field var='pubsub#access_model'><value>open</value></field></x></publish-options></pubsub>")
-
 lab = Lab(tap=True)
 anna, paul = lab.account("anna"), lab.account("paul")
-wire = lab.stream(paul)
-wire.iq("set", EMPTY)
-wire.close()
 A = lab.konsil(anna)
 
 

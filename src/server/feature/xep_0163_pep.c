@@ -452,6 +452,15 @@ static void on_subscribe(
 
 /* --- reading (§6.5, §5.6) --- */
 
+/* COMPAT(Profanity, 0.13): it adds its device to the list that it reads, and publishes none when it reads
+ * <item-not-found/>. So to its owner a list of the older OMEMO that is not there is an empty one. */
+static bool reads_as_empty(struct ks_ctx *ctx, const struct ks_stanza *iq, struct ks_str node)
+{
+    struct ks_pep_config config;
+
+    return ks_str_is(node, NS_AXOLOTL_DEVICES) && is_owner(ctx, iq->from) && !ks_pep_node_get(ctx->user, node, &config);
+}
+
 static void on_items(struct ks_ctx *ctx, const struct ks_stanza *iq, const struct ks_xml *asked)
 {
     struct ks_str node = ks_xml_attr(asked, "node"), max = ks_xml_attr(asked, "max_items");
@@ -460,7 +469,7 @@ static void on_items(struct ks_ctx *ctx, const struct ks_stanza *iq, const struc
     struct ks_xml *answer, *items;
     uint64_t limit = UINT64_MAX, count = 0, skip = 0;
 
-    if (!readable(ctx, iq, node, &config))
+    if (!reads_as_empty(ctx, iq, node) && !readable(ctx, iq, node, &config))
         return;
     if (max.len && (ks_str_u64(max, UINT32_MAX, &limit) != KS_OK || limit == 0)) {
         ks_reply_error(ctx, KS_BAD_REQUEST, NULL);
@@ -655,6 +664,8 @@ void ks_pep_disco_items(struct ks_ctx *ctx, const struct ks_stanza *iq, struct k
 
 const struct ks_feature ks_feature_pep = {
     .name = "pep",
+    /* COMPAT(Profanity, 0.13): it asks the domain, not the account, before it says that others may read its keys. */
+    .disco = (const char *const[]) { PUBSUB_FEATURE("publish-options"), NULL },
     .disco_account = (const char *const[]) { NS_PUBSUB, PUBSUB_FEATURE("access-open"),
         PUBSUB_FEATURE("access-presence"), PUBSUB_FEATURE("access-roster"), PUBSUB_FEATURE("access-whitelist"),
         PUBSUB_FEATURE("auto-create"), PUBSUB_FEATURE("auto-subscribe"), PUBSUB_FEATURE("config-node"),
