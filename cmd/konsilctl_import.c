@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "konsilctl_import.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -139,7 +138,7 @@ int ctl_import(struct ctl *ctl)
     char count[24];
 
     if (!file)
-        return fprintf(stderr, "konsilctl: %s: %s\n", ctl->words[0], strerror(errno)), EXIT_FAILURE;
+        return ctl_fail(ctl, SAY("ctl.import-file"), ctl->words[0]);
     accounts = json_array();
     int status = read_lines(ctl, file, accounts);
     if (file != stdin)

@@ -179,6 +179,9 @@ for name, text, line, sentence in [
 before = everything()
 answer = imported(good, "--dry-run")
 row("Accounts: 5" in answer.stdout and everything() == before, "user import --dry-run: counts, and adds none", answer)
+answer = lab.ctl("user", "import", "/nonexistent/staff.csv", check=False)
+row(answer.returncode == 1 and "This file cannot be read." in answer.stderr and "/nonexistent/staff.csv" in answer.stderr
+    and "standard input" in answer.stderr, "user import: a file that is not there is named, with what to do", answer)
 answer = imported("\ufeff# staff\n" + good + "u9@klinik.example; Name 9 ;;;wort;mit;Strichpunkt\n")
 row(answer.stdout == "Accounts added: 6\n" and len(users()) == 7, "user import: counts what it added", answer)
 row(refused("u3@klinik.example", "wort3") is None and refused("u9@klinik.example", "wort;mit;Strichpunkt") is None,
