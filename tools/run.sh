@@ -57,6 +57,13 @@ make_certificates() {
     chmod 600 "$dir/ca-key.pem" "$dir/key.pem"
 }
 
+# Profanity wants its authorities in a directory, under the names that OpenSSL gives them.
+make_certificate_directory() {
+    mkdir -p "$dir/certificates"
+    cp "$dir/ca.pem" "$dir/certificates/"
+    openssl rehash "$dir/certificates"
+}
+
 make_settings() {
     cat >"$conf" <<END
 # The demo hospital, written anew by each tools/run.sh. 'konsild --print-options' shows all there is to set.
@@ -94,6 +101,7 @@ END
 }
 
 [ -f "$dir/cert.pem" ] || make_certificates
+[ -d "$dir/certificates" ] || make_certificate_directory
 make_settings
 "$build/cmd/konsild" --check "$conf" >/dev/null
 
@@ -137,10 +145,20 @@ if [ -x "$build/cmd/konsil" ]; then
   $build/cmd/konsil --ca $dir/ca.pem --server $address:$port --dir $dir/jana j.brandt@klinik.example
 and in one more:
   $build/cmd/konsil --ca $dir/ca.pem --server $address:$port --dir $dir/murat m.yilmaz@klinik.example
-To look around:
 END
 fi
 cat <<END
+A third with Profanity, end-to-end encrypted too (apt-get install profanity):
+  XDG_CONFIG_HOME=$dir/profanity XDG_DATA_HOME=$dir/profanity profanity
+and in it these lines, with the password after each /connect; the keys are made once, and need the second login:
+  /tls certpath set $dir/certificates
+  /omemo trustmode firstusage
+  /connect t.nowak@klinik.example server $address port $port tls force
+  /omemo gen
+  /disconnect
+  /connect t.nowak@klinik.example server $address port $port tls force
+  /omemo start j.brandt@klinik.example
+To look around:
   $build/cmd/konsilctl --socket $socket user list klinik.example
   openssl s_client -connect $address:$port -starttls xmpp -xmpphost klinik.example -CAfile $dir/ca.pem </dev/null
 

@@ -8,7 +8,8 @@ import sys
 
 import search
 import tap
-from lab import Lab, canary, done, row
+from demo import Demo
+from lab import PASSPHRASE, Lab, canary, done, row
 from screen import Screen
 
 if missing := [program for program in ("profanity", "tmux") if not shutil.which(program)]:
@@ -129,4 +130,41 @@ sides = [e for way, e in tap.stanzas(lab.tap) if way == ">" and e.tag == "{jabbe
          and e.find("{jabber:client}body") is not None]
 row(sides and all(e.findtext("{jabber:client}body").startswith("Diese Nachricht ist Ende-zu-Ende") for e in sides),
     "DSK II.1-g: the sentence in clear that Profanity adds is replaced by one that says nothing", [e.findtext("{jabber:client}body") for e in sides[:3]])
+
+# --- what 'make run' tells a person to type, with nothing beside it ---
+
+demo = Demo()
+tomasz, jana = "t.nowak@klinik.example", "j.brandt@klinik.example"
+command, = demo.lines_after("A third with Profanity")
+lines = demo.lines_after("and in it these lines")
+after = {"/omemo gen": "materials generated", "/disconnect": "logged out successfully", "/omemo start": "[OMEMO]"}
+J = Screen(demo.lines_after("Next, in another terminal:")[0] + " --lang en", {"KONSIL_PASSPHRASE": PASSPHRASE})
+J.sees("Password of the account:")
+J.enter(demo.passwords[jana])
+J.sees("connected", "Tomasz Nowak")
+P = Screen(command, columns=140, lines=60)
+P.sees("[offline]")
+for line in lines:
+    P.enter(line)
+    if line.startswith("/connect"):
+        P.sees("Enter password:")
+        P.enter(demo.passwords[tomasz])
+        ok, seen = P.sees("[TLS] [online]")
+        row(ok, f"make run: {line.split(' server ')[0]} logs in", seen)
+    for words, text in after.items():
+        if line.startswith(words):
+            ok, seen = P.sees(text)
+            row(ok, f"make run: {words} does what it should", seen)
+words = canary(), canary()
+for _ in range(3):  # the last of four, by name
+    J.key("Down")
+J.sees("Tomasz Nowak – Notaufnahme")
+J.enter(words[0])
+ok, seen = P.sees(words[0])
+row(ok and told(jana, words[0], seen), "make run: konsil writes first, and Profanity shows it with the mark of OMEMO", seen + J.screen())
+P.enter(words[1])
+ok, seen = J.sees(words[1])
+row(ok, "make run: and konsil shows its answer", seen + P.screen())
+J.close()
+P.close()
 done()
