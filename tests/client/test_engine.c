@@ -205,6 +205,64 @@ static const char *start_with(struct lab *lab, struct party *party, const char *
     return text_of(party_event(party, "connection", from, party_count(party, "connection", from) - 1), "reason");
 }
 
+/* The messages that an engine sent from a byte on: how many, and how many of them to this address. */
+static size_t messages_sent(const struct party *party, size_t from, const char *to, size_t *ret_to)
+{
+    struct ks_str left = ks_str_from(ks_buf_str(&party->sent), from), open = KS_STR("<message ");
+    char wanted[128];
+    size_t count = 0;
+
+    snprintf(wanted, sizeof wanted, " to='%s'", to);
+    *ret_to = 0;
+    for (; left.len > open.len; left = ks_str_from(left, 1)) {
+        struct ks_str tag = ks_str_head(left, ks_str_find_byte(left, '>'));
+        if (!ks_str_starts(left, open))
+            continue;
+        count++;
+        *ret_to += memmem(tag.ptr, tag.len, wanted, strlen(wanted)) != NULL;
+    }
+    return count;
+}
+
+static void test_receipts_gathered(void)
+{
+    struct party *anna, *jonas, *eva;
+    struct lab lab;
+    size_t from, count, to_anna, to_eva;
+    const char *id = "";
+
+    two(&lab, &anna, &jonas);
+    eva = lab_party(&lab, "eva@klinik.example", "e-password");
+    party_connect(anna);
+    party_connect(jonas);
+    party_connect(eva);
+    lab_run(&lab, 2000);
+    (void)party_send(anna, JONAS, "hello");
+    (void)party_send(eva, JONAS, "hello");
+    (void)party_send(jonas, "eva@klinik.example", "hello");
+    lab_run(&lab, 60000);
+
+    from = jonas->sent.len;
+    for (int i = 0; i < 20; i++) {
+        id = party_send(anna, JONAS, "CANARY-20");
+        lab_run(&lab, 50);
+    }
+    lab_run(&lab, 20000);
+    check_text("twenty messages in a second are delivered", state_of(anna, id), "delivered");
+    count = messages_sent(jonas, from, ANNA, &to_anna);
+    check_row(count == 1, "PROTOCOL §7.1: one stanza acknowledges them", "%zu stanzas", count);
+    check_row(to_anna == count, "and goes to the author's account", "%zu of %zu", to_anna, count);
+    (void)party_send(eva, JONAS, "and you?");
+    lab_run(&lab, 20000);
+    count = messages_sent(jonas, from, "eva@klinik.example", &to_eva);
+    check_row(count == 2 && to_eva == 1, "another author gets one of his own", "%zu, %zu to her", count, to_eva);
+    party_do(jonas, "{\"id\":\"x\",\"cmd\":\"mark_read\",\"conversation\":\"" ANNA "\"}");
+    lab_run(&lab, 20000);
+    (void)messages_sent(jonas, from, ANNA, &to_anna);
+    check_row(to_anna == 1, "and of what was read an author hears nothing", "%zu to her", to_anna);
+    lab_end(&lab);
+}
+
 static void test_password_refused(void)
 {
     struct party *anna, *jonas;
@@ -399,6 +457,7 @@ int main(void)
     test_without_keys();
     test_offline();
     test_siblings();
+    test_receipts_gathered();
     test_password_refused();
     test_refusals();
     test_bounced();
