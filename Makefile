@@ -45,8 +45,11 @@ run: build ## a demo hospital and konsild on this machine
 	@$(call script,tools/run.sh,The demo)
 bench: build ## konsild beside Prosody and ejabberd
 	@$(call script,bench/run.sh,The benchmark)
-sim: deps ## the simulator: make sim [SEEDS=1000]
-	@$(call script,tests/sim/run.sh,The simulator)
+sim: packages-check deps ## the simulator: make sim [SEEDS=1000] [JOBS=2], or one life again: make sim SEED=… [TRACE=1]
+	@$(call configure,release,-Dbuildtype=debugoptimized)
+	ninja -C build/release tests/sim/sim
+	export SEEDS='$(SEEDS)' SEED='$(SEED)' JOBS='$(JOBS)' TRACE='$(TRACE)' MUTANT='$(MUTANT)'
+	$(call script,tests/sim/run.sh,The simulator)
 dsk: ## what of the 140 requirements of the data protection authorities is met
 	@$(call script,tools/dsk,The list)
 

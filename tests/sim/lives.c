@@ -27,7 +27,8 @@ static void live(const struct life *life, struct report *report)
     town_begin(&town, life->seed, life->mutant, life->trace);
     town_live(&town);
     report->good = town_check(&town, &why);
-    memcpy(report->why, why.ptr, why.len);
+    if (why.len)
+        memcpy(report->why, why.ptr, why.len);
     report->steps = town.step;
     report->trace_hash = town.trace_hash;
     report->letters = town.letter_count;

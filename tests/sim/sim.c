@@ -20,6 +20,7 @@
 #include "lives.h"
 
 #define MUTANT_SEEDS 40
+#define FILE_SEEDS_MAX 1000
 #define SET_MIN 20        /* so many lives must meet every kind of fault */
 #define PROGRESS_LIVES 50 /* between two lines that say how far it is */
 
@@ -74,6 +75,8 @@ static void tell(const struct set *set)
     for (int i = 0; i < FAULT_COUNT; i++)
         printf("%s %" PRIu64 " %s", i ? "," : "", set->struck[i], fault_names[i]);
     printf("\n");
+    if (set->lives == 1)
+        printf("# sim: trace %016" PRIx64 "\n", set->trace_hash);
 }
 
 static uint64_t seed_after(uint64_t seed, uint64_t n)
@@ -102,25 +105,26 @@ static void run_seeds(uint64_t seed, size_t count, enum mutant mutant, bool trac
         count, seed);
 }
 
+/* Read to the end first: a process that is a copy of this one has its place in the file, too. */
 static void run_file(const char *path, struct set *set)
 {
+    static char lines[FILE_SEEDS_MAX][300];
     FILE *file = fopen(path, "r");
-    char line[1000];
+    size_t count = 0;
 
-    if (!file) {
-        row(false, "the seeds of %s", path);
-        return;
+    while (file && count < FILE_SEEDS_MAX && fgets(lines[count], sizeof lines[count], file)) {
+        lines[count][strcspn(lines[count], "\n")] = 0;
+        count += lines[count][0] && lines[count][0] != '#';
     }
-    while (fgets(line, sizeof line, file)) {
-        struct life life = { .seed = strtoull(line, NULL, 16) };
+    if (file)
+        (void)fclose(file);
+    row(count && count < FILE_SEEDS_MAX, "%s holds seeds", path);
+    for (size_t i = 0; i < count; i++) {
+        struct life life = { .seed = strtoull(lines[i], NULL, 16) };
         uint64_t failed = set->failed;
-        line[strcspn(line, "\n")] = 0;
-        if (line[0] == '#' || !line[0])
-            continue;
         lives_run(&life, 1, 1, add, set);
-        row(set->failed == failed, "%s", line);
+        row(set->failed == failed, "seed %s", lines[i]);
     }
-    (void)fclose(file);
 }
 
 /* Trace hashes are added up by exclusive or: two that are the same leave nothing. */
