@@ -141,6 +141,14 @@ static enum ks_err tell_identity(struct konsil *k, const struct ks_inbound *in)
     return ks_tell(k, KS_EV_WARNING, &event);
 }
 
+/* A person refused the device: what it sends is not shown, and no news. */
+static bool is_refused(struct konsil *k, const struct ks_inbound *in)
+{
+    struct ks_omemo_peer known;
+
+    return ks_omemo_peer_get(k->omemo, in->from, in->opened.device, &known) == KS_OK && known.trust == KS_TRUST_REFUSED;
+}
+
 static enum ks_err note_failure(struct konsil *k, void *arg)
 {
     const struct opening *opening = arg;
@@ -149,6 +157,8 @@ static enum ks_err note_failure(struct konsil *k, void *arg)
 
     if ((err = note_archive(k, in)) != KS_OK)
         return err;
+    if (opening->err == KS_EDENIED && is_refused(k, in))
+        return KS_OK;
     if (opening->err == KS_EEXISTS)
         return KS_OK; /* here already */
     if (opening->err == KS_ENOTFOUND && in->stamp_ms < k->born_ms + EARLIER_MS)

@@ -263,6 +263,44 @@ static void test_receipts_gathered(void)
     lab_end(&lab);
 }
 
+static void decide(struct party *party, const char *jid, const char *decision)
+{
+    json_t *event = party_do(party, "{\"id\":\"x\",\"cmd\":\"devices\",\"jid\":\"%s\"}", jid);
+    json_t *device = json_array_get(json_object_get(event, "devices"), 0);
+
+    party_do(party, "{\"id\":\"x\",\"cmd\":\"trust\",\"jid\":\"%s\",\"device\":%lld,\"decision\":\"%s\"}", jid,
+        (long long)json_integer_value(json_object_get(device, "device")), decision);
+}
+
+static void test_device_refused(void)
+{
+    struct party *anna, *jonas;
+    struct lab lab;
+    const char *id;
+
+    two(&lab, &anna, &jonas);
+    party_connect(anna);
+    party_connect(jonas);
+    lab_run(&lab, 2000);
+    (void)party_send(anna, JONAS, "one");
+    lab_run(&lab, 20000);
+    decide(jonas, ANNA, "distrusted");
+    (void)party_send(anna, JONAS, "two");
+    lab_run(&lab, 20000);
+    check_text("what a refused device sends is not shown", party_history(jonas, ANNA), "one");
+    check_row(
+        party_count(jonas, "warning", 0) == 0, "and is no reason to warn", "%zu", party_count(jonas, "warning", 0));
+    id = party_send(jonas, ANNA, "to nobody");
+    lab_run(&lab, 20000);
+    check_text("to an account without a trusted device nothing goes", reason_of(jonas, id), "peer.no_trust");
+    decide(jonas, ANNA, "trusted");
+    (void)party_send(anna, JONAS, "three");
+    lab_run(&lab, 60000);
+    check_row(strstr(party_history(jonas, ANNA), "three") != NULL, "what it sends once it is trusted is shown",
+        "\"%s\"", party_history(jonas, ANNA));
+    lab_end(&lab);
+}
+
 static void test_password_refused(void)
 {
     struct party *anna, *jonas;
@@ -458,6 +496,7 @@ int main(void)
     test_offline();
     test_siblings();
     test_receipts_gathered();
+    test_device_refused();
     test_password_refused();
     test_refusals();
     test_bounced();
