@@ -40,6 +40,7 @@ __attribute__((format(printf, 2, 3))) static void row(bool ok, const char *forma
 }
 
 struct set {
+    enum mutant mutant;
     uint64_t lives, failed, steps, letters, letters_failed, trace_hash;
     uint64_t struck[FAULT_COUNT];
     uint64_t of; /* lives to come; 0: nobody asks how far it is */
@@ -59,8 +60,9 @@ static bool add(void *user, const struct report *report)
         set->struck[i] += report->struck[i];
     if (!report->good)
         printf("# sim: FAIL seed=%" PRIx64 " step=%" PRIu64 ": %s\n# replay: make sim SEED=%" PRIx64
-               " (TRACE=1 tells every step)\n",
-            report->seed, report->steps, report->why, report->seed);
+               "%s%s (TRACE=1 tells every step)\n",
+            report->seed, report->steps, report->why, report->seed, set->mutant ? " MUTANT=" : "",
+            set->mutant ? mutant_names[set->mutant] : "");
     if (set->of > PROGRESS_LIVES && set->lives % PROGRESS_LIVES == 0)
         printf("# %" PRIu64 " of %" PRIu64 " lives, %" PRIu64 " failed\n", set->lives, set->of, set->failed);
     fflush(stdout);
@@ -97,6 +99,7 @@ static void run_seeds(uint64_t seed, size_t count, enum mutant mutant, bool trac
     for (size_t i = 0; i < count; i++)
         lives[i] = (struct life) { seed_after(seed, i), mutant, trace };
     set->of = set->lives + count;
+    set->mutant = mutant;
     lives_run(lives, count, jobs, add, set);
     free(lives);
     row(set->failed == failed,

@@ -41,6 +41,7 @@ struct letter {
     char body[96];
     bool perhaps; /* the device died over it: it may know nothing of it */
     bool seen;    /* the device shows it */
+    bool arrived; /* one of the recipient does */
     bool failed;  /* and the person was told that it did not go out */
 };
 

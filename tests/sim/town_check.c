@@ -57,6 +57,8 @@ static void on_shown(void *user, const char *from, const char *body, bool failed
     if (town->letters[i].from == view->device) {
         town->letters[i].seen = true;
         town->letters[i].failed |= failed;
+    } else if (strcmp(town->letters[i].from->jid, view->device->jid) != 0) {
+        town->letters[i].arrived = true;
     }
     if (view->times[i]++)
         complain(view, TOWN_WRONG, "%s twice at %s", body, view->device->name);
@@ -114,7 +116,7 @@ static enum town_state device_state(struct town *town, struct device *device, st
 static void look_at_all(struct town *town)
 {
     for (size_t i = 0; i < town->letter_count; i++)
-        town->letters[i].failed = town->letters[i].seen = false;
+        town->letters[i].failed = town->letters[i].seen = town->letters[i].arrived = false;
     for (size_t i = 0; i < town->device_count; i++)
         (void)device_state(town, town->devices[i], NULL);
 }
@@ -158,6 +160,13 @@ static bool in_archive(void *user, const struct ks_archive_row *row)
     return true;
 }
 
+static bool in_audit(void *user, const struct ks_audit_row *row)
+{
+    search(user, row->subject);
+    search(user, row->detail);
+    return true;
+}
+
 struct accounts {
     uint64_t ids[64];
     size_t count;
@@ -183,6 +192,7 @@ static uint64_t in_store(struct town *town, const char *word)
     for (size_t i = 0; i < accounts.count; i++)
         (void)!store->ops->kv_load(store, accounts.ids[i], KS_STR_EMPTY, in_kv, &s);
     (void)!store->ops->archive_scan(store, 0, in_archive, &s);
+    (void)!store->ops->audit_scan(store, 1, in_audit, &s);
     return s.found;
 }
 
@@ -192,6 +202,11 @@ bool town_check(struct town *town, struct ks_buf *why)
     for (size_t i = 0; i < town->letter_count; i++)
         if (town->letters[i].failed && !town->struck[FAULT_DISK_FULL]) {
             ks_buf_printf(why, "%s failed without a reason", town->letters[i].body);
+            return false;
+        }
+    for (size_t i = 0; i < town->letter_count; i++)
+        if (town->letters[i].failed && town->letters[i].arrived) {
+            ks_buf_printf(why, "%s failed, as its author is told, and was read", town->letters[i].body);
             return false;
         }
     for (size_t i = 0; i < town->device_count; i++)

@@ -3,6 +3,7 @@
  *
  * - each device of each party shows each message exactly once, readable, and nothing that nobody wrote; only a message
  *   whose author was told that it failed may be missing, and only if the disk was full;
+ * - what its author was told has failed is shown by no device of the recipient;
  * - in the order in which its author's device wrote them;
  * - nothing that was acknowledged is missing (it would not be shown);
  * - no byte of konsild holds the canary of an encrypted message, neither on the wire nor in its store, while the same
