@@ -10,15 +10,15 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 commit_seed() {
-	git rev-parse --short=16 HEAD 2>/dev/null || echo 1
+    git rev-parse --short=16 HEAD 2>/dev/null || echo 1
 }
 
 jobs=${JOBS:-$(nproc)}
 if [ "${1:-}" = --check ]; then
-	exec "$2" --file tests/sim/seeds.txt --seed "$(commit_seed)" --seeds "${3:-30}" --jobs 2 --again --mutants
+    exec "$2" --file tests/sim/seeds.txt --seed "$(commit_seed)" --seeds "${3:-30}" --jobs 2 --again --mutants
 fi
 sim=build/release/tests/sim/sim
 if [ -n "${SEED:-}" ]; then
-	exec "$sim" --seed "$SEED" --seeds "${SEEDS:-1}" --jobs "$jobs" ${MUTANT:+--mutant "$MUTANT"} ${TRACE:+--trace}
+    exec "$sim" --seed "$SEED" --seeds "${SEEDS:-1}" --jobs "$jobs" ${MUTANT:+--mutant "$MUTANT"} ${TRACE:+--trace}
 fi
 exec "$sim" --file tests/sim/seeds.txt --seed "$(commit_seed)" --seeds "${SEEDS:-100}" --jobs "$jobs" --again --mutants
