@@ -149,13 +149,16 @@ static void wake(struct konsil *k)
 
 /* --- our own list --- */
 
-/* Own devices that nobody saw for long leave the list, so that nobody encrypts to a drawer. */
-static bool drop_stale(struct konsil *k, struct ks_peer *own)
+/* Own devices that nobody saw for long leave the list, so that nobody encrypts to a drawer. What is fetched first shows
+ * who wrote while this one was away. */
+static bool drop_stale(struct konsil *k, struct ks_peer *own, enum ks_omemo_version version)
 {
     int64_t live_ms = k->now.wall_ms - KS_KEYS_STALE_LIVE_MS;
     uint32_t self = ks_omemo_device(k->omemo);
     bool another = false, dropped = false;
 
+    if (!ks_catchup_done(k))
+        return false;
     for (size_t i = 0; i < own->count; i++)
         another = another || (own->devices[i].id != self && own->devices[i].seen_ms > live_ms);
     for (size_t i = 0; i < own->count; i++) {
@@ -164,8 +167,8 @@ static bool drop_stale(struct konsil *k, struct ks_peer *own)
 
         if (device->id == self || last > k->now.wall_ms - (another ? KS_KEYS_STALE_LIVE_MS : KS_KEYS_STALE_MS))
             continue;
-        dropped = dropped || device->listed[KS_OMEMO_2] || device->listed[KS_OMEMO_1];
-        device->listed[KS_OMEMO_2] = device->listed[KS_OMEMO_1] = false;
+        dropped = dropped || device->listed[version];
+        device->listed[version] = false;
     }
     return dropped;
 }
@@ -232,22 +235,45 @@ enum ks_err ks_keys_upkeep(struct konsil *k, bool caught_up)
     return publish_bundles(k, (unsigned)lacking);
 }
 
+/* Who was dropped lay in a drawer and saw nobody: the others' time begins anew. */
+static void come_back(struct konsil *k, struct ks_peer *own)
+{
+    for (size_t i = 0; i < own->count; i++)
+        own->devices[i].first_ms = k->now.wall_ms;
+}
+
 /* Our list as the server has it: are we on it? */
 static enum ks_err check_own_list(struct konsil *k, struct ks_peer *own, enum ks_omemo_version version)
 {
     struct ks_peer_device *self = ks_peer_device(own, ks_omemo_device(k->omemo));
-    bool there = self && self->listed[version], stale = drop_stale(k, own);
+    bool there = self && self->listed[version], stale;
     enum ks_err err;
 
+    if (!there)
+        come_back(k, own);
+    stale = drop_stale(k, own, version);
     if (there && !stale)
         return KS_OK;
     if (k->keys.republished++ >= KS_KEYS_REPUBLISH_MAX)
         return KS_OK;
     if (!there && (err = publish_bundle(k, version)) != KS_OK)
         return err == KS_EAGAIN ? KS_OK : err;
-    if (stale && (err = ks_peer_save(k, own)) != KS_OK)
+    if ((err = ks_peer_save(k, own)) != KS_OK)
         return err;
     err = publish_list(k, own, version);
+    return err == KS_EAGAIN ? KS_OK : err;
+}
+
+static enum ks_err drop_unused(struct konsil *k)
+{
+    struct ring *ring = find_ring(k, ks_own(k));
+    struct ks_peer own;
+    enum ks_err err = ks_peer_load(k, ks_own(k), &own);
+
+    for (int version = KS_OMEMO_2; ring && err == KS_OK && version <= KS_OMEMO_1; version++)
+        if (ring->lists[version] == HERE && drop_stale(k, &own, (enum ks_omemo_version)version)
+            && (err = ks_peer_save(k, &own)) == KS_OK)
+            err = publish_list(k, &own, (enum ks_omemo_version)version);
     return err == KS_EAGAIN ? KS_OK : err;
 }
 
@@ -689,8 +715,10 @@ static void send_heartbeats(struct konsil *k)
 
 static enum ks_err daily(struct konsil *k, void *arg)
 {
+    enum ks_err err = ks_keys_upkeep(k, ks_catchup_done(k));
+
     (void)arg;
-    return ks_keys_upkeep(k, ks_catchup_done(k));
+    return err == KS_OK ? drop_unused(k) : err;
 }
 
 void ks_keys_due(struct konsil *k)
@@ -723,8 +751,10 @@ enum ks_err ks_keys_caught_up(struct konsil *k, bool resumed)
 {
     if (k->keys.upkeep_ms == KS_NEVER)
         k->keys.upkeep_ms = k->now.mono_ms; /* who works for eight hours does not run for a day */
+    enum ks_err err = resumed ? KS_OK : ks_keys_upkeep(k, true);
+
     k->wait_ms[KS_WAIT_KEYS] = k->now.mono_ms;
-    return resumed ? KS_OK : ks_keys_upkeep(k, true);
+    return err == KS_OK && !resumed ? drop_unused(k) : err;
 }
 
 enum ks_err ks_keys_refresh(struct konsil *k, struct ks_str jid)

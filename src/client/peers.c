@@ -142,6 +142,8 @@ enum ks_err ks_peer_list(struct konsil *k, struct ks_peer *peer, enum ks_omemo_v
         int before = shown(device);
 
         device->listed[version] = is_listed(devices, count, device->id);
+        if (before == 0 && shown(device) != 0)
+            device->first_ms = k->now.wall_ms; /* it came back */
         changed = changed || shown(device) != before;
         if (shown(device) == 0 && device->seen_ms == 0)
             *device = peer->devices[--peer->count];

@@ -225,11 +225,14 @@ static enum ks_err keep_pre_key(void *user, const struct omemo_own_record *recor
 {
     struct upkeep *u = user;
 
-    if (!record->used)
+    if (!record->used) {
         u->free_pre_keys++;
-    else if (u->caught_up)
-        return omemo_own_del(u->o, OMEMO_PRE_KEY, record->id);
-    return KS_OK;
+        return KS_OK;
+    }
+    if (!u->caught_up)
+        return KS_OK;
+    u->changed = true; /* what others may take must not name it any more */
+    return omemo_own_del(u->o, OMEMO_PRE_KEY, record->id);
 }
 
 enum ks_err ks_omemo_upkeep(struct ks_omemo *o, int64_t wall_ms, bool caught_up, bool *ret_changed)

@@ -79,8 +79,8 @@ void ks_omemo_identity(const struct ks_omemo *o, uint8_t ret_identity[KS_IDENTIT
 
 /* [w] Call at login, when catch-up ends, and once a day: rotates the signed pre-key, forgets those that are due, fills
  * the pre-keys up when few are left. caught_up: no message that waits on the server can still use a pre-key that was
- * used before; used ones are then erased (until then they are kept, out of the bundle, since two senders may have taken
- * one and the same). *ret_changed: publish the bundles again. */
+ * used before; used ones are then erased, and the bundle changes (until then they are kept, since two senders may have
+ * taken one and the same). *ret_changed: publish the bundles again. */
 KS_CHECK enum ks_err ks_omemo_upkeep(struct ks_omemo *o, int64_t wall_ms, bool caught_up, bool *ret_changed);
 /* [w] The store is an old copy of itself: drops all sessions and pre-keys, keeps identity and trust, makes new
  * pre-keys. Publish the bundles. */

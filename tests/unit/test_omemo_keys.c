@@ -73,6 +73,8 @@ static void test_pre_keys(enum ks_omemo_version v)
         must(open_from(&jonas, guest.jid, sealed(&guest, &jonas, v, "x"), &opened), "guest");
         device_done(&guest);
     }
+    check_row(upkeep(&jonas, NOW + 37 * DAY, true),
+        name_of("when used ones are erased, the bundle is published without them"), "it is not");
     check_row(pre_keys_of(&jonas, v) == 50 && !upkeep(&jonas, NOW + 37 * DAY, true), name_of("50 pre-keys are enough"),
         "%zu", pre_keys_of(&jonas, v));
     session(&carla, &jonas, v);
