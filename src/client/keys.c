@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine.h"
 #include "peers.h"
@@ -78,6 +79,7 @@ void ks_keys_lost(struct konsil *k)
     }
     k->keys.ring_count = 0;
     k->keys.republished = 0;
+    memset(k->keys.publishing, 0, sizeof(k->keys.publishing));
 }
 
 void ks_keys_done(struct konsil *k)
@@ -199,13 +201,14 @@ static enum ks_err publish_bundle(struct konsil *k, enum ks_omemo_version versio
     if (err != KS_OK)
         return err;
     snprintf(item, sizeof(item), "%u", device);
-    if (version == KS_OMEMO_2)
-        return ks_pep_publish(k, NS_OMEMO_BUNDLES, ks_str_z(item), bundle, true);
     snprintf(node, sizeof(node), NS_AXOLOTL_BUNDLES "%u", device);
-    return ks_pep_publish(k, node, KS_STR("current"), bundle, false);
+    err = version == KS_OMEMO_2 ? ks_pep_publish(k, NS_OMEMO_BUNDLES, ks_str_z(item), bundle, true)
+                                : ks_pep_publish(k, node, KS_STR("current"), bundle, false);
+    k->keys.publishing[version] += err == KS_OK;
+    return err;
 }
 
-/* Publishes what the server lacks; the bundle first, so that a listed device always has one. */
+/* Publishes what the server lacks. That it does is forgotten when it says that it has it: it may be cut off before. */
 static enum ks_err publish_bundles(struct konsil *k, unsigned lacking)
 {
     enum ks_err err;
@@ -213,7 +216,26 @@ static enum ks_err publish_bundles(struct konsil *k, unsigned lacking)
     for (int version = KS_OMEMO_2; version <= KS_OMEMO_1; version++)
         if (lacking & 1U << version && (err = publish_bundle(k, (enum ks_omemo_version)version)) != KS_OK)
             return err == KS_EAGAIN ? KS_OK : err;
-    return ks_meta_del(k, PUBLISH_KEY);
+    return KS_OK;
+}
+
+enum ks_err ks_keys_published(struct konsil *k, struct ks_str node, bool good)
+{
+    bool second = ks_str_is(node, NS_OMEMO_BUNDLES);
+    enum ks_omemo_version version = second ? KS_OMEMO_2 : KS_OMEMO_1;
+    uint64_t lacking;
+    enum ks_err err;
+
+    if (!second && !ks_str_starts(node, KS_STR(NS_AXOLOTL_BUNDLES)))
+        return KS_OK;
+    if (k->keys.publishing[version] > 0)
+        k->keys.publishing[version]--;
+    if (k->keys.publishing[version] > 0 || !good)
+        return KS_OK; /* a newer one is under way, or it is tried again */
+    if ((err = ks_meta_get_u64(k, PUBLISH_KEY, &lacking)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    lacking &= ~(1ULL << version);
+    return lacking ? ks_meta_put_u64(k, PUBLISH_KEY, lacking) : ks_meta_del(k, PUBLISH_KEY);
 }
 
 enum ks_err ks_keys_upkeep(struct konsil *k, bool caught_up)
@@ -226,13 +248,15 @@ enum ks_err ks_keys_upkeep(struct konsil *k, bool caught_up)
         return err;
     if ((err = ks_meta_get_u64(k, PUBLISH_KEY, &lacking)) != KS_OK && err != KS_ENOTFOUND)
         return err;
-    if (changed)
+    if (changed) {
         lacking = 1U << KS_OMEMO_2 | 1U << KS_OMEMO_1;
-    if (lacking == 0)
-        return KS_OK;
-    if (!ks_online(k))
-        return ks_meta_put_u64(k, PUBLISH_KEY, lacking);
-    return publish_bundles(k, (unsigned)lacking);
+        if ((err = ks_meta_put_u64(k, PUBLISH_KEY, lacking)) != KS_OK)
+            return err;
+    }
+    for (int version = KS_OMEMO_2; !changed && version <= KS_OMEMO_1; version++)
+        if (k->keys.publishing[version] > 0)
+            lacking &= ~(1ULL << version);
+    return lacking && ks_online(k) ? publish_bundles(k, (unsigned)lacking) : KS_OK;
 }
 
 /* Who was dropped lay in a drawer and saw nobody: the others' time begins anew. */
@@ -718,6 +742,7 @@ static enum ks_err daily(struct konsil *k, void *arg)
     enum ks_err err = ks_keys_upkeep(k, ks_catchup_done(k));
 
     (void)arg;
+    k->keys.republished = 0;
     return err == KS_OK ? drop_unused(k) : err;
 }
 

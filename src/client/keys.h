@@ -16,7 +16,7 @@
 #define KS_KEYS_STALE_LIVE_MS 1209600000LL /* 14 days, when another own device is in use */
 #define KS_KEYS_AGAIN_MS 600000            /* a bundle or list that could not be had is asked for again */
 #define KS_KEYS_NONE_MS 10000              /* so is an account that had no device: it may have one by now */
-#define KS_KEYS_REPUBLISH_MAX 5            /* our lists in a session: two programs must not fight for ever */
+#define KS_KEYS_REPUBLISH_MAX 5            /* our lists in a day of a session: programs must not fight */
 
 struct konsil;
 
@@ -24,6 +24,7 @@ struct ks_keys {
     struct ks_list rings; /* accounts of this session */
     size_t ring_count;
     unsigned republished;
+    unsigned publishing[2];    /* bundles under way, by version */
     struct ks_list heartbeats; /* empty messages that are due */
     int64_t upkeep_ms;         /* the next daily one; mono */
     bool begun;                /* a session was begun in the step at hand */
@@ -43,6 +44,8 @@ KS_CHECK enum ks_err ks_keys_online(struct konsil *k);
 KS_CHECK enum ks_err ks_keys_caught_up(struct konsil *k, bool resumed);
 /* A notification of a node of ours or others' (XEP-0060 §7.1.2.1): a list is taken, other nodes are ignored. */
 KS_CHECK enum ks_err ks_keys_event(struct konsil *k, struct ks_str from, const struct ks_xml *event);
+/* What was published to a node of ours was answered, or never will be; good: it is there. */
+KS_CHECK enum ks_err ks_keys_published(struct konsil *k, struct ks_str node, bool good);
 /* One of our pre-keys was used, or the signed one is due: bundles are looked at, and published if they changed. */
 KS_CHECK enum ks_err ks_keys_upkeep(struct konsil *k, bool caught_up);
 

@@ -63,18 +63,20 @@ static enum ks_err publish(struct konsil *k, struct ks_str node, struct ks_str i
     return ks_iq_send(k, "set", KS_STR_EMPTY, pubsub, done, text, max);
 }
 
-static enum ks_err failed(struct konsil *k, const struct ks_stanza *answer)
+/* The last answer, or none. */
+static enum ks_err ended(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer, bool good)
 {
     struct ks_ev_warning event = { .code = KS_STR(KS_CODE_KEYS_UNPUBLISHED),
         .detail = ks_str_z(ks_iq_condition(answer)) };
+    struct ks_str rest = iq->text, node;
+    enum ks_err err = ks_str_cut(&rest, '\0', &node) ? ks_keys_published(k, node, good) : KS_OK;
 
-    return answer ? ks_tell(k, KS_EV_WARNING, &event) : KS_OK;
+    return err == KS_OK && !good && answer ? ks_tell(k, KS_EV_WARNING, &event) : err;
 }
 
 static enum ks_err on_published_again(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
 {
-    (void)iq;
-    return ks_iq_ok(answer) ? KS_OK : failed(k, answer);
+    return ended(k, iq, answer, ks_iq_ok(answer));
 }
 
 static enum ks_err on_configured(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
@@ -84,11 +86,11 @@ static enum ks_err on_configured(struct konsil *k, const struct ks_iq *iq, const
     enum ks_err err;
 
     if (!ks_iq_ok(answer) || !ks_str_cut(&bytes, '\0', &node) || !ks_str_cut(&bytes, '\0', &item))
-        return failed(k, answer);
+        return ended(k, iq, answer, false);
     if ((err = ks_xml_read(k->reader, &k->arena, bytes, KS_STR_EMPTY, KS_STR_EMPTY, &payload)) != KS_OK)
         return err;
-    err = publish(k, node, item, payload, iq->number, false, on_published_again, KS_STR_EMPTY);
-    return err == KS_EAGAIN ? KS_OK : err;
+    err = publish(k, node, item, payload, iq->number, false, on_published_again, iq->text);
+    return err == KS_EAGAIN ? ended(k, iq, NULL, false) : err;
 }
 
 /* XEP-0060 §7.1.5: the node exists, and not as we want it. */
@@ -99,16 +101,15 @@ static enum ks_err on_published(struct konsil *k, const struct ks_iq *iq, const 
     struct ks_str rest = iq->text, node;
     enum ks_err err;
 
-    if (ks_iq_ok(answer))
-        return KS_OK;
-    if (!ks_xml_child(error, NS_PUBSUB_ERRORS, "precondition-not-met") || !ks_str_cut(&rest, '\0', &node))
-        return failed(k, answer);
+    if (ks_iq_ok(answer) || !ks_xml_child(error, NS_PUBSUB_ERRORS, "precondition-not-met")
+        || !ks_str_cut(&rest, '\0', &node))
+        return ended(k, iq, answer, ks_iq_ok(answer));
     pubsub = ks_xml_new(&k->arena, NS_PUBSUB_OWNER, "pubsub");
     configure = ks_xml_set(&k->arena, ks_xml_add(&k->arena, pubsub, NS_PUBSUB_OWNER, "configure"), "node", node);
     if (!add_form(k, configure, NS_NODE_CONFIG, iq->number))
         return KS_ENOMEM;
     err = ks_iq_send(k, "set", KS_STR_EMPTY, pubsub, on_configured, iq->text, iq->number);
-    return err == KS_EAGAIN ? KS_OK : err;
+    return err == KS_EAGAIN ? ended(k, iq, NULL, false) : err;
 }
 
 enum ks_err ks_pep_publish(struct konsil *k, const char *node, struct ks_str item, struct ks_xml *payload, bool max)

@@ -11,7 +11,7 @@ KS_CHECK enum ks_err ks_pep_fetch(struct konsil *k, struct ks_str jid, const cha
 /* The payload in an answer to fetch, or NULL. */
 const struct ks_xml *ks_pep_payload(const struct ks_stanza *answer);
 /* Publishes readable for everybody (XEP-0384 §5.3); max: a node of many items. A node that is there with another access
- * model is configured, and published to again. done may be NULL. */
+ * model is configured, and published to again. ks_keys_published is told how it ended. */
 KS_CHECK enum ks_err ks_pep_publish(
     struct konsil *k, const char *node, struct ks_str item, struct ks_xml *payload, bool max);
 /* XEP-0060 §6.1: changes are sent to us, also without a presence subscription. */

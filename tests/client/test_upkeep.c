@@ -213,6 +213,43 @@ static void test_heartbeat(void)
 
 /* --- the signed pre-key --- */
 
+/* Answers to publications stay out. */
+static bool no_answers(struct party *party, struct ks_str *stanza, void *user)
+{
+    (void)party;
+    (void)user;
+    return ks_str_find(*stanza, KS_STR("type='result'")) == stanza->len;
+}
+
+static void test_cut_short(void)
+{
+    struct lab lab;
+    struct party *anna = begin(&lab);
+    size_t from;
+
+    party_connect(anna);
+    lab_run(&lab, 5000);
+    lab_run(&lab, 6 * DAY_MS);
+    from = anna->sent.len;
+    anna->spy = no_answers;
+    lab_run(&lab, 2 * DAY_MS);
+    check_row(said(anna, from, BUNDLE) >= 1, "a bundle is published, and the answer does not come", "%zu",
+        said(anna, from, BUNDLE));
+    party_crash(anna);
+    anna->spy = NULL;
+    from = anna->sent.len;
+    party_restart(anna);
+    party_connect(anna);
+    lab_run(&lab, 5000);
+    check_row(said(anna, from, BUNDLE) == 1 && said(anna, from, BUNDLE_1) == 1,
+        "what no answer confirmed is published again after a crash", "%zu %zu", said(anna, from, BUNDLE),
+        said(anna, from, BUNDLE_1));
+    from = anna->sent.len;
+    anew(&lab, anna);
+    check_row(said(anna, from, BUNDLE) == 0, "and with an answer no more", "%zu", said(anna, from, BUNDLE));
+    lab_end(&lab);
+}
+
 static void test_rotation(void)
 {
     struct lab lab;
@@ -342,6 +379,7 @@ int main(void)
     test_stale_beside();
     test_heartbeat();
     test_rotation();
+    test_cut_short();
     test_used_pre_keys();
     return check_done();
 }
