@@ -23,8 +23,8 @@ class Screen:
                        env={**os.environ, "LC_ALL": "C.UTF-8", "SHELL": "/bin/sh", **(environment or {})})
         self.control = subprocess.Popen([*self.tmux, "-C", "attach", "-t", "t"], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.news, self.bells = queue.Queue(), 0
-        self.bells = 0  # how often it was to be heard
+        self.news = queue.Queue()
+        self.bells = 0  # how often it was to be heard; until() waits for that, too
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self):

@@ -147,7 +147,8 @@ try:
     terminal.key("F5")
     ok, seen = terminal.sees("Otto: Die Nachricht wurde nicht angenommen.")
     listed = [line for line in seen.splitlines() if "Otto" in line and "nicht angenommen" not in line]
-    row(ok and terminal.bells > 0, "DSK II.2-e: what failed is heard, and said with the name and the reason, whatever else is shown", (terminal.bells, seen))
+    heard, _ = terminal.until(lambda screen: terminal.bells > 0)
+    row(ok and heard, "DSK II.2-e: what failed is heard, and said with the name and the reason, whatever else is shown", (terminal.bells, seen))
     row(listed and "!" in listed[0], "DSK II.2-e: and marked in the list of conversations until it was looked at", seen)
 finally:
     terminal.close()
