@@ -18,11 +18,12 @@
 struct flying {
     struct ks_list link;
     uint64_t number;
-    struct ks_str conversation; /* behind the ranges */
+    struct ks_str conversation, id; /* behind the ranges; id: of its stanza */
     size_t count;
     struct claim {
         uint32_t device;
-        uint64_t epoch, to;
+        uint64_t epoch, from, to;
+        uint64_t missing; /* between them, when it was sent */
         bool displayed;
     } claims[];
 };
@@ -223,7 +224,7 @@ static enum ks_err note_flying(
     struct konsil *k, struct ks_str conversation, const struct ks_content *content, uint64_t *ret_number)
 {
     size_t size = content->range_count * sizeof(struct claim);
-    struct flying *flying = calloc(1, sizeof(*flying) + size + conversation.len);
+    struct flying *flying = calloc(1, sizeof(*flying) + size + conversation.len + content->k.id.len);
     char *text;
 
     if (!flying)
@@ -231,12 +232,16 @@ static enum ks_err note_flying(
     text = (char *)(flying + 1) + size;
     memcpy(text, conversation.ptr, conversation.len);
     flying->conversation = ks_str(text, conversation.len);
+    memcpy(text + conversation.len, content->k.id.ptr, content->k.id.len);
+    flying->id = ks_str(text + conversation.len, content->k.id.len);
     flying->number = *ret_number = k->acks.next++;
     flying->count = content->range_count;
     for (size_t i = 0; i < content->range_count; i++) {
         const struct ks_ack_range *range = &content->ranges[i];
 
-        flying->claims[i] = (struct claim) { range->device, range->epoch, range->to, range->displayed };
+        flying->claims[i] = (struct claim) { range->device, range->epoch, range->from, range->to, 0, range->displayed };
+        for (size_t j = 0; j < range->except_count; j++)
+            flying->claims[i].missing += range->except[j].to - range->except[j].from + 1;
     }
     ks_list_append(&k->acks.flying, &flying->link);
     return KS_OK;
@@ -398,6 +403,28 @@ void ks_acks_due(struct konsil *k)
     ks_arena_done(&arena);
 }
 
+static uint64_t missing_below(const struct ks_chain *chain, uint64_t to)
+{
+    uint64_t missing = 0;
+
+    for (size_t i = 0; i < chain->gap_count && chain->gaps[i].to < to; i++)
+        missing += chain->gaps[i].to - chain->gaps[i].from + 1;
+    return missing;
+}
+
+void ks_acks_bounced(struct konsil *k, struct ks_str id)
+{
+    for (KS_LIST_EACH_SAFE(&k->acks.flying, at)) {
+        struct flying *flying = KS_CONTAINER(at, struct flying, link);
+
+        if (!ks_str_eq(flying->id, id))
+            continue;
+        ks_list_leave(at);
+        free(flying);
+        ks_acks_wake(k);
+    }
+}
+
 enum ks_err ks_acks_acked(struct konsil *k, uint64_t number)
 {
     struct flying *flying = NULL;
@@ -420,7 +447,9 @@ enum ks_err ks_acks_acked(struct konsil *k, uint64_t number)
         if (!claim->displayed) {
             if (claim->to > chain.stored)
                 chain.stored = claim->to;
-            chain.owed = false;
+            /* Unless something came meanwhile that it does not say. */
+            if (chain.base == claim->from && missing_below(&chain, claim->to) >= claim->missing)
+                chain.owed = false;
         }
         err = ks_chain_put(k, &chain);
     }

@@ -35,6 +35,8 @@ void ks_acks_wake(struct konsil *k);
 void ks_acks_keys(struct konsil *k);
 void ks_acks_due(struct konsil *k); /* KS_WAIT_ACK; outside of steps */
 void ks_acks_lost(struct konsil *k);
+void ks_acks_bounced(
+    struct konsil *k, struct ks_str id); /* a stanza came back: if it was a receipt, it is owed again */
 
 /* In a step. */
 KS_CHECK enum ks_err ks_acks_tell_read(struct konsil *k, bool tell); /* what is read from now on */

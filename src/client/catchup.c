@@ -7,8 +7,11 @@
 #include "inbox.h"
 #include "xml_writer.h"
 
-#define LAST_KEY "archive_id"
-#define STAMP_KEY "archive_ms"
+#define LAST_KEY "archive_id"   /* up to here everything is durable here */
+#define STAMP_KEY "archive_ms"  /* of the newest that came */
+#define NEXT_KEY "archive_next" /* what LAST_KEY becomes when it is OVERLAP_MS old */
+#define NEXT_MS_KEY "archive_next_ms"
+#define OVERLAP_MS 60000
 #define BACK_MS 3600000
 #define BEFORE_BIRTH_MS 300000 /* our clock and the server's may differ by so much */
 
@@ -28,12 +31,36 @@ bool ks_catchup_done(const struct konsil *k)
 
 enum ks_err ks_catchup_note(struct konsil *k, struct ks_str archive_id, int64_t stamp_ms)
 {
+    struct ks_str next;
+    uint64_t next_ms = 0;
     enum ks_err err;
 
     if (k->catchup.recheck) /* older ones, read again: where we are does not change */
         return KS_OK;
-    err = ks_meta_put(k, LAST_KEY, archive_id);
-    return err == KS_OK ? ks_meta_put_u64(k, STAMP_KEY, (uint64_t)stamp_ms) : err;
+    if ((err = ks_meta_put_u64(k, STAMP_KEY, (uint64_t)stamp_ms)) != KS_OK)
+        return err;
+    if ((err = ks_meta_get_u64(k, NEXT_MS_KEY, &next_ms)) != KS_OK && err != KS_ENOTFOUND)
+        return err;
+    if (err == KS_OK && stamp_ms < (int64_t)next_ms + OVERLAP_MS)
+        return KS_OK;
+    if (err == KS_OK
+        && ((err = ks_meta_get(k, NEXT_KEY, &next)) != KS_OK || (err = ks_meta_put(k, LAST_KEY, next)) != KS_OK))
+        return err == KS_ENOTFOUND ? KS_ESTORE : err;
+    if ((err = ks_meta_put(k, NEXT_KEY, archive_id)) != KS_OK)
+        return err;
+    return ks_meta_put_u64(k, NEXT_MS_KEY, (uint64_t)stamp_ms);
+}
+
+/* A page is complete: nothing was overtaken in it. */
+static enum ks_err note_page(struct konsil *k, struct ks_str last)
+{
+    enum ks_err err;
+
+    if (k->catchup.recheck || last.len == 0)
+        return KS_OK;
+    if ((err = ks_meta_put(k, LAST_KEY, last)) != KS_OK || (err = ks_meta_del(k, NEXT_KEY)) != KS_OK)
+        return err;
+    return ks_meta_del(k, NEXT_MS_KEY);
 }
 
 /* --- the end --- */
@@ -99,6 +126,7 @@ static enum ks_err on_page(struct konsil *k, const struct ks_iq *iq, const struc
     struct ks_catchup *c = &k->catchup;
     const struct ks_xml *fin = answer ? ks_xml_child(answer->xml, NS_MAM, "fin") : NULL;
     struct ks_str complete = ks_xml_attr(fin, "complete"), last;
+    enum ks_err err;
 
     if (!c->running || !ks_str_eq(iq->text, ks_str_z(c->query)))
         return KS_OK;
@@ -107,6 +135,8 @@ static enum ks_err on_page(struct konsil *k, const struct ks_iq *iq, const struc
     if (!ks_iq_ok(answer) && ks_str_is(ks_str_z(ks_iq_condition(answer)), "item-not-found") && iq->number == 0)
         return ask_by_time(k, true);
     last = ks_xml_text(&k->arena, ks_xml_child(ks_xml_child(fin, NS_RSM, "set"), NS_RSM, "last"));
+    if (ks_iq_ok(answer) && (err = note_page(k, last)) != KS_OK)
+        return err;
     if (ks_iq_ok(answer) && !ks_str_is(complete, "true") && !ks_str_is(complete, "1") && last.len > 0)
         return ask(k, last, 0);
     if (c->again) {
@@ -159,7 +189,10 @@ enum ks_err ks_catchup_begin(struct konsil *k)
     k->catchup.running = true;
     if (err == KS_ENOTFOUND)
         return ask_by_time(k, false);
-    return err == KS_OK ? ask(k, last, 0) : err;
+    if (err != KS_OK)
+        return err;
+    k->catchup.twice = true;
+    return ask(k, last, 0);
 }
 
 enum ks_err ks_catchup_recheck(struct konsil *k)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* catchup.h -- what came while we were away, from the archive of the account (XEP-0313), oldest first.
  *
- * Begins after the last archive id that is durable here; when the server does not know it any more (it went back, or
- * the message's time was up), an hour before the last stamp (doc/PROTOCOL.md §11.2): what is here already is
- * recognised. Messages that arrive live meanwhile are held back, so that each author's stand in order. */
+ * Begins after the archive id up to which everything is durable here. Of what comes live that is a minute behind,
+ * because live messages overtake each other: a carbon takes another way through the server than a message. When the
+ * server does not know it any more (it went back, or the message's time was up), an hour before the last stamp
+ * (doc/PROTOCOL.md §11.2): what is here already is recognised. Messages that arrive live meanwhile are held back, so
+ * that each author's stand in order. */
 #ifndef KS_CATCHUP_H
 #define KS_CATCHUP_H
 

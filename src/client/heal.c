@@ -572,6 +572,18 @@ static enum ks_err collect(struct konsil *k, struct asking *asking)
     return asking->err;
 }
 
+/* Does its program number its messages? Until one of them was read, a device that speaks the newer OMEMO may. */
+static bool may_ask(const struct asking *asking, const struct ks_peer *peer)
+{
+    for (size_t i = 0; i < asking->lost_count; i++) {
+        const struct ks_peer_device *device = ks_peer_device(peer, asking->lost[i].device);
+
+        if (device && device->listed[KS_OMEMO_2])
+            return true;
+    }
+    return peer->konsil;
+}
+
 /* Programs that do not number their messages know nothing of repair: XEP-0384's own rule. */
 static enum ks_err forget_lost(struct konsil *k, struct asking *asking)
 {
@@ -597,7 +609,7 @@ static enum ks_err ask(struct konsil *k, void *arg)
     asking->nothing = asking->content.item_count == 0;
     if (asking->nothing || (err = ks_peer_load(k, asking->jid, &peer)) != KS_OK)
         return err;
-    if (!peer.konsil)
+    if (!may_ask(asking, &peer))
         return forget_lost(k, asking);
     if ((err = ks_keys_ready(k, asking->jid, &ready)) != KS_OK)
         return err;

@@ -284,6 +284,7 @@ static enum ks_err take_bounce(struct konsil *k, void *arg)
 {
     const struct bounce *bounce = arg;
 
+    ks_acks_bounced(k, bounce->id);
     return ks_outbox_bounced(k, bounce->id, bounce->from, bounce->condition);
 }
 

@@ -84,6 +84,34 @@ static void begin(struct lab *lab, struct party **anna, struct party **jonas, st
     lab_run(lab, 30000);
 }
 
+/* A carbon is on its way when a later message is here already, and the process ends. */
+static void test_overtaken(void)
+{
+    struct party *anna, *jonas, *tablet;
+    struct plan plan = { .drop = { NULL } };
+    struct lab lab;
+
+    begin(&lab, &anna, &jonas, &plan);
+    tablet = lab_party(&lab, JONAS, "j-password");
+    tablet->spy = spy;
+    tablet->spy_user = &plan;
+    party_connect(tablet);
+    lab_run(&lab, 2000);
+    (void)party_send(jonas, ANNA, "b");
+    lab_run(&lab, 2000);
+    plan.drop_live = party_send(jonas, ANNA, "c");
+    lab_run(&lab, 1000);
+    (void)party_send(anna, JONAS, "1");
+    lab_run(&lab, 1000);
+    check_text("a later message came first", party_history(tablet, ANNA), "b,1");
+    party_restart(tablet);
+    lab_run(&lab, 5000);
+    check_row(plan.dropped == 1 && strstr(party_history(tablet, ANNA), "c") != NULL,
+        "XEP-0313: what was overtaken is fetched by the next session", "%zu dropped, \"%s\"", plan.dropped,
+        party_history(tablet, ANNA));
+    lab_end(&lab);
+}
+
 static void test_dropped_live(void)
 {
     struct party *anna, *jonas;
@@ -235,6 +263,7 @@ static void test_early(void)
 int main(void)
 {
     test_dropped_live();
+    test_overtaken();
     test_dropped_for_ever();
     test_altered();
     test_altered_for_a_day();
