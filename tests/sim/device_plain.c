@@ -38,7 +38,7 @@ struct plain {
     size_t shown_count;
     struct draft drafts[TOWN_MESSAGES_MAX];
     size_t draft_count;
-    char last[64]; /* archive id up to which everything is shown */
+    char last[64]; /* archive id up to which everything is shown: of pages, since what comes live is overtaken */
     /* Its memory. */
     enum phase phase;
     int64_t wake_ms, heard_ms;
@@ -173,14 +173,13 @@ static struct ks_str bare(struct ks_str jid)
 }
 
 /* A chat message of the archive: live, forwarded in a carbon, or in a page. */
-static void on_archived(struct plain *p, struct ks_arena *arena, const struct ks_xml *message, struct ks_str archive_id)
+static void on_archived(struct plain *p, struct ks_arena *arena, const struct ks_xml *message)
 {
     struct ks_str body = ks_xml_text(arena, ks_xml_child(message, NS_CLIENT, "body"));
     struct ks_str from = bare(ks_xml_attr(message, "from")), to = bare(ks_xml_attr(message, "to"));
 
     if (body.len)
         show(p, ks_str_is(from, p->base.jid) ? to : from, from, ks_xml_attr(message, "id"), body);
-    copy(p->last, sizeof p->last, archive_id);
 }
 
 static void ask_page(struct plain *p)
@@ -216,7 +215,8 @@ static void on_message(struct plain *p, struct ks_arena *arena, const struct ks_
 
     if (result) {
         inner = ks_xml_child(ks_xml_child(result, NS_FORWARD, "forwarded"), NS_CLIENT, "message");
-        on_archived(p, arena, inner, ks_xml_attr(result, "id"));
+        on_archived(p, arena, inner);
+        copy(p->last, sizeof p->last, ks_xml_attr(result, "id"));
         return;
     }
     if (carbon && ks_str_is(bare(ks_xml_attr(message, "from")), p->base.jid))
@@ -227,7 +227,7 @@ static void on_message(struct plain *p, struct ks_arena *arena, const struct ks_
     if (p->catching_up)
         p->missed = true; /* it comes with a page, in its place */
     else
-        on_archived(p, arena, inner, ks_xml_attr(sid, "id"));
+        on_archived(p, arena, inner);
 }
 
 /* --- the stream --- */

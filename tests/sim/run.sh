@@ -7,6 +7,7 @@
 #
 # and from meson: run.sh --check SIM [SEEDS], the short run. Seeds begin with the hash of the commit.
 set -euo pipefail
+[ "${1:-}" = --check ] && check=$(realpath "$2")
 cd "$(dirname "$0")/../.."
 
 commit_seed() {
@@ -14,8 +15,8 @@ commit_seed() {
 }
 
 jobs=${JOBS:-$(nproc)}
-if [ "${1:-}" = --check ]; then
-    exec "$2" --file tests/sim/seeds.txt --seed "$(commit_seed)" --seeds "${3:-30}" --jobs 2 --again --mutants
+if [ -n "${check:-}" ]; then
+    exec "$check" --file tests/sim/seeds.txt --seed "$(commit_seed)" --seeds "${3:-24}" --jobs 2 --again --mutants
 fi
 sim=build/release/tests/sim/sim
 if [ -n "${SEED:-}" ]; then
