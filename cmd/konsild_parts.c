@@ -84,18 +84,14 @@ static bool read_addresses(struct konsild_parts *p, const char *option, bool dir
     struct ks_str list = ks_str_z(ks_settings_text(p->settings, option)), text;
 
     while (ks_str_cut(&list, ' ', &text)) {
-        char address[100];
         if (!text.len)
             continue;
         if (p->listen_count == KONSILD_LISTEN_MAX) {
             konsild_say(SAY("konsild.listen-many"), NULL);
             return false;
         }
-        if (ks_listen_parse(text, direct_tls, &p->listen[p->listen_count++]) != KS_OK) {
-            snprintf(address, sizeof address, "%.*s", KS_STR_FMT(text));
-            konsild_say(SAY("konsild.listen-address"), "option", option, "address", address, NULL);
-            return false;
-        }
+        if (ks_listen_parse(text, direct_tls, &p->listen[p->listen_count++]) != KS_OK)
+            return false; /* ks_settings_read complained */
     }
     return true;
 }

@@ -100,6 +100,9 @@ END
     mv "$logins.new" "$logins"
 }
 
+if [ -S "$socket" ] && ctl user list klinik.example >/dev/null 2>&1; then
+    fail "a konsild serves $dir already; stop it first, or choose another directory"
+fi
 [ -f "$dir/cert.pem" ] || make_certificates
 [ -d "$dir/certificates" ] || make_certificate_directory
 make_settings
@@ -152,12 +155,13 @@ A third with Profanity, end-to-end encrypted too (apt-get install profanity):
   XDG_CONFIG_HOME=$dir/profanity XDG_DATA_HOME=$dir/profanity profanity
 and in it these lines, with the password after each /connect; the keys are made once, and need the second login:
   /tls certpath set $dir/certificates
-  /omemo trustmode firstusage
+  /omemo trustmode blind
   /connect t.nowak@klinik.example server $address port $port tls force
   /omemo gen
   /disconnect
   /connect t.nowak@klinik.example server $address port $port tls force
   /omemo start j.brandt@klinik.example
+It takes a moment to fetch her keys; then write. (blind: each device that she lists is trusted.)
 To look around:
   $build/cmd/konsilctl --socket $socket user list klinik.example
   openssl s_client -connect $address:$port -starttls xmpp -xmpphost klinik.example -CAfile $dir/ca.pem </dev/null

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "listener.h"
 #include "option_value.h"
 #include "say.h"
 
@@ -15,7 +16,7 @@ static const char *const ciphers[] = { "aegis", "chacha20", NULL };
 /* The edge's own options. */
 static const struct edge_option {
     struct ks_option option;
-    bool path;
+    bool path, addresses;
 } edge_options[] = {
     { { "data.directory", KS_OPT_TEXT, .min = 1, .max = 3000, .init_text = "/var/lib/konsild", .scope = KS_OPT_SERVER,
           .when = KS_OPT_RESTART, .doc = "Where the database lies. Made if missing; one konsild at a time." },
@@ -37,12 +38,13 @@ static const struct edge_option {
                  "restored with it, and with nothing else, so keep a copy elsewhere." },
         true },
     { { "listen.starttls", KS_OPT_TEXT, .max = 1000, .init_text = "*:5222", .scope = KS_OPT_SERVER,
-        .when = KS_OPT_RESTART,
-        .doc =
-            "Addresses and ports for clients that begin in clear and turn to TLS, separated by blanks: 192.0.2.1:5222, "
-            "[2001:db8::1]:5222, or * for all addresses." } },
+          .when = KS_OPT_RESTART,
+          .doc = "Addresses and ports for clients that begin in clear and turn to TLS, separated by blanks: "
+                 "192.0.2.1:5222, [2001:db8::1]:5222, or * for all addresses." },
+        .addresses = true },
     { { "listen.direct_tls", KS_OPT_TEXT, .max = 1000, .init_text = "*:5223", .scope = KS_OPT_SERVER,
-        .when = KS_OPT_RESTART, .doc = "The same for clients that begin with TLS (XEP-0368)." } },
+          .when = KS_OPT_RESTART, .doc = "The same for clients that begin with TLS (XEP-0368)." },
+        .addresses = true },
     { { "listen.connections_per_second", KS_OPT_COUNT, .init = 5000, .min = 1, .max = 1000000, .scope = KS_OPT_SERVER,
         .when = KS_OPT_RESTART,
         .doc =
@@ -281,6 +283,17 @@ static enum ks_err set_edge_text(
     return KS_OK;
 }
 
+static void judge_addresses(struct reader *reader, const config_setting_t *at, const char *name, const char *text)
+{
+    struct ks_str list = ks_str_z(text), one;
+    struct ks_listen_address address;
+
+    while (ks_str_cut(&list, ' ', &one))
+        if (one.len && ks_listen_parse(one, false, &address) != KS_OK)
+            complain(reader, at, name, SAY("setting.address"),
+                (struct ks_filling[]) { { "address", ks_str_head(one, 100) }, { 0 } });
+}
+
 /* What a setting holds, as the option's kind wants it. False: complained. */
 static bool value_of(struct reader *reader, config_setting_t *at, const struct ks_option *option, int64_t *ret_number,
     const char **ret_text)
@@ -360,6 +373,8 @@ static void read_option(struct reader *reader, config_setting_t *at, const char 
         struct values *values = domain < 0 ? &s->server : &s->domains[domain];
         if (text) {
             err = set_edge_text(reader, values, edge, text);
+            if (edge->addresses)
+                judge_addresses(reader, at, name, text);
         } else {
             err = number < option->min || number > option->max ? KS_ELIMIT : KS_OK;
             values->value[edge - edge_options].number = number;

@@ -285,7 +285,8 @@ void ks_c2s_close(struct ks_c2s *c, enum ks_stream_cond cond, const char *text_z
             ks_buf_z(&buf, "</text>");
         }
         ks_buf_z(&buf, "</stream:error>");
-        ks_log(c->reactor->log, KS_INFO, "c2s.error", KS_OURS("condition", ks_stream_cond_name(cond)));
+        ks_log(c->reactor->log, KS_INFO, "c2s.error", KS_ID("address", c->address_hash),
+            KS_OURS("condition", ks_stream_cond_name(cond)));
     }
     ks_buf_z(&buf, "</stream:stream>");
     if (ks_buf_err(&buf) == KS_OK)

@@ -26,7 +26,7 @@ struct ks_c2s {
     bool detached;     /* the edge said ks_c2s_closed */
     bool stop_reading; /* after </stream:stream> or an error */
     uint16_t move_to;
-    uint64_t address_hash;
+    uint64_t address_hash; /* keyed by this process: the log names it, and it tells nobody an address */
     struct ks_framer framer;
     struct ks_buf in, out; /* hold memory only while they hold bytes */
     size_t seen;           /* of the first bytes of `in`: what the framer looked at */

@@ -135,7 +135,8 @@ static void fail(struct ks_c2s *c, const char *condition)
     ks_arena_reset(&login->arena);
     login->scram = (struct ks_scram_server) { 0 };
     c->reactor->stats.logins_refused++;
-    ks_log(c->reactor->log, KS_INFO, "c2s.auth.refused", KS_OURS("reason", condition), KS_NUM("tries", login->tries));
+    ks_log(c->reactor->log, KS_INFO, "c2s.auth.refused", KS_ID("address", c->address_hash),
+        KS_OURS("reason", condition), KS_NUM("tries", login->tries));
     if (++login->tries >= (unsigned)ks_config_number(c->reactor->config, "login.tries"))
         ks_c2s_close(c, KS_STREAM_POLICY_VIOLATION, "Too many failed logins.");
 }

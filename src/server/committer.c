@@ -551,6 +551,7 @@ struct ks_store_req *ks_committer_turn(struct ks_committer *c, struct ks_now now
             enum ks_err err = do_read(c, req);
             if (req->result == KS_OK)
                 req->result = err;
+            c->broken |= err == KS_ESTORE; /* damage, and nothing to build on */
             req->epoch = c->epochs[req->submitter].number;
         }
     c->stats.reads += reads.count;

@@ -21,7 +21,7 @@
  *   that it has under way with the older one is lost: it forgets what it had not seen acknowledged, reads those
  * accounts anew, and uses the new epoch from then on.
  *
- * Reads carry no epoch and fail only by themselves.
+ * Reads carry no epoch and fail only by themselves; but KS_ESTORE of a read is damage, and ends this committer too.
  *
  * After KS_EFULL the next turn tries again, so the server recovers when there is room. After KS_ESTORE a driver may
  * refuse everything until it is opened anew (a failed fsync tells nothing about what is on the disk):

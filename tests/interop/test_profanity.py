@@ -155,13 +155,19 @@ for line in lines:
         if line.startswith(words):
             ok, seen = P.sees(text)
             row(ok, f"make run: {words} does what it should", seen)
-words = canary(), canary()
-for _ in range(3):  # the last of four, by name
-    J.key("Down")
-J.sees("Tomasz Nowak – Notaufnahme")
+words = canary(), canary(), canary()
+P.enter("/win 1")
+P.sees(f"Blind trust for {jana}")  # her keys are there
+P.enter("/win 2")
+P.enter(words[2])
+ok, seen = J.sees("Tomasz Nowak", " 1 ")
+row(ok, "make run: Profanity writes first, and konsil counts what came", seen + P.screen())
+J.key("Up")  # who wrote stands first
+ok, seen = J.sees("Tomasz Nowak – Notaufnahme", words[2])
+row(ok, "make run: and shows it", seen)
 J.enter(words[0])
 ok, seen = P.sees(words[0])
-row(ok and told(jana, words[0], seen), "make run: konsil writes first, and Profanity shows it with the mark of OMEMO", seen + J.screen())
+row(ok and told(jana, words[0], seen), "make run: konsil answers, and Profanity shows it with the mark of OMEMO", seen + J.screen())
 P.enter(words[1])
 ok, seen = J.sees(words[1])
 row(ok, "make run: and konsil shows its answer", seen + P.screen())

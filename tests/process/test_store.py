@@ -96,6 +96,45 @@ lab.start()
 lab.stream(anna, "control").close()
 row(True, "(control: with its bytes back konsild starts, and the account is there)")
 
+# One page at a time: refused at the start, or noticed when it is read; never served as if nothing were wrong.
+lab.stop()
+at_start, noticed, unread, wrong = 0, 0, 0, []
+for page in range(1, len(good) // 8192):
+    with open(database, "wb") as file:
+        file.write(good[:page * 8192 + 100] + b"damage" + good[page * 8192 + 106:])
+    if os.path.exists(database + "-wal"):
+        os.unlink(database + "-wal")
+    ended = subprocess.Popen([os.path.join(BUILD, "cmd", "konsild"), "--config", "konsild.conf"], cwd=lab.dir,
+                             env=dict(os.environ, LC_ALL="en_US.UTF-8"), stderr=subprocess.PIPE, text=True)
+    said = ""
+    for line in ended.stderr:
+        said += line
+        if "konsild.started" in line:
+            break
+    if "konsild.started" not in said:
+        at_start += 1
+        if ended.wait(wire.TIMEOUT) == 0 or "Restore a backup" not in said and "restore a backup" not in said:
+            wrong.append(said)
+        continue
+    answer = lab.ctl("user", "list", "offen.example", check=False)
+    if answer.returncode == 0 and "anna" in answer.stdout and "jonas" in answer.stdout:
+        unread += 1
+        ended.terminate()
+        ended.stderr.read()
+        ended.wait(wire.TIMEOUT)
+        continue
+    noticed += 1
+    said += ended.stderr.read()
+    if "restore a backup" not in said or ended.wait(wire.TIMEOUT) == 0:
+        wrong.append(f"{answer} {said}")
+row(noticed and not wrong, f"damage of one page ends konsild with what to do: {at_start} at the start, {noticed} when it was read"
+    f" ({unread} not read)", wrong[:1])
+with open(database, "wb") as file:
+    file.write(good)
+if os.path.exists(database + "-wal"):
+    os.unlink(database + "-wal")
+lab.start()
+
 # --- no room ---
 
 lab.stop()

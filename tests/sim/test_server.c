@@ -206,7 +206,7 @@ static const struct ks_server_store_ops *real_ops;
 static enum ks_err account_find(
     struct ks_server_store *s, struct ks_str domain, struct ks_str local, ks_visit_account *visit, void *user)
 {
-    return loads_fail ? KS_ESTORE : real_ops->account_find(s, domain, local, visit, user);
+    return loads_fail ? KS_ENOMEM : real_ops->account_find(s, domain, local, visit, user);
 }
 
 /* Accounts' data leaves the memory after a second, and from then on cannot be read. */

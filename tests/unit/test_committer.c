@@ -223,6 +223,13 @@ static enum ks_err commit_fails(struct ks_server_store *s)
     return KS_ESTORE;
 }
 
+static enum ks_err load_fails(
+    struct ks_server_store *s, uint64_t account, struct ks_str of, ks_visit_kv *visit, void *user)
+{
+    (void)s, (void)account, (void)of, (void)visit, (void)user;
+    return KS_ESTORE;
+}
+
 static void broken(void)
 {
     const struct ks_server_store_ops *healthy;
@@ -240,6 +247,14 @@ static void broken(void)
     check_err("the index is not moved", ks_committer_flush(c), KS_ESTORE);
     restart();
     check_err("after the new start all is well", result_of(put(1, "a", "1")), KS_OK);
+    healthy = store->ops;
+    failing = *healthy;
+    failing.kv_load = load_fails;
+    store->ops = &failing;
+    check_err("a read that finds damage fails", result_of(ks_store_kv_new(1, KS_STR("roster"))), KS_ESTORE);
+    store->ops = healthy;
+    check_row(ks_committer_broken(c), "and the committer asks for a new start as well", "it does not");
+    restart();
 }
 
 /* --- deletion --- */

@@ -48,6 +48,9 @@ static void test_complaints(void)
             "3: process.threads: 129 is too large. It takes a number from 0 to 128." },
         { "a size below its range is said in its unit", DOMAIN "stream: { bytes = \"1 KiB\"; };\n",
             "2: stream.bytes: 1 KiB is too small. It takes an amount of bytes from 512 KiB to 16 MiB." },
+        { "an address that is none, among good ones", DOMAIN "listen: { starttls = \"*:5222  127.0.0.1:99999\"; };\n",
+            "2: listen.starttls: \"127.0.0.1:99999\" is not an address with a port. Write for example 192.0.2.1:5222, "
+            "[2001:db8::1]:5222 or *:5222." },
         { "an unknown option", DOMAIN "stream: { dept_max = 20; };\n",
             "2: stream.dept_max: There is no such option. konsild --print-options shows all." },
         { "an unknown group", DOMAIN "steam: { };\n",
