@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "inbox.h"
 #include "peers.h"
@@ -11,6 +12,7 @@
 #define STEP_BYTES_MAX (64u * 1024 * 1024)
 #define EVENT_BYTES_MAX (256u * 1024 * 1024)
 #define DEFAULT_NAME "konsil"
+#define PASSWORD_KEY "password"
 
 /* --- steps --- */
 
@@ -291,7 +293,7 @@ static enum ks_err load(struct konsil *k, void *arg)
         return KS_OK;
     if (err != KS_OK || (err = ks_engine_account(k, text)) != KS_OK)
         return err;
-    if ((err = ks_meta_get(k, "password", &text)) == KS_OK) {
+    if ((err = ks_meta_get(k, PASSWORD_KEY, &text)) == KS_OK) {
         k->remember = true;
         err = keep_z(&k->password, text);
     }
@@ -323,7 +325,23 @@ static enum ks_err session_began(struct konsil *k, void *arg)
 static enum ks_err keep_password(struct konsil *k, void *arg)
 {
     (void)arg;
-    return k->remember ? ks_meta_put(k, "password", ks_str_z(k->password)) : KS_OK;
+    return k->remember ? ks_meta_put(k, PASSWORD_KEY, ks_str_z(k->password)) : KS_OK;
+}
+
+static enum ks_err delete_password(struct konsil *k, void *arg)
+{
+    (void)arg;
+    return ks_meta_del(k, PASSWORD_KEY);
+}
+
+void ks_engine_forget_password(struct konsil *k)
+{
+    (void)ks_step(k, delete_password, NULL);
+    k->remember = false;
+    if (k->password)
+        ks_wipe(k->password, strlen(k->password));
+    free(k->password);
+    k->password = NULL;
 }
 
 void ks_engine_online(struct konsil *k, bool resumed)

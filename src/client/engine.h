@@ -126,6 +126,7 @@ void ks_engine_stanza(struct konsil *k, struct ks_xml *stanza);
 void ks_engine_online(struct konsil *k, bool resumed);
 void ks_engine_lost(struct konsil *k); /* the session is gone for good, or its connection is */
 void ks_engine_acked(struct konsil *k, const uint64_t *tags, size_t count);
+void ks_engine_forget_password(struct konsil *k); /* in the store too */
 /* Catch-up is over (catchup.c). */
 KS_CHECK enum ks_err ks_engine_caught_up(struct konsil *k, bool resumed);
 

@@ -4,8 +4,8 @@
  *
  * Gaps stand in chain.h, unreadable messages in KS_T_META under "lost ", so nothing is forgotten by a crash. First the
  * server's archive is read once more, then the author is asked, with growing pauses; a session that failed is replaced
- * before that. Only accounts whose programs number their messages are asked and answered; of whom
- * nothing was read so far, those that speak OMEMO 2. */
+ * before that. Only accounts whose programs number their messages are asked and answered; of whom nothing was read so
+ * far, those that speak OMEMO 2. */
 #ifndef KS_HEAL_H
 #define KS_HEAL_H
 

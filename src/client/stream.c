@@ -137,22 +137,11 @@ static void give_up(struct konsil *k, const char *code, struct ks_str detail, bo
     lose(k, code, detail, again);
 }
 
-static enum ks_err forget_password(struct konsil *k, void *arg)
-{
-    (void)arg;
-    return ks_meta_del(k, "password");
-}
-
 /* The password is not the account's, or no more: whoever connects next has to know the new one. */
 static void refused(struct konsil *k, struct ks_str detail)
 {
-    (void)ks_step(k, forget_password, NULL);
     give_up(k, KS_CODE_LOGIN_REFUSED, detail, false);
-    k->remember = false;
-    if (k->password)
-        ks_wipe(k->password, strlen(k->password));
-    free(k->password);
-    k->password = NULL;
+    ks_engine_forget_password(k);
 }
 
 static void stream_error(struct konsil *k, const char *condition, const char *code)

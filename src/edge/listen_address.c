@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* listen_address.c -- apart from the sockets, so that settings are judged without them. */
-#include <arpa/inet.h>
+#include "listen_address.h"
 
-#include "listener.h"
+#include <arpa/inet.h>
 
 enum ks_err ks_listen_parse(struct ks_str text, bool direct_tls, struct ks_listen_address *ret_address)
 {

@@ -6,23 +6,8 @@
 #ifndef KS_LISTENER_H
 #define KS_LISTENER_H
 
-#include <netinet/in.h>
-
 #include "connection.h"
-
-struct ks_listen_address {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } at;
-    socklen_t len;
-    bool both; /* "*": IPv6 with IPv4 in it, or IPv4 alone on a host without IPv6 */
-    bool direct_tls;
-};
-
-/* Reads "192.0.2.1:5222", "[2001:db8::1]:5222" or "*:5222". KS_OK, KS_ESYNTAX. */
-KS_CHECK enum ks_err ks_listen_parse(struct ks_str text, bool direct_tls, struct ks_listen_address *ret_address);
+#include "listen_address.h"
 
 /* Opens count sockets on the address and listens; port 0 takes a free one and writes it to *address. KS_EEXISTS: the
  * port is in use, by whomever; KS_EDENIED: a port below 1024 without the right to it; KS_ENOTFOUND: not an address of

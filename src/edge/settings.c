@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "listener.h"
+#include "listen_address.h"
 #include "option_value.h"
 #include "say.h"
 

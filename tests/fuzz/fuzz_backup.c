@@ -11,7 +11,6 @@
  * empty directory; neither leaves anything elsewhere. */
 #include <assert.h>
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -21,12 +20,13 @@
 #include "backup_stream.h"
 #include "committer.h"
 #include "crypto.h"
+#include "scratch.h"
 #include "sqlite_server_store.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static const uint8_t key[KS_BACKUP_KEY_LEN] = { 3 }, store_key[KS_STORE_KEY_LEN] = { 1 };
-static char directory[64], made[100], given[100], scratch[100], host[100], restored[120];
+static char made[100], given[100], copies[100], host[100], restored[120];
 static struct ks_buf sealed, contents; /* of a genuine backup */
 static size_t database_at;             /* where it begins in the contents; its hash stands in front of it */
 
@@ -34,34 +34,6 @@ static void must(bool ok)
 {
     if (!ok)
         abort();
-}
-
-static void clean(void)
-{
-    char command[100];
-
-    snprintf(command, sizeof command, "rm -rf '%s'", directory);
-    must(system(command) == 0);
-}
-
-static void read_file(const char *path, struct ks_buf *buf)
-{
-    char chunk[65536];
-    size_t n;
-    FILE *file = fopen(path, "rb");
-
-    must(file != NULL);
-    while ((n = fread(chunk, 1, sizeof chunk, file)) > 0)
-        ks_buf_add(buf, ks_str(chunk, n));
-    fclose(file);
-}
-
-static void write_file(const char *path, struct ks_str bytes)
-{
-    FILE *file = fopen(path, "wb");
-
-    must(file && fwrite(bytes.ptr, 1, bytes.len, file) == bytes.len);
-    fclose(file);
 }
 
 static void seal(const char *path, struct ks_str bytes)
@@ -112,16 +84,16 @@ static void make_genuine(void)
     char path[100];
     bool done = false;
     uint8_t byte;
+    char *bytes;
+    size_t len;
 
-    strcpy(directory, access("/dev/shm", W_OK) == 0 ? "/dev/shm/konsil-XXXXXX" : "/tmp/konsil-XXXXXX");
-    must(mkdtemp(directory) != NULL && atexit(clean) == 0);
-    snprintf(path, sizeof path, "%s/store.db", directory);
-    snprintf(made, sizeof made, "%s/made", directory);
-    snprintf(given, sizeof given, "%s/given", directory);
-    snprintf(scratch, sizeof scratch, "%s/scratch", directory);
-    snprintf(host, sizeof host, "%s/host", directory);
-    snprintf(restored, sizeof restored, "%s/konsild.db", host);
-    must(mkdir(scratch, 0700) == 0 && mkdir(host, 0700) == 0);
+    scratch_path(path, sizeof path, "store.db");
+    scratch_path(made, sizeof made, "made");
+    scratch_path(given, sizeof given, "given");
+    scratch_path(copies, sizeof copies, "copies");
+    scratch_path(host, sizeof host, "host");
+    scratch_path(restored, sizeof restored, "host/konsild.db");
+    must(atexit(scratch_done) == 0 && mkdir(copies, 0700) == 0 && mkdir(host, 0700) == 0);
     ks_prng_init_number(&prng, 1);
     store = make_store(path, &prng);
     must(ks_backup_new(&setup, store, &prng, &backup) == KS_OK);
@@ -133,7 +105,9 @@ static void make_genuine(void)
     ks_prng_done(&prng);
     ks_buf_init(&sealed, 16u << 20);
     ks_buf_init(&contents, 16u << 20);
-    read_file(made, &sealed);
+    bytes = scratch_read_bytes(made, &len);
+    ks_buf_add(&sealed, ks_str(bytes, len));
+    free(bytes);
     must(ks_backup_reader_new(made, key, &r) == KS_OK);
     while (ks_backup_reader_end(r) != KS_OK && ks_backup_read(r, &byte, 1) == KS_OK)
         ks_buf_byte(&contents, byte);
@@ -177,7 +151,6 @@ static enum ks_err restore(struct ks_backup_facts *ret_facts)
     struct ks_server_store *store;
     struct ks_prng prng;
     enum ks_err err;
-    char name[140];
 
     ks_prng_init_number(&prng, 4);
     err = ks_backup_restore(given, key, &setup, NULL, &prng, ret_facts);
@@ -185,9 +158,7 @@ static enum ks_err restore(struct ks_backup_facts *ret_facts)
     if (err == KS_OK) {
         assert(ks_sqlite_server_store_open(&setup, &store) == KS_OK);
         ks_server_store_free(store);
-        unlink(restored);
-        snprintf(name, sizeof name, "%s-wal", restored);
-        unlink(name);
+        scratch_clear(restored);
     }
     assert(is_empty(host));
     return err;
@@ -202,16 +173,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
     if (!len || ks_crypto_init() != KS_OK)
         return 0;
-    if (!directory[0])
+    if (!made[0])
         make_genuine();
     unsigned kind = data[0] % 4;
     struct ks_str input = ks_str(data + 1, len - 1);
     ks_buf_init(&changed, 16u << 20);
     if (kind == 0) {
-        write_file(given, input);
+        scratch_write(given, input.ptr, input.len);
     } else if (kind == 1) {
         differs = change(&sealed, input, &changed);
-        write_file(given, ks_buf_str(&changed));
+        scratch_write(given, changed.ptr, changed.len);
     } else if (kind == 2) {
         seal(given, input);
     } else {
@@ -219,8 +190,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         make_hash_right(&changed);
         seal(given, ks_buf_str(&changed));
     }
-    err = ks_backup_verify(given, key, scratch, &facts[0]);
-    assert(is_empty(scratch));
+    err = ks_backup_verify(given, key, copies, &facts[0]);
+    assert(is_empty(copies));
     again = restore(&facts[1]);
     assert(err == KS_OK || err == KS_ESYNTAX || err == KS_EVERSION || err == KS_ECRYPTO || err == KS_ESTORE);
     assert(err == KS_OK || again == err);

@@ -13,6 +13,7 @@ from lab import BUILD, Lab, done, row, skip
 
 CLONE_NEWNS, CLONE_NEWUSER, MS_PRIVATE, MS_REC = 0x20000, 0x10000000, 0x40000, 0x4000
 DISK = 12 << 20
+PAGE = 8192
 STORE_FAILS = "The last change could not be stored. The server refuses messages until it can be; nothing is lost."
 
 
@@ -29,8 +30,16 @@ def own_mounts():
 
 
 def sql(statement):
-    subprocess.run([os.environ["STORE_SQL"], os.path.join(lab.data, "konsild.db"), os.path.join(lab.data, "konsild.key"),
+    subprocess.run([os.environ["STORE_SQL"], database, os.path.join(lab.data, "konsild.key"),
                     statement], check=True, capture_output=True)
+
+
+def put(content):
+    """Makes it the database; what the log of another one holds is not its."""
+    with open(database, "wb") as file:
+        file.write(content)
+    if os.path.exists(database + "-wal"):
+        os.unlink(database + "-wal")
 
 
 def refusal():
@@ -65,12 +74,13 @@ def settle(stream, count):
 
 
 lab = Lab()
+database = os.path.join(lab.data, "konsild.db")
 anna, jonas = lab.account("anna", "offen.example"), lab.account("jonas", "offen.example")
 
 # --- from another version, damaged ---
 
 lab.stop()
-version = subprocess.run([os.environ["STORE_SQL"], os.path.join(lab.data, "konsild.db"), os.path.join(lab.data, "konsild.key"),
+version = subprocess.run([os.environ["STORE_SQL"], database, os.path.join(lab.data, "konsild.key"),
                           "PRAGMA user_version"], check=True, capture_output=True, text=True).stdout.strip()
 sql("PRAGMA user_version = 999")
 said = refusal()
@@ -82,16 +92,13 @@ lab.stream(anna, "control").close()
 row(True, "(control: with the number back konsild starts, and the account is there)")
 
 lab.stop()
-database = os.path.join(lab.data, "konsild.db")
-with open(database, "r+b") as file:
+with open(database, "rb") as file:
     good = file.read()
-    for page in range(1, len(good) // 8192):
-        file.seek(page * 8192 + 100)
-        file.write(b"damage")
+pages = [good[at:at + PAGE] for at in range(0, len(good), PAGE)]
+put(pages[0] + b"".join(page[:100] + b"damage" + page[106:] for page in pages[1:]))
 said = refusal()
 row(said and "is damaged" in said and "Restore a backup" in said, "a damaged database is refused, with what to do", said)
-with open(database, "wb") as file:
-    file.write(good)
+put(good)
 lab.start()
 lab.stream(anna, "control").close()
 row(True, "(control: with its bytes back konsild starts, and the account is there)")
@@ -99,11 +106,8 @@ row(True, "(control: with its bytes back konsild starts, and the account is ther
 # One page at a time: refused at the start, or noticed when it is read; never served as if nothing were wrong.
 lab.stop()
 at_start, noticed, unread, wrong = 0, 0, 0, []
-for page in range(1, len(good) // 8192):
-    with open(database, "wb") as file:
-        file.write(good[:page * 8192 + 100] + b"damage" + good[page * 8192 + 106:])
-    if os.path.exists(database + "-wal"):
-        os.unlink(database + "-wal")
+for page in range(1, len(pages)):
+    put(good[:page * PAGE + 100] + b"damage" + good[page * PAGE + 106:])
     ended = subprocess.Popen([os.path.join(BUILD, "cmd", "konsild"), "--config", "konsild.conf"], cwd=lab.dir,
                              env=dict(os.environ, LC_ALL="en_US.UTF-8"), stderr=subprocess.PIPE, text=True)
     said = ""
@@ -129,10 +133,7 @@ for page in range(1, len(good) // 8192):
         wrong.append(f"{answer} {said}")
 row(noticed and not wrong, f"damage of one page ends konsild with what to do: {at_start} at the start, {noticed} when it was read"
     f" ({unread} not read)", wrong[:1])
-with open(database, "wb") as file:
-    file.write(good)
-if os.path.exists(database + "-wal"):
-    os.unlink(database + "-wal")
+put(good)
 lab.start()
 
 # --- no room ---

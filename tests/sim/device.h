@@ -58,6 +58,9 @@ struct device {
 /* Both take over local, domain and name as they are: literals. */
 struct device *device_engine_new(struct town *town, const char *name, const char *local, const char *domain);
 struct device *device_plain_new(struct town *town, const char *name, const char *local, const char *domain);
+/* What both begin with; town.c. */
+void device_init(struct device *device, const struct device_ops *ops, struct town *town, const char *name,
+    const char *local, const char *domain);
 
 /* sim_link.c. After connect, ops->opened or ops->closed follows; after start_tls, ops->secured or closed. */
 void device_connect(struct device *device);

@@ -257,13 +257,7 @@ struct device *device_engine_new(struct town *town, const char *name, const char
 
     if (!d || !store)
         abort();
-    d->base.ops = &ops;
-    d->base.town = town;
-    d->base.name = name;
-    d->base.local = local;
-    d->base.domain = domain;
-    d->base.password = "p";
-    snprintf(d->base.jid, sizeof d->base.jid, "%s@%s", local, domain);
+    device_init(&d->base, &ops, town, name, local, domain);
     mutate_engine_store(store, town->mutant);
     device_disk_init(&d->disk, store);
     return &d->base;

@@ -555,13 +555,7 @@ struct device *device_plain_new(struct town *town, const char *name, const char 
 
     if (!p || !(p->reader = ks_xml_reader_new()))
         abort();
-    p->base.ops = &ops;
-    p->base.town = town;
-    p->base.name = name;
-    p->base.local = local;
-    p->base.domain = domain;
-    p->base.password = "p";
-    snprintf(p->base.jid, sizeof p->base.jid, "%s@%s", local, domain);
+    device_init(&p->base, &ops, town, name, local, domain);
     ks_buf_init(&p->in, SIZE_MAX);
     ks_arena_init(&p->scram_arena, 65536);
     return &p->base;

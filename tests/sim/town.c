@@ -363,6 +363,18 @@ static void run_until(struct town *town, int64_t end_ms)
 
 /* --- a run --- */
 
+void device_init(struct device *device, const struct device_ops *ops, struct town *town, const char *name,
+    const char *local, const char *domain)
+{
+    device->ops = ops;
+    device->town = town;
+    device->name = name;
+    device->local = local;
+    device->domain = domain;
+    device->password = "p";
+    snprintf(device->jid, sizeof device->jid, "%s@%s", local, domain);
+}
+
 static void add_device(struct town *town, struct device *device)
 {
     device->back_ms = device->disk_well_ms = KS_NEVER;

@@ -54,7 +54,7 @@ static bool is_habit(const struct ks_xml *element)
     return false;
 }
 
-/* White space between elements is no content; any other text is. */
+/* What somebody said, or may have. */
 static bool is_clear(const struct ks_xml *element)
 {
     return !is_allowed(element) && !is_habit(element);
