@@ -17,7 +17,6 @@
 
 static struct ks_buf stanza, out;
 static struct ks_framer framer;
-static struct ks_xml_reader *reader;
 static struct ks_arena arena;
 static struct ks_xml *tree;
 static unsigned long failures;
@@ -58,7 +57,7 @@ static void frame(void)
 static void read_tree(void)
 {
     ks_arena_reset(&arena);
-    failures += ks_xml_read(reader, &arena, ks_buf_str(&stanza), KS_STR(NS_CLIENT), KS_STR(""), &tree) != KS_OK;
+    failures += ks_xml_read(&arena, ks_buf_str(&stanza), KS_STR(NS_CLIENT), KS_STR(""), &tree) != KS_OK;
 }
 
 static void write_tree(void)
@@ -127,7 +126,6 @@ int main(void)
     ks_buf_init(&out, 100000);
     ks_arena_init(&arena, 100000);
     ks_framer_init(&framer, 100000, KS_XML_DEPTH_MAX);
-    reader = ks_xml_reader_new();
     make_stanza();
     if (ks_framer_next(&framer, KS_STR("<stream:stream>"), &len) != KS_FRAME_OPEN)
         return 1;

@@ -29,7 +29,7 @@ native)
     ;;
 wasm)
     # Without -O at the link: clang would run wasm-opt if it happens to be installed, and the bytes would depend on it.
-    libraries="protobuf_c omemo_c mbedtls sodium sqlite3mc expat utf8proc jansson"
+    libraries="protobuf_c omemo_c mbedtls sodium sqlite3mc utf8proc jansson"
     cc="clang-19 --target=wasm32-wasi -mbulk-memory $common"
     ar=llvm-ar-19
     ;;

@@ -525,8 +525,7 @@ struct konsil *konsil_new(const struct konsil_setup *setup)
     ks_acks_init(k);
     ks_heal_init(k);
     k->device_name = ks_str_dup(ks_str_z(setup->device_name ? setup->device_name : DEFAULT_NAME));
-    k->reader = ks_xml_reader_new();
-    if (!k->device_name || !k->reader) {
+    if (!k->device_name) {
         konsil_free(k);
         return NULL;
     }
@@ -553,7 +552,6 @@ void konsil_free(struct konsil *k)
     ks_iq_free_all(&k->iqs);
     ks_stream_done(k);
     ks_omemo_free(k->omemo);
-    ks_xml_reader_free(k->reader);
     ks_arena_done(&k->arena);
     ks_buf_done(&k->events);
     ks_buf_done(&k->staged);

@@ -55,7 +55,6 @@ struct konsil {
     uint64_t epoch;  /* of our numbers (doc/PROTOCOL.md); in the store */
     int64_t born_ms; /* wall: this device exists since */
 
-    struct ks_xml_reader *reader;
     struct ks_arena arena; /* of the step at hand */
     bool stepping;
     struct ks_buf events; /* lines, each ended by LF; the first events_durable bytes may be taken */

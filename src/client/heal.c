@@ -168,7 +168,7 @@ enum ks_err ks_heal_resent(struct konsil *k, const struct ks_inbound *in, const 
 
     if (in->resent_by)
         return KS_OK; /* one in another: nobody sends that */
-    err = ks_sce_read(k->reader, &k->arena, content->resent, &sce);
+    err = ks_sce_read(&k->arena, content->resent, &sce);
     if (err == KS_ESYNTAX || err == KS_ELIMIT)
         return KS_OK;
     if (err != KS_OK)

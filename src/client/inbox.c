@@ -362,7 +362,7 @@ void ks_inbox_held(struct konsil *k, struct ks_str bytes)
     enum ks_cond cond;
 
     ks_arena_reset(&k->stream.element);
-    if (ks_xml_read(k->reader, &k->stream.element, bytes, KS_STR_EMPTY, KS_STR_EMPTY, &xml) == KS_OK
+    if (ks_xml_read(&k->stream.element, bytes, KS_STR_EMPTY, KS_STR_EMPTY, &xml) == KS_OK
         && ks_stanza_read(&k->stream.element, xml, &stanza, &cond) == KS_OK)
         take_live(k, &stanza);
 }

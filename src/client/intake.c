@@ -308,7 +308,7 @@ enum ks_err ks_intake_envelope(struct konsil *k, struct ks_inbound *in, struct k
 {
     struct ks_content content;
     struct ks_sce sce;
-    enum ks_err err = ks_sce_read(k->reader, &k->arena, bytes, &sce);
+    enum ks_err err = ks_sce_read(&k->arena, bytes, &sce);
 
     if (err == KS_ESYNTAX || err == KS_ELIMIT)
         return ks_intake_unreadable(k, in);

@@ -589,8 +589,7 @@ static enum ks_err begin_one(struct konsil *k, struct ring *ring, struct bundle 
 {
     struct ks_omemo_bundle read;
     struct ks_xml *xml;
-    enum ks_err err =
-        ks_xml_read(k->reader, &k->arena, ks_str(bundle->bytes, bundle->len), KS_STR_EMPTY, KS_STR_EMPTY, &xml);
+    enum ks_err err = ks_xml_read(&k->arena, ks_str(bundle->bytes, bundle->len), KS_STR_EMPTY, KS_STR_EMPTY, &xml);
 
     if (err == KS_OK)
         err = ks_omemo_bundle_read(&k->arena, bundle->version, xml, &read);

@@ -87,7 +87,7 @@ static enum ks_err on_configured(struct konsil *k, const struct ks_iq *iq, const
 
     if (!ks_iq_ok(answer) || !ks_str_cut(&bytes, '\0', &node) || !ks_str_cut(&bytes, '\0', &item))
         return ended(k, iq, answer, false);
-    if ((err = ks_xml_read(k->reader, &k->arena, bytes, KS_STR_EMPTY, KS_STR_EMPTY, &payload)) != KS_OK)
+    if ((err = ks_xml_read(&k->arena, bytes, KS_STR_EMPTY, KS_STR_EMPTY, &payload)) != KS_OK)
         return err;
     err = publish(k, node, item, payload, iq->number, false, on_published_again, iq->text);
     return err == KS_EAGAIN ? ended(k, iq, NULL, false) : err;

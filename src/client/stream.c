@@ -527,7 +527,7 @@ static void on_header(struct konsil *k, struct ks_str bytes)
 {
     struct ks_stream *s = &k->stream;
     struct ks_xml_header header;
-    enum ks_err err = ks_xml_read_header(k->reader, &s->element, bytes, &header);
+    enum ks_err err = ks_xml_read_header(&s->element, bytes, &header);
 
     if (err == KS_OK)
         err = keep_header(s, &header);
@@ -557,7 +557,7 @@ static void on_element(struct konsil *k, struct ks_str bytes)
 {
     struct ks_stream *s = &k->stream;
     struct ks_xml *element;
-    enum ks_err err = ks_xml_read(k->reader, &s->element, ks_str_trim(bytes), s->default_ns, s->declarations, &element);
+    enum ks_err err = ks_xml_read(&s->element, ks_str_trim(bytes), s->default_ns, s->declarations, &element);
 
     if (err != KS_OK) {
         unreadable(k, err);

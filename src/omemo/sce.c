@@ -130,8 +130,7 @@ static void drop_for_servers(struct ks_xml *content)
     }
 }
 
-enum ks_err ks_sce_read(
-    struct ks_xml_reader *reader, struct ks_arena *arena, struct ks_str bytes, struct ks_sce *ret_sce)
+enum ks_err ks_sce_read(struct ks_arena *arena, struct ks_str bytes, struct ks_sce *ret_sce)
 {
     struct ks_sce sce = { .large = bytes.len > KS_SCE_MAX };
     struct ks_xml *envelope, *time, *from, *to, *rpad;
@@ -140,7 +139,7 @@ enum ks_err ks_sce_read(
 
     if (bytes.len > KS_SCE_RESEND_MAX)
         return KS_ELIMIT;
-    if ((err = ks_xml_read(reader, arena, bytes, KS_STR_EMPTY, KS_STR_EMPTY, &envelope)) != KS_OK)
+    if ((err = ks_xml_read(arena, bytes, KS_STR_EMPTY, KS_STR_EMPTY, &envelope)) != KS_OK)
         return err;
     if (!ks_xml_is(envelope, NS_SCE, "envelope") || !only_child(envelope, "content", &sce.content) || !sce.content
         || !only_child(envelope, "time", &time) || !only_child(envelope, "from", &from)

@@ -37,8 +37,7 @@ KS_CHECK enum ks_err ks_sce_write(const struct ks_sce *sce, struct ks_prng *prng
  * (hints, stanza-id, addresses, encryption) are dropped from it. KS_ESYNTAX: not well-formed, no <envelope/>, content
  * missing, an affix twice or malformed; KS_ELIMIT: a limit above, or the arena's; KS_ENOMEM. Affixes may be missing,
  * since other clients are free to leave some out; unknown affixes are ignored. */
-KS_CHECK enum ks_err ks_sce_read(
-    struct ks_xml_reader *reader, struct ks_arena *arena, struct ks_str bytes, struct ks_sce *ret_sce);
+KS_CHECK enum ks_err ks_sce_read(struct ks_arena *arena, struct ks_str bytes, struct ks_sce *ret_sce);
 
 /* <content/> to add children to; NULL without memory. */
 struct ks_xml *ks_sce_content(struct ks_arena *arena);

@@ -579,7 +579,7 @@ static void on_header(struct ks_c2s *c, struct ks_str bytes)
     enum ks_err err;
 
     ks_arena_init(&arena, 65536);
-    err = ks_xml_read_header(r->reader, &arena, bytes, &header);
+    err = ks_xml_read_header(&arena, bytes, &header);
     if (err != KS_OK) {
         close_unreadable(c, err, bytes);
         goto out;
@@ -627,8 +627,7 @@ static void on_stanza_bytes(struct ks_c2s *c, struct ks_str bytes)
         ks_c2s_close(c, KS_STREAM_RESOURCE_CONSTRAINT, NULL);
         return;
     }
-    err = ks_xml_read(
-        r->reader, &parcel->arena, bytes, KS_STR(NS_CLIENT), ks_str_z(c->declarations), &parcel->stanza.xml);
+    err = ks_xml_read(&parcel->arena, bytes, KS_STR(NS_CLIENT), ks_str_z(c->declarations), &parcel->stanza.xml);
     parcel->arena.bytes_max = parcel->arena.bytes + KS_PARCEL_BYTES_MAX;
     if (err == KS_OK)
         on_element(c, parcel);

@@ -67,9 +67,8 @@ struct ks_reactor *ks_reactor_new(
     ks_list_init(&r->asked);
     ks_list_init(&r->works);
     ks_list_init(&r->controls);
-    r->reader = ks_xml_reader_new();
     r->addresses = ks_guard_addresses_new();
-    if (!r->reader || !r->addresses) {
+    if (!r->addresses) {
         ks_reactor_free(r);
         return NULL;
     }
@@ -104,7 +103,6 @@ void ks_reactor_free(struct ks_reactor *r)
     ks_map_done(&r->users);
     ks_map_done(&r->sessions);
     ks_timers_done(&r->timers);
-    ks_xml_reader_free(r->reader);
     ks_guard_addresses_free(r->addresses);
     ks_prng_done(&r->prng);
     ks_config_unref(r->config);

@@ -33,7 +33,6 @@ struct ks_reactor {
     struct ks_prng prng;
     struct ks_now now; /* of the call at hand */
     struct ks_timers timers;
-    struct ks_xml_reader *reader;
     struct ks_map users;     /* bare JID to struct ks_user */
     struct ks_map sessions;  /* the bytes of an id to struct ks_session */
     struct ks_list streams;  /* all of struct ks_c2s */

@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 
+#include "xml_char.h"
+#include "xml_scan.h"
+
 bool ks_xml_is(const struct ks_xml *node, const char *ns, const char *name)
 {
     return node && ks_str_is(node->name, name) && ks_str_is(node->ns, ns);
@@ -71,34 +74,19 @@ struct ks_str ks_xml_text(struct ks_arena *arena, const struct ks_xml *node)
     return ks_str(joined, len);
 }
 
-/* The length of the UTF-8 sequence at text that is a Char of XML 1.0 §2.2; 0 if there is none. */
-static size_t char_len(struct ks_str text)
-{
-    const uint8_t *at = (const uint8_t *)text.ptr;
-    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    size_t len = at[0] < 0x80 ? 1 : at[0] < 0xc0 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf8 ? 4 : 0;
-
-    if (len < 2)
-        return at[0] >= 0x20 || at[0] == '\t' || at[0] == '\n' || at[0] == '\r' ? len : 0;
-    if (len > text.len)
-        return 0;
-    uint32_t c = at[0] & (0x7fU >> len);
-    for (size_t i = 1; i < len; i++) {
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (at[i] & 0x3f);
-    }
-    bool surrogate = c >= 0xd800 && c <= 0xdfff;
-    return c < least[len] || c > 0x10ffff || surrogate || c == 0xfffe || c == 0xffff ? 0 : len;
-}
-
 bool ks_xml_text_ok(struct ks_str text)
 {
-    while (text.len) {
-        size_t len = char_len(text);
-        if (!len)
-            return false;
-        text = ks_str_from(text, len);
+    const uint8_t *at = (const uint8_t *)text.ptr, *const end = text.len ? at + text.len : at;
+    uint32_t read;
+
+    while (at < end) {
+        KS_SCAN(at, end, c, (c < 0x20) | (c >= 0x80));
+        if (at < end) {
+            size_t len = ks_xml_char_read(ks_str(at, (size_t)(end - at)), &read);
+            if (!len)
+                return false;
+            at += len;
+        }
     }
     return true;
 }

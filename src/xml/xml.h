@@ -17,6 +17,7 @@
 #include "arena.h"
 
 #define KS_NS_XML "http://www.w3.org/XML/1998/namespace"
+#define KS_NS_STREAM "http://etherx.jabber.org/streams" /* the prefix "stream" (RFC 6120 §4.8.5) */
 #define KS_XML_DEPTH_MAX 128
 
 struct ks_xml_attr {

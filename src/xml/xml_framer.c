@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "xml_framer.h"
 
+#include "xml_char.h"
 #include "xml_scan.h"
 
 enum state {
@@ -42,15 +43,10 @@ void ks_framer_restart(struct ks_framer *framer)
     ks_framer_init(framer, framer->bytes_max, framer->depth_max);
 }
 
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 /* The control characters that XML 1.0 §2.2 leaves out. */
 static bool is_control(uint8_t c)
 {
-    return c < 0x20 && !is_blank(c);
+    return c < 0x20 && !ks_xml_is_blank(c);
 }
 
 /* Near enough to tell a tag from a stray '<'; the reader knows XML's tables. */
@@ -194,10 +190,8 @@ static enum ks_frame in_number(struct ks_framer *framer, uint8_t c)
     uint32_t n = framer->reference;
 
     if (c == ';' && framer->state != REF_HASH && framer->state != REF_HEX_OPEN) {
-        bool is_char = n >= 0x20 ? n < 0xd800 || (n > 0xdfff && n != 0xfffe && n != 0xffff && n <= 0x10ffff)
-                                 : n == '\t' || n == '\n' || n == '\r';
         end_reference(framer);
-        return is_char ? KS_FRAME_MORE : KS_FRAME_BAD;
+        return ks_xml_is_char(n) ? KS_FRAME_MORE : KS_FRAME_BAD;
     }
     if (c == 'x' && framer->state == REF_HASH) {
         framer->state = REF_HEX_OPEN;
@@ -273,12 +267,12 @@ static enum ks_frame step(struct ks_framer *framer, uint8_t c)
     case TOP:
     case PROLOG:
         framer->state = c == '<' ? LT : framer->state;
-        return c == '<' || is_blank(c) ? KS_FRAME_MORE : KS_FRAME_BAD;
+        return c == '<' || ks_xml_is_blank(c) ? KS_FRAME_MORE : KS_FRAME_BAD;
     case DECL_OPEN:
         return expect(framer, c, "xml", DECL_BLANK, KS_FRAME_RESTRICTED);
     case DECL_BLANK:
         framer->state = DECL;
-        return is_blank(c) ? KS_FRAME_MORE : KS_FRAME_RESTRICTED;
+        return ks_xml_is_blank(c) ? KS_FRAME_MORE : KS_FRAME_RESTRICTED;
     case DECL:
         return in_declaration(framer, c);
     case TAG_EMPTY:
@@ -363,7 +357,7 @@ enum ks_frame ks_framer_next(struct ks_framer *framer, struct ks_str bytes, size
 
     *ret_len = 0;
     if (framer->state == TOP) {
-        while (at < start + bytes.len && is_blank(*at))
+        while (at < start + bytes.len && ks_xml_is_blank(*at))
             at++;
         *ret_len = (size_t)(at - start);
         if (*ret_len)

@@ -1,421 +1,619 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* xml_reader.c -- one pass over a copy of the bytes, in which names, values and text stay where they are.
+ *
+ * A reference is never shorter than what it means, so text is decoded in its place. The copy ends with a zero, which no
+ * XML holds: so looking at the next byte needs no look at the end. What is forbidden (RFC 6120 §11.1) is not skipped
+ * but unknown here: there is no code for DTDs, entities, comments and processing instructions. */
 #include "xml_reader.h"
 
-#include <expat.h>
-#include <limits.h>
-#include <stdlib.h>
-
 #include "buf.h"
+#include "xml_char.h"
+#include "xml_scan.h"
 #include "xml_writer.h"
 
-/* Between namespace and name in what expat reports: no XML 1.0 document can hold it (§2.2), not even as a reference. */
-#define SEPARATOR '\001'
+#define NS_XMLNS "http://www.w3.org/2000/xmlns/"
 
-/* What the prefix "stream" means (RFC 6120 §4.8.5). */
-#define STREAMS_URI "http://etherx.jabber.org/streams"
-
-/* expat interns each element name, attribute name and prefix for the life of a parser. So that strangers cannot fill
- * the memory of a thread with names, a parser goes after so many bytes; making one takes 2 µs. */
-#define PARSER_BYTES_MAX ((size_t)256 * 1024)
-
-/* What the scratch buffer may keep between stanzas. */
-#define SCRATCH_KEPT ((size_t)64 * 1024)
-
-struct ks_xml_reader {
-    XML_Parser parser;                      /* NULL, or between stanzas: inside the primer's two elements */
-    size_t bytes;                           /* that parser was fed */
-    struct ks_buf default_ns, declarations; /* that the primer declared */
-    struct ks_buf text;                     /* text that is not in a node yet */
-
-    /* of the element at hand */
-    struct ks_arena *arena;
-    struct ks_xml_header *header; /* NULL if it is a stanza */
-    bool priming;
-    struct ks_xml *root; /* once its start tag was seen */
-    struct ks_xml *open; /* the innermost that is open; its 'next' is its parent until it is closed */
-    unsigned depth;      /* of open */
-    size_t end;          /* where in what parser was fed the last tag that counts ended */
-    enum ks_err err;     /* the first failure in a callback */
+struct binding {
+    struct ks_str prefix, uri;
 };
 
-static void fail(struct ks_xml_reader *reader, enum ks_err err)
+/* What a prefix meant outside an element that declares it anew. */
+struct shadow {
+    struct binding *binding;
+    struct ks_str uri;
+    struct shadow *next;
+};
+
+/* An open element, or the stream around all. */
+struct scope {
+    struct ks_xml *node;
+    struct ks_str tag;        /* as written, with its prefix: what the end tag repeats */
+    struct ks_str default_ns; /* inside */
+    unsigned binding_count;   /* outside */
+    struct shadow *shadows;
+};
+
+struct reader {
+    struct ks_arena *arena;
+    uint8_t *at, *end;
+    struct scope scopes[1 + KS_XML_DEPTH_MAX];          /* the stream's is the first */
+    struct binding bindings[1 + KS_XML_NAMES_MAX];      /* no prefix twice; "xml" is none of them */
+    struct ks_xml_attr attrs[2 * KS_XML_NAMES_MAX + 1]; /* of the tag at hand; ns is a prefix until it is resolved */
+    unsigned depth, binding_count, attr_count;
+};
+
+/* --- pieces --- */
+
+static enum ks_err allocate(struct ks_arena *arena, size_t len, void **ret_block)
 {
-    if (!reader->err)
-        reader->err = err;
-    XML_StopParser(reader->parser, XML_FALSE);
+    *ret_block = ks_arena_alloc(arena, len);
+    if (*ret_block)
+        return KS_OK;
+    return ks_arena_full(arena, len) ? KS_ELIMIT : KS_ENOMEM;
 }
 
-static void *take(struct ks_xml_reader *reader, size_t len)
+static struct ks_str between(const uint8_t *from, const uint8_t *to)
 {
-    void *block = ks_arena_alloc(reader->arena, len);
-
-    if (!block)
-        fail(reader, ks_arena_full(reader->arena, len) ? KS_ELIMIT : KS_ENOMEM);
-    return block;
+    return ks_str(from, (size_t)(to - from));
 }
 
-static struct ks_str put(char **at, struct ks_str text)
+static bool skip_blanks(struct reader *r)
 {
-    struct ks_str copy = ks_str(*at, text.len);
+    const uint8_t *from = r->at;
 
-    memcpy(*at, text.ptr, text.len);
-    *at += text.len;
-    return copy;
+    while (ks_xml_is_blank(*r->at))
+        r->at++;
+    return r->at > from;
 }
 
-/* "namespace SEPARATOR name", or a name without a namespace. */
-static void split(const char *z, struct ks_str *ret_ns, struct ks_str *ret_name)
+static bool skip(struct reader *r, struct ks_str word)
 {
-    struct ks_str whole = ks_str_z(z);
-    size_t at = ks_str_find_byte(whole, SEPARATOR);
-
-    *ret_ns = at < whole.len ? ks_str_head(whole, at) : KS_STR("");
-    *ret_name = at < whole.len ? ks_str_from(whole, at + 1) : whole;
-}
-
-/* Moves the text so far into a node of its own. */
-static bool flush_text(struct ks_xml_reader *reader)
-{
-    struct ks_str text = ks_buf_str(&reader->text);
-
-    if (reader->text.err) {
-        fail(reader, reader->text.err);
+    if (!ks_str_starts(between(r->at, r->end), word))
         return false;
-    }
-    if (!text.len)
-        return true;
-    char *at = take(reader, sizeof(struct ks_xml) + text.len);
-    if (!at)
-        return false;
-    struct ks_xml *node = (struct ks_xml *)(void *)at;
-    *node = (struct ks_xml) { 0 };
-    at += sizeof *node;
-    node->text = put(&at, text);
-    ks_xml_graft(reader->open, node);
-    ks_buf_reset(&reader->text);
+    r->at += word.len;
     return true;
 }
 
-/* An element is one block: the node, its attributes, then their text. A namespace that is the parent's is shared. */
-static struct ks_xml *make_element(struct ks_xml_reader *reader, const char *name_z, const char **attrs)
+/* Moves what was passed by to where the text goes on; that is where it is already, unless something was decoded. */
+static uint8_t *keep(uint8_t *to, const uint8_t *from, const uint8_t *end)
 {
-    struct ks_str ns, name, attr_ns, attr_name;
-    size_t count = 0;
+    size_t len = (size_t)(end - from);
 
-    split(name_z, &ns, &name);
-    bool shared = reader->open && ks_str_eq(reader->open->ns, ns);
-    size_t len = name.len + (shared ? 0 : ns.len);
-    for (; attrs[2 * count]; count++)
-        len += strlen(attrs[2 * count]) + strlen(attrs[2 * count + 1]);
-    char *at = take(reader, sizeof(struct ks_xml) + count * sizeof(struct ks_xml_attr) + len);
-    if (!at)
-        return NULL;
-    struct ks_xml *node = (struct ks_xml *)(void *)at;
-    struct ks_xml_attr *attr = (struct ks_xml_attr *)(void *)(node + 1);
-    *node = (struct ks_xml) { .attrs = count ? attr : NULL };
-    at = (char *)(attr + count);
-    node->ns = shared ? reader->open->ns : put(&at, ns);
-    node->name = put(&at, name);
-    for (size_t i = 0; i < count; i++) {
-        split(attrs[2 * i], &attr_ns, &attr_name);
-        attr[i].ns = put(&at, attr_ns);
-        attr[i].name = put(&at, attr_name);
-        attr[i].value = put(&at, ks_str_z(attrs[2 * i + 1]));
-        attr[i].next = i + 1 < count ? &attr[i + 1] : NULL;
+    if (to != from)
+        memmove(to, from, len);
+    return to + len;
+}
+
+/* Namespaces in XML §3: NCName. */
+static bool read_ncname(struct reader *r, struct ks_str *ret_name)
+{
+    static const uint64_t names[] = { 0x03ff600000000000, 0x07fffffe87fffffe }; /* of ASCII: - . 0-9 A-Z _ a-z */
+    const uint8_t *from = r->at;
+
+    for (;;) {
+        uint32_t c = *r->at;
+        size_t len = 1;
+        if (c < 0x80 ? !(names[c >> 6] >> (c & 63) & 1)
+                     : !(len = ks_xml_char_read(between(r->at, r->end), &c)) || !ks_xml_is_name(c))
+            break;
+        if (r->at == from && !ks_xml_is_name_start(c))
+            return false;
+        r->at += len;
     }
-    return node;
+    *ret_name = between(from, r->at);
+    return r->at > from;
 }
 
-static size_t here(const struct ks_xml_reader *reader)
+/* Namespaces in XML §4: QName. The prefix may be empty. */
+static bool read_qname(struct reader *r, struct ks_str *ret_prefix, struct ks_str *ret_name)
 {
-    return (size_t)XML_GetCurrentByteIndex(reader->parser) + (size_t)XML_GetCurrentByteCount(reader->parser);
-}
-
-static void on_start(void *user, const char *name, const char **attrs)
-{
-    struct ks_xml_reader *reader = user;
-
-    if (reader->priming || reader->err)
-        return;
-    if (!reader->open && reader->root) {
-        fail(reader, KS_ESYNTAX);
-        return;
-    }
-    if (reader->depth == KS_XML_DEPTH_MAX) {
-        fail(reader, KS_ELIMIT);
-        return;
-    }
-    if (reader->open && !flush_text(reader))
-        return;
-    struct ks_xml *node = make_element(reader, name, attrs);
-    if (!node)
-        return;
-    if (reader->open)
-        ks_xml_graft(reader->open, node);
-    else
-        reader->root = node;
-    node->next = reader->open;
-    reader->open = node;
-    reader->depth++;
-    if (reader->header)
-        reader->end = here(reader);
-}
-
-static void on_end(void *user, const char *name)
-{
-    struct ks_xml_reader *reader = user;
-    (void)name;
-
-    if (reader->err)
-        return;
-    if (!reader->open) { /* an end tag for the primer's */
-        fail(reader, KS_ESYNTAX);
-        return;
-    }
-    if (!flush_text(reader))
-        return;
-    struct ks_xml *node = reader->open;
-    reader->open = node->next;
-    node->next = NULL;
-    if (--reader->depth == 0)
-        reader->end = here(reader);
-}
-
-static void on_text(void *user, const char *text, int len)
-{
-    struct ks_xml_reader *reader = user;
-
-    if (reader->err)
-        return;
-    if (!reader->open)
-        fail(reader, KS_ESYNTAX);
-    else
-        ks_buf_add(&reader->text, ks_str(text, (size_t)len));
-}
-
-/* RFC 6120 §11.1: none of these. A framer refuses them before; this is for readers of other bytes. */
-static void on_comment(void *user, const char *text)
-{
-    (void)text;
-    fail(user, KS_ESYNTAX);
-}
-
-static void on_instruction(void *user, const char *target, const char *data)
-{
-    (void)target;
-    (void)data;
-    fail(user, KS_ESYNTAX);
-}
-
-static void on_doctype(void *user, const char *name, const char *system, const char *public, int internal)
-{
-    (void)name;
-    (void)system;
-    (void)public;
-    (void)internal;
-    fail(user, KS_ESYNTAX);
-}
-
-static XML_Parser new_parser(struct ks_xml_reader *reader)
-{
-    XML_Parser parser = XML_ParserCreateNS("UTF-8", SEPARATOR);
-
-    if (!parser)
-        return NULL;
-    XML_SetUserData(parser, reader);
-    XML_SetElementHandler(parser, on_start, on_end);
-    XML_SetCharacterDataHandler(parser, on_text);
-    XML_SetCommentHandler(parser, on_comment);
-    XML_SetProcessingInstructionHandler(parser, on_instruction);
-    XML_SetStartDoctypeDeclHandler(parser, on_doctype);
-    return parser;
-}
-
-static void drop_parser(struct ks_xml_reader *reader)
-{
-    if (reader->parser)
-        XML_ParserFree(reader->parser);
-    reader->parser = NULL;
-    reader->bytes = 0;
-}
-
-/* Only whole elements come here. So reparse deferral (CVE-2023-52425), with which expat keeps a long tag that came in
- * pieces to itself until more comes, never sets in: no token is incomplete at the end of a call. */
-static enum ks_err feed(struct ks_xml_reader *reader, struct ks_str bytes)
-{
-    if (bytes.len > INT_MAX / 4)
-        return KS_ELIMIT;
-    enum XML_Status status = XML_Parse(reader->parser, bytes.ptr, (int)bytes.len, XML_FALSE);
-    reader->bytes += bytes.len;
-    if (status == XML_STATUS_OK)
-        return KS_OK;
-    if (reader->err)
-        return reader->err;
-    return XML_GetErrorCode(reader->parser) == XML_ERROR_NO_MEMORY ? KS_ENOMEM : KS_ESYNTAX;
-}
-
-static void begin(struct ks_xml_reader *reader, struct ks_arena *arena, struct ks_xml_header *header)
-{
-    reader->arena = arena;
-    reader->header = header;
-    reader->root = reader->open = NULL;
-    reader->depth = 0;
-    reader->end = 0;
-    reader->err = KS_OK;
-    if (reader->text.cap > SCRATCH_KEPT)
-        ks_buf_done(&reader->text);
-    ks_buf_reset(&reader->text);
-    reader->text.bytes_max = arena->bytes_max;
-}
-
-static void remember(struct ks_buf *buf, struct ks_str text)
-{
-    buf->bytes_max = text.len;
-    ks_buf_reset(buf);
-    ks_buf_add(buf, text);
-}
-
-/* A new parser, inside two elements of our own that declare what the stream header did. Two, so that a header may have
- * given the prefix "stream" another meaning. */
-static enum ks_err prime(struct ks_xml_reader *reader, struct ks_str default_ns, struct ks_str declarations)
-{
-    struct ks_buf primer;
-    enum ks_err err;
-
-    remember(&reader->default_ns, default_ns);
-    remember(&reader->declarations, declarations);
-    reader->parser = new_parser(reader);
-    ks_buf_init(&primer, 256 + 6 * default_ns.len + declarations.len);
-    ks_buf_z(&primer, "<r xmlns:stream='" STREAMS_URI "'><r xmlns='");
-    ks_xml_escape(&primer, default_ns);
-    ks_buf_z(&primer, "'");
-    ks_buf_add(&primer, declarations);
-    ks_buf_z(&primer, ">");
-    if (!reader->parser || primer.err || reader->default_ns.err || reader->declarations.err) {
-        err = KS_ENOMEM;
-    } else {
-        reader->priming = true;
-        err = feed(reader, ks_buf_str(&primer));
-        reader->priming = false;
-    }
-    ks_buf_done(&primer);
-    return err;
-}
-
-/* Whether the bytes were one element, or a header's start tag, and nothing else: a comment that is not closed would
- * swallow the next stanza. */
-static bool is_whole(const struct ks_xml_reader *reader)
-{
-    if (!reader->root || reader->end != reader->bytes)
+    *ret_prefix = KS_STR("");
+    if (!read_ncname(r, ret_name))
         return false;
-    return reader->header ? reader->depth == 1 && !reader->root->child : reader->depth == 0;
+    if (*r->at != ':')
+        return true;
+    r->at++;
+    *ret_prefix = *ret_name;
+    return read_ncname(r, ret_name);
 }
 
-enum ks_err ks_xml_read(struct ks_xml_reader *reader, struct ks_arena *arena, struct ks_str bytes,
-    struct ks_str default_ns, struct ks_str declarations, struct ks_xml **ret_element)
+/* XML 1.0 §4.1, from the '&'; the character goes to *to. RFC 6120 §11.1: no entities but the five of §4.6. */
+static enum ks_err read_reference(struct reader *r, uint8_t **to)
 {
-    enum ks_err err = KS_OK;
+    static const struct {
+        const char *name;
+        uint8_t c;
+    } predefined[] = { { "lt;", '<' }, { "gt;", '>' }, { "amp;", '&' }, { "quot;", '"' }, { "apos;", '\'' } };
+    uint32_t c = 0;
+    unsigned digits = 0;
 
-    if (reader->bytes >= PARSER_BYTES_MAX || !ks_str_eq(ks_buf_str(&reader->default_ns), default_ns)
-        || !ks_str_eq(ks_buf_str(&reader->declarations), declarations))
-        drop_parser(reader);
-    begin(reader, arena, NULL);
-    if (!reader->parser)
-        err = prime(reader, default_ns, declarations);
-    if (!err)
-        err = feed(reader, ks_str_trim(bytes));
-    if (!err && !is_whole(reader))
-        err = KS_ESYNTAX;
-    if (err)
-        drop_parser(reader);
-    else
-        *ret_element = reader->root;
-    return err;
-}
-
-static void on_declaration(void *user, const char *version, const char *encoding, int standalone)
-{
-    struct ks_str name = ks_str_z(encoding);
-    (void)version;
-    (void)standalone;
-
-    if (!encoding)
-        return;
-    if (name.len != 5 || (name.ptr[0] | 0x20) != 'u' || (name.ptr[1] | 0x20) != 't' || (name.ptr[2] | 0x20) != 'f'
-        || !ks_str_is(ks_str_from(name, 3), "-8"))
-        fail(user, KS_EVERSION);
-}
-
-static void on_namespace(void *user, const char *prefix, const char *uri)
-{
-    struct ks_xml_reader *reader = user;
-
-    if (reader->err || reader->root)
-        return;
-    if (!prefix) {
-        enum ks_err err = ks_arena_copy(reader->arena, ks_str_z(uri), &reader->header->default_ns);
-        if (err)
-            fail(reader, err);
-    } else if (strcmp(prefix, "stream") != 0 || strcmp(uri, STREAMS_URI) != 0) {
-        ks_buf_z(&reader->text, " xmlns:");
-        ks_buf_z(&reader->text, prefix);
-        ks_buf_z(&reader->text, "='");
-        ks_xml_escape(&reader->text, ks_str_z(uri));
-        ks_buf_z(&reader->text, "'");
-    }
-}
-
-static enum ks_err read_header(struct ks_xml_reader *reader, struct ks_str bytes)
-{
-    struct ks_xml_header *header = reader->header;
-    enum ks_err err;
-
-    XML_SetXmlDeclHandler(reader->parser, on_declaration);
-    XML_SetStartNamespaceDeclHandler(reader->parser, on_namespace);
-    if ((err = feed(reader, ks_str_trim(bytes))) != KS_OK)
-        return err;
-    if (!is_whole(reader))
+    r->at++;
+    if (*r->at != '#') {
+        for (size_t i = 0; i < KS_COUNT(predefined); i++)
+            if (skip(r, ks_str_z(predefined[i].name))) {
+                *(*to)++ = predefined[i].c;
+                return KS_OK;
+            }
         return KS_ESYNTAX;
-    if ((err = reader->text.err) != KS_OK
-        || (err = ks_arena_copy(reader->arena, ks_buf_str(&reader->text), &header->declarations)) != KS_OK)
-        return err;
-    header->element = reader->root;
+    }
+    r->at++;
+    const bool hex = *r->at == 'x';
+    for (r->at += hex; *r->at != ';'; r->at++, digits++) {
+        const uint8_t byte = *r->at, letter = byte | 0x20;
+        uint32_t digit;
+        if ('0' <= byte && byte <= '9')
+            digit = byte - (uint32_t)'0';
+        else if (hex && 'a' <= letter && letter <= 'f')
+            digit = letter - (uint32_t)'a' + 10;
+        else
+            return KS_ESYNTAX;
+        if (c <= 0x10ffff) /* beyond it, it stays beyond it */
+            c = c * (hex ? 16 : 10) + digit;
+    }
+    if (!digits || !ks_xml_is_char(c))
+        return KS_ESYNTAX;
+    r->at++;
+    *to += ks_xml_char_write(*to, c);
     return KS_OK;
 }
 
-enum ks_err ks_xml_read_header(
-    struct ks_xml_reader *reader, struct ks_arena *arena, struct ks_str bytes, struct ks_xml_header *ret_header)
-{
-    struct ks_xml_header header = { .default_ns = KS_STR("") };
-    XML_Parser primed = reader->parser;
-    size_t primed_bytes = reader->bytes;
-    enum ks_err err = KS_ENOMEM;
+/* --- tags --- */
 
-    begin(reader, arena, &header);
-    reader->bytes = 0;
-    reader->parser = new_parser(reader);
-    if (reader->parser)
-        err = read_header(reader, bytes);
-    drop_parser(reader);
-    reader->parser = primed;
-    reader->bytes = primed_bytes;
-    if (!err)
-        *ret_header = header;
+/* XML 1.0 §3.1, AttValue; §3.3.3: white space in it is a space, unless it is a reference; §2.11: CR LF is one. */
+static enum ks_err read_value(struct reader *r, struct ks_str *ret_value)
+{
+    const uint8_t quote = *r->at;
+    enum ks_err err;
+
+    if (quote != '\'' && quote != '"')
+        return KS_ESYNTAX;
+    uint8_t *value = ++r->at, *to = value;
+    for (;;) {
+        const uint8_t *from = r->at;
+        KS_SCAN(r->at, r->end, c, (c < 0x20) | (c == '<') | (c == '&') | (c == quote));
+        to = keep(to, from, r->at);
+        const uint8_t c = *r->at;
+        if (c == quote) {
+            break;
+        } else if (c == '&') {
+            if ((err = read_reference(r, &to)) != KS_OK)
+                return err;
+        } else if (ks_xml_is_blank(c)) {
+            r->at += 1 + (c == '\r' && r->at[1] == '\n');
+            *to++ = ' ';
+        } else {
+            return KS_ESYNTAX;
+        }
+    }
+    r->at++;
+    *ret_value = between(value, to);
+    return KS_OK;
+}
+
+/* name = "value", as often as there is one. */
+static enum ks_err read_attrs(struct reader *r)
+{
+    enum ks_err err;
+
+    for (r->attr_count = 0; skip_blanks(r) && *r->at && *r->at != '>' && *r->at != '/';) {
+        if (r->attr_count == KS_COUNT(r->attrs))
+            return KS_ELIMIT;
+        struct ks_xml_attr *attr = &r->attrs[r->attr_count++];
+        if (!read_qname(r, &attr->ns, &attr->name))
+            return KS_ESYNTAX;
+        skip_blanks(r);
+        if (*r->at++ != '=')
+            return KS_ESYNTAX;
+        skip_blanks(r);
+        if ((err = read_value(r, &attr->value)) != KS_OK)
+            return err;
+    }
+    return KS_OK;
+}
+
+static bool is_default_declaration(const struct ks_xml_attr *attr)
+{
+    return attr->ns.len == 0 && ks_str_is(attr->name, "xmlns");
+}
+
+static bool is_declaration(const struct ks_xml_attr *attr)
+{
+    return ks_str_is(attr->ns, "xmlns") || is_default_declaration(attr);
+}
+
+static enum ks_err bind(struct reader *r, struct ks_str prefix, struct ks_str uri, struct scope *scope)
+{
+    void *block;
+
+    for (unsigned i = 0; i < r->binding_count; i++) {
+        struct binding *binding = &r->bindings[i];
+        if (!ks_str_eq(binding->prefix, prefix))
+            continue;
+        enum ks_err err = allocate(r->arena, sizeof(struct shadow), &block);
+        if (err)
+            return err;
+        struct shadow *shadow = block;
+        *shadow = (struct shadow) { binding, binding->uri, scope->shadows };
+        scope->shadows = shadow;
+        binding->uri = uri;
+        return KS_OK;
+    }
+    if (r->binding_count == KS_COUNT(r->bindings))
+        return KS_ELIMIT;
+    r->bindings[r->binding_count++] = (struct binding) { prefix, uri };
+    return KS_OK;
+}
+
+/* Namespaces in XML §3. */
+static enum ks_err declare(struct reader *r, const struct ks_xml_attr *attr, struct scope *scope)
+{
+    const bool is_default = is_default_declaration(attr);
+
+    if (ks_str_is(attr->value, NS_XMLNS) || (!is_default && (!attr->value.len || ks_str_is(attr->name, "xmlns"))))
+        return KS_ESYNTAX;
+    const bool is_xml = !is_default && ks_str_is(attr->name, "xml");
+    if (ks_str_is(attr->value, KS_NS_XML) != is_xml)
+        return KS_ESYNTAX;
+    if (is_default)
+        scope->default_ns = attr->value;
+    return is_default || is_xml ? KS_OK : bind(r, attr->name, attr->value, scope);
+}
+
+/* What the tag at hand declares. */
+static enum ks_err declare_all(struct reader *r, struct scope *scope)
+{
+    enum ks_err err = KS_OK;
+
+    for (unsigned i = 0; i < r->attr_count && !err; i++)
+        if (is_declaration(&r->attrs[i]))
+            err = declare(r, &r->attrs[i], scope);
     return err;
 }
 
-struct ks_xml_reader *ks_xml_reader_new(void)
+static bool find_ns(const struct reader *r, struct ks_str prefix, struct ks_str *ret_ns)
 {
-    return calloc(1, sizeof(struct ks_xml_reader));
+    for (unsigned i = 0; i < r->binding_count; i++)
+        if (ks_str_eq(r->bindings[i].prefix, prefix)) {
+            *ret_ns = r->bindings[i].uri;
+            return true;
+        }
+    *ret_ns = KS_STR(KS_NS_XML);
+    return ks_str_is(prefix, "xml");
 }
 
-void ks_xml_reader_free(struct ks_xml_reader *reader)
+/* Namespaces in XML §6.2: an attribute without a prefix is in none. §6.3 and XML 1.0 §3.1: none twice. */
+static enum ks_err resolve_attrs(struct reader *r)
 {
-    if (!reader)
-        return;
-    drop_parser(reader);
-    ks_buf_done(&reader->default_ns);
-    ks_buf_done(&reader->declarations);
-    ks_buf_done(&reader->text);
-    free(reader);
+    for (unsigned i = 0; i < r->attr_count; i++) {
+        struct ks_xml_attr *attr = &r->attrs[i];
+        if (is_declaration(attr)) {
+            attr->name = attr->ns.len ? attr->name : KS_STR("");
+            attr->ns = KS_STR(NS_XMLNS);
+        } else if (attr->ns.len && !find_ns(r, attr->ns, &attr->ns)) {
+            return KS_ESYNTAX;
+        }
+        for (unsigned k = 0; k < i; k++)
+            if (ks_str_eq(r->attrs[k].name, attr->name) && ks_str_eq(r->attrs[k].ns, attr->ns))
+                return KS_ESYNTAX;
+    }
+    return KS_OK;
+}
+
+/* The element with its attributes, which are one block; what declared namespaces is none of them. */
+static enum ks_err make_element(struct reader *r, struct ks_str ns, struct ks_str name, struct ks_xml **ret_node)
+{
+    void *block;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < r->attr_count; i++)
+        if (!ks_str_is(r->attrs[i].ns, NS_XMLNS))
+            r->attrs[count++] = r->attrs[i];
+    if (count > KS_XML_NAMES_MAX)
+        return KS_ELIMIT;
+    enum ks_err err = allocate(r->arena, sizeof(struct ks_xml) + count * sizeof(struct ks_xml_attr), &block);
+    if (err)
+        return err;
+    struct ks_xml *node = block;
+    struct ks_xml_attr *attrs = (struct ks_xml_attr *)(node + 1);
+    *node = (struct ks_xml) { .ns = ns, .name = name, .attrs = count ? attrs : NULL };
+    for (unsigned i = 0; i < count; i++) {
+        attrs[i] = r->attrs[i];
+        attrs[i].next = i + 1 < count ? &attrs[i + 1] : NULL;
+    }
+    *ret_node = node;
+    return KS_OK;
+}
+
+/* XML 1.0 §3.1, STag and EmptyElemTag, from the name to before '>' or '/'; the element is open then. */
+static enum ks_err read_tag(struct reader *r)
+{
+    struct ks_str prefix, name, ns;
+    uint8_t *from = r->at;
+    enum ks_err err;
+
+    if (r->depth == KS_XML_DEPTH_MAX)
+        return KS_ELIMIT;
+    struct scope *outer = &r->scopes[r->depth], *scope = outer + 1;
+    *scope = (struct scope) { .default_ns = outer->default_ns, .binding_count = r->binding_count };
+    if (!read_qname(r, &prefix, &name))
+        return KS_ESYNTAX;
+    scope->tag = between(from, r->at);
+    if ((err = read_attrs(r)) != KS_OK || (err = declare_all(r, scope)) != KS_OK || (err = resolve_attrs(r)) != KS_OK)
+        return err;
+    ns = scope->default_ns;
+    if (prefix.len && !find_ns(r, prefix, &ns))
+        return KS_ESYNTAX;
+    if ((err = make_element(r, ns, name, &scope->node)) != KS_OK)
+        return err;
+    ks_xml_graft(outer->node, scope->node);
+    r->depth++;
+    return KS_OK;
+}
+
+static void close_element(struct reader *r)
+{
+    const struct scope *scope = &r->scopes[r->depth--];
+
+    for (const struct shadow *shadow = scope->shadows; shadow; shadow = shadow->next)
+        shadow->binding->uri = shadow->uri;
+    r->binding_count = scope->binding_count;
+}
+
+/* --- content --- */
+
+/* XML 1.0 §2.7, behind "<![CDATA["; §2.11 holds in it. */
+static enum ks_err read_cdata(struct reader *r, uint8_t **to)
+{
+    for (;;) {
+        const uint8_t *from = r->at;
+        KS_SCAN(r->at, r->end, c, (c == ']') | (c == '\r'));
+        *to = keep(*to, from, r->at);
+        if (r->at == r->end)
+            return KS_ESYNTAX;
+        if (skip(r, KS_STR("]]>")))
+            return KS_OK;
+        if (*r->at == '\r') {
+            r->at += 1 + (r->at[1] == '\n');
+            *(*to)++ = '\n';
+        } else {
+            *(*to)++ = *r->at++;
+        }
+    }
+}
+
+/* XML 1.0 §2.4: up to the next tag, as one node; §2.11: lines end with LF. */
+static enum ks_err read_text(struct reader *r)
+{
+    uint8_t *text = r->at, *to = text;
+    enum ks_err err = KS_OK;
+    void *block;
+
+    for (;;) {
+        const uint8_t *from = r->at;
+        for (;; r->at++) {
+            KS_SCAN(r->at, r->end, c, (c < 0x20) | (c == '<') | (c == '&') | (c == '>'));
+            if (*r->at == '>' && ks_str_ends(between(from, r->at), KS_STR("]]")))
+                return KS_ESYNTAX;
+            if (*r->at != '>' && *r->at != '\n' && *r->at != '\t')
+                break;
+        }
+        to = keep(to, from, r->at);
+        if (*r->at == '&') {
+            err = read_reference(r, &to);
+        } else if (*r->at == '\r') {
+            r->at += 1 + (r->at[1] == '\n');
+            *to++ = '\n';
+        } else if (*r->at != '<') {
+            return KS_ESYNTAX;
+        } else if (!skip(r, KS_STR("<![CDATA["))) {
+            break;
+        } else {
+            err = read_cdata(r, &to);
+        }
+        if (err)
+            return err;
+    }
+    if (to == text)
+        return KS_OK;
+    if ((err = allocate(r->arena, sizeof(struct ks_xml), &block)) != KS_OK)
+        return err;
+    struct ks_xml *node = block;
+    *node = (struct ks_xml) { .text = between(text, to) };
+    ks_xml_graft(r->scopes[r->depth].node, node);
+    return KS_OK;
+}
+
+/* One element, from its '<' to its end. */
+static enum ks_err read_element(struct reader *r)
+{
+    enum ks_err err;
+
+    do {
+        if (*r->at++ != '<')
+            return KS_ESYNTAX;
+        if (*r->at != '/') {
+            if ((err = read_tag(r)) != KS_OK)
+                return err;
+            if (*r->at == '/') {
+                r->at++;
+                close_element(r);
+            }
+        } else {
+            r->at++;
+            if (!r->depth || !skip(r, r->scopes[r->depth].tag))
+                return KS_ESYNTAX;
+            skip_blanks(r);
+            close_element(r);
+        }
+        if (*r->at++ != '>')
+            return KS_ESYNTAX;
+        if (r->depth && (err = read_text(r)) != KS_OK)
+            return err;
+    } while (r->depth);
+    return KS_OK;
+}
+
+static void begin(struct reader *r, struct ks_arena *arena, struct ks_str default_ns)
+{
+    r->arena = arena;
+    r->depth = r->binding_count = 0;
+    r->scopes[0] = (struct scope) { .default_ns = default_ns };
+}
+
+/* To be read: a copy of text with a zero behind it. */
+static enum ks_err take(struct reader *r, struct ks_str text)
+{
+    void *copy;
+
+    if (!ks_xml_text_ok(text))
+        return KS_ESYNTAX;
+    enum ks_err err = allocate(r->arena, text.len + 1, &copy);
+    if (err)
+        return err;
+    r->at = copy;
+    r->end = r->at + text.len;
+    if (text.len)
+        memcpy(r->at, text.ptr, text.len);
+    *r->end = 0;
+    return KS_OK;
+}
+
+/* What the stream header declared: attributes without an element. */
+static enum ks_err read_declarations(struct reader *r, struct ks_str declarations)
+{
+    enum ks_err err = bind(r, KS_STR("stream"), KS_STR(KS_NS_STREAM), &r->scopes[0]);
+
+    if (err || !declarations.len)
+        return err;
+    if ((err = take(r, declarations)) != KS_OK || (err = read_attrs(r)) != KS_OK)
+        return err;
+    return *r->at ? KS_ESYNTAX : declare_all(r, &r->scopes[0]);
+}
+
+enum ks_err ks_xml_read(struct ks_arena *arena, struct ks_str bytes, struct ks_str default_ns,
+    struct ks_str declarations, struct ks_xml **ret_element)
+{
+    struct reader r;
+    enum ks_err err;
+
+    if ((err = ks_arena_copy(arena, default_ns, &default_ns)) != KS_OK)
+        return err;
+    begin(&r, arena, default_ns);
+    if ((err = read_declarations(&r, declarations)) != KS_OK || (err = take(&r, ks_str_trim(bytes))) != KS_OK
+        || (err = read_element(&r)) != KS_OK)
+        return err;
+    if (r.at != r.end)
+        return KS_ESYNTAX;
+    *ret_element = r.scopes[1].node;
+    return KS_OK;
+}
+
+/* --- stream headers --- */
+
+/* One of the XML declaration's (XML 1.0 §2.8), if it is there: S name = "value". */
+static bool read_pseudo_attr(struct reader *r, struct ks_str name, struct ks_str *ret_value)
+{
+    uint8_t *before = r->at;
+
+    *ret_value = KS_STR_EMPTY;
+    if (!skip_blanks(r) || !skip(r, name)) {
+        r->at = before;
+        return true;
+    }
+    skip_blanks(r);
+    if (*r->at++ != '=')
+        return false;
+    skip_blanks(r);
+    const uint8_t quote = *r->at;
+    if (quote != '\'' && quote != '"')
+        return false;
+    const uint8_t *from = ++r->at;
+    while (*r->at && *r->at != quote)
+        r->at++;
+    *ret_value = between(from, r->at);
+    return *r->at++ == quote;
+}
+
+/* §4.3.3: in any case. */
+static bool is_utf8(struct ks_str text)
+{
+    return text.len == 5 && (text.ptr[0] | 0x20) == 'u' && (text.ptr[1] | 0x20) == 't' && (text.ptr[2] | 0x20) == 'f'
+        && ks_str_is(ks_str_from(text, 3), "-8");
+}
+
+static bool is_version(struct ks_str text)
+{
+    if (text.len < 3 || !ks_str_starts(text, KS_STR("1.")))
+        return false;
+    for (size_t i = 2; i < text.len; i++)
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return false;
+    return true;
+}
+
+/* XML 1.0 §2.8, XMLDecl; RFC 6120 §11.6: the encoding is UTF-8. */
+static enum ks_err read_xml_declaration(struct reader *r)
+{
+    struct ks_str version, encoding, standalone;
+
+    if (!skip(r, KS_STR("<?xml")))
+        return KS_OK;
+    if (!read_pseudo_attr(r, KS_STR("version"), &version) || !is_version(version)
+        || !read_pseudo_attr(r, KS_STR("encoding"), &encoding))
+        return KS_ESYNTAX;
+    if (encoding.ptr && !is_utf8(encoding))
+        return KS_EVERSION;
+    if (!read_pseudo_attr(r, KS_STR("standalone"), &standalone)
+        || (standalone.ptr && !ks_str_is(standalone, "yes") && !ks_str_is(standalone, "no")))
+        return KS_ESYNTAX;
+    skip_blanks(r);
+    if (!skip(r, KS_STR("?>")))
+        return KS_ESYNTAX;
+    skip_blanks(r);
+    return KS_OK;
+}
+
+static enum ks_err write_declarations(const struct reader *r, struct ks_str *ret_declarations)
+{
+    struct ks_buf buf;
+    enum ks_err err;
+
+    ks_buf_init(&buf, r->arena->bytes_max);
+    for (unsigned i = 0; i < r->binding_count; i++) {
+        const struct binding *binding = &r->bindings[i];
+        if (ks_str_is(binding->prefix, "stream") && ks_str_is(binding->uri, KS_NS_STREAM))
+            continue;
+        ks_buf_z(&buf, " xmlns:");
+        ks_buf_add(&buf, binding->prefix);
+        ks_buf_z(&buf, "='");
+        ks_xml_escape(&buf, binding->uri);
+        ks_buf_z(&buf, "'");
+    }
+    if ((err = ks_buf_err(&buf)) == KS_OK)
+        err = ks_arena_copy(r->arena, ks_buf_str(&buf), ret_declarations);
+    ks_buf_done(&buf);
+    return err;
+}
+
+enum ks_err ks_xml_read_header(struct ks_arena *arena, struct ks_str bytes, struct ks_xml_header *ret_header)
+{
+    struct ks_xml_header header;
+    struct reader r;
+    enum ks_err err;
+
+    begin(&r, arena, KS_STR(""));
+    if ((err = take(&r, ks_str_trim(bytes))) != KS_OK || (err = read_xml_declaration(&r)) != KS_OK)
+        return err;
+    if (*r.at++ != '<')
+        return KS_ESYNTAX;
+    if ((err = read_tag(&r)) != KS_OK)
+        return err;
+    if (*r.at++ != '>' || r.at != r.end)
+        return KS_ESYNTAX;
+    header.element = r.scopes[1].node;
+    header.default_ns = r.scopes[1].default_ns;
+    if ((err = write_declarations(&r, &header.declarations)) != KS_OK)
+        return err;
+    *ret_header = header;
+    return KS_OK;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* xml_scan.h -- the way over plain text, for xml_framer.c and xml_writer.c. */
+/* xml_scan.h -- the way over plain text, for the other files of this directory. */
 #ifndef KS_XML_SCAN_H
 #define KS_XML_SCAN_H
 

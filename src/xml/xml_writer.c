@@ -5,8 +5,6 @@
 
 #include "xml_scan.h"
 
-#define STREAMS_URI "http://etherx.jabber.org/streams"
-
 /* Where the next byte goes, in room that the buffer gave and does not count yet: most of what is written are pieces of
  * a few bytes. */
 struct writer {
@@ -160,7 +158,7 @@ static void put_element(struct writer *w, const struct ks_xml *node, struct ks_s
     }
     PUT(w, "<");
     if (!ks_str_eq(node->ns, ns)) {
-        if (in_stream && ks_str_is(node->ns, STREAMS_URI))
+        if (in_stream && ks_str_is(node->ns, KS_NS_STREAM))
             prefix = KS_STR("stream:");
         else if (ks_str_is(node->ns, KS_NS_XML)) /* may not be a default namespace (XML Namespaces §3) */
             prefix = KS_STR("xml:");

@@ -13,7 +13,7 @@ static bool is_ours(const struct ks_content *content)
         && (content->says != KS_SAYS_TEXT || content->body.len > 0) && !content->more;
 }
 
-static void check_again(struct ks_xml_reader *reader, struct ks_arena *arena, const struct ks_content *content)
+static void check_again(struct ks_arena *arena, const struct ks_content *content)
 {
     struct ks_content again;
     struct ks_xml *xml = ks_content_write(arena, content);
@@ -23,8 +23,7 @@ static void check_again(struct ks_xml_reader *reader, struct ks_arena *arena, co
         return; /* the arena is full */
     ks_buf_init(&bytes, 4u << 20);
     ks_xml_write(&bytes, xml, KS_STR_EMPTY);
-    if (ks_buf_err(&bytes) == KS_OK
-        && ks_xml_read(reader, arena, ks_buf_str(&bytes), KS_STR_EMPTY, KS_STR_EMPTY, &xml) == KS_OK
+    if (ks_buf_err(&bytes) == KS_OK && ks_xml_read(arena, ks_buf_str(&bytes), KS_STR_EMPTY, KS_STR_EMPTY, &xml) == KS_OK
         && ks_content_read(arena, xml, &again) == KS_OK) {
         assert(again.says == content->says && !again.rejected);
         assert(again.k.number == content->k.number && again.k.epoch == content->k.epoch);
@@ -36,17 +35,14 @@ static void check_again(struct ks_xml_reader *reader, struct ks_arena *arena, co
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    static struct ks_xml_reader *reader;
     struct ks_content content;
     struct ks_arena arena;
     struct ks_xml *xml;
 
-    if (!reader && !(reader = ks_xml_reader_new()))
-        abort();
     ks_arena_init(&arena, 8u << 20);
-    if (ks_xml_read(reader, &arena, ks_str(data, len), KS_STR("urn:xmpp:sce:1"), KS_STR_EMPTY, &xml) == KS_OK
+    if (ks_xml_read(&arena, ks_str(data, len), KS_STR("urn:xmpp:sce:1"), KS_STR_EMPTY, &xml) == KS_OK
         && ks_content_read(&arena, xml, &content) == KS_OK && is_ours(&content))
-        check_again(reader, &arena, &content);
+        check_again(&arena, &content);
     ks_arena_done(&arena);
     return 0;
 }

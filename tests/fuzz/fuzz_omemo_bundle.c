@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         return 0;
     version = data[0] % 2 ? KS_OMEMO_1 : KS_OMEMO_2;
     ks_arena_init(&arena, 4 * 1024 * 1024);
-    if (ks_xml_read(pair->reader, &arena, ks_str(data + 1, len - 1), KS_STR_EMPTY, KS_STR_EMPTY, &xml) == KS_OK) {
+    if (ks_xml_read(&arena, ks_str(data + 1, len - 1), KS_STR_EMPTY, KS_STR_EMPTY, &xml) == KS_OK) {
         check_list(&arena, version, xml);
         if (ks_omemo_bundle_read(&arena, version, xml, &bundle) == KS_OK) {
             enum ks_err err;

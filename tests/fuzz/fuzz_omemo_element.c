@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     ks_arena_init(&arena, 4 * 1024 * 1024);
     if (data[0] % 6 >= 2)
         xml = element_of(pair, &arena, data[0] % 2, data[0] % 6 >= 4, rest);
-    else if (ks_xml_read(pair->reader, &arena, rest, KS_STR_EMPTY, KS_STR_EMPTY, &xml) != KS_OK)
+    else if (ks_xml_read(&arena, rest, KS_STR_EMPTY, KS_STR_EMPTY, &xml) != KS_OK)
         xml = NULL;
     if (xml) {
         enum ks_omemo_version version = ks_xml_is(xml, NS_AXOLOTL, "encrypted") ? KS_OMEMO_1 : KS_OMEMO_2;

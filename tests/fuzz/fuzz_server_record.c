@@ -52,14 +52,13 @@ static bool is_row_sound(unsigned kind, struct ks_str key, struct ks_str value)
  * of them again. Here those come in that konsild could have written. */
 static bool is_element(struct ks_str text)
 {
-    KS_AUTO(ks_xml_reader_free) struct ks_xml_reader *reader = ks_xml_reader_new();
     struct ks_arena arena;
     struct ks_xml *xml;
     bool good;
 
     ks_arena_init(&arena, 64u << 20);
-    good = ks_xml_read(reader, &arena, text, KS_STR_EMPTY, KS_STR_EMPTY, &xml) == KS_OK
-        && ks_str_starts(text, KS_STR("<")) && !ks_str_starts(text, KS_STR("<?")) && ks_str_ends(text, KS_STR(">"));
+    good = ks_xml_read(&arena, text, KS_STR_EMPTY, KS_STR_EMPTY, &xml) == KS_OK && ks_str_starts(text, KS_STR("<"))
+        && !ks_str_starts(text, KS_STR("<?")) && ks_str_ends(text, KS_STR(">"));
     ks_arena_done(&arena);
     return good;
 }
@@ -134,7 +133,6 @@ static const char *const questions[] = {
 static void check_said(struct ks_str left)
 {
     unsigned answers[KS_COUNT(questions)] = { 0 };
-    KS_AUTO(ks_xml_reader_free) struct ks_xml_reader *reader = ks_xml_reader_new();
     struct ks_str header = KS_STR("<stream:stream>");
     struct ks_framer framer;
     size_t len;
@@ -147,7 +145,7 @@ static void check_said(struct ks_str left)
         enum ks_frame frame = ks_framer_next(&framer, left, &len);
         assert(frame == KS_FRAME_STANZA);
         ks_arena_init(&arena, 64u << 20);
-        assert(ks_xml_read(reader, &arena, ks_str_head(left, len), KS_STR(NS_CLIENT), KS_STR_EMPTY, &xml) == KS_OK);
+        assert(ks_xml_read(&arena, ks_str_head(left, len), KS_STR(NS_CLIENT), KS_STR_EMPTY, &xml) == KS_OK);
         struct ks_str id = ks_xml_attr(xml, "id");
         if (ks_str_is(xml->name, "iq") && id.len == 2 && id.ptr[0] == 'q'
             && !ks_str_is(ks_xml_attr(xml, "type"), "set"))

@@ -5,7 +5,7 @@
 #include "xml_reader.h"
 #include "xml_writer.h"
 
-static void check_answer(struct ks_xml_reader *reader, struct ks_arena *arena, const struct ks_stanza *stanza)
+static void check_answer(struct ks_arena *arena, const struct ks_stanza *stanza)
 {
     struct ks_stanza answer;
     struct ks_xml *tree;
@@ -15,7 +15,7 @@ static void check_answer(struct ks_xml_reader *reader, struct ks_arena *arena, c
     ks_buf_init(&buf, 1U << 20);
     ks_xml_write(&buf, ks_stanza_error(arena, stanza, KS_BAD_REQUEST, "text"), KS_STR(NS_CLIENT));
     assert(!ks_buf_err(&buf));
-    assert(ks_xml_read(reader, arena, ks_buf_str(&buf), KS_STR(NS_CLIENT), KS_STR_EMPTY, &tree) == KS_OK);
+    assert(ks_xml_read(arena, ks_buf_str(&buf), KS_STR(NS_CLIENT), KS_STR_EMPTY, &tree) == KS_OK);
     enum ks_err err = ks_stanza_read(arena, tree, &answer, &cond);
     assert(err == KS_OK || err == KS_ESYNTAX); /* addresses go back as they were written, so they may be bad */
     assert(answer.kind == stanza->kind && ks_str_eq(answer.id, stanza->id));
@@ -27,22 +27,18 @@ static void check_answer(struct ks_xml_reader *reader, struct ks_arena *arena, c
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    static struct ks_xml_reader *reader;
     struct ks_stanza stanza;
     struct ks_arena arena;
     struct ks_xml *tree;
     enum ks_cond cond;
 
-    if (!reader)
-        reader = ks_xml_reader_new();
     ks_arena_init(&arena, 1U << 24);
-    if (len < 1U << 16
-        && ks_xml_read(reader, &arena, ks_str(data, len), KS_STR(NS_CLIENT), KS_STR_EMPTY, &tree) == KS_OK) {
+    if (len < 1U << 16 && ks_xml_read(&arena, ks_str(data, len), KS_STR(NS_CLIENT), KS_STR_EMPTY, &tree) == KS_OK) {
         enum ks_err err = ks_stanza_read(&arena, tree, &stanza, &cond);
         assert(err == KS_OK || err == KS_ESTATE
             || (err == KS_ESYNTAX && (cond == KS_BAD_REQUEST || cond == KS_JID_MALFORMED)));
         if (err != KS_ESTATE)
-            check_answer(reader, &arena, &stanza);
+            check_answer(&arena, &stanza);
         if (!err && stanza.kind == KS_IQ)
             assert(stanza.id.len && (stanza.payload != NULL) == (stanza.type == KS_IQ_GET || stanza.type == KS_IQ_SET));
     }

@@ -14,7 +14,6 @@
 #define JONAS KS_STR("jonas@example.org")
 
 struct omemo_pair {
-    struct ks_xml_reader *reader;
     struct ks_engine_store *store; /* Jonas's */
     struct ks_omemo *jonas, *anna;
     struct ks_arena arena;     /* of the genuine elements */
@@ -43,13 +42,12 @@ static inline struct omemo_pair *omemo_pair(void)
     static struct ks_prng chance[2];
     struct ks_engine_store *annas = NULL;
 
-    if (pair.reader)
+    if (pair.store)
         return &pair;
     pair_must(ks_crypto_init());
-    pair.reader = ks_xml_reader_new();
     pair.store = ks_memory_engine_store_new();
     annas = ks_memory_engine_store_new();
-    if (!pair.reader || !pair.store || !annas)
+    if (!pair.store || !annas)
         abort();
     ks_arena_init(&pair.arena, 4 * 1024 * 1024);
     ks_prng_init_number(&chance[0], 1);

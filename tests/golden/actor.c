@@ -10,9 +10,9 @@
 
 #define ITEM_BYTES_MAX (32u << 20)
 
-void actor_init(struct actor *actor, struct world *world, struct ks_xml_reader *reader, struct ks_prng *prng)
+void actor_init(struct actor *actor, struct world *world, struct ks_prng *prng)
 {
-    *actor = (struct actor) { .world = world, .reader = reader, .prng = prng };
+    *actor = (struct actor) { .world = world, .prng = prng };
     ks_buf_init(&actor->in, SIZE_MAX);
     actor->items_end = &actor->items;
 }
@@ -83,11 +83,11 @@ static void add_item(struct actor *actor, enum ks_frame frame, struct ks_str byt
     if (ks_arena_copy(&item->arena, bytes, &item->bytes) != KS_OK)
         abort();
     if (frame == KS_FRAME_OPEN) {
-        err = ks_xml_read_header(actor->reader, &item->arena, bytes, &header);
+        err = ks_xml_read_header(&item->arena, bytes, &header);
         if (err == KS_OK)
             item->xml = header.element;
     } else if (frame == KS_FRAME_STANZA) {
-        err = ks_xml_read(actor->reader, &item->arena, bytes, KS_STR(NS_CLIENT), KS_STR_EMPTY, &item->xml);
+        err = ks_xml_read(&item->arena, bytes, KS_STR(NS_CLIENT), KS_STR_EMPTY, &item->xml);
     }
     actor->broken = actor->broken || err != KS_OK;
     *actor->items_end = item;

@@ -19,7 +19,6 @@ struct actor {
     struct actor *next;
     struct world *world;
     struct wire *wire; /* NULL: not connected */
-    struct ks_xml_reader *reader;
     struct ks_prng *prng;
     struct ks_str name, local, domain, resource; /* the conversation's arena keeps them */
     struct ks_str password;
@@ -34,7 +33,7 @@ struct actor {
     bool broken; /* the server sent something that is no XMPP */
 };
 
-void actor_init(struct actor *actor, struct world *world, struct ks_xml_reader *reader, struct ks_prng *prng);
+void actor_init(struct actor *actor, struct world *world, struct ks_prng *prng);
 void actor_done(struct actor *actor);
 
 bool actor_connect(struct actor *actor);

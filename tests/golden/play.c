@@ -16,7 +16,6 @@ struct play {
     const struct step *step; /* at hand */
     struct actor *actors;
     struct captures captures;
-    struct ks_xml_reader *reader;
     struct ks_prng prng;
     struct ks_arena arena;
     uint64_t addresses;
@@ -96,7 +95,7 @@ static struct actor *new_actor(struct play *play, const struct step *step)
 
     if (!actor)
         abort();
-    actor_init(actor, play->world, play->reader, &play->prng);
+    actor_init(actor, play->world, &play->prng);
     actor->name = step->actor;
     actor->local = join(play, base, play->suffix);
     actor->domain = step->text;
@@ -154,8 +153,7 @@ static bool fill(struct play *play, bool sent, struct ks_buf *out)
 }
 
 /* <stream:stream …>, whose namespaces may be left out. */
-static enum ks_err read_header_pattern(
-    struct play *play, struct ks_arena *arena, struct ks_str text, struct ks_xml **ret_xml)
+static enum ks_err read_header_pattern(struct ks_arena *arena, struct ks_str text, struct ks_xml **ret_xml)
 {
     struct ks_str usual = KS_STR("<stream:stream xmlns='" NS_CLIENT "' xmlns:stream='" NS_STREAM "'");
     const struct ks_str parts[] = { usual, ks_str_from(text, sizeof "<stream:stream" - 1) };
@@ -165,7 +163,7 @@ static enum ks_err read_header_pattern(
     if (ks_str_find(text, KS_STR("xmlns")) == text.len)
         err = ks_arena_join(arena, parts, 2, &text);
     if (err == KS_OK)
-        err = ks_xml_read_header(play->reader, arena, text, &header);
+        err = ks_xml_read_header(arena, text, &header);
     *ret_xml = err == KS_OK ? header.element : NULL;
     return err;
 }
@@ -182,9 +180,9 @@ static bool read_pattern(struct play *play, struct ks_arena *arena, struct ks_xm
     if (ks_str_is(ks_buf_str(&text), "</stream:stream>")) {
         err = KS_OK;
     } else if (ks_str_starts(ks_buf_str(&text), KS_STR("<stream:stream"))) {
-        err = read_header_pattern(play, arena, ks_buf_str(&text), ret_xml);
+        err = read_header_pattern(arena, ks_buf_str(&text), ret_xml);
     } else {
-        err = ks_xml_read(play->reader, arena, ks_buf_str(&text), KS_STR(NS_CLIENT), KS_STR_EMPTY, ret_xml);
+        err = ks_xml_read(arena, ks_buf_str(&text), KS_STR(NS_CLIENT), KS_STR_EMPTY, ret_xml);
     }
     ks_buf_done(&text);
     return err == KS_OK || fail(play, "what is expected is not XML");
@@ -482,9 +480,6 @@ void play(struct world *world, const struct conversation *conversation, struct k
     ks_buf_init(&verdict->why, SIZE_MAX);
     ks_arena_init(&play.arena, 64u << 20);
     ks_prng_init_number(&play.prng, 3);
-    play.reader = ks_xml_reader_new();
-    if (!play.reader)
-        abort();
     good = begin(&play);
     for (const struct step *step = conversation->steps; step && good; step = step->next) {
         play.step = step;
@@ -499,7 +494,6 @@ void play(struct world *world, const struct conversation *conversation, struct k
         free(actor);
     }
     captures_done(&play.captures);
-    ks_xml_reader_free(play.reader);
     ks_prng_done(&play.prng);
     ks_arena_done(&play.arena);
 }

@@ -23,7 +23,6 @@
 static struct ks_engine_store *store;
 static struct ks_prng prng;
 static struct ks_omemo *omemo;
-static struct ks_xml_reader *reader;
 static struct ks_arena arena;
 
 static struct ks_str word(struct ks_str *line)
@@ -48,7 +47,7 @@ static enum ks_omemo_version version(struct ks_str *line)
 
 static enum ks_err tree(struct ks_str bytes, struct ks_xml **ret_xml)
 {
-    return ks_xml_read(reader, &arena, bytes, KS_STR_EMPTY, KS_STR_EMPTY, ret_xml);
+    return ks_xml_read(&arena, bytes, KS_STR_EMPTY, KS_STR_EMPTY, ret_xml);
 }
 
 static enum ks_err device(struct ks_str line, struct ks_buf *out)
@@ -172,7 +171,7 @@ int main(void)
     ssize_t len;
 
     ks_arena_init(&arena, 4 * 1024 * 1024);
-    if (ks_crypto_init() != KS_OK || !(reader = ks_xml_reader_new()))
+    if (ks_crypto_init() != KS_OK)
         return 1;
     while ((len = getline(&line, &cap, stdin)) > 0) {
         struct ks_buf out;
@@ -191,7 +190,6 @@ int main(void)
     free(line);
     ks_omemo_free(omemo);
     ks_engine_store_free(store);
-    ks_xml_reader_free(reader);
     ks_arena_done(&arena);
     return 0;
 }

@@ -46,7 +46,6 @@ struct plain {
     struct ks_framer framer;
     struct ks_buf in;
     size_t seen;
-    struct ks_xml_reader *reader;
     struct ks_arena scram_arena;
     struct ks_scram_client scram;
     char sm_id[64];
@@ -416,8 +415,7 @@ static void feed(struct device *device, struct ks_str bytes)
             return;
         ks_arena_init(&arena, 4u << 20);
         if (frame == KS_FRAME_STANZA
-            && ks_xml_read(p->reader, &arena, ks_str_head(ks_buf_str(&p->in), p->seen), KS_STR(NS_CLIENT), KS_STR_EMPTY,
-                   &element)
+            && ks_xml_read(&arena, ks_str_head(ks_buf_str(&p->in), p->seen), KS_STR(NS_CLIENT), KS_STR_EMPTY, &element)
                 != KS_OK)
             abort();
         ks_buf_drop(&p->in, p->seen);
@@ -532,7 +530,6 @@ static void free_device(struct device *device)
     struct plain *p = self(device);
 
     forget_session(p);
-    ks_xml_reader_free(p->reader);
     ks_arena_done(&p->scram_arena);
     ks_buf_done(&p->in);
     free(p);
@@ -553,7 +550,7 @@ struct device *device_plain_new(struct town *town, const char *name, const char 
         .free = free_device };
     struct plain *p = calloc(1, sizeof *p);
 
-    if (!p || !(p->reader = ks_xml_reader_new()))
+    if (!p)
         abort();
     device_init(&p->base, &ops, town, name, local, domain);
     ks_buf_init(&p->in, SIZE_MAX);

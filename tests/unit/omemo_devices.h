@@ -25,7 +25,6 @@ struct device {
     struct ks_arena arena;
 };
 
-static struct ks_xml_reader *reader;
 static const char *which; /* the version's name, before a row's */
 
 static const char *name_of(const char *sentence)
@@ -99,7 +98,7 @@ UNUSED static struct ks_xml *tree_of(struct ks_arena *arena, struct ks_str bytes
 {
     struct ks_xml *xml = NULL;
 
-    must(ks_xml_read(reader, arena, bytes, KS_STR_EMPTY, KS_STR_EMPTY, &xml), "parse");
+    must(ks_xml_read(arena, bytes, KS_STR_EMPTY, KS_STR_EMPTY, &xml), "parse");
     return xml;
 }
 
@@ -211,15 +210,12 @@ UNUSED static struct ks_str flipped(struct ks_arena *arena, struct ks_str bytes,
 UNUSED static int devices_main(void (*const *tests)(enum ks_omemo_version), size_t count, void (*others)(void))
 {
     must(ks_crypto_init(), "crypto");
-    if (!(reader = ks_xml_reader_new()))
-        return 1;
     for (enum ks_omemo_version v = KS_OMEMO_2; v <= KS_OMEMO_1; v++) {
         which = v == KS_OMEMO_2 ? "OMEMO 2" : "OMEMO 0.3";
         for (size_t i = 0; i < count; i++)
             tests[i](v);
     }
     others();
-    ks_xml_reader_free(reader);
     return check_done();
 }
 

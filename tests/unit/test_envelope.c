@@ -9,7 +9,6 @@
 #define NUMBERED K "n='17' prev='" HASH "'/>"
 #define BODY "<body xmlns='jabber:client'>x</body>"
 
-static struct ks_xml_reader *reader;
 static struct ks_arena arena;
 
 static struct ks_content read_content(const char *inner)
@@ -19,7 +18,7 @@ static struct ks_content read_content(const char *inner)
     struct ks_xml *xml;
 
     snprintf(text, sizeof(text), "<content xmlns='urn:xmpp:sce:1'>%s</content>", inner);
-    if (ks_xml_read(reader, &arena, ks_str_z(text), KS_STR_EMPTY, KS_STR_EMPTY, &xml) != KS_OK
+    if (ks_xml_read(&arena, ks_str_z(text), KS_STR_EMPTY, KS_STR_EMPTY, &xml) != KS_OK
         || ks_content_read(&arena, xml, &content) != KS_OK) {
         printf("Bail out! cannot read %s\n", inner);
         exit(1);
@@ -93,7 +92,7 @@ static struct ks_content round_trip(const struct ks_content *content)
 
     ks_buf_init(&bytes, 1 << 20);
     ks_xml_write(&bytes, xml, KS_STR_EMPTY);
-    if (ks_xml_read(reader, &arena, ks_buf_str(&bytes), KS_STR_EMPTY, KS_STR_EMPTY, &read) != KS_OK
+    if (ks_xml_read(&arena, ks_buf_str(&bytes), KS_STR_EMPTY, KS_STR_EMPTY, &read) != KS_OK
         || ks_content_read(&arena, read, &again) != KS_OK)
         exit(1);
     ks_buf_done(&bytes);
@@ -198,12 +197,10 @@ static void test_acks(void)
 
 int main(void)
 {
-    reader = ks_xml_reader_new();
     ks_arena_init(&arena, 16 << 20);
     test_rows();
     test_round_trips();
     test_acks();
     ks_arena_done(&arena);
-    ks_xml_reader_free(reader);
     return check_done();
 }

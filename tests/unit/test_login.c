@@ -6,7 +6,6 @@
 #include "ns.h"
 #include "xml_reader.h"
 
-static struct ks_xml_reader *reader;
 static struct ks_arena arena;
 static struct ks_prng prng;
 
@@ -30,7 +29,7 @@ static struct ks_xml *parse(struct ks_str text)
 {
     struct ks_xml *xml = NULL;
 
-    if (ks_xml_read(reader, &arena, text, KS_STR(NS_CLIENT), KS_STR_EMPTY, &xml) != KS_OK) {
+    if (ks_xml_read(&arena, text, KS_STR(NS_CLIENT), KS_STR_EMPTY, &xml) != KS_OK) {
         printf("Bail out! cannot read %.*s\n", KS_STR_FMT(text));
         exit(1);
     }
@@ -330,7 +329,6 @@ static void test_walk(void)
 
 int main(void)
 {
-    reader = ks_xml_reader_new();
     ks_arena_init(&arena, 64 << 20);
     ks_prng_init_number(&prng, 1);
     if (ks_crypto_init() != KS_OK)
@@ -345,6 +343,5 @@ int main(void)
     test_wrong_servers();
     test_walk();
     ks_arena_done(&arena);
-    ks_xml_reader_free(reader);
     return check_done();
 }

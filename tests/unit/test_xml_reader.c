@@ -21,6 +21,9 @@ static const struct {
     { "XML Namespaces §5: a prefix that is not declared", "<x:a/>", NULL },
     { "XML Namespaces §5: one of an attribute", "<a x:b='c'/>", NULL },
     { "XML Namespaces §5: one that was declared by a neighbour", "<a><b xmlns:x='y'/><x:c/></a>", NULL },
+    { "XML Namespaces §6.1: a prefix that means something else inside, and again what it meant",
+        "<x:a xmlns='' xmlns:x='1'><x:b xmlns:x='2'><x:c/><x:d xmlns:x='3'/><x:e/></x:b><x:f/></x:a>",
+        "<a xmlns='1'><b xmlns='2'><c/><d xmlns='3'/><e/></b><f/></a>" },
     { "XML Namespaces §3: a prefix for nothing", "<x:a xmlns:x=''/>", NULL },
     { "XML Namespaces §3: the prefix xmlns", "<a xmlns:xmlns='b'/>", NULL },
     { "XML Namespaces §3: the namespace of xml for another", "<x:a xmlns:x='http://www.w3.org/XML/1998/namespace'/>",
@@ -71,34 +74,24 @@ static const struct {
     { "Nothing", "", NULL },
 };
 
-static enum ks_err read(struct ks_xml_reader *reader, struct ks_arena *arena, const char *text, struct ks_xml **ret_xml)
+static enum ks_err read(struct ks_arena *arena, const char *text, struct ks_xml **ret_xml)
 {
-    return ks_xml_read(reader, arena, ks_str_z(text), KS_STR("jabber:client"), KS_STR_EMPTY, ret_xml);
+    return ks_xml_read(arena, ks_str_z(text), KS_STR("jabber:client"), KS_STR_EMPTY, ret_xml);
 }
 
-/* Each row is read by one reader twice, with a good stanza between, which no bad one may spoil. */
 static void table(void)
 {
-    KS_AUTO(ks_xml_reader_free) struct ks_xml_reader *reader = ks_xml_reader_new();
-
     for (size_t i = 0; i < KS_COUNT(rows); i++) {
         struct ks_arena arena;
         struct ks_buf buf;
-        struct ks_xml *xml = NULL, *good = NULL, *again;
+        struct ks_xml *xml = NULL;
 
         ks_arena_init(&arena, 10000);
         ks_buf_init(&buf, 10000);
-        enum ks_err err = read(reader, &arena, rows[i].input, &xml);
-        enum ks_err good_err = read(reader, &arena, "<good/>", &good);
-        enum ks_err again_err = read(reader, &arena, rows[i].input, &again);
-        if (err != again_err || good_err || !ks_xml_is(good, "jabber:client", "good")) {
-            check_row(
-                false, rows[i].name, "%s, %s, %s", ks_err_name(err), ks_err_name(good_err), ks_err_name(again_err));
-        } else if (!rows[i].want) {
+        enum ks_err err = read(&arena, rows[i].input, &xml);
+        if (!rows[i].want) {
             check_err(rows[i].name, err, KS_ESYNTAX);
-        } else if (!check_row(err == KS_OK, rows[i].name, "%s", ks_err_name(err))) {
-            ;
-        } else {
+        } else if (check_row(err == KS_OK, rows[i].name, "%s", ks_err_name(err))) {
             ks_xml_write(&buf, xml, KS_STR(""));
             check_str("and it is what it should be", ks_buf_str(&buf), ks_str_z(rows[i].want));
         }
@@ -107,10 +100,9 @@ static void table(void)
     }
 }
 
-/* CVE-2023-52425: an expat that defers would keep a stanza with a long tag to itself. */
+/* CVE-2023-52425: a reader that defers would keep a stanza with a long tag to itself. */
 static void long_tags(void)
 {
-    KS_AUTO(ks_xml_reader_free) struct ks_xml_reader *reader = ks_xml_reader_new();
     const size_t lens[] = { 1, 1000, 1024, 4096, 65536, 200000, 7, 400000 };
     struct ks_buf buf;
 
@@ -125,7 +117,7 @@ static void long_tags(void)
         if (room)
             memset(room, 'x', lens[i]);
         ks_buf_z(&buf, "'/>");
-        enum ks_err err = ks_xml_read(reader, &arena, ks_buf_str(&buf), KS_STR(""), KS_STR(""), &xml);
+        enum ks_err err = ks_xml_read(&arena, ks_buf_str(&buf), KS_STR(""), KS_STR(""), &xml);
         check_row(err == KS_OK && ks_xml_attr(xml, "b").len == lens[i],
             "CVE-2023-52425: a whole stanza is reported at once, however long its tag", "%s at %zu", ks_err_name(err),
             lens[i]);
@@ -134,7 +126,7 @@ static void long_tags(void)
     ks_buf_done(&buf);
 }
 
-static enum ks_err read_nested(struct ks_xml_reader *reader, unsigned depth, size_t arena_bytes)
+static enum ks_err read_nested(unsigned depth, size_t arena_bytes)
 {
     struct ks_arena arena;
     struct ks_buf buf;
@@ -146,7 +138,7 @@ static enum ks_err read_nested(struct ks_xml_reader *reader, unsigned depth, siz
         ks_buf_z(&buf, "<a>");
     for (unsigned i = 0; i < depth; i++)
         ks_buf_z(&buf, "</a>");
-    enum ks_err err = ks_xml_read(reader, &arena, ks_buf_str(&buf), KS_STR(""), KS_STR(""), &xml);
+    enum ks_err err = ks_xml_read(&arena, ks_buf_str(&buf), KS_STR(""), KS_STR(""), &xml);
     ks_buf_done(&buf);
     ks_arena_done(&arena);
     return err;
@@ -154,43 +146,76 @@ static enum ks_err read_nested(struct ks_xml_reader *reader, unsigned depth, siz
 
 static void limits(void)
 {
-    KS_AUTO(ks_xml_reader_free) struct ks_xml_reader *reader = ks_xml_reader_new();
     const char *text = "<a xmlns='n'>text<b c='d' e='f'>more</b><b/></a>";
     enum ks_err err = KS_ELIMIT;
     bool good = true;
     size_t limit = 0;
 
-    check_err("A tree of KS_XML_DEPTH_MAX elements", read_nested(reader, KS_XML_DEPTH_MAX, 1 << 20), KS_OK);
-    check_err("A tree of one more", read_nested(reader, KS_XML_DEPTH_MAX + 1, 1 << 20), KS_ELIMIT);
-    check_err("A tree of 10,000", read_nested(reader, 10000, 1 << 20), KS_ELIMIT);
-    check_err("An arena that is too small for it", read_nested(reader, 100, 1000), KS_ELIMIT);
+    check_err("A tree of KS_XML_DEPTH_MAX elements", read_nested(KS_XML_DEPTH_MAX, 1 << 20), KS_OK);
+    check_err("A tree of one more", read_nested(KS_XML_DEPTH_MAX + 1, 1 << 20), KS_ELIMIT);
+    check_err("A tree of 10,000", read_nested(10000, 1 << 20), KS_ELIMIT);
+    check_err("An arena that is too small for it", read_nested(100, 1000), KS_ELIMIT);
     for (; err == KS_ELIMIT; limit += 16) {
         struct ks_arena arena;
         struct ks_xml *xml = NULL;
         ks_arena_init(&arena, limit);
-        err = read(reader, &arena, text, &xml);
+        err = read(&arena, text, &xml);
         good = good && (err == KS_OK) == (xml != NULL);
         ks_arena_done(&arena);
     }
     check_row(good && err == KS_OK, "Every arena that is too small is KS_ELIMIT", "%s at %zu", ks_err_name(err), limit);
 }
 
-/* Strangers choose names; expat keeps each for the life of its parser. */
+/* count attributes, or as many declarations, on one element. */
+static enum ks_err read_names(unsigned count, const char *prefix)
+{
+    struct ks_arena arena;
+    struct ks_buf buf;
+    struct ks_xml *xml;
+
+    ks_arena_init(&arena, 1 << 20);
+    ks_buf_init(&buf, 1 << 20);
+    ks_buf_z(&buf, "<a");
+    for (unsigned i = 0; i < count; i++)
+        ks_buf_printf(&buf, " %sb%u='c'", prefix, i);
+    ks_buf_z(&buf, "/>");
+    enum ks_err err = ks_xml_read(&arena, ks_buf_str(&buf), KS_STR(""), KS_STR(""), &xml);
+    ks_buf_done(&buf);
+    ks_arena_done(&arena);
+    return err;
+}
+
+/* Prefixes that count elements declare, each inside the last; different: how many, or 0 for all. */
+static enum ks_err read_nested_prefixes(unsigned count, unsigned different)
+{
+    struct ks_arena arena;
+    struct ks_buf buf;
+    struct ks_xml *xml;
+
+    ks_arena_init(&arena, 1 << 20);
+    ks_buf_init(&buf, 1 << 20);
+    for (unsigned i = 0; i < count; i++)
+        ks_buf_printf(&buf, "<a xmlns:b%u='c'>", different ? i % different : i);
+    for (unsigned i = 0; i < count; i++)
+        ks_buf_z(&buf, "</a>");
+    enum ks_err err = ks_xml_read(&arena, ks_buf_str(&buf), KS_STR(""), KS_STR(""), &xml);
+    ks_buf_done(&buf);
+    ks_arena_done(&arena);
+    return err;
+}
+
+/* Comparing each with each must not take a thread's time. */
 static void many_names(void)
 {
-    KS_AUTO(ks_xml_reader_free) struct ks_xml_reader *reader = ks_xml_reader_new();
-    unsigned good = 0;
-
-    for (unsigned i = 0; i < 50000; i++) {
-        struct ks_arena arena;
-        struct ks_xml *xml;
-        char text[64];
-        ks_arena_init(&arena, 1000);
-        snprintf(text, sizeof text, "<a%u b%u='%u'/>", i, i, i);
-        good += read(reader, &arena, text, &xml) == KS_OK && xml->name.ptr[0] == 'a';
-        ks_arena_done(&arena);
-    }
-    check_row(good == 50000, "50,000 stanzas with names of their own, over many lives of the parser", "%u good", good);
+    check_err("An element of KS_XML_NAMES_MAX attributes", read_names(KS_XML_NAMES_MAX, ""), KS_OK);
+    check_err("An element of one more", read_names(KS_XML_NAMES_MAX + 1, ""), KS_ELIMIT);
+    check_err("An element of 10,000", read_names(10000, ""), KS_ELIMIT);
+    check_err("KS_XML_NAMES_MAX prefixes", read_names(KS_XML_NAMES_MAX, "xmlns:"), KS_OK);
+    check_err("One prefix more", read_names(KS_XML_NAMES_MAX + 1, "xmlns:"), KS_ELIMIT);
+    check_err("KS_XML_NAMES_MAX prefixes inside each other", read_nested_prefixes(KS_XML_NAMES_MAX, 0), KS_OK);
+    check_err("One prefix more inside", read_nested_prefixes(KS_XML_NAMES_MAX + 1, 0), KS_ELIMIT);
+    check_err("One prefix that each of KS_XML_DEPTH_MAX elements declares anew",
+        read_nested_prefixes(KS_XML_DEPTH_MAX, 1), KS_OK);
 }
 
 #define STREAMS "xmlns:stream='http://etherx.jabber.org/streams'"
@@ -232,7 +257,6 @@ static const struct {
 
 static void header_table(void)
 {
-    KS_AUTO(ks_xml_reader_free) struct ks_xml_reader *reader = ks_xml_reader_new();
 
     for (size_t i = 0; i < KS_COUNT(headers); i++) {
         struct ks_arena arena;
@@ -240,12 +264,12 @@ static void header_table(void)
         struct ks_xml *xml = NULL;
 
         ks_arena_init(&arena, 10000);
-        enum ks_err err = ks_xml_read_header(reader, &arena, ks_str_z(headers[i].input), &header);
+        enum ks_err err = ks_xml_read_header(&arena, ks_str_z(headers[i].input), &header);
         bool good = err == headers[i].want;
         if (good && !err)
             good = ks_str_is(header.default_ns, headers[i].default_ns) && !header.element->child
                 && ks_str_is(header.declarations, headers[i].declarations)
-                && !ks_xml_read(reader, &arena, KS_STR("<a/>"), header.default_ns, header.declarations, &xml)
+                && !ks_xml_read(&arena, KS_STR("<a/>"), header.default_ns, header.declarations, &xml)
                 && ks_xml_is(xml, headers[i].default_ns, "a");
         check_row(good, headers[i].name, "%s, ns %.*s, declarations %.*s", ks_err_name(err),
             KS_STR_FMT(header.default_ns), KS_STR_FMT(header.declarations));
@@ -255,64 +279,44 @@ static void header_table(void)
 
 static void scopes(void)
 {
-    KS_AUTO(ks_xml_reader_free) struct ks_xml_reader *reader = ks_xml_reader_new();
     struct ks_str db = KS_STR(" xmlns:db='jabber:server:dialback'"), none = KS_STR_EMPTY;
     struct ks_arena arena;
     struct ks_xml *xml = NULL;
 
     ks_arena_init(&arena, 10000);
-    check_row(!ks_xml_read(reader, &arena, KS_STR("<db:result/>"), KS_STR("jabber:server"), db, &xml)
+    check_row(!ks_xml_read(&arena, KS_STR("<db:result/>"), KS_STR("jabber:server"), db, &xml)
             && ks_xml_is(xml, "jabber:server:dialback", "result"),
         "RFC 6120 §4.8.4: a prefix of the header is known in a stanza", "?");
     check_err("but not in another stream's",
-        ks_xml_read(reader, &arena, KS_STR("<db:result/>"), KS_STR("jabber:server"), none, &xml), KS_ESYNTAX);
-    check_row(!ks_xml_read(reader, &arena, KS_STR("<stream:a/>"), KS_STR(""), KS_STR(" xmlns:stream='b'"), &xml)
+        ks_xml_read(&arena, KS_STR("<db:result/>"), KS_STR("jabber:server"), none, &xml), KS_ESYNTAX);
+    check_row(!ks_xml_read(&arena, KS_STR("<stream:a/>"), KS_STR(""), KS_STR(" xmlns:stream='b'"), &xml)
             && ks_xml_is(xml, "b", "a"),
         "RFC 6120 §4.8.5: where stream means something else, it does so in a stanza", "?");
-    check_row(
-        !ks_xml_read(reader, &arena, KS_STR("<a/>"), KS_STR("it's <&>"), none, &xml) && ks_xml_is(xml, "it's <&>", "a"),
+    check_row(!ks_xml_read(&arena, KS_STR("<a/>"), KS_STR("it's <&>"), none, &xml) && ks_xml_is(xml, "it's <&>", "a"),
         "A default namespace with what must be escaped", "?");
     ks_arena_done(&arena);
 }
 
-/* Each allocation of ours fails once. expat's are in its library, out of reach; in WASM they are in the module, and
- * expat 2.8 uses one without a look: a prefix in getAttributeId(), which then reads as the one at address zero. */
 static void failing(void)
 {
     bool good = true;
     int rounds = 0;
 
-#ifdef __wasm__
-    check_skip("An allocation that fails is KS_ENOMEM", "expat's own would fail, too");
-    return;
-#endif
     for (int n = 1; fail_nth(n); n++) {
-        KS_AUTO(ks_xml_reader_free) struct ks_xml_reader *reader = ks_xml_reader_new();
         struct ks_arena arena;
         struct ks_xml_header header = { 0 };
         struct ks_xml *xml = NULL;
-        enum ks_err err = KS_ENOMEM;
 
-        ks_arena_init(&arena, 10000);
-        if (reader)
-            err = ks_xml_read_header(reader, &arena, KS_STR("<a xmlns='b' xmlns:c='d'>"), &header);
-        if (!err)
-            err = ks_xml_read(reader, &arena, KS_STR("<e>f</e>"), header.default_ns, header.declarations, &xml);
-        if (fail_stop()) {
-            rounds++;
-            good = good && err == KS_ENOMEM;
-            /* and the reader is as good as before */
-            if (reader && !header.element)
-                err = ks_xml_read_header(reader, &arena, KS_STR("<a xmlns='b' xmlns:c='d'>"), &header);
-            good = good
-                && (!reader
-                    || !ks_xml_read(
-                        reader, &arena, KS_STR("<c:e>f</c:e>"), header.default_ns, header.declarations, &xml));
-        }
-        good = good && (!reader || xml);
+        ks_arena_init(&arena, 1000000);
+        enum ks_err err = ks_xml_read_header(&arena, KS_STR("<a xmlns='b' xmlns:c='d'>"), &header);
+        for (unsigned i = 0; i < 20 && !err; i++)
+            err = ks_xml_read(&arena, KS_STR("<c:e>f</c:e>"), header.default_ns, header.declarations, &xml);
+        bool struck = fail_stop();
+        rounds += struck;
+        good = good && err == (struck ? KS_ENOMEM : KS_OK);
         ks_arena_done(&arena);
     }
-    check_row(good && rounds > 4, "An allocation that fails is KS_ENOMEM, and the next try succeeds", "%d", rounds);
+    check_row(good && rounds > 1, "An allocation that fails is KS_ENOMEM", "%d", rounds);
 }
 
 int main(void)

@@ -35,9 +35,7 @@ static struct ks_xml *own_presence(struct ks_ctx *ctx, const struct ks_session *
     struct ks_xml *xml;
 
     if (!s->presence
-        || ks_xml_read(
-               ctx->reactor->reader, ctx->arena, ks_bytes_str(s->presence), KS_STR(NS_CLIENT), KS_STR_EMPTY, &xml)
-            != KS_OK)
+        || ks_xml_read(ctx->arena, ks_bytes_str(s->presence), KS_STR(NS_CLIENT), KS_STR_EMPTY, &xml) != KS_OK)
         return NULL;
     return ks_xml_set(ctx->arena, xml, "to", to);
 }

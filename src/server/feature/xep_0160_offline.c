@@ -97,7 +97,7 @@ static enum ks_err give(struct ks_ctx *ctx, struct ks_session *s, const struct k
     enum ks_err err;
 
     ks_arena_init(&arena, row->stanza.len * 16 + 32768);
-    err = ks_xml_read(ctx->reactor->reader, &arena, row->stanza, KS_STR_EMPTY, KS_STR_EMPTY, &xml);
+    err = ks_xml_read(&arena, row->stanza, KS_STR_EMPTY, KS_STR_EMPTY, &xml);
     if (err == KS_OK) {
         part = ks_xml_add(&arena, xml, NS_SID, "stanza-id");
         ks_xml_set(&arena, part, "by", user->bare);

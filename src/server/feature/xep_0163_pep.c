@@ -122,8 +122,7 @@ static struct ks_xml *add_item(
     if (ks_arena_copy(ctx->arena, item->id, &id) != KS_OK)
         return NULL;
     ks_xml_set(ctx->arena, element, "id", id);
-    if (item->payload.len
-        && ks_xml_read(ctx->reactor->reader, ctx->arena, item->payload, KS_STR_EMPTY, KS_STR_EMPTY, &payload) == KS_OK)
+    if (item->payload.len && ks_xml_read(ctx->arena, item->payload, KS_STR_EMPTY, KS_STR_EMPTY, &payload) == KS_OK)
         ks_xml_graft(element, payload);
     return element;
 }
