@@ -198,9 +198,34 @@ static int log_normal(struct ctl *ctl)
     return simple(ctl, "log.normal", NULL, NULL, SAY("ctl.debug-off"));
 }
 
+/* What was changed, and does not hold yet. */
+static void say_restart(const struct ctl *ctl, const json_t *names)
+{
+    struct ks_buf list;
+    size_t index;
+    json_t *name;
+
+    ks_buf_init(&list, 65536);
+    json_array_foreach(names, index, name) ks_buf_printf(&list, "%s%s", index ? ", " : "", json_string_value(name));
+    ks_buf_byte(&list, 0);
+    if (list.len > 1 && ks_buf_err(&list) == KS_OK) {
+        ctl_say(ctl, SAY("konsild.reload-restart"), "options", list.ptr, NULL);
+        printf("%.*s\n", KS_STR_FMT(ks_say_do(ctl->language, SAY("konsild.reload-restart"))));
+    }
+    ks_buf_done(&list);
+}
+
 static int reload(struct ctl *ctl)
 {
-    return simple(ctl, "reload", NULL, NULL, SAY("ctl.reloaded"));
+    json_t *result = NULL;
+    int status = ctl_ask(ctl, "reload", NULL, &result);
+
+    if (status == EXIT_SUCCESS && !ctl_json(ctl, result)) {
+        ctl_done(ctl, SAY("ctl.reloaded"));
+        say_restart(ctl, json_object_get(result, "restart"));
+    }
+    json_decref(result);
+    return status;
 }
 
 const struct ctl_command ctl_reports[] = {

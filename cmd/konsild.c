@@ -190,22 +190,40 @@ static bool same_domains(struct konsild_parts *p, struct ks_settings *settings)
     return same;
 }
 
-/* New settings and certificates; false: those of before stay in force. */
-static bool reload(struct daemon *d)
+/* What is in the new settings and waits for a restart: into the log, the journal, and ret_names, separated by blanks.
+ */
+static void tell_restart(struct daemon *d, const struct ks_settings *settings, struct ks_buf *ret_names)
+{
+    const struct ks_option *changed;
+    struct ks_buf list;
+
+    ks_buf_init(&list, 65536);
+    for (size_t at = 0; (changed = ks_settings_changed(d->parts.settings, settings, &at));) {
+        ks_log(ks_log_file_log(d->parts.log), KS_WARNING, "konsild.reload.wants_restart",
+            KS_OURS("option", changed->name));
+        ks_buf_printf(ret_names, "%s%s", ret_names->len ? " " : "", changed->name);
+        ks_buf_printf(&list, "%s%s", list.len ? ", " : "", changed->name);
+    }
+    ks_buf_byte(&list, 0);
+    if (list.len > 1 && ks_buf_err(&list) == KS_OK)
+        konsild_say(SAY("konsild.reload-restart"), "options", list.ptr, NULL);
+    ks_buf_done(&list);
+}
+
+/* New settings and certificates; false: those of before stay in force. ret_restart: see tell_restart. */
+static bool reload(struct daemon *d, struct ks_buf *ret_restart)
 {
     struct konsild_parts *p = &d->parts;
     const struct ks_log *log = ks_log_file_log(p->log);
     struct ks_settings *settings = konsild_read_settings(p->config_path);
     struct ks_tls_certs *certs = settings && same_domains(p, settings) ? konsild_load_certs(settings) : NULL;
-    const struct ks_option *changed;
 
     if (!certs) {
         ks_log(log, KS_ERROR, "konsild.reload.refused");
         ks_settings_free(settings);
         return false;
     }
-    for (size_t at = 0; (changed = ks_settings_changed(p->settings, settings, &at));)
-        ks_log(log, KS_WARNING, "konsild.reload.wants_restart", KS_OURS("option", changed->name));
+    tell_restart(d, settings, ret_restart);
     if (ks_log_file_reopen(
             p->log, ks_settings_text(settings, "log.file"), (enum ks_level)ks_settings_number(settings, "log.level"))
         != KS_OK)
@@ -226,8 +244,13 @@ static void serve(struct daemon *d, const sigset_t *signals)
 
     while (number != SIGTERM && number != SIGINT && number != SIGUSR1) {
         number = sigwaitinfo(signals, NULL);
-        if (number == SIGHUP)
-            ks_control_work_reloaded(&d->work, reload(d));
+        if (number == SIGHUP) {
+            struct ks_buf restart;
+            ks_buf_init(&restart, 65536);
+            bool good = reload(d, &restart);
+            ks_control_work_reloaded(&d->work, good, ks_buf_str(&restart));
+            ks_buf_done(&restart);
+        }
     }
 }
 

@@ -93,24 +93,45 @@ struct answer {
     struct ks_reactors_call letter;
     struct ks_control_call *call;
     bool good;
+    size_t restart_len;
+    char restart[];
 };
+
+/* {"restart":["listen.starttls"]} */
+static json_t *describe_reload(struct ks_str restart)
+{
+    json_t *names = json_array();
+    struct ks_str name;
+
+    while (ks_str_cut(&restart, ' ', &name))
+        if (name.len)
+            json_array_append_new(names, json_stringn(name.ptr, name.len));
+    return json_pack("{s:o}", "restart", names);
+}
 
 static void answer_reload(void *user)
 {
     struct answer *answer = user;
 
-    ks_control_worked(answer->call, answer->good ? NULL : SAY("control.reload"), NULL, ks_system_now());
+    if (answer->good)
+        ks_control_worked(
+            answer->call, NULL, describe_reload(ks_str(answer->restart, answer->restart_len)), ks_system_now());
+    else
+        ks_control_worked(answer->call, SAY("control.reload"), NULL, ks_system_now());
     free(answer);
 }
 
-void ks_control_work_reloaded(struct ks_control_work *work, bool good)
+void ks_control_work_reloaded(struct ks_control_work *work, bool good, struct ks_str restart)
 {
     pthread_mutex_lock(&work->lock);
     while (work->reloads_count) {
-        struct answer *answer = calloc(1, sizeof *answer);
+        struct answer *answer = malloc(sizeof *answer + restart.len);
         if (!answer)
             break;
-        *answer = (struct answer) { { answer_reload, answer }, work->reloads[--work->reloads_count], good };
+        *answer =
+            (struct answer) { { answer_reload, answer }, work->reloads[--work->reloads_count], good, restart.len };
+        if (restart.len)
+            memcpy(answer->restart, restart.ptr, restart.len);
         ks_reactors_run(work->reactors, 0, &answer->letter);
     }
     pthread_mutex_unlock(&work->lock);

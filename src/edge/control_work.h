@@ -40,7 +40,8 @@ void ks_control_work_done(struct ks_control_work *work);
 
 /* In the thread of reactor 0; user is the ks_control_work. */
 void ks_control_work_do(struct ks_control_call *call, void *user);
-/* In the main thread, after a reload: answers all who asked for it. */
-void ks_control_work_reloaded(struct ks_control_work *work, bool good);
+/* In the main thread, after a reload: answers all who asked for it. restart: names of the options that were changed and
+ * take a restart, separated by blanks; those who asked hear of them. */
+void ks_control_work_reloaded(struct ks_control_work *work, bool good, struct ks_str restart);
 
 #endif

@@ -198,7 +198,21 @@ settings konsild.conf "process: { threads = 3; };"
 sed -i 's/threads = 2; };/threads = 3; };/' konsild.conf && sed -i '$d' konsild.conf
 kill -HUP "$pid" && until_line "konsild.reload.wants_restart option=process.threads"
 row "what takes a restart is named"
+until_line konsild.reloaded && has "These changes take effect after a restart: process.threads. Restart when it suits:"
+row "and in a sentence for who reads the journal"
+sed -i 's/direct_tls = "127.0.0.1:0"/direct_tls = "127.0.0.1:5223"/' konsild.conf
+"$konsilctl" --socket control reload >seen 2>&1 && has "The settings were read anew." &&
+    has "These changes take effect after a restart: listen.direct_tls, process.threads."
+row "konsilctl reload names it too"
+"$konsilctl" --lang de --socket control reload >seen 2>&1 &&
+    has "Diese Änderungen gelten erst nach einem Neustart: listen.direct_tls, process.threads." && has "Neu starten, wenn es passt:"
+row "and in German, with what to do"
+"$konsilctl" --json --socket control reload >seen 2>&1 && python3 -c 'import json
+assert json.load(open("seen")) == {"restart": ["listen.direct_tls", "process.threads"]}'
+row "and for programs"
 settings konsild.conf
+"$konsilctl" --socket control reload >seen 2>&1 && has "The settings were read anew." && ! has restart
+row "control: back as they were at the start, nothing takes a restart"
 
 after_shutdown() {
     kill "$pid"
