@@ -25,28 +25,45 @@
 
 /* --- sentences --- */
 
-void konsild_say(const char *id, ...)
+static void say(const char *before, const char *id, va_list args)
 {
     enum ks_language language = command_line_language();
     struct ks_filling fillings[FILLINGS_MAX + 1] = { 0 };
     struct ks_buf line;
     size_t count = 0;
-    va_list args;
 
-    va_start(args, id);
     while (count < FILLINGS_MAX) {
         const char *name = va_arg(args, const char *);
         if (!name)
             break;
         fillings[count++] = (struct ks_filling) { name, ks_str_z(va_arg(args, const char *)) };
     }
-    va_end(args);
     ks_buf_init(&line, 100000);
     ks_sentence_write(&line, language, id, fillings);
     ks_buf_z(&line, ks_say_do(language, id).len ? " " : "");
     ks_sentence_write_do(&line, language, id, fillings);
-    fprintf(stderr, "konsild: %.*s\n", KS_STR_FMT(ks_buf_str(&line)));
+    fprintf(stderr, "%s: %.*s\n", before, KS_STR_FMT(ks_buf_str(&line)));
     ks_buf_done(&line);
+}
+
+void konsild_say(const char *id, ...)
+{
+    va_list args;
+
+    va_start(args, id);
+    say("konsild", id, args);
+    va_end(args);
+}
+
+void konsild_say_of(const char *place, const char *option, const char *id, ...)
+{
+    char before[4200];
+    va_list args;
+
+    snprintf(before, sizeof before, "%s: %s", place, option);
+    va_start(args, id);
+    say(before, id, args);
+    va_end(args);
 }
 
 /* What an error means where it happened; the last row is for all others. */
@@ -105,12 +122,24 @@ bool konsild_read_addresses(struct konsild_parts *p)
     return p->listen_count > 0;
 }
 
+/* Which setting names the file that could not be loaded. */
+static void say_of_file(
+    const struct ks_settings *settings, const struct ks_tls_cert_files *files, const char *file, const char *id)
+{
+    const char *option;
+    size_t i = 0;
+
+    while (file != files[i].certificate && file != files[i].key)
+        i++;
+    option = file == files[i].key ? "key" : "certificate";
+    konsild_say_of(ks_settings_domain_place(settings, i, option), option, id, "file", file, NULL);
+}
+
 struct ks_tls_certs *konsild_load_certs(const struct ks_settings *settings)
 {
     static const struct meaning meanings[] = {
         { KS_EIO, SAY("konsild.certificate-unreadable") },
-        { KS_ECRYPTO, SAY("konsild.certificate-wrong") },
-        { KS_OK, SAY("konsild.memory") },
+        { KS_OK, SAY("konsild.certificate-wrong") },
     };
     struct ks_tls_cert_files files[DOMAINS_MAX];
     struct ks_tls_certs *certs = NULL;
@@ -122,8 +151,10 @@ struct ks_tls_certs *konsild_load_certs(const struct ks_settings *settings)
         files[count] = (struct ks_tls_cert_files) { domain->name,
             ks_settings_domain_text(settings, count, "certificate"), ks_settings_domain_text(settings, count, "key") };
     enum ks_err err = ks_tls_certs_load(files, count, &certs, &file);
-    if (err)
-        konsild_say(meaning_of(meanings, err), "file", file, NULL);
+    if (err == KS_ENOMEM)
+        konsild_say(SAY("konsild.memory"), NULL);
+    else if (err)
+        say_of_file(settings, files, file, meaning_of(meanings, err));
     else if (ks_tls_certs_end_ms(certs) < ks_system_now().wall_ms)
         konsild_say(SAY("konsild.certificate-expired"), NULL);
     return certs;

@@ -44,6 +44,8 @@ struct konsild_parts {
 
 /* A sentence of the catalogue on stderr, with pairs of place and text, ended by NULL. */
 __attribute__((sentinel)) void konsild_say(const char *id, ...);
+/* The same of a setting: where it stands (settings.h) and its name come first, as in all that is said of settings. */
+__attribute__((sentinel)) void konsild_say_of(const char *place, const char *option, const char *id, ...);
 
 /* NULL: said. */
 KS_CHECK struct ks_settings *konsild_read_settings(const char *path);

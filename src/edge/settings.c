@@ -89,6 +89,7 @@ static const struct edge_option {
 struct value {
     int64_t number;
     char *text;
+    char *place; /* where the file says it; NULL: nowhere */
 };
 
 /* All of the edge's options, of the server or of one domain. */
@@ -118,8 +119,10 @@ static bool init_values(struct values *values, enum ks_option_scope scope)
 
 static void done_values(struct values *values)
 {
-    for (size_t i = 0; i < EDGE_OPTIONS; i++)
+    for (size_t i = 0; i < EDGE_OPTIONS; i++) {
         free(values->value[i].text);
+        free(values->value[i].place);
+    }
 }
 
 static const struct edge_option *find_edge(struct ks_str name)
@@ -169,6 +172,12 @@ const char *ks_settings_domain_text(const struct ks_settings *s, size_t domain, 
 {
     assert(domain < s->domain_count);
     return reading(&s->domains[domain], name)->text;
+}
+
+const char *ks_settings_domain_place(const struct ks_settings *s, size_t domain, const char *name)
+{
+    assert(domain < s->domain_count);
+    return reading(&s->domains[domain], name)->place;
 }
 
 /* --- all options, the edge's first --- */
@@ -267,12 +276,13 @@ static void complain_of_domain(
         (struct ks_filling[]) { { "name", ks_str_head(ks_str_z(name), 100) }, { "key", ks_str_z(key) }, { 0 } });
 }
 
-static enum ks_err set_edge_text(
-    struct reader *reader, struct values *values, const struct edge_option *edge, const char *text)
+static enum ks_err set_edge_text(struct reader *reader, const config_setting_t *at, struct values *values,
+    const struct edge_option *edge, const char *text)
 {
     struct value *value = &values->value[edge - edge_options];
+    const char *file = config_setting_source_file(at);
     size_t len = strlen(text);
-    char *copy = NULL;
+    char *copy = NULL, *place = NULL;
 
     if ((int64_t)len < edge->option.min || (int64_t)len > edge->option.max)
         return KS_ELIMIT;
@@ -280,6 +290,10 @@ static enum ks_err set_edge_text(
         return KS_ENOMEM;
     free(value->text);
     value->text = copy;
+    if (asprintf(&place, "%s:%u", file ? file : reader->path, config_setting_source_line(at)) < 0)
+        return KS_ENOMEM;
+    free(value->place);
+    value->place = place;
     return KS_OK;
 }
 
@@ -372,7 +386,7 @@ static void read_option(struct reader *reader, config_setting_t *at, const char 
     if (edge) {
         struct values *values = domain < 0 ? &s->server : &s->domains[domain];
         if (text) {
-            err = set_edge_text(reader, values, edge, text);
+            err = set_edge_text(reader, at, values, edge, text);
             if (edge->addresses)
                 judge_addresses(reader, at, name, text);
         } else {

@@ -26,6 +26,8 @@ int64_t ks_settings_number(const struct ks_settings *settings, const char *name)
 const char *ks_settings_text(const struct ks_settings *settings, const char *name);
 /* "certificate" or "key" of the domain of that index. */
 const char *ks_settings_domain_text(const struct ks_settings *settings, size_t domain, const char *name);
+/* Where it was given, as complaints begin: "konsild.conf:12". */
+const char *ks_settings_domain_place(const struct ks_settings *settings, size_t domain, const char *name);
 
 /* The next option in which the two differ and that takes a restart; NULL at the end. *at = 0 to begin. */
 const struct ks_option *ks_settings_changed(

@@ -87,11 +87,15 @@ refused nowhere.conf 78 && has "nowhere.conf: The file cannot be read."
 row "settings that cannot be read are named"
 sed 's/"a.pem"/"none.pem"/' konsild.conf >bad.conf
 "$konsild" --check bad.conf >seen 2>&1
-[ $? = 78 ] && has "none.pem cannot be read."
-row "a certificate that cannot be read is named"
+[ $? = 78 ] && has "bad.conf:6: certificate: $dir/none.pem cannot be read. Correct the path,"
+row "a certificate that cannot be read is named, and the line that names it"
+sed 's/"b-key.pem"/"none.pem"/' konsild.conf >bad.conf
+LC_MESSAGES=de "$konsild" --check bad.conf >seen 2>&1
+[ $? = 78 ] && has "bad.conf:7: key: $dir/none.pem lässt sich nicht lesen. Den Pfad berichtigen,"
+row "a key too, of any domain, and in German"
 sed 's/"a-key.pem"/"b-key.pem"/' konsild.conf >bad.conf
-refused bad.conf && has "b-key.pem does not hold what it should."
-row "a key that does not fit its certificate is named"
+refused bad.conf && has "bad.conf:6: key: $dir/b-key.pem does not hold what it should."
+row "a key that does not fit its certificate is named, and the line that names it"
 "$konsild" --print-options >seen && has stream.depth_max && has listen.starttls && has blocking.items_max && has "default true; of a domain"
 row "the reference has options of core, edge and features"
 rm -rf data

@@ -188,6 +188,8 @@ static void test_values(void)
         "a certificate of a domain", ks_str_z(ks_settings_domain_text(a, 0, "certificate")), KS_STR("/etc/c.pem"));
     snprintf(want, sizeof want, "%s/k.pem", scratch_directory);
     check_str("a key of a domain", ks_str_z(ks_settings_domain_text(a, 1, "key")), ks_str_z(want));
+    snprintf(want, sizeof want, "%s:6", path);
+    check_str("and the line that names it", ks_str_z(ks_settings_domain_place(a, 1, "key")), ks_str_z(want));
 
     struct ks_settings *b = read_text(DOMAIN "data: { directory = \"/srv/other\"; };\nlog: { level = \"info\"; };\n",
         complaints, sizeof complaints, &err);
