@@ -8,7 +8,7 @@
 #   peer_configuration                     the file in peers/ that says why it is set up so
 #   peer_start DIR PORT DOMAIN GOAL        starts it in the background, with the data it finds in DIR, and sets PEER_PID;
 #                                          DIR has cert.pem and key.pem; GOAL is "memory" or "speed"; false: not running
-#   peer_accounts DIR DOMAIN COUNT         makes u0 to u(COUNT-1), password "bench", while it runs
+#   peer_accounts DIR DOMAIN COUNT         makes u0 to u(COUNT-1), password "benchmark", while it runs
 #   peer_more RUN                          optional: measures what only this peer is asked
 #   PEER_IDLE_IS=NAME                      optional: its idle sessions are those of that peer, and are not measured again
 

@@ -23,7 +23,7 @@ static const struct {
 static const char usage_text[] =
     "usage: load idle|logins|messages|verify|accounts|disk [options]\n"
     "  --host ADDRESS      numeric (127.0.0.1)    --port PORT       direct TLS (5223)\n"
-    "  --domain DOMAIN     (offen.example)        --password TEXT   of every account u0, u1, ... (bench)\n"
+    "  --domain DOMAIN     (offen.example)        --password TEXT   of every account u0, u1, ... (benchmark)\n"
     "  --clients N         sessions (200)         --concurrency N   logins under way at once (32)\n"
     "  --first N           first account (0)\n"
     "  --server PID        whose CPU and memory   --seconds S       of measuring (10)\n"
@@ -160,7 +160,7 @@ static bool set(struct load_options *options, int option, const char *text)
 int main(int argc, char **argv)
 {
     struct load_options options = {
-        .target = { .host = "127.0.0.1", .port = 5223, .domain = "offen.example", .password = "bench" },
+        .target = { .host = "127.0.0.1", .port = 5223, .domain = "offen.example", .password = "benchmark" },
         .clients = 200,
         .concurrency = 32,
         .seconds = 10,

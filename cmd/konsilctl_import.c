@@ -42,19 +42,20 @@ static json_t *normal_jid(struct ks_str text)
     return string;
 }
 
-/* What user.add wants, with the line's number beside it; NULL: the line is no account. */
-static json_t *read_account(struct ks_str line, size_t number)
+/* What user.add wants, with the line's number beside it; NULL: the line is no account, for that reason. */
+static json_t *read_account(struct ks_str line, size_t number, const char **ret_wrong)
 {
     struct ks_str left = line, fields[FIELDS] = { 0 };
     static const char *const names[] = { "name", "department", "profession" };
     json_t *args, *jid, *keys;
     size_t count = 0;
 
+    *ret_wrong = SAY("ctl.import-line");
     while (count < FIELDS - 1 && ks_str_cut(&left, ';', &fields[count]))
         count++;
     fields[count] = left; /* a password may have ; in it */
     jid = count == FIELDS - 1 ? normal_jid(ks_str_trim(fields[0])) : NULL;
-    keys = jid ? ctl_password_keys(fields[FIELDS - 1]) : NULL;
+    keys = jid && fields[FIELDS - 1].len ? ctl_password_keys(fields[FIELDS - 1], ret_wrong) : NULL;
     if (!keys) {
         json_decref(jid);
         return NULL;
@@ -88,10 +89,11 @@ static int read_lines(struct ctl *ctl, FILE *file, json_t *ret_accounts)
         text = ks_str_trim(text);
         if (!text.len || text.ptr[0] == '#')
             continue;
-        json_t *account = read_account(text, number);
+        const char *wrong;
+        json_t *account = read_account(text, number, &wrong);
         const char *jid = json_string_value(json_object_get(json_object_get(account, "args"), "jid"));
         if (!account)
-            status = fail_at(ctl, SAY("ctl.import-line"), (json_int_t)number);
+            status = fail_at(ctl, wrong, (json_int_t)number);
         else if (json_object_get(seen, jid))
             status = fail_at(ctl, SAY("ctl.import-twice"), (json_int_t)number);
         else

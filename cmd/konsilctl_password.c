@@ -11,6 +11,7 @@
 #include "unicode.h"
 
 #define PASSWORD_MAX 1024
+#define CHARACTERS_MIN 8 /* ctl.password-short names it */
 
 static bool set_key(json_t *object, const char *name, enum ks_hash hash, struct ks_str password)
 {
@@ -32,16 +33,31 @@ static bool set_key(json_t *object, const char *name, enum ks_hash hash, struct 
     return set;
 }
 
-json_t *ctl_password_keys(struct ks_str password)
+/* NIST SP 800-63B §5.1.1.2: "each Unicode code point SHALL be counted as a single character". */
+static size_t characters(struct ks_str utf8)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < utf8.len; i++)
+        count += ((uint8_t)utf8.ptr[i] & 0xc0) != 0x80;
+    return count;
+}
+
+json_t *ctl_password_keys(struct ks_str password, const char **ret_wrong)
 {
     struct ks_arena arena;
     struct ks_str normal = KS_STR_EMPTY;
+    const char *wrong = SAY("ctl.password-bad");
     json_t *keys = NULL;
 
     ks_arena_init(&arena, 65536);
     if (ks_unicode_password(&arena, password, &normal) == KS_OK) {
-        keys = json_object();
-        if (!set_key(keys, "scram-sha-256", KS_SHA256, normal) || !set_key(keys, "scram-sha-1", KS_SHA1, normal)) {
+        if (characters(normal) < CHARACTERS_MIN)
+            wrong = SAY("ctl.password-short");
+        else
+            keys = json_object();
+        if (keys
+            && (!set_key(keys, "scram-sha-256", KS_SHA256, normal) || !set_key(keys, "scram-sha-1", KS_SHA1, normal))) {
             json_decref(keys);
             keys = NULL;
         }
@@ -49,6 +65,8 @@ json_t *ctl_password_keys(struct ks_str password)
             ks_wipe((char *)(uintptr_t)normal.ptr, normal.len);
     }
     ks_arena_done(&arena);
+    if (!keys)
+        *ret_wrong = wrong;
     return keys;
 }
 
@@ -91,9 +109,9 @@ json_t *ctl_password_ask(struct ctl *ctl)
     else if (!(ctl->given & CTL_PASSWORD_STDIN)
         && (!prompt(ctl, SAY("ctl.password-again"), again) || strcmp(password, again) != 0))
         wrong = SAY("ctl.password-differs");
-    else if (!(keys = ctl_password_keys(ks_str_z(password))))
-        wrong = SAY("ctl.password-bad");
-    if (wrong)
+    else
+        keys = ctl_password_keys(ks_str_z(password), &wrong);
+    if (!keys)
         ctl_fail(ctl, wrong, NULL);
     ks_wipe(password, sizeof password);
     ks_wipe(again, sizeof again);

@@ -6,8 +6,10 @@
 #include "konsilctl.h"
 #include "str.h"
 
-/* The argument "keys" of user.add and user.passwd. NULL: this is no password (RFC 8265 §4.2), or no memory. */
-KS_CHECK json_t *ctl_password_keys(struct ks_str password);
+/* The argument "keys" of user.add and user.passwd. NULL: no memory, or this is no password (RFC 8265 §4.2), or too
+ * short a one (NIST SP 800-63B §5.1.1.2: at least 8 characters); *ret_wrong is then the catalogue's id of the reason.
+ * The server cannot ask for this: it never sees a password. */
+KS_CHECK json_t *ctl_password_keys(struct ks_str password, const char **ret_wrong);
 /* Asks for it twice, or reads a line of stdin (--password-stdin). NULL: said why. */
 KS_CHECK json_t *ctl_password_ask(struct ctl *ctl);
 

@@ -32,13 +32,15 @@ int ctl_fail(const struct ctl *ctl, const char *id, const char *where)
     return EXIT_FAILURE;
 }
 
-json_t *ctl_password_keys(struct ks_str password)
+json_t *ctl_password_keys(struct ks_str password, const char **ret_wrong)
 {
     struct ks_buf hex;
     json_t *keys;
 
-    if (!password.len)
+    if (!password.len) {
+        *ret_wrong = SAY("ctl.password-bad");
         return NULL;
+    }
     ks_buf_init(&hex, 1 << 20);
     for (size_t i = 0; i < password.len; i++) {
         ks_buf_byte(&hex, "0123456789abcdef"[(uint8_t)password.ptr[i] >> 4]);

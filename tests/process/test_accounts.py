@@ -79,14 +79,14 @@ def ended(stream):
 
 new = "b.new@klinik.example"
 before = everything()
-checked = lab.ctl("--dry-run", "user", "add", new, "--name", "Bea Neu", "--password-stdin", text="geheim\n")
+checked = lab.ctl("--dry-run", "user", "add", new, "--name", "Bea Neu", "--password-stdin", text="geheimnis\n")
 row("Nothing has happened" in checked.stdout and everything() == before,
     "user add --dry-run: checks, says so, and changes nothing")
 added = lab.ctl("user", "add", new, "--name", "Dr. Bea Neu", "--department", "Innere", "--profession", "Ärztin",
-                "--password-stdin", text="geheim\n")
+                "--password-stdin", text="geheimnis\n")
 row("The account was added." in added.stdout and users() == {"b.new": "active"} and everything() != before,
     "user add: the account is there when konsilctl returns", added)
-row(refused(new, "geheim") is None and refused(new, "geheimer") == "not-authorized",
+row(refused(new, "geheimnis") is None and refused(new, "geheimniss") == "not-authorized",
     "its password lets in, another one does not")
 table = lab.ctl("user", "list", "klinik.example").stdout
 row(table.splitlines()[0].split() == ["account", "name", "department", "profession", "state"]
@@ -97,16 +97,21 @@ row(table.splitlines()[0].split() == ["Konto", "Name", "Abteilung", "Beruf", "Zu
 
 before = everything()
 for name, words, text, sentence in [
-    ("an account that is there already", ["user", "add", new, "--password-stdin"], "x\n", "exists already"),
-    ("an address of no domain of ours", ["user", "add", "b.new@anderswo.example", "--password-stdin"], "x\n",
+    ("an account that is there already", ["user", "add", new, "--password-stdin"], "geheimnis\n", "exists already"),
+    ("an address of no domain of ours", ["user", "add", "b.new@anderswo.example", "--password-stdin"], "geheimnis\n",
      "not the address of an account"),
-    ("an address with a resource", ["user", "add", "b.new@klinik.example/tablet", "--password-stdin"], "x\n",
+    ("an address with a resource", ["user", "add", "b.new@klinik.example/tablet", "--password-stdin"], "geheimnis\n",
      "not the address of an account"),
     ("an empty password", ["user", "add", "c.new@klinik.example", "--password-stdin"], "\n", "The password is empty"),
     ("RFC 8265 §4.2: a password with a control character", ["user", "add", "c.new@klinik.example", "--password-stdin"],
-     "a\tb\n", "characters that are not allowed"),
+     "geheim\tgeheim\n", "characters that are not allowed"),
+    ("NIST SP 800-63B §5.1.1.2: a password of 7 characters", ["user", "add", "c.new@klinik.example", "--password-stdin"],
+     "geheim7\n", "The password has fewer than 8 characters."),
+    ("one of 7 characters in 14 bytes", ["user", "add", "c.new@klinik.example", "--password-stdin"], "äöüäöüä\n",
+     "The password has fewer than 8 characters."),
+    ("a new password of one character", ["user", "passwd", new, "--password-stdin"], "x\n", "Take a longer one, best of several words."),
     ("to disable who is not there", ["user", "disable", "niemand@klinik.example"], None, "no such account"),
-    ("a new password for who is not there", ["user", "passwd", "niemand@klinik.example", "--password-stdin"], "x\n",
+    ("a new password for who is not there", ["user", "passwd", "niemand@klinik.example", "--password-stdin"], "geheimnis\n",
      "no such account"),
     ("the accounts of a domain that is not here", ["user", "list", "nowhere.example"], None, "There is no such domain"),
     ("a new account, without a terminal to ask for its password", ["user", "add", "c.new@klinik.example"], "geheim\ngeheim\n",
@@ -117,6 +122,11 @@ for name, words, text, sentence in [
     answer = lab.ctl(*words, text=text, check=False)
     row(answer.returncode == 1 and sentence in answer.stderr, f"refused with a sentence: {name}", answer)
 row(everything() == before, "and nothing of that was done or audited")
+answer = lab.ctl("--lang", "de", "--dry-run", "user", "add", "c.new@klinik.example", "--password-stdin", text="geheim7\n", check=False)
+row("Das Passwort hat weniger als 8 Zeichen." in answer.stderr and "aus mehreren Wörtern" in answer.stderr,
+    "a short password in German, with what to do", answer)
+answer = lab.ctl("--dry-run", "user", "add", "c.new@klinik.example", "--password-stdin", text="äöüäöüäö\n")
+row("Nothing has happened" in answer.stdout, "control: one of 8 characters is taken", answer)
 answer = lab.ctl("--lang", "de", "user", "disable", "niemand@klinik.example", check=False)
 row("Dieses Konto gibt es nicht." in answer.stderr and "konsilctl user list" in answer.stderr,
     "a refusal in German, with what to do", answer)
@@ -162,14 +172,15 @@ def imported(text, *options):
     return lab.ctl(*options, "user", "import", path, check=False)
 
 
-good = "".join(f"u{i}@klinik.example;Name {i};Station {i};Pflege;wort{i}\n" for i in range(5))
+good = "".join(f"u{i}@klinik.example;Name {i};Station {i};Pflege;wort-{i}{i}{i}\n" for i in range(5))
 for name, text, line, sentence in [
     ("a line with too few fields", good + "u9@klinik.example;Name\n", 6, "This line is no account"),
     ("a line without a password", "# staff\n\n" + good + "u9@klinik.example;N;D;P;\n", 8, "This line is no account"),
-    ("what is no address", good + "@klinik.example;N;D;P;w\n", 6, "This line is no account"),
-    ("an account twice", good + "U1@klinik.example;N;D;P;w\n", 6, "further up in the file"),
-    ("an account that is there already", good + f"{new};N;D;P;w\n", 6, "exists already"),
-    ("a domain that is not ours", good + "u9@anderswo.example;N;D;P;w\n", 6, "not the address of an account"),
+    ("a password of 7 characters", good + "u9@klinik.example;N;D;P;geheim7\n", 6, "The password has fewer than 8 characters."),
+    ("what is no address", good + "@klinik.example;N;D;P;geheimnis\n", 6, "This line is no account"),
+    ("an account twice", good + "U1@klinik.example;N;D;P;geheimnis\n", 6, "further up in the file"),
+    ("an account that is there already", good + f"{new};N;D;P;geheimnis\n", 6, "exists already"),
+    ("a domain that is not ours", good + "u9@anderswo.example;N;D;P;geheimnis\n", 6, "not the address of an account"),
 ]:
     before = everything()
     answer = imported(text)
@@ -184,7 +195,7 @@ row(answer.returncode == 1 and "This file cannot be read." in answer.stderr and 
     and "standard input" in answer.stderr, "user import: a file that is not there is named, with what to do", answer)
 answer = imported("\ufeff# staff\n" + good + "u9@klinik.example; Name 9 ;;;wort;mit;Strichpunkt\n")
 row(answer.stdout == "Accounts added: 6\n" and len(users()) == 7, "user import: counts what it added", answer)
-row(refused("u3@klinik.example", "wort3") is None and refused("u9@klinik.example", "wort;mit;Strichpunkt") is None,
+row(refused("u3@klinik.example", "wort-333") is None and refused("u9@klinik.example", "wort;mit;Strichpunkt") is None,
     "and the passwords are theirs, semicolons and all")
 
 # --- sessions ---
@@ -239,7 +250,7 @@ answer = other.iq("get", "<query xmlns='http://jabber.org/protocol/disco#info'/>
 unknown = other.iq("get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", to="niemand@klinik.example")
 row(wire.condition(answer) == wire.condition(unknown) and answer.get("type") == "error",
     "others find it as little as an unknown account", wire.condition(answer))
-answer = lab.ctl("user", "passwd", anna, "--password-stdin", text="drittes\n", check=False)
+answer = lab.ctl("user", "passwd", anna, "--password-stdin", text="drittes Wort\n", check=False)
 row(answer.returncode == 1 and "The account is disabled." in answer.stderr, "a disabled account gets no new password", answer)
 lab.ctl("user", "enable", anna)
 row(refused(anna, lab.passwords[anna]) is None, "user enable: the same password lets in again")
@@ -271,7 +282,7 @@ answer = lab.ctl("user", "delete", paul)
 row("is deleted" in answer.stdout and ended(live) == "not-authorized", "user delete: live streams end", answer)
 row(refused(paul, lab.passwords[paul]) == "not-authorized", "login is refused")
 row(users("offen.example")["paul"] == "deleted", "the name stays known as deleted")
-answer = lab.ctl("user", "add", paul, "--password-stdin", text="x\n", check=False)
+answer = lab.ctl("user", "add", paul, "--password-stdin", text="geheimnis\n", check=False)
 row(answer.returncode == 1 and "Names are never given a second time." in answer.stderr, "the name is never given again", answer)
 for command in ("enable", "disable", "delete"):
     answer = lab.ctl("user", command, paul, check=False)

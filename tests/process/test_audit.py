@@ -171,7 +171,7 @@ if have_users():
             else "in the socket's group, but without a right: nothing", wrong)
     row(log() == before, "and nothing of that is an act")
     answer = subprocess.run([os.path.join(lab.dir, "konsilctl"), "--socket", os.path.join(lab.dir, "control"), "user", "add",
-                             "neu@klinik.example", "--password-stdin"], input="wort\n", text=True, capture_output=True, cwd="/",
+                             "neu@klinik.example", "--password-stdin"], input="ein-langes-wort\n", text=True, capture_output=True, cwd="/",
                             user=pwd.getpwnam("daemon").pw_uid, group=group, extra_groups=[])
     row(answer.returncode == 0 and log()[-1]["actor"] == f"uid:{pwd.getpwnam('daemon').pw_uid}",
         "the log has who it was", answer)
