@@ -302,13 +302,19 @@ void ks_control_at_home(struct ks_control_call *call, void (*run)(struct ks_ctx 
     ks_post(call->reactor, parcel);
 }
 
-void ks_control_audit(struct ks_ctx *ctx, const struct ks_control_call *call, const char *detail)
+/* What the audit row says beside who did what to whom. */
+static struct ks_str detail_of(const struct ks_control_call *call)
+{
+    return call->command->detail ? ks_control_text(call, call->command->detail) : KS_STR_EMPTY;
+}
+
+void ks_control_audit(struct ks_ctx *ctx, const struct ks_control_call *call)
 {
     struct ks_store_req *txn = ks_ctx_txn(ctx);
     struct ks_audit_row row = { .actor = ks_str_z(call->actor),
         .action = ks_str_z(call->command->name),
         .subject = ks_control_text(call, "jid"),
-        .detail = ks_str_z(detail) };
+        .detail = detail_of(call) };
 
     if (txn)
         ks_store_txn_audit(txn, &row);
@@ -398,7 +404,7 @@ static void asked(struct ks_control_call *call, struct ks_store_req *req)
 void ks_control_hand_over(struct ks_control_call *call)
 {
     if (call->command->audited && !call->dry_run)
-        record(call, ks_control_text(call, "reason"), asked);
+        record(call, detail_of(call), asked);
     else
         hand_over(call);
 }
@@ -416,9 +422,15 @@ void ks_control_worked(struct ks_control_call *call, const char *error, json_t *
 
     r->now = now;
     if (error && call->command->audited && !call->dry_run) {
+        struct ks_buf detail;
         call->error = error;
         json_decref(result);
-        record(call, KS_STR("failed"), failed);
+        ks_buf_init(&detail, 2 * KS_CONTROL_LINE_MAX);
+        ks_buf_z(&detail, "failed");
+        ks_buf_z(&detail, detail_of(call).len ? ": " : "");
+        ks_buf_add(&detail, detail_of(call));
+        record(call, ks_buf_err(&detail) == KS_OK ? ks_buf_str(&detail) : KS_STR("failed"), failed);
+        ks_buf_done(&detail);
     } else {
         ks_control_answer(call, error, result);
     }

@@ -38,6 +38,7 @@ struct ks_control_command {
     const char *needs;                         /* names of required text arguments, separated by blanks */
     const char *may;                           /* of optional ones; a name with ':' behind it takes any JSON value */
     void (*run)(struct ks_control_call *call); /* on reactor 0 */
+    const char *detail;                        /* the text argument that goes into the audit row; NULL: none */
 };
 extern const struct ks_control_command ks_control_users[];   /* control_users.c */
 extern const struct ks_control_command ks_control_reports[]; /* control_reports.c */
@@ -72,10 +73,10 @@ void ks_control_at_home(struct ks_control_call *call, void (*run)(struct ks_ctx 
 void ks_control_ask(struct ks_control_call *call, struct ks_store_req *req,
     void (*answered)(struct ks_control_call *call, struct ks_store_req *req));
 /* Adds the audit row to ctx's transaction: the command, its actor, subject, detail (never content). */
-void ks_control_audit(struct ks_ctx *ctx, const struct ks_control_call *call, const char *detail);
+void ks_control_audit(struct ks_ctx *ctx, const struct ks_control_call *call);
 /* Answers with error or result once ctx's transaction is durable; on failure with control.store. */
 void ks_control_answer_durable(struct ks_ctx *ctx, struct ks_control_call *call, json_t *result);
-/* Work for the edge; an audited command only when its row, with the argument "reason" as detail, is durable. */
+/* Work for the edge; an audited command only when its row is durable. */
 void ks_control_hand_over(struct ks_control_call *call);
 
 /* The next control connection with output, or work for the edge. */
@@ -100,8 +101,8 @@ void ks_control_close(struct ks_control *control);
 bool ks_control_broken(const struct ks_control *control);
 /* The edge did what KS_EV_WORK asked for: command name and arguments are in the call. */
 const char *ks_control_call_name(const struct ks_control_call *call);
-/* Answers; that an audited command failed is a row of its own, in the log before the answer is out. Takes the reference
- * to result. In the thread of reactor 0. */
+/* Answers; that an audited command failed is a row of its own ("failed: " and the detail), in the log before the
+ * answer is out. Takes the reference to result. In the thread of reactor 0. */
 void ks_control_worked(struct ks_control_call *call, const char *error, json_t *result, struct ks_now now);
 
 #endif

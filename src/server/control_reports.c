@@ -116,8 +116,8 @@ const struct ks_control_command ks_control_reports[] = {
     /* By the edge (src/edge/control_work.c): */
     { "health", KS_RIGHT_OPERATE, false, "", "", ks_control_hand_over },
     /* file: a name in backup.directory; the key is that of backup.key_file */
-    { "backup", KS_RIGHT_OPERATE, true, "file", "", ks_control_hand_over },
-    { "log.debug", KS_RIGHT_OPERATE, true, "reason", "", ks_control_hand_over },
+    { "backup", KS_RIGHT_OPERATE, true, "file", "", ks_control_hand_over, "file" },
+    { "log.debug", KS_RIGHT_OPERATE, true, "reason", "", ks_control_hand_over, "reason" },
     { "log.normal", KS_RIGHT_OPERATE, true, "", "", ks_control_hand_over },
     { "reload", KS_RIGHT_OPERATE, true, "", "", ks_control_hand_over },
     { NULL },

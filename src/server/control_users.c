@@ -82,7 +82,7 @@ static void add_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
         ks_control_answer(call, NULL, NULL);
         return;
     }
-    ks_control_audit(ctx, call, "");
+    ks_control_audit(ctx, call);
     ctx->committed = changed;
 }
 
@@ -144,7 +144,7 @@ static void passwd_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
         ks_control_answer(call, NULL, NULL);
         return;
     }
-    ks_control_audit(ctx, call, "");
+    ks_control_audit(ctx, call);
     ctx->committed = locked_out; /* whoever knew the old password has to log in anew */
 }
 
@@ -168,7 +168,7 @@ static void set_state(struct ks_ctx *ctx, struct ks_control_call *call, enum ks_
     txn = ks_ctx_txn(ctx);
     if (txn)
         ks_store_txn_account_update(txn, &row);
-    ks_control_audit(ctx, call, "");
+    ks_control_audit(ctx, call);
     ctx->committed = state == KS_ACCOUNT_ACTIVE ? changed : locked_out;
 }
 
@@ -205,7 +205,7 @@ static void delete_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
     txn = ks_ctx_txn(ctx);
     if (txn)
         ks_store_txn_account_delete(txn, ks_user_jid(ctx->user).domain, ks_user_jid(ctx->user).local);
-    ks_control_audit(ctx, call, "");
+    ks_control_audit(ctx, call);
     ctx->committed = locked_out;
 }
 
@@ -284,7 +284,7 @@ static void list_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
     }
     result = json_object();
     json_object_set_new(result, "sessions", sessions);
-    ks_control_audit(ctx, call, ""); /* whose session an id is, is a question about a person */
+    ks_control_audit(ctx, call); /* whose session an id is, is a question about a person */
     ks_control_answer_durable(ctx, call, result);
 }
 
@@ -309,7 +309,7 @@ static void kill_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
         ks_control_answer(call, NULL, NULL);
         return;
     }
-    ks_control_audit(ctx, call, "");
+    ks_control_audit(ctx, call);
     ctx->committed = killed;
 }
 
@@ -326,6 +326,6 @@ const struct ks_control_command ks_control_users[] = {
     { "user.enable", KS_RIGHT_ACCOUNTS, true, "jid", "", user_enable },
     { "user.delete", KS_RIGHT_ACCOUNTS, true, "jid", "", user_delete },
     { "sessions.list", KS_RIGHT_ACCOUNTS, true, "jid", "", sessions_list },
-    { "sessions.kill", KS_RIGHT_ACCOUNTS, true, "jid", "resource", sessions_kill },
+    { "sessions.kill", KS_RIGHT_ACCOUNTS, true, "jid", "resource", sessions_kill, "resource" },
     { NULL },
 };

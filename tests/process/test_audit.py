@@ -35,6 +35,7 @@ lab.ctl("user", "enable", anna)
 lab.passwords[anna] = "geheimnis"
 lab.stream(anna, "tablet")
 lab.ctl("sessions", "list", anna)
+lab.ctl("sessions", "kill", anna, "--resource", "tablet")
 lab.ctl("sessions", "kill", anna)
 lab.ctl("log", "debug", "--reason", "Ticket 4711")
 lab.ctl("log", "normal")
@@ -43,14 +44,16 @@ lab.ctl("backup", "erste")
 lab.ctl("backup", "erste", check=False)
 lab.ctl("user", "delete", anna)
 wanted = [("user.add", anna, ""), ("user.passwd", anna, ""), ("user.disable", anna, ""), ("user.enable", anna, ""),
-          ("sessions.list", anna, ""), ("sessions.kill", anna, ""), ("log.debug", "", "Ticket 4711"),
-          ("log.normal", "", ""), ("reload", "", ""), ("backup", "", ""), ("backup", "", ""), ("backup", "", "failed"),
+          ("sessions.list", anna, ""), ("sessions.kill", anna, "tablet"), ("sessions.kill", anna, ""),
+          ("log.debug", "", "Ticket 4711"),
+          ("log.normal", "", ""), ("reload", "", ""), ("backup", "", "erste"), ("backup", "", "erste"),
+          ("backup", "", "failed: erste"),
           ("user.delete", anna, "")]
 rows = log()
-row([(r["action"], r["subject"], r["detail"]) for r in rows] == wanted, "each act is in the audit log, in its order; what changed "
-    "nothing is not, and what failed has a second row", rows)
+row([(r["action"], r["subject"], r["detail"]) for r in rows] == wanted, "each act is in the audit log, in its order, with the "
+    "session or the file it was about; what changed nothing is not, and what failed has a second row", rows)
 answer = lab.ctl("log", "debug", check=False)
-row(answer.returncode == 64 and rows[6]["detail"] == "Ticket 4711",
+row(answer.returncode == 64 and rows[7]["detail"] == "Ticket 4711",
     "DSK I.8-e part (content in logs): debug logging wants a reason, which is audited", answer)
 for reason in ("", " \t"):
     answer = lab.ctl("log", "debug", "--reason", reason, check=False)
@@ -76,7 +79,7 @@ for name, statement, first_wrong in [
     ("whom it was about", "UPDATE audit SET subject = 'b.unschuldig@klinik.example' WHERE seq = 3", 3),
     ("who did it", "UPDATE audit SET actor = 'uid:4711' WHERE seq = 1", 1),
     ("what was done", "UPDATE audit SET action = 'user.enable' WHERE seq = 3", 3),
-    ("the reason", "UPDATE audit SET detail = 'Ticket 4712' WHERE seq = 7", 7),
+    ("the reason", "UPDATE audit SET detail = 'Ticket 4712' WHERE seq = 8", 8),
     ("when", "UPDATE audit SET stamp_ms = stamp_ms + 1 WHERE seq = 5", 5),
     ("a row taken out", "DELETE FROM audit WHERE seq = 5", 5),
     ("a row taken out, and the gap closed", "DELETE FROM audit WHERE seq = 5; UPDATE audit SET seq = -seq + 1 WHERE seq > 5; "
