@@ -19,6 +19,34 @@ enum ks_language command_line_language(void)
     return ks_language_of(NULL);
 }
 
+/* What is wrong, and below it what to do. */
+static void complain(enum ks_language language, const char *program, const char *id, const struct ks_filling *fillings)
+{
+    struct ks_buf line;
+
+    ks_buf_init(&line, 100000);
+    ks_buf_z(&line, program);
+    ks_buf_z(&line, ": ");
+    ks_sentence_write(&line, language, id, fillings);
+    ks_buf_printf(&line, "\n%*s", (int)strlen(program) + 2, "");
+    ks_sentence_write_do(&line, language, id, fillings);
+    ks_buf_z(&line, "\n");
+    (void)fwrite(line.ptr, 1, line.len, stderr);
+    ks_buf_done(&line);
+}
+
+bool command_line_read_language(const char *program, const char *value, enum ks_language *language)
+{
+    bool german = strcmp(value, "de") == 0, known = german || strcmp(value, "en") == 0;
+
+    if (known)
+        *language = german ? KS_GERMAN : KS_ENGLISH;
+    else
+        complain(*language, program, SAY("option.language"),
+            (struct ks_filling[]) { { "language", ks_str_z(value) }, { 0 } });
+    return known;
+}
+
 /* How many options begin with this name; only the one of that name, if there is one. */
 static unsigned matches(const struct option *options, struct ks_str name)
 {
@@ -40,7 +68,6 @@ void command_line_complain(
     struct ks_str word = ks_str_z(argv[optind - 1]), name;
     char letter[3] = { '-', (char)optopt, 0 };
     const char *id = SAY("option.unknown");
-    struct ks_buf line;
 
     bool is_long =
         ks_str_starts(word, KS_STR("--")) && (!optopt || result == ':' || ks_str_find_byte(word, '=') < word.len);
@@ -57,14 +84,6 @@ void command_line_complain(
         else if (matches(options, name) > 1)
             id = SAY("option.ambiguous");
     }
-    struct ks_filling fillings[] = { { "option", word }, { "program", ks_str_z(program) }, { 0 } };
-    ks_buf_init(&line, 100000);
-    ks_buf_z(&line, program);
-    ks_buf_z(&line, ": ");
-    ks_sentence_write(&line, language, id, fillings);
-    ks_buf_printf(&line, "\n%*s", (int)strlen(program) + 2, "");
-    ks_sentence_write_do(&line, language, id, fillings);
-    ks_buf_z(&line, "\n");
-    (void)fwrite(line.ptr, 1, line.len, stderr);
-    ks_buf_done(&line);
+    complain(
+        language, program, id, (struct ks_filling[]) { { "option", word }, { "program", ks_str_z(program) }, { 0 } });
 }

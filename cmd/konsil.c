@@ -247,14 +247,16 @@ int main(int argc, char **argv)
             continue;
         else if (option == 't')
             program.direct_tls = true;
-        else if (option == 'l')
-            program.language = ks_language_of(optarg);
+        else if (option == 'l' && command_line_read_language("konsil", optarg, &program.language))
+            continue;
         else if (option == 'h')
             return help(&program);
         else if (option == 'v')
             return printf("konsil %s\n", KONSIL_VERSION) < 0;
         else if (option == 's')
             return usage(&program);
+        else if (option == 'l')
+            return EXIT_USAGE;
         else
             return command_line_complain(program.language, "konsil", options, option, argv), EXIT_USAGE;
     }

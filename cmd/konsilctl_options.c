@@ -179,8 +179,8 @@ static bool print_help(const struct ctl *ctl, int count, char **words)
 
 /* --- options --- */
 
-/* One option; false when it ends the program. */
-static bool take_option(struct ctl *ctl, int option, int argc, char **argv, bool *ret_help)
+/* One option; false when it ends the program, with *ret_status. */
+static bool take_option(struct ctl *ctl, int option, int argc, char **argv, bool *ret_help, int *ret_status)
 {
     const struct known_option *known;
 
@@ -195,8 +195,10 @@ static bool take_option(struct ctl *ctl, int option, int argc, char **argv, bool
         ctl->json = true;
         return true;
     case 'l':
-        ctl->language = ks_language_of(optarg);
-        return true;
+        if (command_line_read_language("konsilctl", optarg, &ctl->language))
+            return true;
+        *ret_status = CTL_EXIT_USAGE;
+        return false;
     case 'h':
         *ret_help = true;
         return true;
@@ -239,7 +241,7 @@ bool ctl_read(struct ctl *ctl, int argc, char **argv, int *ret_status)
             *ret_status = CTL_EXIT_USAGE;
             return false;
         }
-        if (!take_option(ctl, option, argc, argv, &help))
+        if (!take_option(ctl, option, argc, argv, &help, ret_status))
             return false;
     }
     if (optind < argc && strcmp(argv[optind], "help") == 0) {

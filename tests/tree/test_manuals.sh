@@ -70,6 +70,15 @@ END
     )
     [ "$(printf '%s\n' "$seen" | cut -d: -f1 | sort -u)" = "$(printf 'de --version\nen --version')" ] # the control
     row "$name: a wrong option gets a sentence, in German and in English"
+    if printf '%s\n' "$written" | grep -qx -- --lang; then
+        seen=$(for language in de en; do LC_ALL=$language "$program" --lang fr --help 2>&1 && echo taken; done)
+        [ "$(printf '%s' "$seen" | tr -s ' \n' ' ')" = \
+            "$name: Die Sprache fr gibt es nicht. Es gibt de und en. $name: There is no language fr. There are de and en." ]
+        row "$name: a language that it does not speak is refused, and those that it speaks are named"
+        seen=$(LC_ALL=de "$program" --lang en --lang fr --help 2>&1; echo $?)
+        [ "$(printf '%s' "$seen" | tr -s ' \n' ' ')" = "$name: There is no language fr. There are de and en. 64" ]
+        row "$name: as wrong usage, in the language that was asked for before"
+    fi
     all="${all:-} $written"
 done
 # Manuals and service name the settings that konsild looks for by itself, and no others.
