@@ -231,13 +231,10 @@ void ks_c2s_write(struct ks_c2s *c, struct ks_str bytes)
 
 void ks_c2s_write_xml(struct ks_c2s *c, const struct ks_xml *element)
 {
-    struct ks_buf buf;
+    struct ks_str text = ks_reactor_write(c->reactor, element, KS_STR(NS_CLIENT));
 
-    ks_buf_init(&buf, KS_C2S_OUT_MAX);
-    ks_xml_write(&buf, element, KS_STR(NS_CLIENT));
-    if (element && ks_buf_err(&buf) == KS_OK)
-        ks_c2s_write(c, ks_buf_str(&buf));
-    ks_buf_done(&buf);
+    if (text.ptr)
+        ks_c2s_write(c, text);
 }
 
 /* RFC 6120 §4.7: our stream header, with the client's or the default domain as 'from'. */

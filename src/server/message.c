@@ -30,6 +30,33 @@ const struct ks_archive_row *ks_message_row(const struct ks_ctx *ctx)
     return row && row->id ? row : NULL;
 }
 
+/* The stanza is stored as ks_xml_write has it where no namespace is around it: its name, its namespace, and no '>' in
+ * attributes. In bare JIDs and domains nothing is to be escaped (RFC 7622 §3.3). */
+struct ks_bytes *ks_message_bytes(const struct ks_ctx *ctx, const struct ks_archive_row *row, bool late)
+{
+    const struct ks_str begin = KS_STR("<message xmlns='" NS_CLIENT "'");
+    struct ks_str rest = row->stanza, delay = KS_STR_EMPTY;
+    char id[KS_ARCHIVE_ID_LEN], stamp[KS_STAMP_LEN + 1];
+
+    if (!ks_str_starts(rest, begin))
+        return NULL;
+    rest = ks_str_from(rest, begin.len);
+    size_t tag = ks_str_find_byte(rest, '>');
+    if (tag == rest.len || (tag > 0 && rest.ptr[tag - 1] == '/'))
+        return NULL;
+    if (late) {
+        const struct ks_str parts[] = { KS_STR("<delay xmlns='" NS_DELAY "' from='"), ctx->user->jid.domain,
+            KS_STR("' stamp='"), ks_stamp_write(row->stamp_ms, stamp), KS_STR("'/>") };
+        if (ks_arena_join(ctx->arena, parts, KS_COUNT(parts), &delay) != KS_OK)
+            return NULL;
+    }
+    const struct ks_str parts[] = { KS_STR("<message"), ks_str_head(rest, tag + 1),
+        KS_STR("<stanza-id xmlns='" NS_SID "' by='"), ks_user_bare(ctx->user), KS_STR("' id='"),
+        ks_archive_id_write(ctx->reactor->server->archive_ids, row->id, id), KS_STR("'/>"), delay,
+        ks_str_from(rest, tag + 1) };
+    return ks_bytes_join(parts, KS_COUNT(parts));
+}
+
 /* To one session; to one that is being given what waited, behind that. */
 static void give(struct ks_session *s, struct ks_bytes *bytes, const struct ks_archive_row *row)
 {
@@ -55,7 +82,7 @@ static uint64_t deliver(struct ks_ctx *ctx, struct ks_stanza *message, const str
         && (message->type == KS_MSG_ERROR
             || (!ks_jid_is_bare(message->to) && message->type != KS_MSG_CHAT && message->type != KS_MSG_NORMAL)))
         return 0;
-    bytes = ks_stanza_bytes(ctx->reactor, message->xml);
+    bytes = row ? ks_message_bytes(ctx, row, false) : ks_stanza_bytes(ctx->reactor, message->xml);
     if (!bytes)
         return 0;
     if (resource) {
@@ -132,21 +159,16 @@ void ks_message_arrived(struct ks_ctx *ctx, struct ks_stanza *message)
     }
     if (ks_message_is_kept(message)) {
         struct ks_store_req *txn = ks_ctx_txn(ctx);
-        struct ks_archive_row row = { .owner = { ctx->parcel->from_account, ks_user_account(user) } };
-        struct ks_buf stanza;
-        ks_buf_init(&stanza, 4u << 20);
-        ks_xml_write(&stanza, message->xml, KS_STR_EMPTY);
-        row.stanza = ks_buf_str(&stanza);
-        if (!txn || ks_buf_err(&stanza) || ks_jid_text(ctx->arena, ks_jid_bare(message->to), &row.with[0])
+        struct ks_archive_row row = { .owner = { ctx->parcel->from_account, ks_user_account(user) },
+            .stanza = ks_reactor_write(ctx->reactor, message->xml, KS_STR_EMPTY) };
+        if (!txn || !row.stanza.ptr || ks_jid_text(ctx->arena, ks_jid_bare(message->to), &row.with[0])
             || ks_jid_text(ctx->arena, ks_jid_bare(message->from), &row.with[1])) {
             ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
-            ks_buf_done(&stanza);
             return;
         }
         if (row.owner[0] == row.owner[1])
             row.owner[0] = 0; /* a note to oneself is there once */
         ks_store_txn_archive(txn, &row);
-        ks_buf_done(&stanza);
     }
     ctx->committed = committed;
 }

@@ -70,14 +70,27 @@ void ks_parcel_unref(struct ks_reactor *r, struct ks_parcel *parcel)
 
 struct ks_bytes *ks_bytes_new(struct ks_str text)
 {
-    struct ks_bytes *bytes = text.len <= UINT32_MAX ? malloc(sizeof *bytes + text.len) : NULL;
+    return ks_bytes_join(&text, 1);
+}
 
+struct ks_bytes *ks_bytes_join(const struct ks_str *texts, size_t count)
+{
+    struct ks_bytes *bytes;
+    size_t len = 0;
+
+    for (size_t i = 0; i < count; i++)
+        len += texts[i].len;
+    bytes = len <= UINT32_MAX ? malloc(sizeof *bytes + len) : NULL;
     if (!bytes)
         return NULL;
     atomic_init(&bytes->refs, 1);
-    bytes->len = (uint32_t)text.len;
-    if (text.len)
-        memcpy(bytes->data, text.ptr, text.len);
+    bytes->len = (uint32_t)len;
+    len = 0;
+    for (size_t i = 0; i < count; i++)
+        if (texts[i].len) {
+            memcpy(bytes->data + len, texts[i].ptr, texts[i].len);
+            len += texts[i].len;
+        }
     return bytes;
 }
 

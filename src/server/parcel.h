@@ -64,6 +64,7 @@ struct ks_bytes {
 };
 /* NULL without memory. */
 KS_CHECK struct ks_bytes *ks_bytes_new(struct ks_str text);
+KS_CHECK struct ks_bytes *ks_bytes_join(const struct ks_str *texts, size_t count);
 struct ks_bytes *ks_bytes_ref(struct ks_bytes *bytes);
 void ks_bytes_unref(struct ks_bytes *bytes);
 static inline struct ks_str ks_bytes_str(const struct ks_bytes *bytes)

@@ -8,6 +8,10 @@
 #include "route.h"
 #include "session.h"
 #include "user.h"
+#include "xml_writer.h"
+
+#define WRITTEN_MAX (16u << 20)
+#define WRITTEN_KEPT (64u << 10) /* when nothing of it is in use */
 
 struct ks_server *ks_server_new(const struct ks_server_setup *setup)
 {
@@ -67,6 +71,7 @@ struct ks_reactor *ks_reactor_new(
     ks_list_init(&r->asked);
     ks_list_init(&r->works);
     ks_list_init(&r->controls);
+    ks_buf_init(&r->written, WRITTEN_MAX);
     r->addresses = ks_guard_addresses_new();
     if (!r->addresses) {
         ks_reactor_free(r);
@@ -104,6 +109,7 @@ void ks_reactor_free(struct ks_reactor *r)
     ks_map_done(&r->sessions);
     ks_timers_done(&r->timers);
     ks_guard_addresses_free(r->addresses);
+    ks_buf_done(&r->written);
     ks_prng_done(&r->prng);
     ks_config_unref(r->config);
     free(r);
@@ -114,6 +120,15 @@ void ks_post(struct ks_reactor *r, struct ks_parcel *parcel)
     if (parcel->home.len)
         parcel->reactor = ks_home_of(r->server, parcel->home);
     ks_list_append(parcel->reactor == r->index ? &r->queue : &r->mail, &parcel->link);
+}
+
+struct ks_str ks_reactor_write(struct ks_reactor *r, const struct ks_xml *xml, struct ks_str ns)
+{
+    if (r->written.cap > WRITTEN_KEPT)
+        ks_buf_done(&r->written);
+    ks_buf_reset(&r->written);
+    ks_xml_write(&r->written, xml, ns);
+    return ks_buf_err(&r->written) == KS_OK ? ks_buf_str(&r->written) : KS_STR_EMPTY;
 }
 
 void ks_reactor_refuse(struct ks_reactor *r, struct ks_parcel *parcel)

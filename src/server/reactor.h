@@ -44,7 +44,8 @@ struct ks_reactor {
     struct ks_list works;    /* struct ks_control_call for the edge */
     struct ks_list controls; /* struct ks_control with output */
     struct ks_guard_addresses *addresses;
-    uint64_t epoch; /* of the store, as last seen (committer.h) */
+    struct ks_buf written; /* ks_reactor_write */
+    uint64_t epoch;        /* of the store, as last seen (committer.h) */
     bool shutting_down, running;
     struct ks_reactor_stats stats;
 };
@@ -56,6 +57,9 @@ uint16_t ks_home_of(const struct ks_server *server, struct ks_str bare);
 void ks_post(struct ks_reactor *r, struct ks_parcel *parcel);
 /* Runs what is queued, until nothing is. Every entry point of server.h ends with it. */
 void ks_reactor_run(struct ks_reactor *r);
+
+/* The bytes of a tree inside ns, good until the next call. ptr NULL: no memory, or more than 16 MiB. */
+struct ks_str ks_reactor_write(struct ks_reactor *r, const struct ks_xml *xml, struct ks_str ns);
 
 /* Runs a parcel at the home of a user whose data is there; takes the reference. */
 void ks_reactor_run_at(struct ks_user *user, struct ks_parcel *parcel);

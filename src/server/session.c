@@ -238,13 +238,9 @@ void ks_session_write(struct ks_session *s, struct ks_bytes *bytes, int64_t stam
 
 struct ks_bytes *ks_stanza_bytes(struct ks_reactor *r, const struct ks_xml *stanza)
 {
-    struct ks_buf buf;
-    struct ks_bytes *bytes;
+    struct ks_str text = ks_reactor_write(r, stanza, KS_STR(NS_CLIENT));
+    struct ks_bytes *bytes = text.ptr ? ks_bytes_new(text) : NULL;
 
-    ks_buf_init(&buf, 8u << 20);
-    ks_xml_write(&buf, stanza, KS_STR(NS_CLIENT));
-    bytes = ks_buf_err(&buf) ? NULL : ks_bytes_new(ks_buf_str(&buf));
-    ks_buf_done(&buf);
     if (!bytes)
         ks_log(r->log, KS_ERROR, "stanza.write", KS_ERR(KS_ENOMEM));
     return bytes;

@@ -7,7 +7,6 @@
 
 #include "message.h"
 #include "session.h"
-#include "xml_reader.h"
 
 #define STORE "offline"
 #define KEY KS_STR("since")
@@ -87,28 +86,16 @@ static enum ks_pass after(struct ks_ctx *ctx, struct ks_stanza *message)
 
 static void deliver_page(struct ks_ctx *ctx);
 
-/* A stored message as it would have come, with its id and its time (XEP-0160 §3, XEP-0203). */
+/* A stored message as it would have come (XEP-0160 §3). */
 static enum ks_err give(struct ks_ctx *ctx, struct ks_session *s, const struct ks_archive_row *row)
 {
-    struct ks_user *user = ctx->user;
-    char id[KS_ARCHIVE_ID_LEN], stamp[KS_STAMP_LEN + 1];
-    struct ks_arena arena;
-    struct ks_xml *xml, *part;
-    enum ks_err err;
+    struct ks_bytes *bytes = ks_message_bytes(ctx, row, true);
 
-    ks_arena_init(&arena, row->stanza.len * 16 + 32768);
-    err = ks_xml_read(&arena, row->stanza, KS_STR_EMPTY, KS_STR_EMPTY, &xml);
-    if (err == KS_OK) {
-        part = ks_xml_add(&arena, xml, NS_SID, "stanza-id");
-        ks_xml_set(&arena, part, "by", user->bare);
-        ks_xml_set(&arena, part, "id", ks_archive_id_write(ctx->reactor->server->archive_ids, row->id, id));
-        part = ks_xml_add(&arena, xml, NS_DELAY, "delay");
-        ks_xml_set(&arena, part, "from", user->jid.domain);
-        ks_xml_set(&arena, part, "stamp", ks_stamp_write(row->stamp_ms, stamp));
-        ks_session_write_xml(s, xml, row->stamp_ms);
-    }
-    ks_arena_done(&arena);
-    return err;
+    if (!bytes)
+        return KS_ENOMEM;
+    ks_session_write(s, bytes, row->stamp_ms);
+    ks_bytes_unref(bytes);
+    return KS_OK;
 }
 
 static void page(struct ks_ctx *ctx, struct ks_store_req *req)

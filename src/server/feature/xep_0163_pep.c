@@ -252,17 +252,12 @@ void ks_pep_interested(struct ks_ctx *ctx, struct ks_session *session)
 static struct ks_str payload_text(struct ks_ctx *ctx, const struct ks_xml *item)
 {
     const struct ks_xml *payload = ks_xml_child(item, NULL, NULL);
-    struct ks_str text = KS_STR_EMPTY;
-    struct ks_buf buf;
+    struct ks_str text;
 
     if (!payload)
         return KS_STR("");
-    ks_buf_init(&buf, 16u << 20);
-    ks_xml_write(&buf, payload, KS_STR_EMPTY);
-    if (ks_buf_err(&buf) != KS_OK || ks_arena_copy(ctx->arena, ks_buf_str(&buf), &text) != KS_OK)
-        text = KS_STR_EMPTY;
-    ks_buf_done(&buf);
-    return text;
+    text = ks_reactor_write(ctx->reactor, payload, KS_STR_EMPTY);
+    return text.ptr && ks_arena_copy(ctx->arena, text, &text) == KS_OK ? text : KS_STR_EMPTY;
 }
 
 static struct ks_str make_id(struct ks_ctx *ctx)
