@@ -199,6 +199,28 @@ static struct ks_sqlite_setup copy_setup(const char *path, const uint8_t *page_k
     return (struct ks_sqlite_setup) { .path = path, .key = page_key, .pages = pages, .scratch = true };
 }
 
+/* The copy is new and ours: what fails there is the disk's fault, and no damage of the store. */
+static enum ks_err of_copy(enum ks_err err)
+{
+    return err == KS_ESTORE || err == KS_ECRYPTO ? KS_EIO : err;
+}
+
+/* Both databases have a part in a step. Only the store is read, and pages that are no pages are its own. */
+static enum ks_err err_of_step(int code)
+{
+    switch (code) {
+    case SQLITE_IOERR_READ:
+    case SQLITE_IOERR_SHORT_READ:
+    case SQLITE_IOERR_CORRUPTFS:
+    case SQLITE_IOERR_DATA:
+        return KS_ESTORE;
+    default:
+        break;
+    }
+    code &= 0xff;
+    return code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? KS_ESTORE : of_copy(ks_sqlite_err(code));
+}
+
 enum ks_err ks_backup_new(const struct ks_backup_setup *setup, struct ks_server_store *store, struct ks_prng *prng,
     struct ks_backup **ret_backup)
 {
@@ -228,11 +250,11 @@ enum ks_err ks_backup_new(const struct ks_backup_setup *setup, struct ks_server_
         remove_database(b->copy_path);
         unlink(b->part);
         copy = copy_setup(b->copy_path, b->page_key, b->pages);
-        err = ks_sqlite_connect(&copy, &b->copy);
+        err = of_copy(ks_sqlite_connect(&copy, &b->copy));
     }
     if (err == KS_OK) {
         b->copying = sqlite3_backup_init(b->copy, "main", ks_sqlite_server_store_db(store), "main");
-        err = b->copying ? KS_OK : KS_ESTORE;
+        err = b->copying ? KS_OK : KS_EIO;
     }
     if (err != KS_OK) {
         ks_backup_free(b);
@@ -250,7 +272,7 @@ static enum ks_err end_copy(struct ks_backup *b, int code)
     b->copying = NULL;
     b->copy = NULL;
     b->copied = code == SQLITE_DONE && finished == SQLITE_OK && closed == SQLITE_OK;
-    return code != SQLITE_DONE ? ks_sqlite_err(code) : b->copied ? KS_OK : KS_ESTORE;
+    return code != SQLITE_DONE ? err_of_step(code) : b->copied ? KS_OK : KS_EIO;
 }
 
 enum ks_err ks_backup_step(struct ks_backup *b, bool *ret_done)

@@ -38,16 +38,17 @@ struct ks_backup_setup {
 struct ks_backup;
 
 /* Begins. In the thread of the store, as are all steps; it is not inside a transaction. prng is used in this call only.
- * KS_EEXISTS: there is a file at path; KS_ESTORE. */
+ * KS_EEXISTS: there is a file at path. */
 KS_CHECK enum ks_err ks_backup_new(const struct ks_backup_setup *setup, struct ks_server_store *store,
     struct ks_prng *prng, struct ks_backup **ret_backup);
 /* Copies a few pages (milliseconds of work): to be called between turns until *ret_done. The last step is the cut. What
- * the store writes meanwhile goes to the copy too, so it never starts over. KS_ESTORE. */
+ * the store writes meanwhile goes to the copy too, so it never starts over. KS_ESTORE: a page of the store cannot be
+ * read; its database is damaged. */
 KS_CHECK enum ks_err ks_backup_step(struct ks_backup *backup, bool *ret_done);
 /* How much of it is copied, 0 to 100. In the thread of the store. */
 int ks_backup_percent(const struct ks_backup *backup);
-/* When the steps are done: counts, hashes, encrypts, syncs, and gives the file its name. In any thread. KS_EEXISTS,
- * KS_ESTORE. */
+/* When the steps are done: counts, hashes, encrypts, syncs, and gives the file its name. In any thread. KS_EEXISTS;
+ * KS_ESTORE: what was copied cannot be counted; the store's database is damaged. */
 KS_CHECK enum ks_err ks_backup_finish(struct ks_backup *backup, struct ks_backup_facts *ret_facts);
 /* Removes what is left of it; before the steps are done only in the thread of the store, and before the store is freed.
  * Accepts NULL. */

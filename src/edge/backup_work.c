@@ -35,6 +35,7 @@ static const char *sentence_of(enum ks_err err)
         { KS_EFULL, SAY("control.backup-full") },
         { KS_EDENIED, SAY("control.backup-key") },
         { KS_ESYNTAX, SAY("control.backup-key") },
+        { KS_ESTORE, SAY("control.backup-damaged") },
     };
 
     for (size_t i = 0; i < KS_COUNT(meanings); i++)

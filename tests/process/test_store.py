@@ -105,7 +105,7 @@ row(True, "(control: with its bytes back konsild starts, and the account is ther
 
 # One page at a time: refused at the start, or noticed when it is read; never served as if nothing were wrong.
 lab.stop()
-at_start, noticed, unread, wrong = 0, 0, 0, []
+at_start, noticed, unread, wrong, backups = 0, 0, 0, [], []
 for page in range(1, len(pages)):
     put(good[:page * PAGE + 100] + b"damage" + good[page * PAGE + 106:])
     ended = subprocess.Popen([os.path.join(BUILD, "cmd", "konsild"), "--config", "konsild.conf"], cwd=lab.dir,
@@ -123,6 +123,7 @@ for page in range(1, len(pages)):
     answer = lab.ctl("user", "list", "offen.example", check=False)
     if answer.returncode == 0 and "anna" in answer.stdout and "jonas" in answer.stdout:
         unread += 1
+        backups.append(lab.ctl("backup", f"page-{page}", check=False))
         ended.terminate()
         ended.stderr.read()
         ended.wait(wire.TIMEOUT)
@@ -133,6 +134,9 @@ for page in range(1, len(pages)):
         wrong.append(f"{answer} {said}")
 row(noticed and not wrong, f"damage of one page ends konsild with what to do: {at_start} at the start, {noticed} when it was read"
     f" ({unread} not read)", wrong[:1])
+row(backups and all(answer.returncode == 1 and "The database is damaged. No backup was made." in answer.stderr
+                    and "konsilctl restore" in answer.stderr for answer in backups),
+    "and a backup, which reads all pages, says that the database is damaged, and what to do", backups[:1])
 put(good)
 lab.start()
 

@@ -257,6 +257,53 @@ static void under_load(void)
     check_err("a key that lies there already is no obstacle if it is named", restore(backup_path, "store.key"), KS_OK);
 }
 
+/* --- a store with damage that nobody has read yet --- */
+
+static enum ks_err copy_damaged(void)
+{
+    struct ks_backup_setup setup = { .path = damaged_path, .key = backup_key, .now_ms = 1700000000000 };
+    struct ks_backup *backup = NULL;
+    enum ks_err err = ks_backup_new(&setup, store, &chance, &backup);
+    bool done = false;
+
+    must(err, "backup");
+    while (err == KS_OK && !done)
+        err = ks_backup_step(backup, &done);
+    ks_backup_free(backup);
+    return err;
+}
+
+static void damaged_store(void)
+{
+    struct ks_sqlite_setup setup = setup_of(store_path, store_key);
+    size_t len, opened = 0, told = 0;
+    char *bytes = scratch_read_bytes(store_path, &len);
+    int before;
+
+    scratch_path(damaged_path, sizeof damaged_path, "of-damaged");
+    must(ks_sqlite_server_store_open(&setup, &store), "store");
+    check_err("control: without damage all pages are copied", copy_damaged(), KS_OK);
+    stop();
+    before = files_in(scratch_directory);
+    for (int i = 0; i < 30; i++) {
+        size_t at = 8192 + ks_prng_below(&chance, len - 8192);
+        bytes[at] ^= 1;
+        scratch_write(store_path, bytes, len);
+        if (ks_sqlite_server_store_open(&setup, &store) == KS_OK) {
+            opened++;
+            told += copy_damaged() == KS_ESTORE;
+            stop();
+        }
+        bytes[at] ^= 1;
+    }
+    check_row(opened > 10 && told == opened, "a store with one changed byte has no backup, as it is damaged",
+        "%zu of %zu that could be opened were told so", told, opened);
+    check_row(files_in(scratch_directory) == before, "and nothing is left behind", "%d files more",
+        files_in(scratch_directory) - before);
+    scratch_write(store_path, bytes, len);
+    free(bytes);
+}
+
 /* --- damage --- */
 
 static char *whole;
@@ -347,6 +394,7 @@ int main(void)
     scratch_path(host, sizeof host, "host");
     scratch_path(host_path, sizeof host_path, "host/server.db");
     under_load();
+    damaged_store();
     damage();
     scratch_done();
     return check_done();
