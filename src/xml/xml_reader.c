@@ -11,7 +11,8 @@
 #include "xml_scan.h"
 #include "xml_writer.h"
 
-#define NS_XMLNS "http://www.w3.org/2000/xmlns/"
+/* Each in one place, as other namespaces: see known(). */
+static const char ns_xml[] = KS_NS_XML, ns_xmlns[] = "http://www.w3.org/2000/xmlns/";
 
 struct binding {
     struct ks_str prefix, uri;
@@ -82,6 +83,14 @@ static uint8_t *keep(uint8_t *to, const uint8_t *from, const uint8_t *end)
     if (to != from)
         memmove(to, from, len);
     return to + len;
+}
+
+/* ks_str_eq of names, none of which is empty. Most differ at an end, so that comparing each with each seldom calls
+ * anything. */
+static inline bool same(struct ks_str a, struct ks_str b)
+{
+    return a.len == b.len && a.ptr[0] == b.ptr[0] && a.ptr[a.len - 1] == b.ptr[b.len - 1]
+        && memcmp(a.ptr, b.ptr, a.len) == 0;
 }
 
 /* Namespaces in XML §3: NCName. */
@@ -227,7 +236,7 @@ static enum ks_err bind(struct reader *r, struct ks_str prefix, struct ks_str ur
 
     for (unsigned i = 0; i < r->binding_count; i++) {
         struct binding *binding = &r->bindings[i];
-        if (!ks_str_eq(binding->prefix, prefix))
+        if (!same(binding->prefix, prefix))
             continue;
         enum ks_err err = allocate(r->arena, sizeof(struct shadow), &block);
         if (err)
@@ -244,19 +253,32 @@ static enum ks_err bind(struct reader *r, struct ks_str prefix, struct ks_str ur
     return KS_OK;
 }
 
+/* uri as it stands already, if it is in force. So namespaces that are in force together are one if they are in one
+ * place, and comparing attributes takes no time for namespaces however long. */
+static struct ks_str known(const struct reader *r, const struct scope *scope, struct ks_str uri)
+{
+    if (ks_str_eq(scope->default_ns, uri))
+        return scope->default_ns;
+    for (unsigned i = 0; i < r->binding_count; i++)
+        if (ks_str_eq(r->bindings[i].uri, uri))
+            return r->bindings[i].uri;
+    return uri;
+}
+
 /* Namespaces in XML §3. */
 static enum ks_err declare(struct reader *r, const struct ks_xml_attr *attr, struct scope *scope)
 {
     const bool is_default = is_default_declaration(attr);
 
-    if (ks_str_is(attr->value, NS_XMLNS) || (!is_default && (!attr->value.len || ks_str_is(attr->name, "xmlns"))))
+    if (ks_str_is(attr->value, ns_xmlns) || (!is_default && (!attr->value.len || ks_str_is(attr->name, "xmlns"))))
         return KS_ESYNTAX;
     const bool is_xml = !is_default && ks_str_is(attr->name, "xml");
-    if (ks_str_is(attr->value, KS_NS_XML) != is_xml)
+    if (ks_str_is(attr->value, ns_xml) != is_xml)
         return KS_ESYNTAX;
+    const struct ks_str uri = known(r, scope, attr->value);
     if (is_default)
-        scope->default_ns = attr->value;
-    return is_default || is_xml ? KS_OK : bind(r, attr->name, attr->value, scope);
+        scope->default_ns = uri;
+    return is_default || is_xml ? KS_OK : bind(r, attr->name, uri, scope);
 }
 
 /* What the tag at hand declares. */
@@ -273,12 +295,18 @@ static enum ks_err declare_all(struct reader *r, struct scope *scope)
 static bool find_ns(const struct reader *r, struct ks_str prefix, struct ks_str *ret_ns)
 {
     for (unsigned i = 0; i < r->binding_count; i++)
-        if (ks_str_eq(r->bindings[i].prefix, prefix)) {
+        if (same(r->bindings[i].prefix, prefix)) {
             *ret_ns = r->bindings[i].uri;
             return true;
         }
-    *ret_ns = KS_STR(KS_NS_XML);
+    *ret_ns = ks_str_z(ns_xml);
     return ks_str_is(prefix, "xml");
+}
+
+/* Of two that known() gave. */
+static inline bool same_ns(struct ks_str a, struct ks_str b)
+{
+    return a.len == b.len && (!a.len || a.ptr == b.ptr);
 }
 
 /* Namespaces in XML §6.2: an attribute without a prefix is in none. §6.3 and XML 1.0 §3.1: none twice. */
@@ -287,13 +315,12 @@ static enum ks_err resolve_attrs(struct reader *r)
     for (unsigned i = 0; i < r->attr_count; i++) {
         struct ks_xml_attr *attr = &r->attrs[i];
         if (is_declaration(attr)) {
-            attr->name = attr->ns.len ? attr->name : KS_STR("");
-            attr->ns = KS_STR(NS_XMLNS);
+            attr->ns = ks_str_z(ns_xmlns); /* there is no xmlns:xmlns */
         } else if (attr->ns.len && !find_ns(r, attr->ns, &attr->ns)) {
             return KS_ESYNTAX;
         }
         for (unsigned k = 0; k < i; k++)
-            if (ks_str_eq(r->attrs[k].name, attr->name) && ks_str_eq(r->attrs[k].ns, attr->ns))
+            if (same_ns(r->attrs[k].ns, attr->ns) && same(r->attrs[k].name, attr->name))
                 return KS_ESYNTAX;
     }
     return KS_OK;
@@ -306,7 +333,7 @@ static enum ks_err make_element(struct reader *r, struct ks_str ns, struct ks_st
     unsigned count = 0;
 
     for (unsigned i = 0; i < r->attr_count; i++)
-        if (!ks_str_is(r->attrs[i].ns, NS_XMLNS))
+        if (!ks_str_is(r->attrs[i].ns, ns_xmlns))
             r->attrs[count++] = r->attrs[i];
     if (count > KS_XML_NAMES_MAX)
         return KS_ELIMIT;

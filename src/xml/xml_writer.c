@@ -147,8 +147,15 @@ static void put_attr(struct writer *w, const struct ks_xml_attr *attr, unsigned 
     put_pair(w, attr->name, attr->value);
 }
 
+/* In what xml_reader.h made, a namespace in force stands in one place: no length of it is compared for each child. */
+static bool same_ns(struct ks_str a, struct ks_str b)
+{
+    return (a.ptr == b.ptr && a.len == b.len) || ks_str_eq(a, b);
+}
+
 static void put_element(struct writer *w, const struct ks_xml *node, struct ks_str ns, bool in_stream, unsigned depth)
 {
+    const bool declared = same_ns(node->ns, ns);
     struct ks_str prefix = KS_STR_EMPTY;
     unsigned prefixes = 0;
 
@@ -157,7 +164,7 @@ static void put_element(struct writer *w, const struct ks_xml *node, struct ks_s
         return;
     }
     PUT(w, "<");
-    if (!ks_str_eq(node->ns, ns)) {
+    if (!declared) {
         if (in_stream && ks_str_is(node->ns, KS_NS_STREAM))
             prefix = KS_STR("stream:");
         else if (ks_str_is(node->ns, KS_NS_XML)) /* may not be a default namespace (XML Namespaces §3) */
@@ -165,7 +172,7 @@ static void put_element(struct writer *w, const struct ks_xml *node, struct ks_s
         put_str(w, prefix);
     }
     put_str(w, node->name);
-    if (!prefix.len && !ks_str_eq(node->ns, ns)) {
+    if (!declared && !prefix.len) {
         PUT(w, " ");
         put_pair(w, KS_STR("xmlns"), node->ns);
         ns = node->ns;
