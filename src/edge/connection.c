@@ -306,6 +306,7 @@ static void secured(struct ks_conn *conn)
     struct ks_tls_facts facts;
 
     conn->state = CONN_SECURE;
+    ks_tls_facts(conn->tls, conn->certs, &facts);
     ks_tls_certs_unref(conn->certs);
     conn->certs = NULL;
     ks_timer_clear(&conn->host->timers, &conn->timer);
@@ -313,7 +314,6 @@ static void secured(struct ks_conn *conn)
         drop(conn);
         return;
     }
-    ks_tls_facts(conn->tls, &facts);
     ks_c2s_secured(conn->stream, &facts, conn->host->now);
 }
 

@@ -26,6 +26,8 @@ static void forget_errors(void)
 struct cert {
     SSL_CTX *ctx;
     char *domain;
+    uint8_t end_point[sizeof((struct ks_tls_facts *)0)->server_end_point];
+    uint8_t end_point_len; /* 0: not defined for it */
 };
 
 struct ks_tls_certs {
@@ -85,7 +87,8 @@ static SSL_CTX *new_ctx(struct ks_tls_certs *certs)
     if (!ctx)
         return NULL;
     SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+    /* We send the chain that the file has, and do not look for one at each handshake. */
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_default_passwd_cb(ctx, no_password);
     SSL_CTX_set_tlsext_servername_callback(ctx, choose_cert);
@@ -120,6 +123,24 @@ static int64_t end_of_validity_ms(SSL_CTX *ctx)
     return (int64_t)timegm(&end) * 1000;
 }
 
+/* RFC 5929 §4.1: the hash of the certificate's signature; SHA-256 in place of MD5 and SHA-1. Where the signature names
+ * no hash (Ed25519) the binding is not defined. */
+static void set_end_point(struct cert *cert)
+{
+    X509 *x509 = SSL_CTX_get0_certificate(cert->ctx);
+    int hash = NID_undef;
+    unsigned len = 0;
+
+    if (!X509_get_signature_info(x509, &hash, NULL, NULL, NULL) || hash == NID_undef)
+        return;
+    if (hash == NID_md5 || hash == NID_sha1)
+        hash = NID_sha256;
+    const EVP_MD *md = EVP_get_digestbynid(hash);
+    if (md && (size_t)EVP_MD_get_size(md) <= sizeof cert->end_point && X509_digest(x509, md, cert->end_point, &len))
+        cert->end_point_len = (uint8_t)len;
+    ERR_clear_error();
+}
+
 enum ks_err ks_tls_certs_load(
     const struct ks_tls_cert_files *files, size_t count, struct ks_tls_certs **ret_certs, const char **ret_file)
 {
@@ -134,13 +155,14 @@ enum ks_err ks_tls_certs_load(
     certs->end_ms = INT64_MAX;
     while (err == KS_OK && certs->count < count) {
         struct cert *cert = &certs->cert[certs->count];
-        *cert = (struct cert) { new_ctx(certs), ks_str_dup(files[certs->count].domain) };
+        *cert = (struct cert) { .ctx = new_ctx(certs), .domain = ks_str_dup(files[certs->count].domain) };
         err = cert->ctx && cert->domain ? load_pair(cert->ctx, &files[certs->count], ret_file) : KS_ENOMEM;
         certs->count++;
         if (err)
             break;
         int64_t end_ms = end_of_validity_ms(cert->ctx);
         certs->end_ms = end_ms < certs->end_ms ? end_ms : certs->end_ms;
+        set_end_point(cert);
     }
     if (err) {
         ks_tls_certs_unref(certs);
@@ -290,30 +312,16 @@ enum ks_err ks_tls_handshake(SSL *tls)
     return why == SSL_ERROR_WANT_READ ? KS_EAGAIN : KS_ECRYPTO;
 }
 
-/* RFC 5929 §4.1: the hash of the certificate's signature; SHA-256 in place of MD5 and SHA-1. Where the signature names
- * no hash (Ed25519) the binding is not defined. */
-static void end_point(SSL *tls, struct ks_tls_facts *facts)
-{
-    X509 *cert = SSL_get_certificate(tls);
-    int hash = NID_undef;
-    unsigned len = 0;
-
-    if (!cert || !X509_get_signature_info(cert, &hash, NULL, NULL, NULL) || hash == NID_undef)
-        return;
-    if (hash == NID_md5 || hash == NID_sha1)
-        hash = NID_sha256;
-    const EVP_MD *md = EVP_get_digestbynid(hash);
-    if (md && (size_t)EVP_MD_get_size(md) <= sizeof facts->server_end_point
-        && X509_digest(cert, md, facts->server_end_point, &len))
-        facts->server_end_point_len = (uint8_t)len;
-}
-
-void ks_tls_facts(SSL *tls, struct ks_tls_facts *ret_facts)
+void ks_tls_facts(SSL *tls, const struct ks_tls_certs *certs, struct ks_tls_facts *ret_facts)
 {
     static const char label[] = "EXPORTER-Channel-Binding";
 
     *ret_facts = (struct ks_tls_facts) { 0 };
-    end_point(tls, ret_facts);
+    for (size_t i = 0; i < certs->count; i++)
+        if (certs->cert[i].ctx == SSL_get_SSL_CTX(tls)) {
+            memcpy(ret_facts->server_end_point, certs->cert[i].end_point, certs->cert[i].end_point_len);
+            ret_facts->server_end_point_len = certs->cert[i].end_point_len;
+        }
     /* RFC 9266 §4.2: under TLS 1.2 only with the extended master secret (RFC 7627). */
     if (SSL_version(tls) >= TLS1_3_VERSION || SSL_get_extms_support(tls) == 1)
         ret_facts->has_exporter = SSL_export_keying_material(tls, ret_facts->exporter, sizeof ret_facts->exporter,

@@ -52,9 +52,9 @@ void ks_tls_io_free(struct ks_tls_io *io);
 
 /* --- one connection --- */
 
-/* NULL without memory. certs is the caller's to keep until the handshake is over: one is chosen during it, and whoever
- * is here afterwards needs none. Reads and writes the buffers of io, until it moves to another thread (ks_tls_use_io).
- */
+/* NULL without memory. certs is the caller's to keep until the handshake is over and its facts are taken: one is chosen
+ * during it, and whoever is here afterwards needs none. Reads and writes the buffers of io, until it moves to another
+ * thread (ks_tls_use_io). */
 KS_CHECK SSL *ks_tls_new(struct ks_tls_certs *certs, struct ks_tls_io *io);
 void ks_tls_use_io(SSL *tls, struct ks_tls_io *io);
 void ks_tls_free(SSL *tls);
@@ -62,8 +62,8 @@ void ks_tls_free(SSL *tls);
 /* Goes on with the handshake with what is in io->in. KS_OK: done, and what is left in io->in is for ks_tls_read;
  * KS_EAGAIN: more is needed; KS_ECRYPTO: it failed. In each case io->out may hold bytes to send (an alert). */
 KS_CHECK enum ks_err ks_tls_handshake(SSL *tls);
-/* What SASL binds to; after the handshake. */
-void ks_tls_facts(SSL *tls, struct ks_tls_facts *ret_facts);
+/* What SASL binds to; after the handshake. certs as given to ks_tls_new. */
+void ks_tls_facts(SSL *tls, const struct ks_tls_certs *certs, struct ks_tls_facts *ret_facts);
 
 /* Opens one record of io->in into io->plain. KS_OK; KS_EAGAIN: io->in is used up; KS_ENOTFOUND: the peer said
  * close_notify; KS_ECRYPTO: a bad record or an alert. io->out may hold an answer (KeyUpdate, an alert). */

@@ -255,7 +255,7 @@ static void test_bindings(void)
         io->out_len = 0;
     }
     check_err("a handshake over memory", err, KS_OK);
-    ks_tls_facts(tls, &facts);
+    ks_tls_facts(tls, certs, &facts);
     SSL_export_keying_material(
         client, exporter, sizeof exporter, label, sizeof label - 1, (const unsigned char *)"", 0, 1);
     check_row(facts.has_exporter && memcmp(exporter, facts.exporter, 32) == 0,
