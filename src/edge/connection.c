@@ -466,7 +466,7 @@ void ks_conn_adopt(struct ks_conn_host *host, struct ks_conn *conn)
     ks_list_append(&host->all, &conn->link);
     if (conn->tls)
         ks_tls_use_io(conn->tls, host->io);
-    enum ks_err err = ks_loop_add(&host->loop, &conn->watch, 0);
+    enum ks_err err = ks_loop_add(&host->loop, &conn->watch, wants_input(conn) ? EPOLLIN : 0);
     ks_reactor_adopt(host->core, conn->stream, host->now);
     host->take_events(host);
     if (err)

@@ -16,6 +16,24 @@ uint16_t ks_listen_port(const struct ks_listen_address *address)
     return ntohs(address->at.any.sa_family == AF_INET ? address->at.v4.sin_port : address->at.v6.sin6_port);
 }
 
+/* What connections are to have, set on the socket that listens: Linux gives it to each that it accepts, and six system
+ * calls a login are saved. */
+static void set_up(int fd)
+{
+    static const int on = 1;
+    /* A peer that does not take or acknowledge bytes for two minutes is gone; one that says nothing is asked after ten,
+     * which keeps the state of NATs and costs a phone's battery little. */
+    static const unsigned user_timeout_ms = 120000;
+    static const int idle_s = 600, interval_s = 60, tries = 3;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof user_timeout_ms);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &tries, sizeof tries);
+}
+
 /* A socket bound to the address, which gets the port that the kernel chose; negative with errno. */
 static int bound_socket(struct ks_listen_address *address, bool shared)
 {
@@ -30,6 +48,7 @@ static int bound_socket(struct ks_listen_address *address, bool shared)
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     if (address->at.any.sa_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof only_v6);
+    set_up(fd);
     if (bind(fd, &address->at.any, address->len) == 0 && listen(fd, SOMAXCONN) == 0
         && getsockname(fd, &address->at.any, &address->len) == 0)
         return fd;
@@ -94,22 +113,6 @@ static uint64_t hash_of(const struct ks_accept_gate *gate, const struct sockaddr
     return ks_str_hash(address, gate->address_key);
 }
 
-static void set_up(int fd)
-{
-    static const int on = 1;
-    /* A peer that does not take or acknowledge bytes for two minutes is gone; one that says nothing is asked after ten,
-     * which keeps the state of NATs and costs a phone's battery little. */
-    static const unsigned user_timeout_ms = 120000;
-    static const int idle_s = 600, interval_s = 60, tries = 3;
-
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof user_timeout_ms);
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &tries, sizeof tries);
-}
-
 static void pause_accepting(struct ks_listener *listener)
 {
     struct ks_conn_host *host = listener->gate->host;
@@ -157,7 +160,6 @@ static void on_ready(struct ks_watch *watch, uint32_t events)
                 pause_accepting(listener);
             return; /* EAGAIN, or the peer was gone before we came: the loop calls again if there are more */
         }
-        set_up(fd);
         ks_conn_accept(gate->host, fd, listener->direct_tls, hash_of(gate, &peer));
         if (!pay(gate)) {
             pause_accepting(listener);

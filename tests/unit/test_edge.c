@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Real sockets, real TLS and real threads, over a core that speaks lines (fake_core.h). */
+#include <poll.h>
 #include <signal.h>
 
 #include "check.h"
@@ -101,6 +102,41 @@ static void test_addresses(void)
         ks_listen_open(&address, 1, &fd), KS_EEXISTS);
     scratch_must(ks_listen_parse(KS_STR("192.0.2.1:0"), false, &address) == KS_OK, "parse");
     check_err("an address that is not of this host", ks_listen_open(&address, 1, &fd), KS_ENOTFOUND);
+}
+
+/* They are set on the socket that listens. */
+static void test_accepted(void)
+{
+    static const struct {
+        const char *name;
+        int level, option, want;
+    } rows[] = {
+        { "what is written to a connection leaves at once", IPPROTO_TCP, TCP_NODELAY, 1 },
+        { "a peer that takes nothing for two minutes is gone", IPPROTO_TCP, TCP_USER_TIMEOUT, 120000 },
+        { "a silent peer is asked", SOL_SOCKET, SO_KEEPALIVE, 1 },
+        { "after ten minutes", IPPROTO_TCP, TCP_KEEPIDLE, 600 },
+        { "each minute", IPPROTO_TCP, TCP_KEEPINTVL, 60 },
+        { "three times", IPPROTO_TCP, TCP_KEEPCNT, 3 },
+    };
+    struct ks_listen_address address;
+    int listening = -1;
+
+    scratch_must(ks_listen_parse(KS_STR("127.0.0.1:0"), false, &address) == KS_OK
+            && ks_listen_open(&address, 1, &listening) == KS_OK,
+        "listening");
+    struct peer peer = peer_connect(ks_listen_port(&address));
+    struct pollfd ready = { .fd = listening, .events = POLLIN };
+    scratch_must(poll(&ready, 1, -1) == 1, "a connection");
+    int fd = accept(listening, NULL, NULL);
+    for (size_t i = 0; i < KS_COUNT(rows); i++) {
+        int value = -1;
+        socklen_t len = sizeof value;
+        getsockopt(fd, rows[i].level, rows[i].option, &value, &len);
+        check_row(value == rows[i].want, rows[i].name, "got %d", value);
+    }
+    close(fd);
+    close(listening);
+    peer_close(&peer);
 }
 
 static void test_mailbox(void)
@@ -489,6 +525,7 @@ int main(void)
 
     struct peer silent = peer_connect(ks_listen_port(&addresses[1]));
     test_addresses();
+    test_accepted();
     test_mailbox();
     test_certificates();
     test_starttls();
