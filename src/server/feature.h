@@ -109,13 +109,15 @@ struct ks_feature_iq {
     void (*handle)(struct ks_ctx *ctx, const struct ks_stanza *iq);
 };
 
-/* Where a message or presence passes, in this order. */
+/* Where a message or presence passes, in this order. Behind RECEIVE nobody changes it: the homes of its recipient and of
+ * its sender read it at the same time. */
 enum ks_stage {
     KS_STAGE_SEND = 1,  /* at the sender's home, from a session of his: may change the stanza, refuse or swallow it */
     KS_STAGE_SENT,      /* at the sender's home, when all is durable: carbons */
     KS_STAGE_RECEIVE,   /* at the recipient's home, before it is stored: may refuse or swallow */
     KS_STAGE_DELIVER,   /* at the recipient's home, when all is durable, before sessions are chosen */
     KS_STAGE_DELIVERED, /* after that: parcel->number is how many sessions got it */
+    KS_STAGE_COUNT,
 };
 enum ks_pass { KS_PASS_ON, KS_PASS_STOP };
 struct ks_feature_pass {

@@ -110,32 +110,18 @@ static void committed(struct ks_ctx *ctx)
     struct ks_parcel *parcel = ctx->parcel;
     struct ks_stanza *message = &parcel->stanza;
     const struct ks_archive_row *row = ks_message_row(ctx);
-    char *id = ks_arena_alloc(ctx->arena, KS_ARCHIVE_ID_LEN);
-    struct ks_xml *mark = NULL;
 
-    if (row && id) {
-        /* XEP-0359 §3. In front of the others, which the sender's copy below shares. */
-        mark = ks_xml_new(ctx->arena, NS_SID, "stanza-id");
-        ks_xml_set(ctx->arena, mark, "by", ctx->user->bare);
-        ks_xml_set(ctx->arena, mark, "id", ks_archive_id_write(ctx->reactor->server->archive_ids, row->id, id));
-        if (mark)
-            ks_xml_prepend(message->xml, mark);
-    }
     if (ks_run_passes(ctx, KS_STAGE_DELIVER, message) == KS_PASS_ON) {
         parcel->number = deliver(ctx, message, row);
         ks_run_passes(ctx, KS_STAGE_DELIVERED, message);
     }
     if (parcel->from_account && !ks_jid_eq_bare(message->from, ctx->user->jid)) {
-        /* The recipient's mark is not the sender's business (XEP-0359 §5); his own names the same row. */
         struct ks_parcel *word = ks_parcel_child(parcel, KS_PARCEL_BYTES_MAX);
         if (word && ks_jid_text(&word->arena, ks_jid_bare(message->from), &word->home) == KS_OK) {
             word->stanza = *message;
-            word->stanza.xml = ks_xml_copy_top(&word->arena, message->xml);
             word->run = sent_run;
             word->refused = ks_parcel_ignore;
             word->number = row ? row->id : 0;
-            if (word->stanza.xml && mark)
-                word->stanza.xml->child = mark->next;
             ks_ctx_post(ctx, word);
         } else {
             ks_parcel_unref(ctx->reactor, word);

@@ -13,6 +13,20 @@
 #define WRITTEN_MAX (16u << 20)
 #define WRITTEN_KEPT (64u << 10) /* when nothing of it is in use */
 
+/* Who is asked, for each stage and kind, in the order of the features. */
+static void list_passes(struct ks_server *server)
+{
+    uint8_t counts[KS_STAGE_COUNT][KS_STANZA_KINDS] = { 0 };
+
+    for (size_t i = 0; ks_features[i]; i++)
+        for (const struct ks_feature_pass *pass = ks_features[i]->pass; pass->stage; pass++)
+            for (unsigned kind = 0; kind < KS_STANZA_KINDS; kind++)
+                if (pass->kinds & 1U << kind) {
+                    assert(counts[pass->stage][kind] < KS_PASSES_MAX);
+                    server->passes[pass->stage][kind][counts[pass->stage][kind]++] = pass;
+                }
+}
+
 struct ks_server *ks_server_new(const struct ks_server_setup *setup)
 {
     struct ks_server *server = calloc(1, sizeof *server);
@@ -26,6 +40,7 @@ struct ks_server *ks_server_new(const struct ks_server_setup *setup)
     server->version = setup->version;
     memcpy(server->secret, setup->secret, sizeof server->secret);
     memcpy(server->home_key, setup->secret, sizeof server->home_key);
+    list_passes(server);
     for (size_t i = 0; ks_features[i]; i++)
         server->slots_bytes += (ks_features[i]->session_size + 15) & ~(size_t)15;
     return server;
@@ -276,9 +291,8 @@ void ks_reactor_stats(const struct ks_reactor *r, struct ks_reactor_stats *ret_s
 
 enum ks_pass ks_run_passes(struct ks_ctx *ctx, enum ks_stage stage, struct ks_stanza *stanza)
 {
-    for (size_t i = 0; ks_features[i]; i++)
-        for (const struct ks_feature_pass *pass = ks_features[i]->pass; pass->stage; pass++)
-            if (pass->stage == stage && (pass->kinds & 1U << stanza->kind) && pass->pass(ctx, stanza) == KS_PASS_STOP)
-                return KS_PASS_STOP;
+    for (const struct ks_feature_pass **pass = ctx->reactor->server->passes[stage][stanza->kind]; *pass; pass++)
+        if ((*pass)->pass(ctx, stanza) == KS_PASS_STOP)
+            return KS_PASS_STOP;
     return KS_PASS_ON;
 }

@@ -12,6 +12,8 @@
 #include "timer.h"
 #include "xml_reader.h"
 
+#define KS_PASSES_MAX 16 /* of one stage and kind */
+
 struct ks_server {
     uint16_t reactors;
     struct ks_config *config; /* at start; reactors hold the one in force */
@@ -20,6 +22,7 @@ struct ks_server {
     const struct ks_archive_ids *archive_ids;
     const char *version;
     size_t slots_bytes; /* of all features' session slots */
+    const struct ks_feature_pass *passes[KS_STAGE_COUNT][KS_STANZA_KINDS][KS_PASSES_MAX + 1]; /* NULL ends a list */
     uint64_t home_key[2];
 };
 

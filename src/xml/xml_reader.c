@@ -97,20 +97,22 @@ static inline bool same(struct ks_str a, struct ks_str b)
 static bool read_ncname(struct reader *r, struct ks_str *ret_name)
 {
     static const uint64_t names[] = { 0x03ff600000000000, 0x07fffffe87fffffe }; /* of ASCII: - . 0-9 A-Z _ a-z */
-    const uint8_t *from = r->at;
+    const uint8_t *from = r->at, *at = from;
+    uint32_t c = *at;
+    size_t len;
 
+    if ((c >= 0x80 && !ks_xml_char_read(between(at, r->end), &c)) || !ks_xml_is_name_start(c))
+        return false;
     for (;;) {
-        uint32_t c = *r->at;
-        size_t len = 1;
-        if (c < 0x80 ? !(names[c >> 6] >> (c & 63) & 1)
-                     : !(len = ks_xml_char_read(between(r->at, r->end), &c)) || !ks_xml_is_name(c))
+        while ((c = *at) < 0x80 && names[c >> 6] >> (c & 63) & 1)
+            at++;
+        if (c < 0x80 || !(len = ks_xml_char_read(between(at, r->end), &c)) || !ks_xml_is_name(c))
             break;
-        if (r->at == from && !ks_xml_is_name_start(c))
-            return false;
-        r->at += len;
+        at += len;
     }
-    *ret_name = between(from, r->at);
-    return r->at > from;
+    r->at += at - from;
+    *ret_name = between(from, at);
+    return true;
 }
 
 /* Namespaces in XML §4: QName. The prefix may be empty. */
@@ -133,8 +135,7 @@ static enum ks_err read_reference(struct reader *r, uint8_t **to)
         const char *name;
         uint8_t c;
     } predefined[] = { { "lt;", '<' }, { "gt;", '>' }, { "amp;", '&' }, { "quot;", '"' }, { "apos;", '\'' } };
-    uint32_t c = 0;
-    unsigned digits = 0;
+    uint32_t c = 0; /* which is no Char, if there are no digits */
 
     r->at++;
     if (*r->at != '#') {
@@ -147,7 +148,7 @@ static enum ks_err read_reference(struct reader *r, uint8_t **to)
     }
     r->at++;
     const bool hex = *r->at == 'x';
-    for (r->at += hex; *r->at != ';'; r->at++, digits++) {
+    for (r->at += hex; *r->at != ';'; r->at++) {
         const uint8_t byte = *r->at, letter = byte | 0x20;
         uint32_t digit;
         if ('0' <= byte && byte <= '9')
@@ -159,7 +160,7 @@ static enum ks_err read_reference(struct reader *r, uint8_t **to)
         if (c <= 0x10ffff) /* beyond it, it stays beyond it */
             c = c * (hex ? 16 : 10) + digit;
     }
-    if (!digits || !ks_xml_is_char(c))
+    if (!ks_xml_is_char(c))
         return KS_ESYNTAX;
     r->at++;
     *to += ks_xml_char_write(*to, c);

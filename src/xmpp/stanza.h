@@ -8,6 +8,7 @@
 #include "xml.h"
 
 enum ks_stanza_kind { KS_MESSAGE, KS_PRESENCE, KS_IQ };
+#define KS_STANZA_KINDS 3
 enum ks_stanza_type {
     KS_TYPE_NONE, /* no 'type': normal message, available presence */
     KS_MSG_CHAT,

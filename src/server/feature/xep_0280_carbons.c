@@ -33,8 +33,21 @@ static bool eligible(const struct ks_stanza *message)
     return message->type == KS_MSG_CHAT || ks_message_is_kept(message);
 }
 
-/* <received/> or <sent/> around a copy, to one session (§7.1, §8.1). */
-static void copy_to(struct ks_ctx *ctx, struct ks_session *s, const char *name, const struct ks_stanza *message)
+/* The archive's mark of a row, so that the others know it when they catch up. */
+static void add_mark(struct ks_ctx *ctx, struct ks_xml *copy, uint64_t row)
+{
+    char *id = ks_arena_alloc(ctx->arena, KS_ARCHIVE_ID_LEN);
+    struct ks_xml *mark = id ? ks_xml_new(ctx->arena, NS_SID, "stanza-id") : NULL;
+
+    ks_xml_set(ctx->arena, mark, "by", ks_user_bare(ctx->user));
+    if (mark)
+        ks_xml_set(ctx->arena, mark, "id", ks_archive_id_write(ctx->reactor->server->archive_ids, row, id));
+    ks_xml_prepend(copy, mark);
+}
+
+/* <received/> or <sent/> around a copy, to one session (§7.1, §8.1); row: in the archive, or 0. */
+static void copy_to(
+    struct ks_ctx *ctx, struct ks_session *s, const char *name, const struct ks_stanza *message, uint64_t row)
 {
     struct ks_xml *outer = ks_stanza_new(ctx->arena, "message", message->type == KS_MSG_CHAT ? "chat" : NULL,
         KS_STR_EMPTY, ks_user_bare(ctx->user), ks_session_jid(s));
@@ -43,6 +56,8 @@ static void copy_to(struct ks_ctx *ctx, struct ks_session *s, const char *name, 
     struct ks_xml *copy = ks_xml_copy_top(ctx->arena, message->xml);
 
     if (outer && forwarded && copy) {
+        if (row)
+            add_mark(ctx, copy, row);
         ks_xml_graft(forwarded, copy);
         ks_send_session(ctx, s, outer);
     }
@@ -52,6 +67,7 @@ static void copy_to(struct ks_ctx *ctx, struct ks_session *s, const char *name, 
  * non-negative priority, so a copy is for those that it passed by. */
 static enum ks_pass received(struct ks_ctx *ctx, struct ks_stanza *message)
 {
+    const struct ks_archive_row *row = ks_message_row(ctx);
     bool to_resource = !ks_jid_is_bare(message->to) && ks_user_resource(ctx->user, message->to.resource);
     struct ks_session *s = NULL;
 
@@ -61,41 +77,21 @@ static enum ks_pass received(struct ks_ctx *ctx, struct ks_stanza *message)
         bool had_it = to_resource ? ks_str_eq(s->parts.resource, message->to.resource)
                                   : ks_session_available(s) && s->priority >= 0;
         if (slot(s)->on && !had_it)
-            copy_to(ctx, s, "received", message);
+            copy_to(ctx, s, "received", message, row ? row->id : 0);
     }
     return KS_PASS_ON;
-}
-
-/* The archive's mark comes with what was sent, so that the others know it when they catch up. */
-static void add_mark(struct ks_ctx *ctx, struct ks_stanza *message)
-{
-    char *id = ctx->parcel->number ? ks_arena_alloc(ctx->arena, KS_ARCHIVE_ID_LEN) : NULL;
-    struct ks_xml *mark;
-
-    if (!id)
-        return;
-    mark = ks_xml_new(ctx->arena, NS_SID, "stanza-id");
-    ks_xml_set(ctx->arena, mark, "by", ks_user_bare(ctx->user));
-    ks_xml_set(ctx->arena, mark, "id", ks_archive_id_write(ctx->reactor->server->archive_ids, ctx->parcel->number, id));
-    if (mark)
-        ks_xml_prepend(message->xml, mark);
 }
 
 /* §8: to the sender's other resources; mostly there are none. */
 static enum ks_pass sent(struct ks_ctx *ctx, struct ks_stanza *message)
 {
     struct ks_session *s = NULL;
-    bool marked = false;
 
     if (!eligible(message))
         return KS_PASS_ON;
     while ((s = ks_user_session(ctx->user, s)))
-        if (slot(s)->on && !ks_str_eq(s->parts.resource, message->from.resource)) {
-            if (!marked)
-                add_mark(ctx, message);
-            marked = true;
-            copy_to(ctx, s, "sent", message);
-        }
+        if (slot(s)->on && !ks_str_eq(s->parts.resource, message->from.resource))
+            copy_to(ctx, s, "sent", message, ctx->parcel->number);
     return KS_PASS_ON;
 }
 
