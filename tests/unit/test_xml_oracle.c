@@ -86,8 +86,9 @@ static const char *const headers[] = {
 /* What is put in: what means something to a reader. */
 static const char *const pieces[] = { "<", ">", "/", "&", ";", "'", "\"", "=", ":", "!", "?", "]", "]]>", "<![CDATA[",
     "<!--", "-->", "<?", "?>", "xmlns", "xmlns:x='y'", " xmlns=''", "xml", "x:", " x:b='1'", "&#", "&#x", "&#0;",
-    "&#xffff;", "&#xD800;", "&#1114112;", "&#13;", "&amp;", "&a;", " ", "\t", "\r", "\n", "\r\n", "a", "\x01", "\x80",
-    "\u00fc", "\u00b7", "\U0001f637", "\xed\xa0\x80", "\xef\xbf\xbf", "<b>", "</b>", "<b/>", "</a>",
+    "&#xffff;", "&#xD800;", "&#1114112;", "&#x100000041;", "&#X41;", "&#x4g;", "&#13;", "\ufeff", "\xc3\xc3",
+    "\xf8\x90\x80\x80", "standalone='no'", "version='1.'", "&amp;", "&a;", " ", "\t", "\r", "\n", "\r\n", "a", "\x01",
+    "\x80", "\u00fc", "\u00b7", "\U0001f637", "\xed\xa0\x80", "\xef\xbf\xbf", "<b>", "</b>", "<b/>", "</a>",
     "http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/" };
 
 /* Some bytes of text are cut out, and something is put in their place; a few times. */

@@ -24,6 +24,11 @@ static const struct {
     { "XML Namespaces §6.1: a prefix that means something else inside, and again what it meant",
         "<x:a xmlns='' xmlns:x='1'><x:b xmlns:x='2'><x:c/><x:d xmlns:x='3'/><x:e/></x:b><x:f/></x:a>",
         "<a xmlns='1'><b xmlns='2'><c/><d xmlns='3'/><e/></b><f/></a>" },
+    { "XML Namespaces §6.1: two of them", "<x:a xmlns:x='1' xmlns:y='2'><b xmlns:x='3' xmlns:y='4'/><x:c/><y:c/></x:a>",
+        "<a xmlns='1'><b xmlns='jabber:client'/><c/><c xmlns='2'/></a>" },
+    { "XML Namespaces §3: the prefix xml for another namespace", "<a xmlns:xml='b'/>", NULL },
+    { "XML Namespaces §3: the prefix xml may be declared",
+        "<a xmlns='' xmlns:xml='http://www.w3.org/XML/1998/namespace' xml:lang='de'/>", "<a xml:lang='de'/>" },
     { "XML Namespaces §3: a prefix for nothing", "<x:a xmlns:x=''/>", NULL },
     { "XML Namespaces §3: the prefix xmlns", "<a xmlns:xmlns='b'/>", NULL },
     { "XML Namespaces §3: the namespace of xml for another", "<x:a xmlns:x='http://www.w3.org/XML/1998/namespace'/>",
@@ -55,11 +60,19 @@ static const struct {
     { "RFC 3629 §3: bytes that are not UTF-8", "<a>\xe4</a>", NULL },
     { "RFC 3629 §3: an overlong form", "<a>\xc0\xbc</a>", NULL },
     { "RFC 3629 §3: a surrogate", "<a>\xed\xa0\x80</a>", NULL },
+    { "RFC 3629 §3: a second byte that begins a sequence", "<a>\xc3\xc3</a>", NULL },
+    { "RFC 3629 §3: a first byte of five", "<a>\xf8\x90\x80\x80</a>", NULL },
+    { "RFC 3629 §3: beyond U+10FFFF", "<a>\xf4\x90\x80\x80</a>", NULL },
     { "RFC 3629 §3: a sequence that the tag cuts", "<a xmlns=''>\xe2\x82</a>", NULL },
     { "RFC 6120 §11.1: a comment", "<a><!-- b --></a>", NULL },
     { "RFC 6120 §11.1: a processing instruction", "<a><?b ?></a>", NULL },
     { "RFC 6120 §11.1: a DTD", "<!DOCTYPE a><a/>", NULL },
     { "RFC 6120 §11.1: an entity", "<a>&b;</a>", NULL },
+    { "XML 1.0 §4.1: a reference to 2^32 + 65", "<a>&#4294967361;</a>", NULL },
+    { "XML 1.0 §4.1: the same in hexadecimal digits", "<a>&#x100000041;</a>", NULL },
+    { "XML 1.0 §4.1: a reference without digits", "<a>&#;&#x;</a>", NULL },
+    { "XML 1.0 §4.1: a digit that is none", "<a>&#x4g;</a>", NULL },
+    { "XML 1.0 §4.1: a great X", "<a>&#X41;</a>", NULL },
     { "XML 1.0 §2.11: a CR and an LF are an LF, a reference to CR is a CR", "<a xmlns=''>1\r\n2\r3&#13;4</a>",
         "<a>1\n2\n3&#xD;4</a>" },
     { "XML 1.0 §3.3.3: white space in a value is a space, a reference is not", "<a xmlns='' b='1\t2\n3&#9;4&#10;5'/>",
@@ -67,6 +80,8 @@ static const struct {
     { "XML 1.0 §2.7: a CDATA section is text like any other", "<a xmlns=''>1<![CDATA[<2>]]>3</a>",
         "<a>1&lt;2&gt;3</a>" },
     { "XML 1.0 §2.7: an empty one is no text", "<a xmlns=''><![CDATA[]]></a>", "<a/>" },
+    { "XML 1.0 §2.4: its end in text, but not as it stands", "<a xmlns=''>]]<![CDATA[]]>>&#93;&#93;>]]&gt;</a>",
+        "<a>]]&gt;]]&gt;]]&gt;</a>" },
     { "XML 1.0 §4.1: astral characters, as they are and by number", "<a xmlns=''>\U0001f637&#x1f637;</a>",
         "<a>\U0001f637\U0001f637</a>" },
     { "A value that is empty", "<a xmlns='' b=''/>", "<a b=''/>" },
@@ -81,6 +96,8 @@ static const struct {
     { "A tag after it that is not closed", "<a/><b", NULL },
     { "An end tag after it", "<a/></a>", NULL },
     { "The end tag of the stream", "</r>", NULL },
+    { "An end tag without a name", "</>", NULL },
+    { "One inside", "<a></></a>", NULL },
     { "An element that is not closed", "<a><b/>", NULL },
     { "A tag that is not closed", "<a", NULL },
     { "A CR alone", "\r", NULL },
@@ -217,6 +234,42 @@ static enum ks_err read_nested_prefixes(unsigned count, unsigned different)
     return err;
 }
 
+/* An element with all that one may have: KS_XML_NAMES_MAX attributes of a namespace, which the writer gives a prefix
+ * each, inside one with as many prefixes. */
+static void write_names(struct ks_buf *buf)
+{
+    ks_buf_z(buf, "<a xmlns='n'");
+    for (unsigned i = 0; i < KS_XML_NAMES_MAX; i++)
+        ks_buf_printf(buf, " xmlns:p%u='%u' p%u:b%u='c'", i, i, i, i);
+    ks_buf_z(buf, "><d xmlns='o'");
+    for (unsigned i = 0; i < KS_XML_NAMES_MAX; i++)
+        ks_buf_printf(buf, " xmlns:p%u='%u' p7:b%u='c'", i, i + 1, i);
+    ks_buf_z(buf, "/></a>");
+}
+
+static void written_names(void)
+{
+    struct ks_arena arena;
+    struct ks_buf first, second;
+    struct ks_xml *xml = NULL;
+
+    ks_arena_init(&arena, 1 << 20);
+    ks_buf_init(&first, 1 << 20);
+    ks_buf_init(&second, 1 << 20);
+    write_names(&first);
+    enum ks_err err = ks_xml_read(&arena, ks_buf_str(&first), KS_STR(""), KS_STR(""), &xml);
+    check_err("All that an element may have, in all that may be around it", err, KS_OK);
+    ks_buf_reset(&first);
+    ks_xml_write(&first, xml, KS_STR(""));
+    err = ks_xml_read(&arena, ks_buf_str(&first), KS_STR(""), KS_STR(""), &xml);
+    check_err("xml_reader.h: what is within the limits is so as the writer has it", err, KS_OK);
+    ks_xml_write(&second, err ? NULL : xml, KS_STR(""));
+    check_str("and is the same", ks_buf_str(&second), ks_buf_str(&first));
+    ks_buf_done(&second);
+    ks_buf_done(&first);
+    ks_arena_done(&arena);
+}
+
 /* Comparing each with each must not take a thread's time. */
 static void many_names(void)
 {
@@ -255,6 +308,15 @@ static const struct {
         " xmlns:stream='b'" },
     { "RFC 6120 §11.6: another encoding", "<?xml version='1.0' encoding='ISO-8859-1'?><stream:stream " STREAMS ">",
         KS_EVERSION, NULL, NULL },
+    { "RFC 6120 §11.6: one with another number", "<?xml version='1.0' encoding='UTF-9'?><stream:stream " STREAMS ">",
+        KS_EVERSION, NULL, NULL },
+    { "RFC 6120 §11.6: one without a name", "<?xml version='1.0' encoding=''?><stream:stream " STREAMS ">", KS_EVERSION,
+        NULL, NULL },
+    { "XML 1.0 §2.8: a declaration that says no encoding", "<?xml version='1.0' standalone='no' ?>\n<s " STREAMS ">",
+        KS_OK, "", "" },
+    { "XML 1.0 §2.8: no space in it", "<?xml version='1.0'encoding='UTF-8'?><s " STREAMS ">", KS_ESYNTAX, NULL, NULL },
+    { "RFC 6120 §11.6: U+FEFF in front, which is no byte order mark", "\ufeff<s " STREAMS ">", KS_ESYNTAX, NULL, NULL },
+    { "XML 1.0 §2.8: half a version", "<?xml version='1.'?><s " STREAMS ">", KS_ESYNTAX, NULL, NULL },
     { "RFC 6120 §11.6: one that begins the same", "<?xml version='1.0' encoding='UTF-16'?><stream:stream " STREAMS ">",
         KS_EVERSION, NULL, NULL },
     { "RFC 6120 §4.8.5: the prefix stream without a declaration", "<stream:stream xmlns='jabber:client'>", KS_ESYNTAX,
@@ -307,6 +369,33 @@ static void scopes(void)
         "RFC 6120 §4.8.5: where stream means something else, it does so in a stanza", "?");
     check_row(!ks_xml_read(&arena, KS_STR("<a/>"), KS_STR("it's <&>"), none, &xml) && ks_xml_is(xml, "it's <&>", "a"),
         "A default namespace with what must be escaped", "?");
+    check_err("Declarations with something behind them",
+        ks_xml_read(&arena, KS_STR("<a/>"), none, KS_STR(" xmlns:x='y'/"), &xml), KS_ESYNTAX);
+    ks_arena_done(&arena);
+}
+
+static void places(void)
+{
+    char bytes[] = "<a><x:b c='d'>e</x:b></a>", ns[] = "one", declarations[] = " xmlns:x='two'";
+    struct ks_arena arena;
+    struct ks_buf buf;
+    struct ks_xml *xml = NULL;
+
+    ks_arena_init(&arena, 10000);
+    ks_buf_init(&buf, 1000);
+    enum ks_err err = ks_xml_read(&arena, ks_str_z(bytes), ks_str_z(ns), ks_str_z(declarations), &xml);
+    memset(bytes, '?', sizeof(bytes) - 1);
+    memset(ns, '?', sizeof(ns) - 1);
+    memset(declarations, '?', sizeof(declarations) - 1);
+    ks_xml_write(&buf, err ? NULL : xml, KS_STR(""));
+    check_str("A tree shares nothing with what was given", ks_buf_str(&buf),
+        KS_STR("<a xmlns='one'><b xmlns='two' c='d'>e</b></a>"));
+    ks_buf_done(&buf);
+    /* So its length costs nothing where namespaces are compared. */
+    err = read(&arena, "<a xmlns='n' xmlns:x='n'><x:b><y:c xmlns:y='n' xmlns='n'/></x:b></a>", &xml);
+    const struct ks_xml *b = ks_xml_child(xml, "n", "b"), *c = ks_xml_child(b, "n", "c");
+    check_row(!err && c && xml->ns.ptr == b->ns.ptr && b->ns.ptr == c->ns.ptr,
+        "A namespace in force stands in one place, however often it is declared", "%s", ks_err_name(err));
     ks_arena_done(&arena);
 }
 
@@ -338,8 +427,10 @@ int main(void)
     long_tags();
     limits();
     many_names();
+    written_names();
     header_table();
     scopes();
+    places();
     failing();
     return check_done();
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* xml_expat.h -- what expat makes of a stanza and of a stream header: the oracle of xml_reader.h.
  *
- * expat knows no limits of ours but the depth, so what it takes may be KS_ELIMIT to us; and it takes any version in an
- * XML declaration, of which we want one that is 1 (XML 1.0 §2.8). */
+ * expat knows no limits of ours but the depth, so what it takes may be KS_ELIMIT to us. It takes any version in an XML
+ * declaration, of which we want one that is 1 (XML 1.0 §2.8), and a byte order mark, which is none in a stream (RFC
+ * 6120 §11.6). */
 #ifndef XML_EXPAT_H
 #define XML_EXPAT_H
 
@@ -223,7 +224,8 @@ __attribute__((unused)) static bool expat_read_header(
     XML_SetElementHandler(o.parser, expat_start, expat_end);
     XML_SetXmlDeclHandler(o.parser, expat_declaration);
     XML_SetStartNamespaceDeclHandler(o.parser, expat_namespace);
-    bool ok = expat_feed(&o, bytes) && o.root && o.depth == 1 && o.end == (long)bytes.len;
+    bool ok = !ks_str_starts(bytes, KS_STR("\ufeff")) && expat_feed(&o, bytes) && o.root && o.depth == 1
+        && o.end == (long)bytes.len;
     XML_ParserFree(o.parser);
     if (ok) {
         o.header.element = o.root;
