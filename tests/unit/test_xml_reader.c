@@ -98,6 +98,7 @@ static const struct {
     { "The end tag of the stream", "</r>", NULL },
     { "An end tag without a name", "</>", NULL },
     { "One inside", "<a></></a>", NULL },
+    { "One outside, and more behind it", "</>x<a/>", NULL },
     { "An element that is not closed", "<a><b/>", NULL },
     { "A tag that is not closed", "<a", NULL },
     { "A CR alone", "\r", NULL },
@@ -181,6 +182,7 @@ static void limits(void)
     bool good = true;
     size_t limit = 0;
 
+    check_row(!ks_xml_text_ok(ks_str("\u20ac", 2)), "RFC 3629 §3: a sequence that goes on behind the text", "?");
     check_err("A tree of KS_XML_DEPTH_MAX elements", read_nested(KS_XML_DEPTH_MAX, 1 << 20), KS_OK);
     check_err("A tree of one more", read_nested(KS_XML_DEPTH_MAX + 1, 1 << 20), KS_ELIMIT);
     check_err("A tree of 10,000", read_nested(10000, 1 << 20), KS_ELIMIT);
