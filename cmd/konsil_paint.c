@@ -68,13 +68,25 @@ size_t paint_fitting(struct ks_str text, size_t width, size_t *ret_skip)
     return at ? at : first_char(text);
 }
 
+int paint_lines(int width, const char *text)
+{
+    struct ks_str left = ks_str_z(text);
+    int lines = 0;
+
+    for (size_t skip; left.len && width > 0; lines++)
+        left = ks_str_from(left, paint_fitting(left, (size_t)width, &skip) + skip);
+    return lines;
+}
+
 int paint_wrapped(const struct area *area, int y, const char *text)
 {
     struct ks_str left = ks_str_z(text);
 
     while (left.len && y <= area->bottom && area->width > 0) {
         size_t skip, len = paint_fitting(left, (size_t)area->width, &skip);
-        paint_str(y++, area->left, area->width, ks_str_head(left, len));
+        if (y >= area->top)
+            paint_str(y, area->left, area->width, ks_str_head(left, len));
+        y++;
         left = ks_str_from(left, len + skip);
     }
     return y;

@@ -31,8 +31,9 @@ struct screen {
     unsigned scroll; /* lines up from the newest */
     char *editing;   /* the id of the message being edited; NULL: a new one */
     enum view view;
-    size_t device; /* chosen, in VIEW_DEVICES */
-    bool asking;   /* for the account's password */
+    int help_top, help_top_max, help_page; /* lines of the help: scrolled away, at most, and seen */
+    size_t device;                         /* chosen, in VIEW_DEVICES */
+    bool asking;                           /* for the account's password */
     bool done, dirty;
 };
 
@@ -163,6 +164,7 @@ static void change_tell_read(struct screen *screen)
     give(screen, json_pack("{s:s, s:b}", "cmd", "settings", "tell_read", !screen->model.tell_read));
     give(screen, json_pack("{s:s}", "cmd", "state"));
     screen->view = VIEW_HELP;
+    screen->help_top = 0;
 }
 
 static void show_devices(struct screen *screen)
@@ -209,6 +211,27 @@ static void give_password(struct screen *screen)
 static void show(struct screen *screen, enum view view)
 {
     screen->view = screen->view == view ? VIEW_TALK : view;
+    screen->help_top = 0;
+}
+
+/* Neither before the beginning nor behind the end, which draw_help knows. */
+static void scroll_help(struct screen *screen, int by)
+{
+    int top = screen->help_top + by;
+
+    screen->help_top = top < 0 ? 0 : top > screen->help_top_max ? screen->help_top_max : top;
+}
+
+static void scroll_page(struct screen *screen, int by)
+{
+    if (screen->view == VIEW_HELP) {
+        scroll_help(screen, by * screen->help_page);
+    } else if (by < 0) {
+        screen->scroll += SCROLL;
+        ask_history(screen);
+    } else {
+        screen->scroll -= screen->scroll < SCROLL ? screen->scroll : SCROLL;
+    }
 }
 
 static void move_by(struct screen *screen, int by)
@@ -216,6 +239,10 @@ static void move_by(struct screen *screen, int by)
     struct model_person *person = selected(screen);
     size_t count;
 
+    if (screen->view == VIEW_HELP) {
+        scroll_help(screen, by);
+        return;
+    }
     if (screen->view != VIEW_DEVICES) {
         step(screen, by);
         return;
@@ -239,11 +266,10 @@ static void on_key(struct screen *screen, wint_t key)
         move_by(screen, 1);
         break;
     case KEY_PPAGE:
-        screen->scroll += SCROLL;
-        ask_history(screen);
+        scroll_page(screen, -1);
         break;
     case KEY_NPAGE:
-        screen->scroll -= screen->scroll < SCROLL ? screen->scroll : SCROLL;
+        scroll_page(screen, 1);
         break;
     case KEY_F(1):
         show(screen, VIEW_HELP);
@@ -382,31 +408,56 @@ static void draw_people(const struct screen *screen, const struct area *area)
 }
 
 /* A line of the help is a key, at least two blanks, and what it does. */
-static int draw_help_line(const struct area *area, int y, const char *line)
+static struct ks_str key_of(const char *line)
 {
     struct ks_str text = ks_str_z(line);
     size_t key = 0;
 
     while (key + 1 < text.len && !(text.ptr[key] == ' ' && text.ptr[key + 1] == ' '))
         key++;
-    struct area right = { area->top, area->bottom, area->left + HELP_KEYS, area->width - HELP_KEYS };
-    attron(A_BOLD);
-    paint_str(y, area->left, HELP_KEYS - 1, ks_str_head(text, key));
-    attrset(A_NORMAL);
-    return paint_wrapped(&right, y, ks_str_trim(ks_str_from(text, key)).ptr);
+    return ks_str_head(text, key);
 }
 
-static void draw_help(const struct screen *screen, const struct area *area)
+static const char *meaning_of(const char *line)
+{
+    return ks_str_trim(ks_str_from(ks_str_z(line), key_of(line).len)).ptr;
+}
+
+static int draw_help_line(const struct area *area, int y, const char *line)
+{
+    struct area right = { area->top, area->bottom, area->left + HELP_KEYS, area->width - HELP_KEYS };
+
+    attron(A_BOLD);
+    if (y >= area->top && y <= area->bottom)
+        paint_str(y, area->left, HELP_KEYS - 1, key_of(line));
+    attrset(A_NORMAL);
+    return paint_wrapped(&right, y, meaning_of(line));
+}
+
+/* All of it, or as much as there is room for, and below it how to see the rest. */
+static void draw_help(struct screen *screen, const struct area *whole)
 {
     const char *const lines[] = { SAY("konsil.help-choose"), SAY("konsil.help-send"), SAY("konsil.help-scroll"),
         SAY("konsil.help-edit"), SAY("konsil.help-retract"),
         screen->model.tell_read ? SAY("konsil.help-tells") : SAY("konsil.help-tells-not"), SAY("konsil.help-retry"),
         SAY("konsil.help-devices"), SAY("konsil.help-trust"), SAY("konsil.help-escape"), SAY("konsil.help-leave"),
         SAY("konsil.help-marks") };
-    int y = area->top;
+    struct area area = *whole;
+    int count = 0, y;
 
-    for (size_t i = 0; i < KS_COUNT(lines) && y <= area->bottom; i++)
-        y = draw_help_line(area, y, say(screen, lines[i]));
+    for (size_t i = 0; i < KS_COUNT(lines); i++)
+        count += paint_lines(area.width - HELP_KEYS, meaning_of(say(screen, lines[i])));
+    if (count > area.bottom - area.top + 1) {
+        attron(A_DIM);
+        paint_text(area.bottom--, area.left, area.width, say(screen, SAY("konsil.help-more")));
+        attrset(A_NORMAL);
+    }
+    screen->help_page = area.bottom - area.top + 1;
+    screen->help_top_max = count > screen->help_page ? count - screen->help_page : 0;
+    scroll_help(screen, 0); /* the window may have grown */
+    y = area.top - screen->help_top;
+    for (size_t i = 0; i < KS_COUNT(lines) && y <= area.bottom; i++)
+        y = draw_help_line(&area, y, say(screen, lines[i]));
 }
 
 static void draw_view(struct screen *screen, const struct area *area)
@@ -470,16 +521,13 @@ static int draw_status(const struct screen *screen, int height, int width)
 {
     const char *notice = screen->model.notice;
     char text[700];
-    struct ks_str left;
     struct area area = { height - 1, height - 1, 0, width - 1 };
-    size_t skip;
+    int lines = 1;
 
     snprintf(text, sizeof text, "%s  %s", connection_word(screen), *notice ? notice : say(screen, SAY("konsil.hint")));
-    left = ks_str_z(text);
-    for (int lines = 0; *notice && left.len && lines < NOTICE_LINES_MAX; lines++) {
-        area.top = height - 1 - lines;
-        left = ks_str_from(left, paint_fitting(left, (size_t)area.width, &skip) + skip);
-    }
+    if (*notice)
+        lines = paint_lines(area.width, text);
+    area.top = height - (lines < NOTICE_LINES_MAX ? lines : NOTICE_LINES_MAX);
     attron(*notice ? COLOR_PAIR(PAIR_ALARM) : A_DIM);
     if (*notice)
         paint_wrapped(&area, area.top, text);

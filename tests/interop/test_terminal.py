@@ -63,6 +63,32 @@ def devices(a, b):
     row(ok, "and the next message arrives", seen)
 
 
+def helped(lab, jid, columns, lines, pages):
+    """The help on a small screen, page after page: what each of them has."""
+    name, a = f"help of {columns} columns and {lines} lines", Terminal(lab, jid, "de", columns=columns, lines=lines)
+    try:
+        a.sees("F1")
+        a.key("F1")
+        ok, seen = a.sees(*pages[0], "mehr davon")
+        row(ok and pages[-1][-1] not in seen, f"{name}: it begins, and says that there is more", seen)
+        for page in pages[1:]:
+            a.key("NPage")
+            ok, seen = a.sees(*page)
+            if not ok:
+                break
+        row(ok, f"{name}: Page down shows the rest", seen)
+        a.key("NPage", "NPage", "Up")
+        ok, seen = a.until(lambda screen: pages[-1][-1] not in screen and "mehr davon" in screen)
+        a.key("Down")
+        row(ok and a.sees(*pages[-1])[0], f"{name}: at its end it stops, and the arrows move it by a line", seen)
+        a.key(*["PPage"] * len(pages))
+        ok, seen = a.sees(*pages[0])
+        row(ok, f"{name}: Page up leads back", seen)
+        a.leave()
+    finally:
+        a.close()
+
+
 def failed(a):
     """To somebody who never logged in."""
     rung = a.bells
@@ -169,6 +195,13 @@ def main():
         a = Terminal(lab, jana, environment={"LC_ALL": "en_ZZ.UTF-8"}, columns=80)
         ok, seen = a.sees("connected  F1", "Kommt das an?", "Murat Yılmaz")
         row(ok, "and is remembered; a locale that is not installed decides about the language all the same", seen)
+        a.key("F1")
+        ok, seen = a.sees("↑ ↓ or Tab", "F10 or Ctrl-Q", "read   !\u00a0failed")
+        row(ok and "more of it" not in seen, "a screen that is large enough has all of the help at once", seen)
+        a.leave()
+        helped(lab, jana, 50, 18, [["↑ ↓ oder Tab", "F2 ", "F4 ", "mit ihren"], ["F5 ", "F7, F8", "Strg-Q", "fehlgeschlagen"]])
+        helped(lab, jana, 36, 10, [["↑ ↓ oder Tab", "F2 "], ["F3 ", "F4 "], ["niemand", "F5 "], ["Geräte der", "F7, F8"], ["Esc "],
+                                   ["Strg-Q", "Zeichen"], ["Zeichen", "fehlgeschlagen"]])
     finally:
         a.close()
         b.close()
