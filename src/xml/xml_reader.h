@@ -4,7 +4,7 @@
  * Reads XML 1.0 with Namespaces in XML, as far as RFC 6120 §11.1 allows it: no DTDs, no entities but the five, no
  * comments, no processing instructions. That it takes and refuses what expat does, and makes the same tree, is tested
  * (test_xml_oracle, fuzz_xml). A stanza comes whole, as a framer cut it; the namespaces that a stream header declared
- * are given with it. Allocates from the arena, keeps nothing, and takes 16 KB of stack.
+ * are given with it. Allocates from the arena, keeps nothing, and takes 12 KB of stack.
  *
  * A stanza that is not good UTF-8 is KS_ESYNTAX like any other; who must tell <unsupported-encoding/> (RFC 6120
  * §4.9.3.22) from <not-well-formed/> asks ks_xml_text_ok(). */
@@ -15,7 +15,7 @@
 
 /* How many attributes an element may have beside its declarations, and how many prefixes may mean something at one
  * place. What is within these limits is within them, too, after ks_xml_write. */
-#define KS_XML_NAMES_MAX 64
+#define KS_XML_NAMES_MAX 32
 
 /* What a stream header says (RFC 6120 §4.7, §4.8). */
 struct ks_xml_header {

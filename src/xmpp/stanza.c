@@ -155,6 +155,15 @@ static bool read_payload(struct ks_stanza *stanza)
     return stanza->payload != NULL;
 }
 
+static bool attrs_fit(const struct ks_xml *xml)
+{
+    unsigned count = 0;
+
+    for (const struct ks_xml_attr *attr = xml->attrs; attr; attr = attr->next)
+        count += attr->ns.len || !(ks_str_is(attr->name, "from") || ks_str_is(attr->name, "to"));
+    return count <= KS_STANZA_ATTRS_MAX;
+}
+
 static enum ks_err read_address(
     struct ks_arena *arena, const struct ks_xml *xml, const char *name, bool *ret_has, struct ks_jid *ret_jid)
 {
@@ -174,7 +183,7 @@ enum ks_err ks_stanza_read(
     if (!read_kind(xml, &stanza.kind))
         return KS_ESTATE;
     bool good = read_type(stanza.kind, xml, &stanza.type);
-    good = read_payload(&stanza) && good;
+    good = read_payload(&stanza) && attrs_fit(xml) && good;
     *ret_cond = good ? KS_JID_MALFORMED : KS_BAD_REQUEST;
     err = read_address(arena, xml, "from", &stanza.has_from, &stanza.from);
     if (err == KS_OK || err == KS_ESYNTAX) {

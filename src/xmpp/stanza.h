@@ -7,6 +7,10 @@
 #include "ns.h"
 #include "xml.h"
 
+/* Attributes that a stanza may have beside 'from' and 'to', which servers add (RFC 6120 §8.1). So what was read once is
+ * far within what xml_reader.h reads (KS_XML_NAMES_MAX) wherever it goes. */
+#define KS_STANZA_ATTRS_MAX 16
+
 enum ks_stanza_kind { KS_MESSAGE, KS_PRESENCE, KS_IQ };
 #define KS_STANZA_KINDS 3
 enum ks_stanza_type {
@@ -101,10 +105,10 @@ enum ks_stream_cond {
 };
 const char *ks_stream_cond_name(enum ks_stream_cond cond); /* "bad-format" */
 
-/* What a stanza says, checked: kind, type, addresses (parsed into arena), for iq an id and for get and set exactly one
- * child element (RFC 6120 §8.2.3). KS_OK; KS_ESYNTAX with *ret_cond set to what the sender gets (bad-request,
- * jid-malformed), in which case ret_stanza still has kind, type, id and xml, so that an error can be answered;
- * KS_ESTATE if the element is no stanza (wrong name or namespace); KS_ELIMIT; KS_ENOMEM. */
+/* What a stanza says, checked: kind, type, addresses (parsed into arena), at most KS_STANZA_ATTRS_MAX attributes, for
+ * iq an id and for get and set exactly one child element (RFC 6120 §8.2.3). KS_OK; KS_ESYNTAX with *ret_cond set to
+ * what the sender gets (bad-request, jid-malformed), in which case ret_stanza still has kind, type, id and xml, so that
+ * an error can be answered; KS_ESTATE if the element is no stanza (wrong name or namespace); KS_ELIMIT; KS_ENOMEM. */
 KS_CHECK enum ks_err ks_stanza_read(
     struct ks_arena *arena, struct ks_xml *xml, struct ks_stanza *ret_stanza, enum ks_cond *ret_cond);
 

@@ -18,6 +18,8 @@ static struct ks_xml *tree(const char *text)
 #define OK KS_COND_COUNT            /* no condition: KS_OK */
 #define NO_STANZA KS_COND_COUNT + 1 /* KS_ESTATE */
 
+#define ATTRS_10 " a='' b='' c='' d='' e='' f='' g='' h='' i='' j=''"
+
 static const struct {
     const char *name, *input;
     unsigned want;
@@ -63,6 +65,14 @@ static const struct {
     { "RFC 6120 §8.3.3.8: 'from' is malformed", "<presence from='@b'/>", KS_JID_MALFORMED, KS_PRESENCE, KS_TYPE_NONE },
     { "RFC 6120 §8.3.3.8: a bad request is said first", "<iq type='get' to='@'/>", KS_BAD_REQUEST, KS_IQ, KS_IQ_GET },
     { "RFC 6120 §4.8.2: a stanza between servers", "<message xmlns='jabber:server'/>", OK, KS_MESSAGE, KS_MSG_NORMAL },
+    { "RFC 6120 §8.1: 16 attributes beside 'from' and 'to'",
+        "<message from='a@x' to='b@x' type='chat' id='1' xml:lang='de'" ATTRS_10 " k='' l='' m=''/>", OK, KS_MESSAGE,
+        KS_MSG_CHAT },
+    { "RFC 6120 §8.1: 17 of them", "<message type='chat' id='1' xml:lang='de'" ATTRS_10 " k='' l='' m='' n=''/>",
+        KS_BAD_REQUEST, KS_MESSAGE, KS_MSG_CHAT },
+    { "RFC 6120 §8.1: 17 of them, the last a 'to' of another namespace",
+        "<iq type='result' id='1' xmlns:p='p'" ATTRS_10 " k='' l='' m='' n='' p:to=''/>", KS_BAD_REQUEST, KS_IQ,
+        KS_IQ_RESULT },
     { "RFC 6120 §8: another namespace", "<message xmlns='n'/>", NO_STANZA, 0, 0 },
     { "RFC 6120 §8: another element", "<body/>", NO_STANZA, 0, 0 },
 };
