@@ -536,7 +536,6 @@ static void write_features(struct ks_c2s *c)
 {
     struct ks_arena arena;
     struct ks_xml *features;
-    const struct ks_domain *domain = ks_c2s_domain(c);
 
     ks_arena_init(&arena, 65536);
     features = ks_xml_new(&arena, NS_STREAM, "features");
@@ -551,7 +550,7 @@ static void write_features(struct ks_c2s *c)
         ks_xml_add(&arena, ks_xml_add(&arena, features, NS_SESSION, "session"), NS_SESSION, "optional");
         for (size_t i = 0; ks_features[i]; i++)
             if (ks_features[i]->stream_features)
-                ks_features[i]->stream_features(&arena, domain, features);
+                ks_features[i]->stream_features(&arena, c->reactor->server, features);
     }
     ks_c2s_write_xml(c, features);
     ks_arena_done(&arena);

@@ -12,6 +12,12 @@ void ks_disco_identity(
 /* Identities and features of the domain, the same for all domains. */
 void ks_disco_domain(struct ks_arena *arena, struct ks_xml *query);
 
+#define KS_CAPS_VER_LEN 28 /* a SHA-1 in base64 */
+
+/* xep_0115_caps.c: the hash of what disco says of a domain (§5.1), which stays the same as long as the server runs; in
+ * base64, without a zero behind it. KS_OK; KS_ENOMEM. */
+KS_CHECK enum ks_err ks_caps_own_ver(char ret_ver[KS_CAPS_VER_LEN]);
+
 /* xep_0115_caps.c: whether node is the one we announce in <c/>. */
 bool ks_caps_is_ours(struct ks_ctx *ctx, struct ks_str node);
 /* Whether a session's client asked for notifications of a node ("NODE+notify" in its disco#info). */

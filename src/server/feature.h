@@ -20,6 +20,7 @@
 #include "stanza.h"
 #include "xml.h"
 
+struct ks_server;  /* reactor.h: what all reactors share */
 struct ks_user;    /* user.h: an account at its home */
 struct ks_session; /* session.h: one bound resource */
 struct ks_feature;
@@ -109,8 +110,8 @@ struct ks_feature_iq {
     void (*handle)(struct ks_ctx *ctx, const struct ks_stanza *iq);
 };
 
-/* Where a message or presence passes, in this order. Behind RECEIVE nobody changes it: the homes of its recipient and of
- * its sender read it at the same time. */
+/* Where a message or presence passes, in this order. Behind RECEIVE nobody changes it: the homes of its recipient and
+ * of its sender read it at the same time. */
 enum ks_stage {
     KS_STAGE_SEND = 1,  /* at the sender's home, from a session of his: may change the stanza, refuse or swallow it */
     KS_STAGE_SENT,      /* at the sender's home, when all is durable: carbons */
@@ -169,7 +170,7 @@ struct ks_feature {
     struct ks_feature_store stores[6];
     struct ks_option options[8];
     /* Adds to <stream:features/> after login (before bind), or NULL. */
-    void (*stream_features)(struct ks_arena *arena, const struct ks_domain *domain, struct ks_xml *features);
+    void (*stream_features)(struct ks_arena *arena, const struct ks_server *server, struct ks_xml *features);
     /* A session of ctx->user: was bound; became available or changed its presence (first: the initial one); is gone
      * (unavailable; it may have been available before or not). Each may be NULL. */
     void (*bound)(struct ks_ctx *ctx, struct ks_session *session);

@@ -6,6 +6,7 @@
 #ifndef KS_REACTOR_H
 #define KS_REACTOR_H
 
+#include "disco.h"
 #include "feature.h"
 #include "map.h"
 #include "server.h"
@@ -24,6 +25,7 @@ struct ks_server {
     size_t slots_bytes; /* of all features' session slots */
     const struct ks_feature_pass *passes[KS_STAGE_COUNT][KS_STANZA_KINDS][KS_PASSES_MAX + 1]; /* NULL ends a list */
     uint64_t home_key[2];
+    char caps_ver[KS_CAPS_VER_LEN]; /* ks_caps_own_ver */
 };
 
 struct ks_guard_addresses;

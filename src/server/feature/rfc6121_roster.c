@@ -314,9 +314,9 @@ static void on_set(struct ks_ctx *ctx, const struct ks_stanza *iq)
     ks_reply_result(ctx, NULL);
 }
 
-static void stream_features(struct ks_arena *arena, const struct ks_domain *domain, struct ks_xml *features)
+static void stream_features(struct ks_arena *arena, const struct ks_server *server, struct ks_xml *features)
 {
-    (void)domain;
+    (void)server;
     ks_xml_add(arena, features, NS_ROSTERVER, "ver");
     ks_xml_add(arena, features, NS_PREAPPROVAL, "sub");
 }

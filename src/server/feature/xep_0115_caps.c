@@ -273,38 +273,44 @@ static void on_available(struct ks_ctx *ctx, struct ks_session *s, bool first)
 
 /* --- ours --- */
 
-static struct ks_str own_ver(struct ks_arena *arena)
+enum ks_err ks_caps_own_ver(char ret_ver[KS_CAPS_VER_LEN])
 {
-    struct ks_xml *query = ks_xml_new(arena, NS_DISCO_INFO, "query");
     uint8_t digest[KS_HASH_MAX];
-    struct ks_str text = KS_STR_EMPTY;
+    struct ks_arena arena;
+    struct ks_str text;
     struct ks_buf s;
+    enum ks_err err = KS_ENOMEM;
 
-    ks_disco_domain(arena, query);
+    ks_arena_init(&arena, 65536);
     ks_buf_init(&s, 65536);
-    if (verification_string(arena, query, &s) && ks_buf_err(&s) == KS_OK) {
-        ks_hash(KS_SHA1, ks_buf_str(&s), digest);
-        if (ks_base64(arena, ks_str(digest, ks_hash_len(KS_SHA1)), &text) != KS_OK)
-            text = KS_STR_EMPTY;
-    }
+    struct ks_xml *query = ks_xml_new(&arena, NS_DISCO_INFO, "query");
+    ks_disco_domain(&arena, query);
+    if (!verification_string(&arena, query, &s) || ks_buf_err(&s) != KS_OK || arena.failed)
+        goto out;
+    ks_hash(KS_SHA1, ks_buf_str(&s), digest);
+    err = ks_base64(&arena, ks_str(digest, ks_hash_len(KS_SHA1)), &text);
+    if (err == KS_OK)
+        memcpy(ret_ver, text.ptr, KS_CAPS_VER_LEN);
+out:
     ks_buf_done(&s);
-    return text;
+    ks_arena_done(&arena);
+    return err;
 }
 
 bool ks_caps_is_ours(struct ks_ctx *ctx, struct ks_str node)
 {
-    return ks_str_starts(node, KS_STR(NODE "#")) && ks_str_eq(ks_str_from(node, sizeof NODE), own_ver(ctx->arena));
+    return ks_str_starts(node, KS_STR(NODE "#"))
+        && ks_str_eq(ks_str_from(node, sizeof NODE), ks_str(ctx->reactor->server->caps_ver, KS_CAPS_VER_LEN));
 }
 
 /* §6.3 */
-static void stream_features(struct ks_arena *arena, const struct ks_domain *domain, struct ks_xml *features)
+static void stream_features(struct ks_arena *arena, const struct ks_server *server, struct ks_xml *features)
 {
     struct ks_xml *c = ks_xml_add(arena, features, NS_CAPS, "c");
 
-    (void)domain;
     ks_xml_set(arena, c, "hash", KS_STR("sha-1"));
     ks_xml_set(arena, c, "node", KS_STR(NODE));
-    ks_xml_set(arena, c, "ver", own_ver(arena));
+    ks_xml_set(arena, c, "ver", ks_str(server->caps_ver, KS_CAPS_VER_LEN));
 }
 
 const struct ks_feature ks_feature_caps = {
