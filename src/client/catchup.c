@@ -222,7 +222,7 @@ bool ks_catchup_hold(struct konsil *k, const struct ks_xml *message)
         return false;
     if (c->held.bytes_max == 0)
         ks_buf_init(&c->held, KS_CATCHUP_HELD_MAX);
-    ks_buf_init(&bytes, KS_STREAM_STANZA_MAX);
+    ks_buf_init(&bytes, KS_STANZA_READ_MAX);
     ks_xml_write(&bytes, message, KS_STR_EMPTY);
     if (ks_buf_err(&bytes) == KS_OK && c->held.len + bytes.len + 4 <= KS_CATCHUP_HELD_MAX)
         ks_buf_field(&c->held, ks_buf_str(&bytes));

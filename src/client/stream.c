@@ -424,7 +424,7 @@ static void login_setup(struct konsil *k, bool direct)
 
     s->state = KS_STREAM_LOGIN;
     s->sm_asked = false;
-    ks_framer_init(&s->framer, KS_STREAM_STANZA_MAX, KS_STREAM_DEPTH_MAX);
+    ks_framer_init(&s->framer, KS_STANZA_READ_MAX, KS_STREAM_DEPTH_MAX);
     /* What a lost session of ours still counts stays in sm until the server says whether it resumes. */
     ks_login_init(&s->login, &setup, direct, &s->out);
     s->login.restart = false;
@@ -663,7 +663,7 @@ void ks_stream_init(struct konsil *k)
 {
     struct ks_stream *s = &k->stream;
 
-    ks_buf_init(&s->in, 2 * KS_STREAM_STANZA_MAX + 65536);
+    ks_buf_init(&s->in, 2 * KS_STANZA_READ_MAX + 65536);
     ks_buf_init(&s->out, OUT_BYTES_MAX);
     ks_buf_init(&s->header, HEADER_BYTES_MAX);
     ks_arena_init(&s->element, ELEMENT_BYTES_MAX);

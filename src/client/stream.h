@@ -10,9 +10,9 @@
 
 #include "konsil/konsil.h"
 #include "login.h"
+#include "stanza.h"
 #include "xml_framer.h"
 
-#define KS_STREAM_STANZA_MAX (2 * 1024 * 1024) /* bytes of a stanza we take */
 #define KS_STREAM_DEPTH_MAX 120
 #define KS_STREAM_LOGIN_MS 30000  /* from asking for a connection to a session */
 #define KS_STREAM_QUIET_MS 120000 /* silence after which the server is asked whether it is there */

@@ -8,7 +8,8 @@
 #include "xml_writer.h"
 
 #define ON(state) (1U << (state))
-#define HELD_BYTES_MAX 65536 /* what may come in while an answer is awaited, before reading stops */
+#define SMALL_TREE_BYTES 4096 /* see can_be_passed */
+#define HELD_BYTES_MAX 65536  /* what may come in while an answer is awaited, before reading stops */
 
 static void process(struct ks_c2s *c);
 static void timed_out(struct ks_timer *timer, struct ks_now now);
@@ -337,6 +338,20 @@ static void on_starttls(struct ks_c2s *c, struct ks_parcel *parcel)
     ks_c2s_dirty(c);
 }
 
+/* Whether whoever gets it will be able to read it, as it is written for her (KS_STANZA_PASSED_MAX). An answer too long
+ * is the business of iq.c: its sender can be told nothing, but whoever asked can. */
+static bool can_be_passed(struct ks_c2s *c, const struct ks_parcel *parcel)
+{
+    struct ks_reactor *r = c->reactor;
+
+    /* What is written for an element or an attribute is its own, and a namespace; a tree so small holds too few. */
+    if (parcel->arena.bytes < SMALL_TREE_BYTES || parcel->stanza.type == KS_IQ_RESULT
+        || parcel->stanza.type == KS_IQ_ERROR)
+        return true;
+    struct ks_str text = ks_reactor_write(r, parcel->stanza.xml, KS_STR_EMPTY);
+    return ks_buf_err(&r->written) != KS_ELIMIT && text.len <= KS_STANZA_PASSED_MAX;
+}
+
 static void on_stanza(struct ks_c2s *c, struct ks_parcel *parcel)
 {
     struct ks_session *s = c->session;
@@ -363,6 +378,8 @@ static void on_stanza(struct ks_c2s *c, struct ks_parcel *parcel)
         ks_reply_error(&ctx, cond, NULL);
     else if (err != KS_OK)
         ks_reply_error(&ctx, KS_RESOURCE_CONSTRAINT, NULL);
+    else if (!can_be_passed(c, parcel)) /* RFC 6120 §8.3.3.12; to try it again later would not help */
+        ks_reply_error(&ctx, KS_POLICY_VIOLATION, "This stanza, as it is written for others, is too large.");
     else if (s->user->state == KS_USER_LOADED && ks_list_empty(&s->user->waiting)) {
         ks_route_sent(&ctx, parcel);
     } else {

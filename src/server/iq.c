@@ -27,6 +27,23 @@ void ks_iq_sent_to_domain(struct ks_ctx *ctx, struct ks_stanza *iq)
         ks_reply_error(ctx, KS_SERVICE_UNAVAILABLE, NULL);
 }
 
+/* To a session. Whoever asked for more than can be written for it (KS_STANZA_READ_MAX) is told so, and does not wait.
+ */
+static void give(struct ks_ctx *ctx, struct ks_session *s, const struct ks_stanza *iq)
+{
+    struct ks_bytes *bytes = ks_stanza_bytes(ctx->reactor, iq->xml);
+
+    if (!bytes && !is_request(iq)) {
+        struct ks_xml *error = ks_stanza_error(ctx->arena, iq, KS_POLICY_VIOLATION, "The answer is too large.");
+        if (error && ks_xml_set(ctx->arena, error, "from", ks_xml_attr(iq->xml, "from")))
+            ks_xml_set(ctx->arena, error, "to", ks_xml_attr(iq->xml, "to"));
+        bytes = ks_stanza_bytes(ctx->reactor, error);
+    }
+    if (bytes)
+        ks_session_write(s, bytes, 0);
+    ks_bytes_unref(bytes);
+}
+
 void ks_iq_arrived(struct ks_ctx *ctx, struct ks_stanza *iq)
 {
     bool own = ks_jid_eq_bare(iq->from, ctx->user->jid);
@@ -36,7 +53,7 @@ void ks_iq_arrived(struct ks_ctx *ctx, struct ks_stanza *iq)
     if (!ks_jid_is_bare(iq->to)) {
         struct ks_session *s = ks_user_resource(ctx->user, iq->to.resource);
         if (s)
-            ks_session_write_xml(s, iq->xml, 0);
+            give(ctx, s, iq);
         else if (is_request(iq))
             ks_reply_error(ctx, KS_SERVICE_UNAVAILABLE, NULL); /* RFC 6121 §8.5.3.2.3 */
         return;

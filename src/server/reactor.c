@@ -10,7 +10,6 @@
 #include "user.h"
 #include "xml_writer.h"
 
-#define WRITTEN_MAX (16u << 20)
 #define WRITTEN_KEPT (64u << 10) /* when nothing of it is in use */
 
 /* Who is asked, for each stage and kind, in the order of the features. */
@@ -90,7 +89,7 @@ struct ks_reactor *ks_reactor_new(
     ks_list_init(&r->asked);
     ks_list_init(&r->works);
     ks_list_init(&r->controls);
-    ks_buf_init(&r->written, WRITTEN_MAX);
+    ks_buf_init(&r->written, KS_STANZA_READ_MAX);
     r->addresses = ks_guard_addresses_new();
     if (!r->addresses) {
         ks_reactor_free(r);

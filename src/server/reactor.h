@@ -63,7 +63,8 @@ void ks_post(struct ks_reactor *r, struct ks_parcel *parcel);
 /* Runs what is queued, until nothing is. Every entry point of server.h ends with it. */
 void ks_reactor_run(struct ks_reactor *r);
 
-/* The bytes of a tree inside ns, good until the next call. ptr NULL: no memory, or more than 16 MiB. */
+/* The bytes of a tree inside ns, good until the next call. ptr NULL: no memory, or more than
+ * KS_STANZA_READ_MAX (written.err tells). */
 struct ks_str ks_reactor_write(struct ks_reactor *r, const struct ks_xml *xml, struct ks_str ns);
 
 /* Runs a parcel at the home of a user whose data is there; takes the reference. */

@@ -242,7 +242,7 @@ struct ks_bytes *ks_stanza_bytes(struct ks_reactor *r, const struct ks_xml *stan
     struct ks_bytes *bytes = text.ptr ? ks_bytes_new(text) : NULL;
 
     if (!bytes)
-        ks_log(r->log, KS_ERROR, "stanza.write", KS_ERR(KS_ENOMEM));
+        ks_log(r->log, KS_ERROR, "stanza.write", KS_ERR(r->written.err ? r->written.err : KS_ENOMEM));
     return bytes;
 }
 

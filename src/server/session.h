@@ -71,7 +71,7 @@ void ks_session_handled_run(struct ks_ctx *ctx);
 /* Writes a stanza to the session's stream and, with stream management, keeps it until acknowledged. stamp_ms: of its
  * row in the account's archive, 0 if it has none. */
 void ks_session_write(struct ks_session *s, struct ks_bytes *bytes, int64_t stamp_ms);
-/* As it stands in a client stream; NULL without memory. */
+/* As it stands in a client stream; NULL without memory, or when it is longer than KS_STANZA_READ_MAX. */
 struct ks_bytes *ks_stanza_bytes(struct ks_reactor *r, const struct ks_xml *stanza);
 void ks_session_write_xml(struct ks_session *s, const struct ks_xml *stanza, int64_t stamp_ms);
 /* The client has h stanzas: KS_ESYNTAX if it cannot have as many (XEP-0198 §4: <handled-count-too-high/>). */

@@ -11,6 +11,13 @@
  * far within what xml_reader.h reads (KS_XML_NAMES_MAX) wherever it goes. */
 #define KS_STANZA_ATTRS_MAX 16
 
+/* Bytes of a stanza as ks_xml_write has it. To write it anew may take many times what it came in: "'" becomes "&apos;",
+ * and a namespace with a prefix is repeated wherever it is used. So a server counts what it passes on, and not only
+ * what it gets; the rest up to what a client reads is for what it puts around it (addresses, ids, XEP-0280, XEP-0313).
+ */
+#define KS_STANZA_READ_MAX (2u << 20)                           /* from a server: whatever it writes is within it */
+#define KS_STANZA_PASSED_MAX (KS_STANZA_READ_MAX - (64u << 10)) /* of one client for another */
+
 enum ks_stanza_kind { KS_MESSAGE, KS_PRESENCE, KS_IQ };
 #define KS_STANZA_KINDS 3
 enum ks_stanza_type {

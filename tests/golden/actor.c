@@ -7,8 +7,11 @@
 #include "enc.h"
 #include "ns.h"
 #include "scram.h"
+#include "stanza.h"
 
-#define ITEM_BYTES_MAX (32u << 20)
+/* As our engine reads (src/client/stream.c). */
+#define ITEM_BYTES_MAX (16u << 20)
+#define READ_DEPTH_MAX 120
 
 void actor_init(struct actor *actor, struct world *world, struct ks_prng *prng)
 {
@@ -58,7 +61,7 @@ bool actor_connect(struct actor *actor)
     actor_disconnect(actor);
     while (actor->items)
         actor_drop(actor, actor->items);
-    ks_framer_init(&actor->framer, UINT32_MAX, 1000);
+    ks_framer_init(&actor->framer, KS_STANZA_READ_MAX, READ_DEPTH_MAX);
     actor->wire = actor->world->ops->connect(actor->world, actor->address);
     return actor->wire != NULL;
 }

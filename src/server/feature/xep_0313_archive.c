@@ -7,6 +7,7 @@
 #include "xml_writer.h"
 
 #define PAGE_DEFAULT 50
+#define QUERYID_MAX 1024 /* it stands in each result, which must not be longer than a client reads */
 
 /* What the answer needs of the question, kept in the request. */
 struct asked {
@@ -158,6 +159,10 @@ static void on_query(struct ks_ctx *ctx, const struct ks_stanza *iq)
         return;
     }
     asked->queryid = ks_xml_attr(iq->payload, "queryid");
+    if (asked->queryid.len > QUERYID_MAX) {
+        bad(ctx, KS_POLICY_VIOLATION);
+        return;
+    }
     asked->flip = ks_xml_child(iq->payload, NS_MAM, "flip-page") != NULL;
     if (ctx->session)
         ctx->session->catches_up = true;
@@ -189,14 +194,18 @@ static void on_query(struct ks_ctx *ctx, const struct ks_stanza *iq)
 
 /* --- answering --- */
 
-static void write_row(struct ks_ctx *ctx, const struct asked *asked, const struct ks_archive_row *row, const char *id)
+/* KS_OK; KS_ELIMIT: longer than a client reads, which a row is not when it is stored (KS_STANZA_PASSED_MAX); KS_ENOMEM.
+ */
+static enum ks_err write_row(
+    struct ks_ctx *ctx, const struct asked *asked, const struct ks_archive_row *row, const char *id)
 {
     char stamp[KS_STAMP_LEN + 1];
-    struct ks_bytes *bytes;
+    struct ks_bytes *bytes = NULL;
     struct ks_buf buf;
+    enum ks_err err;
 
     /* The stanza goes on as it is stored; only what is around it is written. */
-    ks_buf_init(&buf, 8u << 20);
+    ks_buf_init(&buf, KS_STANZA_READ_MAX);
     ks_buf_z(&buf, "<message to='");
     ks_xml_escape(&buf, ks_session_jid(ctx->session));
     ks_buf_z(&buf, "' from='");
@@ -212,11 +221,13 @@ static void write_row(struct ks_ctx *ctx, const struct asked *asked, const struc
     ks_buf_z(&buf, "'/>");
     ks_buf_add(&buf, row->stanza);
     ks_buf_z(&buf, "</forwarded></result></message>");
-    bytes = ks_buf_err(&buf) == KS_OK ? ks_bytes_new(ks_buf_str(&buf)) : NULL;
-    if (bytes)
+    if ((err = ks_buf_err(&buf)) == KS_OK && !(bytes = ks_bytes_new(ks_buf_str(&buf))))
+        err = KS_ENOMEM;
+    if (err == KS_OK)
         ks_session_write(ctx->session, bytes, 0);
     ks_bytes_unref(bytes);
     ks_buf_done(&buf);
+    return err;
 }
 
 static char *id_of(struct ks_ctx *ctx, uint64_t row)
@@ -232,6 +243,7 @@ static void answered(struct ks_ctx *ctx, struct ks_store_req *req)
 {
     const struct asked *asked = ctx->parcel->user;
     struct ks_xml *fin, *set, *first;
+    enum ks_err err;
     char *id = NULL, *first_id = NULL, *last_id = NULL;
 
     if (!ctx->session)
@@ -250,7 +262,13 @@ static void answered(struct ks_ctx *ctx, struct ks_store_req *req)
             first_id = id;
         if (at == req->rows_count - 1)
             last_id = id;
-        write_row(ctx, asked, &req->rows[at], id);
+        if ((err = write_row(ctx, asked, &req->rows[at], id)) == KS_ELIMIT) {
+            /* To refuse the page would keep from the client all that is behind it. */
+            ks_log(ctx->reactor->log, KS_ERROR, "archive.row.long", KS_NUM("bytes", req->rows[at].stanza.len));
+        } else if (err != KS_OK) {
+            bad(ctx, KS_RESOURCE_CONSTRAINT);
+            return;
+        }
         if (!ctx->session || !ks_session_find(ctx->user, ctx->parcel->session))
             return; /* it was too much for its queue */
     }
