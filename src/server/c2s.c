@@ -304,27 +304,25 @@ void ks_c2s_close(struct ks_c2s *c, enum ks_stream_cond cond, const char *text_z
 void ks_c2s_before_flush(struct ks_c2s *c)
 {
     struct ks_session *s = c->session;
-    char text[64];
-    struct ks_buf buf;
+    size_t room;
 
     if (!s || !s->sm || c->state != C2S_BOUND)
         return;
-    ks_buf_init(&buf, sizeof text);
-    if (s->tell || s->in_told != ks_session_h(s)) {
+    bool tell = s->tell || s->in_told != ks_session_h(s), ask = s->sent_count && !s->asked;
+    if ((!tell && !ask) || !ks_buf_reserve(&c->out, 128, &room)) /* whole, or not at all */
+        return;
+    if (tell) {
         s->tell = false;
         s->in_told = ks_session_h(s);
-        ks_buf_z(&buf, "<a xmlns='" NS_SM "' h='");
-        ks_buf_u64_dec(&buf, s->in_told);
-        ks_buf_z(&buf, "'/>");
+        ks_buf_z(&c->out, "<a xmlns='" NS_SM "' h='");
+        ks_buf_u64_dec(&c->out, s->in_told);
+        ks_buf_z(&c->out, "'/>");
     }
-    if (s->sent_count && !s->asked) {
+    if (ask) {
         s->asked = true;
         s->asked_at = ks_session_out_count(s);
-        ks_buf_z(&buf, "<r xmlns='" NS_SM "'/>");
+        ks_buf_z(&c->out, "<r xmlns='" NS_SM "'/>");
     }
-    if (buf.len && ks_buf_err(&buf) == KS_OK)
-        ks_buf_add(&c->out, ks_buf_str(&buf));
-    ks_buf_done(&buf);
 }
 
 /* --- elements --- */
