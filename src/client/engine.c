@@ -113,7 +113,7 @@ enum ks_err ks_send_stanza(struct konsil *k, const struct ks_xml *stanza, uint64
 
     if (!stanza)
         return KS_ENOMEM;
-    ks_buf_init(&bytes, KS_STANZA_READ_MAX);
+    ks_buf_init(&bytes, KS_STANZA_SENT_MAX);
     ks_xml_write(&bytes, stanza, KS_STR(NS_CLIENT));
     if ((err = ks_buf_err(&bytes)) == KS_OK)
         err = ks_send_bytes(k, ks_buf_str(&bytes), tag);

@@ -364,7 +364,7 @@ static enum ks_err keep_and_send(struct konsil *k, struct ks_out *out, struct ks
         || (err = ks_out_put_row(k, 'w', out->seq, KS_STR(""))) != KS_OK
         || (err = ks_out_del_row(k, 'q', out->seq)) != KS_OK || (err = ks_out_del_row(k, 'd', out->seq)) != KS_OK)
         return err;
-    ks_buf_init(&stanza, KS_STANZA_READ_MAX);
+    ks_buf_init(&stanza, KS_STANZA_SENT_MAX);
     ks_xml_write(&stanza, sealing->stanza, KS_STR(NS_CLIENT));
     if ((err = ks_buf_err(&stanza)) == KS_OK && (err = ks_out_put_row(k, 's', out->seq, ks_buf_str(&stanza))) == KS_OK)
         err = ks_send_bytes(k, ks_buf_str(&stanza), KS_TAG(KS_TAG_OUTBOX, out->seq));

@@ -117,7 +117,7 @@ enum ks_err ks_pep_publish(struct konsil *k, const char *node, struct ks_str ite
     struct ks_buf text;
     enum ks_err err;
 
-    ks_buf_init(&text, KS_STANZA_READ_MAX);
+    ks_buf_init(&text, KS_STANZA_SENT_MAX);
     ks_buf_z(&text, node);
     ks_buf_byte(&text, 0);
     ks_buf_add(&text, item);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "feature.h"
-#include "jid.h"
+#include "stanza.h"
 
 /* Options of the core; those of features stand in their files. */
 static const struct ks_option core_options[] = {
@@ -15,8 +15,8 @@ static const struct ks_option core_options[] = {
         .doc = "A connection that has not bound a resource by then is closed." },
     { "stream.bytes_before_login", KS_OPT_BYTES, .init = 16384, .min = 10000, .max = 65536, .scope = KS_OPT_SERVER,
         .doc = "The largest stanza before login (RFC 6120 §13.12 asks for at least 10000 bytes)." },
-    { "stream.bytes", KS_OPT_BYTES, .init = 524288, .min = 524288, .max = 16777216, .scope = KS_OPT_SERVER,
-        .doc = "The largest stanza after login." },
+    { "stream.bytes", KS_OPT_BYTES, .init = KS_STANZA_SENT_MAX, .min = KS_STANZA_SENT_MAX, .max = 16777216,
+        .scope = KS_OPT_SERVER, .doc = "The largest stanza after login." },
     { "stream.depth_max", KS_OPT_COUNT, .init = 64, .min = 16, .max = 200, .scope = KS_OPT_SERVER,
         .doc = "How deep elements in a stanza may nest." },
     { "login.tries", KS_OPT_COUNT, .init = 5, .min = 1, .max = 20, .scope = KS_OPT_SERVER,

@@ -17,6 +17,7 @@
  */
 #define KS_STANZA_READ_MAX (2u << 20)                           /* from a server: whatever it writes is within it */
 #define KS_STANZA_PASSED_MAX (KS_STANZA_READ_MAX - (64u << 10)) /* of one client for another */
+#define KS_STANZA_SENT_MAX (512u << 10)                         /* by a client: each server of ours takes so much */
 
 enum ks_stanza_kind { KS_MESSAGE, KS_PRESENCE, KS_IQ };
 #define KS_STANZA_KINDS 3

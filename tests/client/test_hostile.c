@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* What a peer or a server can do to an engine that only reads what comes. */
+#include "check.h"
+#include "party.h"
+#include "stanza.h"
+
+#define ANNA "anna@klinik.example"
+#define JONAS "jonas@klinik.example"
+
+static void two(struct lab *lab, struct party **anna, struct party **jonas)
+{
+    lab_begin(lab, 1);
+    lab_account(lab, "anna", "a-password");
+    lab_account(lab, "jonas", "j-password");
+    *anna = lab_party(lab, ANNA, "a-password");
+    *jonas = lab_party(lab, JONAS, "j-password");
+    party_connect(*anna);
+    party_connect(*jonas);
+    lab_run(lab, 1000);
+}
+
+/* Instead of a message a request, whose answer repeats its id. */
+struct request {
+    size_t id_len;
+    unsigned made;
+};
+
+static bool ask(struct party *party, struct ks_str *stanza, void *user)
+{
+    struct request *request = user;
+    struct ks_buf buf;
+
+    if (!ks_str_starts(*stanza, KS_STR("<message ")))
+        return true;
+    ks_buf_init(&buf, 4u << 20);
+    ks_buf_z(&buf, "<iq type='get' from='" ANNA "/x' id=\"");
+    for (size_t i = 0; i < request->id_len; i++)
+        ks_buf_byte(&buf, '\'');
+    ks_buf_z(&buf, "\"><ping xmlns='urn:xmpp:ping'/></iq>");
+    enum ks_err err = ks_arena_copy(&party->lab->kept, ks_buf_str(&buf), stanza);
+    ks_buf_done(&buf);
+    request->made++;
+    return err == KS_OK;
+}
+
+static void test_long_answers(void)
+{
+    struct party *anna, *jonas;
+    struct lab lab;
+    struct request request = { .id_len = 10 };
+
+    two(&lab, &anna, &jonas);
+    jonas->spy = ask;
+    jonas->spy_user = &request;
+    size_t mark = party_mark(jonas), sent = jonas->sent.len;
+    party_send(anna, JONAS, "1");
+    lab_run(&lab, 1000);
+    struct ks_str answers = ks_str_from(ks_buf_str(&jonas->sent), sent);
+    check_row(request.made == 1 && ks_str_find(answers, KS_STR("id='&apos;&apos;")) < answers.len,
+        "RFC 6120 §8.1.3: an answer repeats the id of the request", "%zu bytes", answers.len);
+    request.id_len = KS_STANZA_SENT_MAX / 3; /* twice as much where it is written */
+    party_send(anna, JONAS, "2");
+    lab_run(&lab, 300000);
+    check_row(request.made == 2 && party_count(jonas, "connection", mark) == 0,
+        "stanza.h: one that is longer than any server takes is not sent, and the stream stays", "%u, %zu", request.made,
+        party_count(jonas, "connection", mark));
+    lab_end(&lab);
+}
+
+int main(void)
+{
+    test_long_answers();
+    return check_done();
+}
