@@ -20,7 +20,7 @@ static enum ks_err ask(struct konsil *k, struct ks_str after, int64_t start_ms);
 void ks_catchup_lost(struct konsil *k)
 {
     k->catchup.recheck = k->catchup.twice = false;
-    k->catchup.running = k->catchup.done = k->catchup.ended = k->catchup.again = false;
+    k->catchup.running = k->catchup.done = k->catchup.ended = k->catchup.again = k->catchup.unasked = false;
     ks_buf_done(&k->catchup.held);
 }
 
@@ -130,8 +130,10 @@ static enum ks_err on_page(struct konsil *k, const struct ks_iq *iq, const struc
 
     if (!c->running || !ks_str_eq(iq->text, ks_str_z(c->query)))
         return KS_OK;
-    if (!answer)
-        return ks_online(k) ? ks_catchup_begin(k) : KS_OK;
+    if (!answer) {
+        c->unasked = !ks_online(k);
+        return c->unasked ? KS_OK : ks_catchup_begin(k);
+    }
     if (!ks_iq_ok(answer) && ks_str_is(ks_str_z(ks_iq_condition(answer)), "item-not-found") && iq->number == 0)
         return ask_by_time(k, true);
     last = ks_xml_text(&k->arena, ks_xml_child(ks_xml_child(fin, NS_RSM, "set"), NS_RSM, "last"));
@@ -193,6 +195,14 @@ enum ks_err ks_catchup_begin(struct konsil *k)
         return err;
     k->catchup.twice = true;
     return ask(k, last, 0);
+}
+
+enum ks_err ks_catchup_resumed(struct konsil *k)
+{
+    if (!k->catchup.unasked)
+        return KS_OK;
+    k->catchup.unasked = false;
+    return k->catchup.recheck ? ask_by_time(k, false) : ks_catchup_begin(k);
 }
 
 enum ks_err ks_catchup_recheck(struct konsil *k)

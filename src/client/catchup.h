@@ -22,6 +22,7 @@ struct ks_catchup {
     bool recheck;       /* reading once more what may have been missed */
     bool twice;         /* what is being read was perhaps here already */
     bool ended;         /* the last page is here, and what was held back is to be taken in */
+    bool unasked;       /* the question ran out of time while the connection was lost */
     bool again;         /* held back more than there is room for */
     char query[24];     /* id of the query at hand */
     struct ks_buf held; /* stanzas, each a field of buf.h */
@@ -32,6 +33,8 @@ bool ks_catchup_done(const struct konsil *k);
 
 /* In a step. */
 KS_CHECK enum ks_err ks_catchup_begin(struct konsil *k);
+/* The session goes on: what is still running is asked for again if need be. */
+KS_CHECK enum ks_err ks_catchup_resumed(struct konsil *k);
 /* Reads the last hour once more, for something that is missing; then ks_heal_wake is called. */
 KS_CHECK enum ks_err ks_catchup_recheck(struct konsil *k);
 /* This one of our archive is durable here with the step at hand. */

@@ -312,10 +312,11 @@ static enum ks_err session_began(struct konsil *k, void *arg)
     struct ks_ev_connection event = { .state = KS_JS_CONNECTION_CATCHING_UP, .jid = ks_str_z(k->stream.jid) };
     enum ks_err err;
 
-    if (online->resumed && ks_catchup_done(k))
-        return ks_engine_caught_up(k, true);
-    if (online->resumed) /* lost in the middle of it; the server sends the rest of the page again */
-        return ks_tell(k, KS_EV_CONNECTION, &event);
+    if (online->resumed) {
+        /* Lost in the middle of it, the server sends the rest of the page again. */
+        err = ks_catchup_done(k) ? ks_engine_caught_up(k, true) : ks_tell(k, KS_EV_CONNECTION, &event);
+        return err == KS_OK ? ks_catchup_resumed(k) : err;
+    }
     if ((err = ks_tell(k, KS_EV_CONNECTION, &event)) != KS_OK || (err = ks_people_online(k)) != KS_OK
         || (err = ks_keys_online(k)) != KS_OK)
         return err;
@@ -362,6 +363,7 @@ enum ks_err ks_engine_caught_up(struct konsil *k, bool resumed)
     struct ks_ev_ready ready = { .jid = ks_own(k), .device = ks_omemo_device(k->omemo), .resumed = resumed };
     enum ks_err err;
 
+    k->stream.tries = 0;
     if ((err = ks_tell(k, KS_EV_CONNECTION, &event)) != KS_OK || (err = ks_tell(k, KS_EV_READY, &ready)) != KS_OK)
         return err;
     if ((err = ks_keys_caught_up(k, resumed)) != KS_OK || (err = ks_heal_caught_up(k)) != KS_OK)

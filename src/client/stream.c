@@ -364,7 +364,6 @@ static void went_online(struct konsil *k, bool resumed)
         s->rosterver = s->login.rosterver;
     }
     s->state = KS_STREAM_ONLINE;
-    s->tries = 0;
     k->wait_ms[KS_WAIT_LOGIN] = KS_NEVER;
     if (resumed)
         send_again(k);

@@ -3,8 +3,9 @@
  *
  * Between the driver's door of konsil.h and the engine. While the account wants to be online, a lost connection is
  * asked for again after 1 s, then doubling to 60 s, each shortened at random by up to a half, so that a hospital does
- * not return in one instant. What a login cannot mend (a wrong password, a wrong certificate) is not tried again; a
- * refused password is forgotten. */
+ * not return in one instant. It begins anew with a session that has caught up (engine.h): not with each login, or what
+ * ends a session in its first second would make it come back each second. What a login cannot mend (a wrong password, a
+ * wrong certificate) is not tried again; a refused password is forgotten. */
 #ifndef KS_STREAM_H
 #define KS_STREAM_H
 

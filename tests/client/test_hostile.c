@@ -67,8 +67,62 @@ static void test_long_answers(void)
     lab_end(&lab);
 }
 
+/* The stream ends where the archive's page would. */
+static bool end_stream(struct party *party, struct ks_str *stanza, void *user)
+{
+    unsigned *count = user;
+
+    (void)party;
+    if (ks_str_find(*stanza, KS_STR("<fin ")) == stanza->len)
+        return true;
+    ++*count;
+    *stanza = KS_STR("<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>");
+    return true;
+}
+
+/* How long it waits after each loss of the connection; 0 if there were fewer. */
+static int64_t pause_ms(const struct party *party, size_t from, size_t n)
+{
+    json_t *event;
+
+    for (size_t i = 0; (event = party_event(party, "connection", from, i)); i++)
+        if (strcmp(text_of(event, "state"), "offline") == 0 && n-- == 0)
+            return json_integer_value(json_object_get(event, "retry_ms"));
+    return 0;
+}
+
+static void test_pauses(void)
+{
+    struct party *anna, *jonas;
+    struct lab lab;
+    unsigned count = 0;
+    bool grow = true;
+
+    two(&lab, &anna, &jonas);
+    jonas->spy = end_stream;
+    jonas->spy_user = &count;
+    size_t mark = party_mark(jonas);
+    party_restart(jonas);
+    lab_run(&lab, 600000);
+    for (size_t n = 0; n < 6; n++) /* 1 s, doubling to 60 s, each shortened by up to a half (stream.h) */
+        grow = grow && pause_ms(jonas, mark, n) >= 500 << n && pause_ms(jonas, mark, n) <= 1000 << n;
+    check_row(grow && pause_ms(jonas, mark, 8) >= 30000 && count < 30,
+        "stream.h: pauses grow while each session ends before it has caught up",
+        "%u sessions, pauses of %lld, %lld, %lld ms", count, (long long)pause_ms(jonas, mark, 0),
+        (long long)pause_ms(jonas, mark, 3), (long long)pause_ms(jonas, mark, 6));
+    jonas->spy = NULL;
+    lab_run(&lab, 100000);
+    mark = party_mark(jonas);
+    party_cut(jonas);
+    lab_run(&lab, 100000);
+    check_row(pause_ms(jonas, mark, 0) >= 500 && pause_ms(jonas, mark, 0) <= 1000,
+        "stream.h: they begin anew when one has caught up", "%lld ms", (long long)pause_ms(jonas, mark, 0));
+    lab_end(&lab);
+}
+
 int main(void)
 {
     test_long_answers();
+    test_pauses();
     return check_done();
 }
