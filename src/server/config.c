@@ -7,7 +7,10 @@
 #include "feature.h"
 #include "stanza.h"
 
-/* Options of the core; those of features stand in their files. */
+/* Options of the core; those of features stand in their files. What a client may send is bounded by what others read as
+ * konsild passes it on: src/client/stream.c has 16 MiB for a tree (c2s.c has 18 for each byte that comes, and the copy
+ * may be KS_STANZA_READ_MAX) and takes 120 levels, of which XEP-0280 and XEP-0313 need three. A queue holds a page of
+ * the archive and the stanza that fills it. */
 static const struct ks_option core_options[] = {
     { "server.streams_max", KS_OPT_COUNT, .init = 50000, .min = 10, .max = 1000000, .scope = KS_OPT_SERVER,
         .doc = "Connections one reactor accepts." },
@@ -15,9 +18,9 @@ static const struct ks_option core_options[] = {
         .doc = "A connection that has not bound a resource by then is closed." },
     { "stream.bytes_before_login", KS_OPT_BYTES, .init = 16384, .min = 10000, .max = 65536, .scope = KS_OPT_SERVER,
         .doc = "The largest stanza before login (RFC 6120 §13.12 asks for at least 10000 bytes)." },
-    { "stream.bytes", KS_OPT_BYTES, .init = KS_STANZA_SENT_MAX, .min = KS_STANZA_SENT_MAX, .max = 16777216,
+    { "stream.bytes", KS_OPT_BYTES, .init = KS_STANZA_SENT_MAX, .min = KS_STANZA_SENT_MAX, .max = 786432,
         .scope = KS_OPT_SERVER, .doc = "The largest stanza after login." },
-    { "stream.depth_max", KS_OPT_COUNT, .init = 64, .min = 16, .max = 200, .scope = KS_OPT_SERVER,
+    { "stream.depth_max", KS_OPT_COUNT, .init = 64, .min = 16, .max = 100, .scope = KS_OPT_SERVER,
         .doc = "How deep elements in a stanza may nest." },
     { "login.tries", KS_OPT_COUNT, .init = 5, .min = 1, .max = 20, .scope = KS_OPT_SERVER,
         .doc = "Failed logins after which a stream is closed (RFC 6120 §6.4.5 asks for at least 2)." },
@@ -29,7 +32,7 @@ static const struct ks_option core_options[] = {
     { "session.queue_max", KS_OPT_COUNT, .init = 2000, .min = 50, .max = 100000,
         .doc = "Stanzas kept for a client that does not acknowledge them; past it the session ends, and messages are "
                "fetched from the archive." },
-    { "session.queue_bytes", KS_OPT_BYTES, .init = 16777216, .min = 1048576, .max = 268435456,
+    { "session.queue_bytes", KS_OPT_BYTES, .init = 16777216, .min = 4194304, .max = 268435456,
         .doc = "Bytes of such stanzas." },
     { "account.bytes_max", KS_OPT_BYTES, .init = 16777216, .min = 1048576, .max = 50331648, .scope = KS_OPT_SERVER,
         .doc = "What is kept for one account besides its archive: contacts, and what its devices publish." },

@@ -79,7 +79,7 @@ settings konsild.conf
 row "settings that are good are said to be"
 settings bad.conf "stream: { depth_max = 5; };"
 "$konsild" --check bad.conf >seen 2>&1
-[ $? = 78 ] && has "bad.conf:8: stream.depth_max: 5 is too small. It takes a number from 16 to 200."
+[ $? = 78 ] && has "bad.conf:8: stream.depth_max: 5 is too small. It takes a number from 16 to 100."
 row "a mistake is told with its file and line, and the exit status says that to start again will not help"
 refused bad.conf 78 && has "bad.conf:8:" && [ ! -e data ]
 row "with a mistake in its settings konsild does not start, and makes nothing"

@@ -128,7 +128,7 @@ static void test_limits(void)
     rig_init(&rig, 1);
     set_option(&rig, "roster.items_max", 10);
     set_option(&rig, "account.bytes_max", 1 << 20);
-    set_option(&rig, "session.queue_bytes", 1 << 20);
+    set_option(&rig, "session.queue_bytes", 4 << 20);
     anna = client(&rig, "anna", "desk");
     jonas = client(&rig, "jonas", "desk");
     for (int i = 0; i < 30; i++) {
@@ -162,13 +162,13 @@ static void test_limits(void)
 
     host_say(anna, "<enable xmlns='" NS_SM "' resume='true'/><presence/>");
     host_forget(anna);
-    for (int i = 0; i < 80; i++)
+    for (int i = 0; i < 250; i++)
         host_say(jonas, "<message to='anna@" DOMAIN "' type='chat' id='m%d'><body>%s</body></message>", i, text);
     check_row(anna->closed && host_heard(anna, "policy-violation"),
         "session.queue_bytes ends a session that never acknowledges", "%zu came", host_heard_times(anna, "<message "));
     anna = client(&rig, "anna", "desk");
     host_say(anna, "<presence/>");
-    check_row(host_heard_times(anna, "<message ") >= 80, "and nothing of what it did not acknowledge is lost",
+    check_row(host_heard_times(anna, "<message ") >= 250, "and nothing of what it did not acknowledge is lost",
         "%zu came", host_heard_times(anna, "<message "));
     rig_done(&rig);
 }

@@ -43,11 +43,13 @@ static void test_complaints(void)
         { "an option of the core, of a feature and of the edge",
             DOMAIN "stream: { depth_max = 20; };\nlog: { level = \"error\"; };\nprocess: { threads = 3; };\n", "" },
         { "a value below its range", DOMAIN "stream: { depth_max = 5; };\n",
-            "2: stream.depth_max: 5 is too small. It takes a number from 16 to 200." },
+            "2: stream.depth_max: 5 is too small. It takes a number from 16 to 100." },
+        { "XEP-0313 §4: so deep that the archive's results would be too deep", DOMAIN "stream: { depth_max = 101; };\n",
+            "2: stream.depth_max: 101 is too large. It takes a number from 16 to 100." },
         { "a value above its range", DOMAIN "\nprocess: { threads = 129; };\n",
             "3: process.threads: 129 is too large. It takes a number from 0 to 128." },
         { "a size below its range is said in its unit", DOMAIN "stream: { bytes = \"1 KiB\"; };\n",
-            "2: stream.bytes: 1 KiB is too small. It takes an amount of bytes from 512 KiB to 16 MiB." },
+            "2: stream.bytes: 1 KiB is too small. It takes an amount of bytes from 512 KiB to 768 KiB." },
         { "an address that is none, among good ones", DOMAIN "listen: { starttls = \"*:5222  127.0.0.1:99999\"; };\n",
             "2: listen.starttls: \"127.0.0.1:99999\" is not an address with a port. Write for example 192.0.2.1:5222, "
             "[2001:db8::1]:5222 or *:5222." },
@@ -60,9 +62,9 @@ static void test_complaints(void)
         { "a wrong type: a number for a text", DOMAIN "log: { file = 5; };\n",
             "2: log.file: This value does not fit. It takes a text of up to 3000 bytes." },
         { "a wrong type: a text for a number", DOMAIN "stream: { depth_max = \"20\"; };\n",
-            "2: stream.depth_max: This value does not fit. It takes a number from 16 to 200." },
+            "2: stream.depth_max: This value does not fit. It takes a number from 16 to 100." },
         { "a wrong type: a list for a number", DOMAIN "stream: { depth_max = ( 20 ); };\n",
-            "2: stream.depth_max: This value does not fit. It takes a number from 16 to 200." },
+            "2: stream.depth_max: This value does not fit. It takes a number from 16 to 100." },
         { "a unit that does not fit", DOMAIN "tls: { handshake_timeout = \"5 KiB\"; };\n",
             "2: tls.handshake_timeout: This value does not fit. It takes a duration from 1 s to 2 min." },
         { "a number too large for any unit", DOMAIN "tls: { handshake_timeout = \"99999999999999999999 s\"; };\n",
@@ -75,7 +77,7 @@ static void test_complaints(void)
             DOMAIN "data: { directory = \"\"; };\n",
             "2: data.directory: This text is empty. Give a value, or remove the line: then the default holds." },
         { "several mistakes are told at once", DOMAIN "stream: { depth_max = 5; };\nfoo = 1;\n",
-            "2: stream.depth_max: 5 is too small. It takes a number from 16 to 200.|3: foo: There is no such option. "
+            "2: stream.depth_max: 5 is too small. It takes a number from 16 to 100.|3: foo: There is no such option. "
             "konsild "
             "--print-options shows all." },
         { "an option of domains outside of them", DOMAIN "session: { per_account = 3; };\n",
@@ -136,8 +138,8 @@ static void test_complaints(void)
             sizeof german, &in_german);
     check_str("all of it in German", ks_str_z(german),
         KS_STR(
-            "2: stream.depth_max: 5 ist zu klein. Richtig ist eine Zahl von 16 bis 200.|2: stream.bytes: Dieser Wert "
-            "passt nicht. Richtig ist eine Anzahl von Bytes von 512 KiB bis 16 MiB.|3: log.level: Dieser Wert passt "
+            "2: stream.depth_max: 5 ist zu klein. Richtig ist eine Zahl von 16 bis 100.|2: stream.bytes: Dieser Wert "
+            "passt nicht. Richtig ist eine Anzahl von Bytes von 512 KiB bis 768 KiB.|3: log.level: Dieser Wert passt "
             "nicht. Richtig ist eines von \"error\", \"warning\", \"info\"."));
     ks_buf_init(&buf, 1000);
     enum ks_err err = ks_settings_read("/nonexistent/konsild.conf", KS_ENGLISH, &settings, &buf);
@@ -153,7 +155,7 @@ static void test_values(void)
     char complaints[1000];
     enum ks_err err;
     struct ks_settings *a =
-        read_text("stream: { bytes = \"1 MiB\"; login_timeout = \"1 min\"; };\n"
+        read_text("stream: { bytes = \"700 KiB\"; login_timeout = \"1 min\"; };\n"
                   "tls: { handshake_timeout = 5; };\nlog: { level = \"warning\"; file = \"sub/log\"; };\n"
                   "data: { directory = \"/srv/konsild\"; };\n"
                   "domains = ( { name = \"a.example\"; certificate = \"/etc/c.pem\"; key = \"k.pem\"; session: { "
@@ -166,7 +168,7 @@ static void test_values(void)
     const struct ks_domain *second = ks_config_domain(config, KS_STR("b.example"));
     scratch_must(first && second, "two domains");
 
-    check_row(ks_config_number(config, "stream.bytes") == 1048576, "bytes with a unit", "%ld",
+    check_row(ks_config_number(config, "stream.bytes") == 716800, "bytes with a unit", "%ld",
         (long)ks_config_number(config, "stream.bytes"));
     check_row(ks_config_number(config, "stream.login_timeout") == 60, "a duration with a unit", "%ld",
         (long)ks_config_number(config, "stream.login_timeout"));

@@ -28,15 +28,13 @@ static void bad(struct ks_ctx *ctx, enum ks_cond cond)
 static bool exact(const void *user, const struct ks_archive_row *row)
 {
     const struct asked *asked = user;
-    struct ks_str tag = ks_str_head(row->stanza, ks_str_find_byte(row->stanza, '>'));
-    size_t at;
+    struct ks_str left = ks_str_head(row->stanza, ks_str_find_byte(row->stanza, '>')), before, value;
 
-    while ((at = ks_str_find(tag, asked->with_full)) < tag.len) {
-        struct ks_str before = ks_str_head(tag, at);
-        if (ks_str_ends(before, KS_STR(" from=")) || ks_str_ends(before, KS_STR(" to=")))
+    /* As ks_xml_write has it, a value is between two ', and has none in it. */
+    while (ks_str_cut(&left, '\'', &before) && ks_str_cut(&left, '\'', &value))
+        if ((ks_str_ends(before, KS_STR(" from=")) || ks_str_ends(before, KS_STR(" to=")))
+            && ks_str_eq(value, asked->with_full))
             return true;
-        tag = ks_str_from(tag, at + 1);
-    }
     return false;
 }
 
@@ -174,9 +172,7 @@ static void on_query(struct ks_ctx *ctx, const struct ks_stanza *iq)
         return;
     if (with_full.len) {
         ks_buf_init(&escaped, 8 * KS_JID_MAX);
-        ks_buf_byte(&escaped, '\'');
         ks_xml_escape(&escaped, with_full);
-        ks_buf_byte(&escaped, '\'');
         if (ks_buf_err(&escaped) != KS_OK
             || ks_arena_copy(ctx->arena, ks_buf_str(&escaped), &asked->with_full) != KS_OK) {
             ks_buf_done(&escaped);
