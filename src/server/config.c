@@ -7,10 +7,12 @@
 #include "feature.h"
 #include "stanza.h"
 
-/* Options of the core; those of features stand in their files. What a client may send is bounded by what others read as
- * konsild passes it on: src/client/stream.c has 16 MiB for a tree (c2s.c has 18 for each byte that comes, and the copy
- * may be KS_STANZA_READ_MAX) and takes 120 levels, of which XEP-0280 and XEP-0313 need three. A queue holds a page of
- * the archive and the stanza that fills it. */
+/* Options of the core; those of features stand in their files.
+ *
+ * What a client may send ends where others could not read it as konsild passes it on. libkonsil (src/client/stream.c)
+ * has 16 MiB for a tree: with 18 bytes for each that came (c2s.c), and a copy of up to KS_STANZA_READ_MAX, that is
+ * 768 KiB. It takes 120 levels, of which copies and results of the archive (XEP-0280, XEP-0313) need three. And a queue
+ * must hold a page of the archive with the stanza that fills it, or no session would get past that page. */
 static const struct ks_option core_options[] = {
     { "server.streams_max", KS_OPT_COUNT, .init = 50000, .min = 10, .max = 1000000, .scope = KS_OPT_SERVER,
         .doc = "Connections one reactor accepts." },
