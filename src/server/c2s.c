@@ -378,7 +378,8 @@ static void on_stanza(struct ks_c2s *c, struct ks_parcel *parcel)
     else if (err != KS_OK)
         ks_reply_error(&ctx, KS_RESOURCE_CONSTRAINT, NULL);
     else if (!can_be_passed(c, parcel)) /* RFC 6120 §8.3.3.12; to try it again later would not help */
-        ks_reply_error(&ctx, KS_POLICY_VIOLATION, "This stanza, as it is written for others, is too large.");
+        ks_reply_error(&ctx, KS_POLICY_VIOLATION,
+            KS_WIRE("wire.written-large", "This stanza, as it is written for others, is too large."));
     else if (s->user->state == KS_USER_LOADED && ks_list_empty(&s->user->waiting)) {
         ks_route_sent(&ctx, parcel);
     } else {
@@ -429,7 +430,7 @@ static void on_enable(struct ks_c2s *c, struct ks_parcel *parcel)
     struct ks_buf buf;
 
     if (s->sm) {
-        ks_c2s_close(c, KS_STREAM_POLICY_VIOLATION, "Stream management is on already.");
+        ks_c2s_close(c, KS_STREAM_POLICY_VIOLATION, KS_WIRE("wire.sm-on", "Stream management is on already."));
         return;
     }
     s->sm = true;
@@ -692,7 +693,8 @@ static size_t take(struct ks_c2s *c, struct ks_str bytes, size_t seen)
             ks_c2s_close(c, KS_STREAM_RESTRICTED_XML, NULL);
             break;
         case KS_FRAME_TOO_BIG:
-            ks_c2s_close(c, KS_STREAM_POLICY_VIOLATION, "The stanza is too large or too deep.");
+            ks_c2s_close(
+                c, KS_STREAM_POLICY_VIOLATION, KS_WIRE("wire.stanza-large", "The stanza is too large or too deep."));
             break;
         }
     }

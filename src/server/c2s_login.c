@@ -138,7 +138,7 @@ static void fail(struct ks_c2s *c, const char *condition)
     ks_log(c->reactor->log, KS_INFO, "c2s.auth.refused", KS_ID("address", c->address_hash),
         KS_OURS("reason", condition), KS_NUM("tries", login->tries));
     if (++login->tries >= (unsigned)ks_config_number(c->reactor->config, "login.tries"))
-        ks_c2s_close(c, KS_STREAM_POLICY_VIOLATION, "Too many failed logins.");
+        ks_c2s_close(c, KS_STREAM_POLICY_VIOLATION, KS_WIRE("wire.logins", "Too many failed logins."));
 }
 
 static void write_sasl(struct ks_c2s *c, const char *name, struct ks_str data)

@@ -34,7 +34,8 @@ static void give(struct ks_ctx *ctx, struct ks_session *s, const struct ks_stanz
     struct ks_bytes *bytes = ks_stanza_bytes(ctx->reactor, iq->xml);
 
     if (!bytes && !is_request(iq)) {
-        struct ks_xml *error = ks_stanza_error(ctx->arena, iq, KS_POLICY_VIOLATION, "The answer is too large.");
+        struct ks_xml *error = ks_stanza_error(
+            ctx->arena, iq, KS_POLICY_VIOLATION, KS_WIRE("wire.answer-large", "The answer is too large."));
         if (error && ks_xml_set(ctx->arena, error, "from", ks_xml_attr(iq->xml, "from")))
             ks_xml_set(ctx->arena, error, "to", ks_xml_attr(iq->xml, "to"));
         bytes = ks_stanza_bytes(ctx->reactor, error);

@@ -159,8 +159,8 @@ void ks_reactor_refuse(struct ks_reactor *r, struct ks_parcel *parcel)
         return;
     }
     ks_ctx_begin(&ctx, r, NULL, NULL, parcel);
-    ks_reply_error(
-        &ctx, KS_RESOURCE_CONSTRAINT, "The server cannot store this now. Nothing was sent; try again later.");
+    ks_reply_error(&ctx, KS_RESOURCE_CONSTRAINT,
+        KS_WIRE("wire.not-stored", "The server cannot store this now. Nothing was sent; try again later."));
     ks_ctx_end(&ctx);
     ks_parcel_unref(r, parcel);
 }

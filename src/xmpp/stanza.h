@@ -120,6 +120,10 @@ const char *ks_stream_cond_name(enum ks_stream_cond cond); /* "bad-format" */
 KS_CHECK enum ks_err ks_stanza_read(
     struct ks_arena *arena, struct ks_xml *xml, struct ks_stanza *ret_stanza, enum ks_cond *ret_cond);
 
+/* A sentence inside a stanza, in English or "German / English", which the program of whoever gets it may show. The
+ * catalogue has it under this id (lang/catalogue.txt); tools/gen-catalogue sees that it is the same. */
+#define KS_WIRE(id, text) text
+
 /* A new stanza; type, id and addresses may be empty (views that live as long as the arena). NULL without memory. */
 struct ks_xml *ks_stanza_new(
     struct ks_arena *arena, const char *name, const char *type, struct ks_str id, struct ks_str from, struct ks_str to);

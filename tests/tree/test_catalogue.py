@@ -56,6 +56,15 @@ status, text = said(GOOD, CODE)
 row(status == 0 and not text, "control: a catalogue in which all is well passes", text)
 refused("an id that the code says and the catalogue lacks", "src/a.c: disk.slow is not in lang/catalogue.txt",
         code=CODE.replace("table(", 'ctl_fail(ctl, SAY("disk.slow"), NULL);\n    table('))
+WIRE = GOOD + "\n[wire.full]\nde: Voll.\nen: Full.\n"
+status, text = said(WIRE, CODE + 'void g(void)\n{\n    ks_c2s_close(c, FULL, KS_WIRE("wire.full", "Full."));\n    h(KS_WIRE("wire.full", "Voll. / Full."));\n}\n')
+row(status == 0 and not text, "control: a sentence inside a stanza, in English or in both languages", text)
+refused("a sentence inside a stanza that is other than the catalogue's", "wire.full is other than what stanzas say: Fuller.", WIRE,
+        CODE + 'void g(void)\n{\n    ks_c2s_close(c, FULL, KS_WIRE("wire.full", "Fuller."));\n}\n')
+refused("one that the catalogue lacks", "src/a.c: wire.full is not in lang/catalogue.txt",
+        code=CODE + 'void g(void)\n{\n    ks_c2s_close(c, FULL, KS_WIRE("wire.full", "Full."));\n}\n')
+refused("one that is said past it", "src/a.c: says a sentence in a stanza without KS_WIRE",
+        code=CODE + 'void g(void)\n{\n    ks_reply_error(&ctx, COND, "Full.");\n}\n')
 refused("a code of the engine that the catalogue lacks", "src/a.c: login.refused is not in lang/catalogue.txt",
         code=CODE + '#define KS_CODE_REFUSED "login.refused"\n')
 refused("a sentence that nobody says", "nobody says column.name", code=CODE.replace("table(SAY(", "table((").replace("column", "no"))

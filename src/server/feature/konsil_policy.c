@@ -20,7 +20,8 @@
 #include "session.h"
 #include "user.h"
 
-#define FALLBACK "Diese Nachricht ist Ende-zu-Ende verschlüsselt. / This message is end-to-end encrypted."
+#define FALLBACK \
+    KS_WIRE("wire.encrypted", "Diese Nachricht ist Ende-zu-Ende verschlüsselt. / This message is end-to-end encrypted.")
 
 /* --- the lists --- */
 
@@ -130,7 +131,8 @@ static enum ks_pass protect_message(struct ks_ctx *ctx, struct ks_stanza *messag
      * goes without that. */
     if (!encrypted && message->type != KS_MSG_ERROR) {
         if (has(xml, is_clear))
-            return refuse(ctx, "This domain carries end-to-end encrypted messages only.");
+            return refuse(
+                ctx, KS_WIRE("wire.encrypted-only", "This domain carries end-to-end encrypted messages only."));
         /* No error: its author did not write it, and would be shown one for each letter typed. */
         if (has(xml, is_habit))
             return KS_PASS_STOP;
@@ -181,7 +183,7 @@ static enum ks_pass protect_presence(struct ks_ctx *ctx, struct ks_stanza *prese
 
 /* --- iq --- */
 
-#define LISTED_ONLY "In this domain only what is on a list goes in clear."
+#define LISTED_ONLY KS_WIRE("wire.listed-only", "In this domain only what is on a list goes in clear.")
 
 static bool is_query(const struct ks_xml *element)
 {
