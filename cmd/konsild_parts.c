@@ -171,7 +171,7 @@ bool konsild_raise_limits(struct konsild_parts *p)
     setrlimit(RLIMIT_NOFILE, &files);
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     int64_t threads = ks_settings_number(p->settings, "process.threads");
-    p->threads = (uint16_t)(threads ? threads : cpus < 1 ? 1 : cpus > 128 ? 128 : cpus);
+    p->threads = (uint16_t)(threads ? threads : cpus < 2 ? 1 : cpus > 128 ? 128 : cpus - 1);
     rlim_t kept = DESCRIPTORS_KEPT + (rlim_t)p->threads * (2 + KONSILD_LISTEN_MAX);
     if (files.rlim_cur < kept + 16) {
         char count[32];

@@ -53,7 +53,9 @@ static const struct edge_option {
     { { "tls.handshake_timeout", KS_OPT_DURATION, .init = 10, .min = 1, .max = 120, .scope = KS_OPT_SERVER,
         .when = KS_OPT_RESTART, .doc = "A client whose TLS handshake takes longer is cut off." } },
     { { "process.threads", KS_OPT_COUNT, .init = 0, .min = 0, .max = 128, .scope = KS_OPT_SERVER,
-        .when = KS_OPT_RESTART, .doc = "Threads that serve clients. 0: one for each processor." } },
+        .when = KS_OPT_RESTART,
+        .doc = "Threads that serve clients. 0: one less than there are processors, for the store has a thread, and at "
+               "least one." } },
     { { "process.user", KS_OPT_TEXT, .max = 32, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
         .doc = "Who konsild becomes when root starts it. Empty: it stays who it is, without capabilities." } },
     { { "control.socket", KS_OPT_TEXT, .min = 1, .max = 107, .init_text = "/run/konsild/control",

@@ -15,6 +15,7 @@ cat >"$dir/konsild.conf" <<END
 data: { directory = "$dir/data"; };
 listen: { starttls = "127.0.0.1:0"; direct_tls = ""; };
 control: { socket = "$dir/control"; };
+process: { threads = 2; };
 domains = (
   { name = "klinik.example"; certificate = "$dir/cert.pem"; key = "$dir/key.pem"; },
   { name = "offen.example"; protected = false; certificate = "$dir/cert.pem"; key = "$dir/key.pem"; } );
