@@ -36,13 +36,32 @@ def ciphers():
     return words.stdout.strip().split(":")
 
 
-class Seen:
-    """What one openssl s_client saw."""
+def _talk(command, say, until):
+    with subprocess.Popen(command, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          errors="replace") as process:
+        patience = threading.Timer(TIMEOUT, process.kill)
+        patience.start()
+        text = ""
+        for line in process.stdout:
+            text += line
+            if not process.stdin.closed and re.search(until, line):
+                process.stdin.write(say)
+                process.stdin.close()
+        patience.cancel()
+    return text
 
-    def __init__(self, port, *options, say=""):
+
+class Seen:
+    """What one openssl s_client saw. It is told `say` at once, or when `until` was seen: what comes behind the handshake
+    may come when it has ended."""
+
+    def __init__(self, port, *options, say="", until=None):
         command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *options]
-        result = subprocess.run(command, input=say, env=ENVIRONMENT, capture_output=True, text=True, timeout=TIMEOUT, errors="replace")
-        self.text = result.stdout + result.stderr
+        if until:
+            self.text = _talk(command, say, until)
+        else:
+            result = subprocess.run(command, input=say, env=ENVIRONMENT, capture_output=True, text=True, timeout=TIMEOUT, errors="replace")
+            self.text = result.stdout + result.stderr
         suite = re.search(r"^New, (\S+), Cipher is (\S+)", self.text, re.M)
         self.suite = suite[2] if suite and suite[2] != "(NONE)" else None
         version = re.search(r"^ +Protocol *: (\S+)", self.text, re.M) or suite
