@@ -18,7 +18,7 @@
 struct konsil;
 
 struct ks_catchup {
-    bool running, done; /* done: in this session */
+    bool running, done; /* done: since the XMPP session began */
     bool recheck;       /* reading once more what may have been missed */
     bool twice;         /* what is being read was perhaps here already */
     bool ended;         /* the last page is here, and what was held back is to be taken in */

@@ -30,7 +30,7 @@ struct ks_heal {
     struct ks_list answers;  /* envelopes to be sent again */
     struct ks_list askers;   /* devices that were answered, for the limit */
     size_t answer_count;
-    bool archive_asked; /* in this session */
+    bool archive_asked; /* since the XMPP session began */
 };
 
 void ks_heal_init(struct konsil *k);

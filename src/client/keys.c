@@ -33,7 +33,7 @@ struct bundle {
     size_t len;
 };
 
-/* An account of this session. */
+/* An account, for as long as the XMPP session lasts. */
 struct ring {
     struct ks_list link;
     enum fetch lists[2];

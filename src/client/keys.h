@@ -21,7 +21,7 @@
 struct konsil;
 
 struct ks_keys {
-    struct ks_list rings; /* accounts of this session */
+    struct ks_list rings; /* accounts, for as long as the XMPP session lasts */
     size_t ring_count;
     unsigned republished;
     unsigned publishing[2];    /* bundles under way, by version */

@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "crypto.h"
 #include "ns.h"
+#include "xml_reader.h"
 #include "xml_writer.h"
 
 #define RPAD_OPEN KS_STR("<rpad>")

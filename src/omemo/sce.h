@@ -13,7 +13,7 @@
 
 #include "buf.h"
 #include "prng.h"
-#include "xml_reader.h"
+#include "xml.h"
 
 #define KS_SCE_MAX (32 * 1024)        /* bytes of an envelope */
 #define KS_SCE_RESEND_MAX (64 * 1024) /* of one that carries another in base64 */

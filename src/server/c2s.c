@@ -5,6 +5,7 @@
 
 #include "enc.h"
 #include "route.h"
+#include "xml_reader.h"
 #include "xml_writer.h"
 
 #define ON(state) (1U << (state))

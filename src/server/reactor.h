@@ -11,7 +11,6 @@
 #include "map.h"
 #include "server.h"
 #include "timer.h"
-#include "xml_reader.h"
 
 #define KS_PASSES_MAX 16 /* of one stage and kind */
 

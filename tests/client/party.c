@@ -247,6 +247,15 @@ static void settle(struct lab *lab)
     }
 }
 
+void lab_two(struct lab *lab, uint64_t seed, struct party **anna, struct party **jonas)
+{
+    lab_begin(lab, seed);
+    lab_account(lab, "anna", "a-password");
+    lab_account(lab, "jonas", "j-password");
+    *anna = lab_party(lab, "anna@klinik.example", "a-password");
+    *jonas = lab_party(lab, "jonas@klinik.example", "j-password");
+}
+
 void lab_run(struct lab *lab, int64_t ms)
 {
     int64_t end = lab->host->now.mono_ms + ms;

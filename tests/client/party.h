@@ -53,6 +53,9 @@ void lab_account(struct lab *lab, const char *local, const char *password); /* a
 /* A device of an account; not connected. */
 struct party *lab_party(struct lab *lab, const char *jid, const char *password);
 
+/* A lab with anna@ and jonas@ ("a-password", "j-password") and a device of each. */
+void lab_two(struct lab *lab, uint64_t seed, struct party **anna, struct party **jonas);
+
 /* Everything there is to do now is done; then time moves on by ms, deadline by deadline. */
 void lab_run(struct lab *lab, int64_t ms);
 

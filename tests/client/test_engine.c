@@ -13,12 +13,8 @@ static void check_text(const char *name, const char *got, const char *want)
 
 static void two(struct lab *lab, struct party **anna, struct party **jonas)
 {
-    lab_begin(lab, 1);
-    lab_account(lab, "anna", "a-password");
-    lab_account(lab, "jonas", "j-password");
+    lab_two(lab, 1, anna, jonas);
     lab_account(lab, "eva", "e-password");
-    *anna = lab_party(lab, ANNA, "a-password");
-    *jonas = lab_party(lab, JONAS, "j-password");
 }
 
 /* The state of an own message, as it was told last. */

@@ -9,11 +9,7 @@
 
 static void two(struct lab *lab, struct party **anna, struct party **jonas)
 {
-    lab_begin(lab, 1);
-    lab_account(lab, "anna", "a-password");
-    lab_account(lab, "jonas", "j-password");
-    *anna = lab_party(lab, ANNA, "a-password");
-    *jonas = lab_party(lab, JONAS, "j-password");
+    lab_two(lab, 1, anna, jonas);
     party_connect(*anna);
     party_connect(*jonas);
     lab_run(lab, 1000);

@@ -68,11 +68,7 @@ static void check_text(const char *name, const char *got, const char *want)
 /* Anna and Jonas know each other, and Jonas' line is spied on. */
 static void begin(struct lab *lab, struct party **anna, struct party **jonas, struct plan *plan)
 {
-    lab_begin(lab, 5);
-    lab_account(lab, "anna", "a-password");
-    lab_account(lab, "jonas", "j-password");
-    *anna = lab_party(lab, ANNA, "a-password");
-    *jonas = lab_party(lab, JONAS, "j-password");
+    lab_two(lab, 5, anna, jonas);
     (*jonas)->spy = spy;
     (*jonas)->spy_user = plan;
     party_connect(*anna);

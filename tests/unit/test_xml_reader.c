@@ -157,22 +157,29 @@ static void long_tags(void)
     ks_buf_done(&buf);
 }
 
-static enum ks_err read_nested(unsigned depth, size_t arena_bytes)
+/* Frees what was made. */
+static enum ks_err read_made(struct ks_buf *made, size_t arena_bytes)
 {
     struct ks_arena arena;
-    struct ks_buf buf;
     struct ks_xml *xml;
 
     ks_arena_init(&arena, arena_bytes);
+    enum ks_err err = ks_xml_read(&arena, ks_buf_str(made), KS_STR(""), KS_STR(""), &xml);
+    ks_buf_done(made);
+    ks_arena_done(&arena);
+    return err;
+}
+
+static enum ks_err read_nested(unsigned depth, size_t arena_bytes)
+{
+    struct ks_buf buf;
+
     ks_buf_init(&buf, 1 << 20);
     for (unsigned i = 0; i < depth; i++)
         ks_buf_z(&buf, "<a>");
     for (unsigned i = 0; i < depth; i++)
         ks_buf_z(&buf, "</a>");
-    enum ks_err err = ks_xml_read(&arena, ks_buf_str(&buf), KS_STR(""), KS_STR(""), &xml);
-    ks_buf_done(&buf);
-    ks_arena_done(&arena);
-    return err;
+    return read_made(&buf, arena_bytes);
 }
 
 static void limits(void)
@@ -201,39 +208,27 @@ static void limits(void)
 /* count attributes, or as many declarations, on one element. */
 static enum ks_err read_names(unsigned count, const char *prefix)
 {
-    struct ks_arena arena;
     struct ks_buf buf;
-    struct ks_xml *xml;
 
-    ks_arena_init(&arena, 1 << 20);
     ks_buf_init(&buf, 1 << 20);
     ks_buf_z(&buf, "<a");
     for (unsigned i = 0; i < count; i++)
         ks_buf_printf(&buf, " %sb%u='c'", prefix, i);
     ks_buf_z(&buf, "/>");
-    enum ks_err err = ks_xml_read(&arena, ks_buf_str(&buf), KS_STR(""), KS_STR(""), &xml);
-    ks_buf_done(&buf);
-    ks_arena_done(&arena);
-    return err;
+    return read_made(&buf, 1 << 20);
 }
 
 /* Prefixes that count elements declare, each inside the last; different: how many, or 0 for all. */
 static enum ks_err read_nested_prefixes(unsigned count, unsigned different)
 {
-    struct ks_arena arena;
     struct ks_buf buf;
-    struct ks_xml *xml;
 
-    ks_arena_init(&arena, 1 << 20);
     ks_buf_init(&buf, 1 << 20);
     for (unsigned i = 0; i < count; i++)
         ks_buf_printf(&buf, "<a xmlns:b%u='c'>", different ? i % different : i);
     for (unsigned i = 0; i < count; i++)
         ks_buf_z(&buf, "</a>");
-    enum ks_err err = ks_xml_read(&arena, ks_buf_str(&buf), KS_STR(""), KS_STR(""), &xml);
-    ks_buf_done(&buf);
-    ks_arena_done(&arena);
-    return err;
+    return read_made(&buf, 1 << 20);
 }
 
 /* An element with all that one may have: KS_XML_NAMES_MAX attributes of a namespace, which the writer gives a prefix

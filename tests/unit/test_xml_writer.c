@@ -5,8 +5,6 @@
 #include "xml_same.h"
 #include "xml_writer.h"
 
-#define NS_STREAM "http://etherx.jabber.org/streams"
-
 static struct ks_arena arena;
 
 /* Reads text with no namespace around it. */
@@ -39,7 +37,7 @@ static const struct {
     { "RFC 6120 §4.8.5: what is inside it has the stream's default namespace around it",
         "<stream:error><a xmlns='jabber:client'/></stream:error>", "jabber:client",
         "<stream:error><a/></stream:error>" },
-    { "RFC 7395 §3.3.3: outside one, a declaration", "<stream:features/>", "", "<features xmlns='" NS_STREAM "'/>" },
+    { "RFC 7395 §3.3.3: outside one, a declaration", "<stream:features/>", "", "<features xmlns='" KS_NS_STREAM "'/>" },
     { "XML 1.0 §2.4: what text must not hold", "<a>&lt;&gt;&amp;&apos;&quot;&#13;&#10;&#9;</a>", "",
         "<a>&lt;&gt;&amp;'\"&#xD;\n\t</a>" },
     { "XML 1.0 §2.3: what a value must not hold", "<a b='&lt;&gt;&amp;&apos;&quot;&#13;&#10;&#9;'/>", "",
@@ -70,7 +68,7 @@ static const char *pick(struct ks_prng *prng, const char *const *from, size_t co
 }
 
 static const char *const names[] = { "a", "body", "x-y.z", "\u00e4", "_" };
-static const char *const spaces[] = { "", "jabber:client", "n", "a b", "<&>'\"", KS_NS_XML, NS_STREAM };
+static const char *const spaces[] = { "", "jabber:client", "n", "a b", "<&>'\"", KS_NS_XML, KS_NS_STREAM };
 static const char *const texts[] = { "x", "&", "<", ">", "'", "\"", "\r", "\n", "\t", "\r\n", " ", "]]>", "]", "\u00e4",
     "\U0001f637", "&amp;", "<![CDATA[", "\x7f", "long text of more than one word" };
 
