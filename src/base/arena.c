@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #define ALIGN 16
-#define CHUNK_BYTES 8192
+#define CHUNK_BYTES (4096 - sizeof(struct ks_arena_chunk)) /* as malloc likes it */
 
 struct ks_arena_chunk {
     struct ks_arena_chunk *next;
@@ -21,6 +21,12 @@ static size_t rounded(size_t len)
 void ks_arena_init(struct ks_arena *arena, size_t bytes_max)
 {
     *arena = (struct ks_arena) { .bytes_max = bytes_max };
+}
+
+void ks_arena_init_room(struct ks_arena *arena, size_t bytes_max, void *room, size_t len)
+{
+    assert((uintptr_t)room % ALIGN == 0);
+    *arena = (struct ks_arena) { .bytes_max = bytes_max, .at = room, .end = (char *)room + len };
 }
 
 void ks_arena_done(struct ks_arena *arena)
@@ -78,15 +84,14 @@ void *ks_arena_alloc(struct ks_arena *arena, size_t len)
             return NULL;
         }
         chunk->bytes = bytes;
-        if (bytes != CHUNK_BYTES && arena->chunks) {
-            /* A big block gets a chunk of its own, behind the one being filled. */
-            chunk->next = arena->chunks->next;
-            arena->chunks->next = chunk;
+        /* A big block gets a chunk of its own, behind the one being filled. */
+        struct ks_arena_chunk **place = bytes != CHUNK_BYTES && arena->chunks ? &arena->chunks->next : &arena->chunks;
+        chunk->next = *place;
+        *place = chunk;
+        if (bytes != CHUNK_BYTES) {
             arena->bytes += len;
             return chunk->data;
         }
-        chunk->next = arena->chunks;
-        arena->chunks = chunk;
         arena->at = chunk->data;
         arena->end = chunk->data + bytes;
     }

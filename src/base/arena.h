@@ -19,6 +19,9 @@ struct ks_arena {
 
 /* Takes no memory yet. bytes_max counts what is given out, rounded up to 16 bytes a block. */
 void ks_arena_init(struct ks_arena *arena, size_t bytes_max);
+/* Likewise; the first blocks are in room, len bytes at an address that is a multiple of 16, which stays the caller's
+ * and outlives the arena. ks_arena_reset and ks_arena_done forget it. */
+void ks_arena_init_room(struct ks_arena *arena, size_t bytes_max, void *room, size_t len);
 /* Frees everything; accepts zeroes. */
 void ks_arena_done(struct ks_arena *arena);
 /* Forgets everything but keeps one chunk for the next stanza. */

@@ -11,11 +11,6 @@ int ks_str_cmp(struct ks_str a, struct ks_str b)
     return order ? order : (a.len > b.len) - (a.len < b.len);
 }
 
-bool ks_str_starts(struct ks_str text, struct ks_str prefix)
-{
-    return text.len >= prefix.len && ks_str_eq(ks_str_head(text, prefix.len), prefix);
-}
-
 bool ks_str_ends(struct ks_str text, struct ks_str suffix)
 {
     return text.len >= suffix.len && ks_str_eq(ks_str_from(text, text.len - suffix.len), suffix);

@@ -38,6 +38,11 @@ static inline bool ks_str_eq(struct ks_str a, struct ks_str b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+static inline bool ks_str_starts(struct ks_str text, struct ks_str prefix)
+{
+    return text.len >= prefix.len && (prefix.len == 0 || memcmp(text.ptr, prefix.ptr, prefix.len) == 0);
+}
+
 static inline bool ks_str_is(struct ks_str a, const char *z)
 {
     return ks_str_eq(a, ks_str_z(z));
@@ -45,7 +50,6 @@ static inline bool ks_str_is(struct ks_str a, const char *z)
 
 /* Bytewise order, shorter first on a tie: <0, 0, >0 like memcmp. */
 int ks_str_cmp(struct ks_str a, struct ks_str b);
-bool ks_str_starts(struct ks_str text, struct ks_str prefix);
 bool ks_str_ends(struct ks_str text, struct ks_str suffix);
 
 /* From start (clamped) to the end; the first len bytes (clamped). */

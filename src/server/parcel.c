@@ -6,15 +6,18 @@
 #include "reactor.h"
 #include "session.h"
 
+#define ROOM_BYTES 256
+
 struct ks_parcel *ks_parcel_new(size_t bytes_max)
 {
-    struct ks_parcel *parcel = calloc(1, sizeof *parcel);
+    struct ks_parcel *parcel = malloc(sizeof *parcel + ROOM_BYTES);
 
     if (!parcel)
         return NULL;
+    *parcel = (struct ks_parcel) { 0 };
     atomic_init(&parcel->refs, 1);
     ks_list_init(&parcel->link);
-    ks_arena_init(&parcel->arena, bytes_max);
+    ks_arena_init_room(&parcel->arena, bytes_max, parcel->room, ROOM_BYTES);
     return parcel;
 }
 

@@ -39,8 +39,9 @@ struct ks_parcel {
     } origin;
     /* It cannot be run, or what it wrote was not stored. NULL: its stanza's sender gets <resource-constraint/>. */
     void (*refused)(struct ks_reactor *r, struct ks_parcel *parcel);
-    uint64_t number; /* for run: whatever the poster wants to hand over */
-    void *user;      /* likewise; not owned */
+    uint64_t number;          /* for run: whatever the poster wants to hand over */
+    void *user;               /* likewise; not owned */
+    _Alignas(16) char room[]; /* an address, or one <r/>, takes no more memory */
 };
 
 /* What handling a stanza may take in its parcel's arena, beyond the stanza itself: a roster, a page of items. */

@@ -5,16 +5,20 @@
 
 #include "store_write.h"
 
+/* For the rows of a small transaction. Its stanza, if it is a big one, has a chunk of its own size. */
+#define ROOM_BYTES 512
+
 static struct ks_store_req *req_new(enum ks_store_req_kind kind, size_t bytes_max)
 {
-    struct ks_store_req *req = calloc(1, sizeof *req);
+    struct ks_store_req *req = malloc(sizeof *req + ROOM_BYTES);
 
     if (!req)
         return NULL;
+    *req = (struct ks_store_req) { 0 };
     req->kind = kind;
     req->writes_end = &req->writes;
     req->count = KS_COUNT_UNKNOWN;
-    ks_arena_init(&req->arena, bytes_max);
+    ks_arena_init_room(&req->arena, bytes_max, req->room, ROOM_BYTES);
     if (kind != KS_STORE_TXN && !(req->query = KS_NEW(&req->arena, struct ks_store_query))) {
         ks_store_req_free(req);
         return NULL;

@@ -88,6 +88,7 @@ struct ks_store_req {
     struct ks_str value; /* KS_STORE_META */
 
     struct ks_store_query *query; /* what a read asks for; private */
+    _Alignas(16) char room[];     /* the arena's first */
 };
 
 /* --- a transaction: all of it, or nothing --- */

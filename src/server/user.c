@@ -72,13 +72,14 @@ void ks_user_free(struct ks_user *user)
 void ks_user_touch(struct ks_user *user)
 {
     struct ks_reactor *r = user->reactor;
-    int64_t at = r->now.mono_ms + ks_config_number(r->config, "account.forget") * 1000;
 
-    /* Without memory for the timer, the data just stays. Moving it for every stanza would be waste: a second is enough.
-     */
-    if (!user->forget.slot || user->forget.at_ms + 1000 < at)
-        if (ks_timer_set(&r->timers, &user->forget, at) != KS_OK)
-            ks_log(r->log, KS_WARNING, "user.forget.late", KS_ERR(KS_ENOMEM));
+    /* Moving the timer for every stanza would be waste: a second is enough. */
+    if (user->forget.slot && r->now.mono_ms - user->touched_ms <= 1000)
+        return;
+    user->touched_ms = r->now.mono_ms;
+    /* Without memory for the timer, the data just stays. */
+    if (ks_timer_set(&r->timers, &user->forget, r->now.mono_ms + ks_config_number(r->config, "account.forget") * 1000))
+        ks_log(r->log, KS_WARNING, "user.forget.late", KS_ERR(KS_ENOMEM));
 }
 
 /* Sessions that ended when there was no memory to say so. True: some are left, told of or not. */

@@ -28,6 +28,7 @@ struct ks_user {
     uint32_t questions;      /* under way */
     int64_t missed_ms;       /* offline.h; 0: nothing */
     struct ks_timer forget;
+    int64_t touched_ms; /* when it was set, of ks_now.mono_ms */
     struct ks_guard guard;
 };
 

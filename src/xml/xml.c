@@ -33,8 +33,11 @@ struct ks_str ks_xml_attr(const struct ks_xml *node, const char *name)
 
 static struct ks_xml *first_that_fits(struct ks_xml *node, const char *ns, const char *name)
 {
+    const struct ks_str ns_text = ks_str_z(ns), name_text = ks_str_z(name);
+
     for (; node; node = node->next)
-        if (!ks_xml_is_text(node) && (!name || ks_str_is(node->name, name)) && (!ns || ks_str_is(node->ns, ns)))
+        if (!ks_xml_is_text(node) && (!name || ks_str_eq(node->name, name_text))
+            && (!ns || ks_str_eq(node->ns, ns_text)))
             return node;
     return NULL;
 }

@@ -433,7 +433,7 @@ static enum ks_err read_text(struct reader *r)
             *to++ = '\n';
         } else if (*r->at != '<') {
             return KS_ESYNTAX;
-        } else if (!skip(r, KS_STR("<![CDATA["))) {
+        } else if (r->at[1] != '!' || !skip(r, KS_STR("<![CDATA["))) {
             break;
         } else {
             err = read_cdata(r, &to);

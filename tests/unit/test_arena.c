@@ -93,6 +93,27 @@ static void reset(void)
     ks_arena_done(&arena);
 }
 
+static void room(void)
+{
+    _Alignas(16) char bytes[64];
+    struct ks_arena arena;
+
+    ks_arena_init_room(&arena, 100000, bytes, sizeof bytes);
+    char *first = ks_arena_alloc(&arena, 10), *big = ks_arena_alloc(&arena, 50000),
+         *second = ks_arena_alloc(&arena, 48);
+    check_row(first == bytes && second == bytes + 16, "arena.h: the first blocks are in the room",
+        "%td and %td bytes into it", first - bytes, second - bytes);
+    check_row(big && (big < bytes || big >= bytes + sizeof bytes), "arena.h: a big one is not", "it is");
+    char *third = ks_arena_alloc(&arena, 1);
+    check_row(third && (third < bytes || third >= bytes + sizeof bytes), "arena.h: nor is what comes when it is full",
+        "it is");
+    check_row(arena.bytes == 16 + 50000 + 48 + 16, "arena.h: what is in the room counts as all", "%zu", arena.bytes);
+    ks_arena_reset(&arena);
+    void *again = ks_arena_alloc(&arena, 1);
+    check_row(again && again != bytes, "arena.h: a reset forgets the room", "it is used again");
+    ks_arena_done(&arena);
+}
+
 static void texts(void)
 {
     struct ks_str parts[] = { KS_STR("an"), KS_STR_EMPTY, KS_STR("na"), KS_STR("@example.org") }, text;
@@ -152,6 +173,7 @@ int main(void)
     limits();
     blocks_stay();
     reset();
+    room();
     texts();
     no_memory();
     return check_done();

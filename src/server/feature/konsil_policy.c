@@ -122,11 +122,11 @@ static void without_text(struct ks_xml *xml)
 static enum ks_pass protect_message(struct ks_ctx *ctx, struct ks_stanza *message)
 {
     struct ks_xml *xml = message->xml;
-    bool encrypted = ks_xml_child(xml, NS_OMEMO, "encrypted") || ks_xml_child(xml, NS_AXOLOTL, "encrypted");
-    bool had_body = ks_xml_child(xml, NS_CLIENT, "body");
 
     if (!is_guarded(ctx, message))
         return KS_PASS_ON;
+    bool encrypted = ks_xml_child(xml, NS_OMEMO, "encrypted") || ks_xml_child(xml, NS_AXOLOTL, "encrypted");
+    bool had_body = ks_xml_child(xml, NS_CLIENT, "body");
     /* The author should know that his words did not go out. An error repeats what it answers (RFC 6120 §8.3.1), and
      * goes without that. */
     if (!encrypted && message->type != KS_MSG_ERROR) {
