@@ -18,10 +18,11 @@ static const struct {
     { "verify", load_verify },
     { "accounts", load_accounts },
     { "disk", load_disk },
+    { "handshakes", load_handshakes },
 };
 
 static const char usage_text[] =
-    "usage: load idle|logins|messages|verify|accounts|disk [options]\n"
+    "usage: load idle|logins|messages|verify|accounts|disk|handshakes [options]\n"
     "  --host ADDRESS      numeric (127.0.0.1)    --port PORT       direct TLS (5223)\n"
     "  --domain DOMAIN     (offen.example)        --password TEXT   of every account u0, u1, ... (benchmark)\n"
     "  --clients N         sessions (200)         --concurrency N   logins under way at once (32)\n"
@@ -31,7 +32,7 @@ static const char usage_text[] =
     "  --window N          closed loop (5)        --bytes N         of one message (1300)\n"
     "  --log FILE          acknowledged messages  --side SIDE       verify: recipient or sender\n"
     "  --format FORMAT     accounts: prosody, prosody-files, ejabberd, csv\n"
-    "  --directory DIR     disk\n";
+    "  --directory DIR     disk; handshakes: where cert.pem and key.pem are\n";
 
 static int usage(void)
 {

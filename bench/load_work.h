@@ -24,7 +24,7 @@ struct load_options {
     const char *log;        /* messages writes, verify reads: what was acknowledged to whom */
     const char *side;       /* verify: whose archive, "recipient" or "sender" */
     const char *format;     /* accounts: "prosody", "prosody-files", "ejabberd" or "csv" */
-    const char *directory;  /* disk */
+    const char *directory;  /* disk, handshakes */
 };
 
 /* Memory of the server for each idle session. */
@@ -39,6 +39,8 @@ int load_verify(const struct load_options *options);
 int load_accounts(const struct load_options *options);
 /* How long fdatasync takes here. */
 int load_disk(const struct load_options *options);
+/* CPU of the server's half of a TLS handshake alone, in memory. */
+int load_handshakes(const struct load_options *options);
 
 /* --- shared by the workloads --- */
 

@@ -193,7 +193,10 @@ measure_peer() { # PEER RUN
     fi
     wants logins || wants messages || wants durability || return
     fresh "$peer" "$run" speed || return
-    wants logins && measure "$peer" "$run" logins logins --clients $logins --concurrency 32
+    if wants logins; then
+        measure "$peer" "$run" logins logins --clients $logins --concurrency 32
+        [ "$peer" != konsild ] || measure "$peer" "$run" handshake handshakes --clients $logins --directory "$DIR"
+    fi
     if wants messages; then
         measure "$peer" "$run" offered messages --clients $clients --rate $rate --seconds $seconds --log "$DIR/offered" &&
             measure "$peer" "$run" archived verify --clients 20 --log "$DIR/offered" --side sender

@@ -15,6 +15,7 @@ def rows: [
   ["user memory per idle session, KB",        "idle",     "bytes_per_session",      0.0009765625, "less"],
   ["  sessions",                              "idle",     "sessions",               1,     ""],
   ["CPU per login, ms",                       "logins",   "cpu_us_per_login",       0.001, "less"],
+  ["  of it TLS by OpenSSL alone, ms",         "handshake", "cpu_us_per_handshake",  0.001, ""],
   ["logins/s",                                "logins",   "per_second",             1,     "more"],
   ["CPU per message, µs, as offered to all",  "offered",  "cpu_us_per_message",     1,     "less"],
   ["  messages/s offered",                    "offered",  "offered_per_second",     1,     ""],
