@@ -110,7 +110,7 @@ static size_t end_sessions(struct ks_user *user, struct ks_str resource, enum ks
 
     for (; s; s = next) {
         next = ks_user_session(user, s);
-        if (!resource.len || ks_str_eq(s->parts.resource, resource)) {
+        if (!resource.len || ks_str_eq(ks_session_resource(s), resource)) {
             ks_session_end(s, cond);
             count++;
         }
@@ -276,7 +276,7 @@ static void list_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
         json_t *session = json_object();
         snprintf(id, sizeof id, "%016llx", (unsigned long long)s->id);
         json_object_set_new(session, "session", json_string(id)); /* as it stands in log lines */
-        json_object_set_new(session, "resource", text_json(s->parts.resource));
+        json_object_set_new(session, "resource", text_json(ks_session_resource(s)));
         json_object_set_new(session, "connected", json_boolean(s->stream != NULL));
         json_object_set_new(session, "available", json_boolean(ks_session_available(s)));
         json_object_set_new(session, "unacknowledged", json_integer(s->sent_count));

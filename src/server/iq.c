@@ -47,7 +47,7 @@ static void give(struct ks_ctx *ctx, struct ks_session *s, const struct ks_stanz
 
 void ks_iq_arrived(struct ks_ctx *ctx, struct ks_stanza *iq)
 {
-    bool own = ks_jid_eq_bare(iq->from, ctx->user->jid);
+    bool own = ks_jid_eq_bare(iq->from, ks_user_jid(ctx->user));
 
     if (ks_run_passes(ctx, KS_STAGE_RECEIVE, iq) == KS_PASS_STOP)
         return;

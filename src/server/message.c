@@ -45,7 +45,7 @@ struct ks_bytes *ks_message_bytes(const struct ks_ctx *ctx, const struct ks_arch
     if (tag == rest.len || (tag > 0 && rest.ptr[tag - 1] == '/'))
         return NULL;
     if (late) {
-        const struct ks_str parts[] = { KS_STR("<delay xmlns='" NS_DELAY "' from='"), ctx->user->jid.domain,
+        const struct ks_str parts[] = { KS_STR("<delay xmlns='" NS_DELAY "' from='"), ks_user_jid(ctx->user).domain,
             KS_STR("' stamp='"), ks_stamp_write(row->stamp_ms, stamp), KS_STR("'/>") };
         if (ks_arena_join(ctx->arena, parts, KS_COUNT(parts), &delay) != KS_OK)
             return NULL;
@@ -115,7 +115,7 @@ static void committed(struct ks_ctx *ctx)
         parcel->number = deliver(ctx, message, row);
         ks_run_passes(ctx, KS_STAGE_DELIVERED, message);
     }
-    if (parcel->from_account && !ks_jid_eq_bare(message->from, ctx->user->jid)) {
+    if (parcel->from_account && !ks_jid_eq_bare(message->from, ks_user_jid(ctx->user))) {
         struct ks_parcel *word = ks_parcel_child(parcel, KS_PARCEL_BYTES_MAX);
         if (word && ks_jid_text(&word->arena, ks_jid_bare(message->from), &word->home) == KS_OK) {
             word->stanza = *message;

@@ -41,7 +41,7 @@ struct ks_server *ks_server_new(const struct ks_server_setup *setup)
     memcpy(server->home_key, setup->secret, sizeof server->home_key);
     list_passes(server);
     for (size_t i = 0; ks_features[i]; i++)
-        server->slots_bytes += (ks_features[i]->session_size + 15) & ~(size_t)15;
+        server->slots_bytes += ks_session_slot_room(ks_features[i]);
     if (ks_caps_own_ver(server->caps_ver) != KS_OK) {
         ks_server_free(server);
         return NULL;

@@ -27,7 +27,7 @@ void ks_route_sent(struct ks_ctx *ctx, struct ks_parcel *parcel)
             /* §10.3.1: "treat the message as if the 'to' address were the bare JID": in the archive, too. */
             if (stanza->kind == KS_MESSAGE)
                 ks_xml_set(ctx->arena, stanza->xml, "to", ks_user_bare(ctx->user));
-            stanza->to = ctx->user->jid;
+            stanza->to = ks_user_jid(ctx->user);
             stanza->has_to = true;
             ks_route_arrived(ctx);
         }
@@ -35,7 +35,7 @@ void ks_route_sent(struct ks_ctx *ctx, struct ks_parcel *parcel)
     }
     /* For the own account at once, not by the queue: RFC 6120 §10.1 wants stanzas processed in order, and the next one
      * may be a presence, which takes effect here. */
-    if (ks_jid_eq_bare(stanza->to, ctx->user->jid)) {
+    if (ks_jid_eq_bare(stanza->to, ks_user_jid(ctx->user))) {
         ks_route_arrived(ctx);
         return;
     }

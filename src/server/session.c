@@ -25,7 +25,6 @@ struct ks_session *ks_session_new(struct ks_user *user, struct ks_str resource)
     memcpy(text + user->bare.len + 1, resource.ptr, resource.len);
     s->user = user;
     s->jid = ks_str(text, len);
-    s->parts = ks_jid_split(s->jid);
     s->expiry.fire = expired;
     do
         s->id = ks_prng_u64(&r->prng);
@@ -66,7 +65,7 @@ void ks_session_free(struct ks_session *s)
     for (size_t i = 0; ks_features[i]; i++) {
         if (ks_features[i]->slot_done)
             ks_features[i]->slot_done(slot);
-        slot += (ks_features[i]->session_size + 15) & ~(size_t)15;
+        slot += ks_session_slot_room(ks_features[i]);
     }
     let_resume(s); /* to learn that there is nothing to resume */
     if (s->stream)
@@ -100,7 +99,7 @@ struct ks_str ks_session_jid(const struct ks_session *s)
 
 struct ks_jid ks_session_jid_parts(const struct ks_session *s)
 {
-    return s->parts;
+    return ks_jid_split(s->jid);
 }
 
 struct ks_str ks_session_presence(const struct ks_session *s)
@@ -123,7 +122,7 @@ void *ks_session_slot(struct ks_session *s, const struct ks_feature *feature)
     char *slot = s->slots;
 
     for (size_t i = 0; ks_features[i] != feature; i++)
-        slot += (ks_features[i]->session_size + 15) & ~(size_t)15;
+        slot += ks_session_slot_room(ks_features[i]);
     return slot;
 }
 

@@ -19,40 +19,51 @@ struct ks_sent {
     int64_t stamp_ms; /* of its row in the account's archive; 0: not archived */
 };
 
+/* An idle one costs memory by the ten thousand: large before small, and nothing that is told by the rest. */
 struct ks_session {
     struct ks_list link; /* in user->sessions */
     struct ks_user *user;
-    struct ks_c2s *stream; /* NULL: waiting to be resumed, or ending */
-    uint64_t id;           /* random */
-    struct ks_str jid;     /* full; in one block with the struct */
-    struct ks_jid parts;
-    struct ks_bytes *presence; /* as last broadcast; NULL: not available */
+    struct ks_c2s *stream;       /* NULL: waiting to be resumed, or ending */
+    uint64_t id;                 /* random */
+    struct ks_str jid;           /* full; in one block with the struct */
+    struct ks_bytes *presence;   /* as last broadcast; NULL: not available */
+    uint64_t fetched, passed_by; /* archive rows: the last it was given, the last that did not come to it directly */
+    struct ks_timer expiry;      /* of the resumption */
+    struct ks_parcel *resume_waiting; /* a resumption that waits until all of in_count is handled */
+    uint64_t in_count;                /* stanzas received since bind */
+    uint64_t in_handled;              /* the prefix of them that is handled */
+    uint64_t in_base;                 /* how many came before <enable/>: h does not count them */
+    struct ks_sent *sent;             /* ring of those after out_acked */
+    size_t sent_bytes;
+    uint32_t sent_first, sent_count, sent_cap;
+    uint32_t out_acked;                /* what the client acknowledged */
+    uint32_t asked_at;                 /* out count when we last sent <r/>; no second one before its answer */
+    uint32_t in_told;                  /* the last h we sent */
+    uint8_t in_done[KS_SM_WINDOW / 8]; /* those past the prefix, by number modulo the window */
+    uint8_t sm_token[KS_SM_TOKEN_LEN];
     int8_t priority;
     bool catches_up; /* it fetches the archive itself (XEP-0313) */
     bool fetching;   /* it is being given what waited (offline.h): messages of the archive come to it that way only */
-    uint64_t fetched, passed_by; /* archive rows: the last it was given, the last that did not come to it directly */
-    bool ending, leaving;        /* ended; and the parcel that says so is under way */
+    bool ending, leaving; /* ended; and the parcel that says so is under way */
     bool sm, sm_resume;
-    uint8_t sm_token[KS_SM_TOKEN_LEN];
-    uint64_t in_count;                 /* stanzas received since bind */
-    uint64_t in_handled;               /* the prefix of them that is handled */
-    uint64_t in_base;                  /* how many came before <enable/>: h does not count them */
-    uint32_t in_told;                  /* the last h we sent */
-    uint8_t in_done[KS_SM_WINDOW / 8]; /* those past the prefix, by number modulo the window */
-    uint32_t out_acked;                /* what the client acknowledged */
-    struct ks_sent *sent;              /* ring of those after out_acked */
-    uint32_t sent_first, sent_count, sent_cap;
-    size_t sent_bytes;
-    uint32_t asked_at; /* out count when we last sent <r/>; no second one before its answer */
     bool asked;
-    bool tell;                        /* <r/> came: h is told even if it is the same as before */
-    struct ks_timer expiry;           /* of the resumption */
-    struct ks_parcel *resume_waiting; /* a resumption that waits until all of in_count is handled */
-    char slots[];                     /* the features'; then the JID's text */
+    bool tell;                /* <r/> came: h is told even if it is the same as before */
+    _Alignas(8) char slots[]; /* the features'; then the JID's text */
 };
+
+/* What a feature's slot takes: slots hold pointers and numbers of 64 bits, and follow each other. */
+static inline size_t ks_session_slot_room(const struct ks_feature *feature)
+{
+    return (feature->session_size + 7) & ~(size_t)7;
+}
 
 /* Binds a resource; resource is normalised. The session belongs to user. NULL without memory. */
 struct ks_session *ks_session_new(struct ks_user *user, struct ks_str resource);
+
+static inline struct ks_str ks_session_resource(const struct ks_session *s)
+{
+    return ks_str_from(s->jid, s->user->bare.len + 1);
+}
 
 /* By id; NULL: gone, or not of this user. */
 struct ks_session *ks_session_find(struct ks_user *user, uint64_t id);

@@ -22,7 +22,6 @@ struct ks_user *ks_user_at(struct ks_reactor *r, struct ks_str bare)
         return NULL;
     user->reactor = r;
     user->bare = ks_str(memcpy((char *)(user + 1), bare.ptr, bare.len), bare.len);
-    user->jid = ks_jid_split(user->bare);
     user->domain = domain->index;
     user->forget.fire = forget;
     ks_list_init(&user->sessions);
@@ -117,7 +116,8 @@ static void forget(struct ks_timer *timer, struct ks_now now)
  */
 static void load(struct ks_user *user)
 {
-    struct ks_store_req *req = ks_store_load_new(user->jid.domain, user->jid.local);
+    struct ks_jid jid = ks_user_jid(user);
+    struct ks_store_req *req = ks_store_load_new(jid.domain, jid.local);
 
     if (req && ks_pending_new(user->reactor, user, NULL, req)) {
         user->state = KS_USER_LOADING;
@@ -164,8 +164,8 @@ static enum ks_err fill(struct ks_user *user, const struct ks_store_req *req)
         return KS_ENOMEM;
     user->kv_cap = req->kvs_count;
     *row = *from;
-    row->domain = user->jid.domain;
-    row->local = user->jid.local;
+    row->domain = ks_user_jid(user).domain;
+    row->local = ks_user_jid(user).local;
     char *at = user->row_text;
     for (size_t i = 0; i < KS_COUNT(texts); i++) {
         if (texts[i].len)
@@ -349,7 +349,7 @@ void ks_kv_del(struct ks_ctx *ctx, const char *store, struct ks_str key)
 
 struct ks_jid ks_user_jid(const struct ks_user *user)
 {
-    return user->jid;
+    return ks_jid_split(user->bare);
 }
 
 struct ks_str ks_user_bare(const struct ks_user *user)
@@ -384,7 +384,7 @@ struct ks_session *ks_user_resource(const struct ks_user *user, struct ks_str re
     struct ks_session *s = NULL;
 
     while ((s = ks_user_session(user, s)))
-        if (ks_str_eq(s->parts.resource, resource))
+        if (ks_str_eq(ks_session_resource(s), resource))
             return s;
     return NULL;
 }

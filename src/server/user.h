@@ -14,9 +14,8 @@ enum ks_user_state { KS_USER_COLD, KS_USER_LOADING, KS_USER_LOADED };
 struct ks_user {
     struct ks_reactor *reactor;
     struct ks_str bare; /* in one block with the struct */
-    struct ks_jid jid;  /* views into bare */
-    uint16_t domain;    /* its index in the configuration */
     enum ks_user_state state;
+    uint16_t domain; /* its index in the configuration */
     uint16_t session_count;
     struct ks_account_row row; /* its texts live in row_text; state 0: no such account */
     char *row_text;

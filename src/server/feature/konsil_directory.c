@@ -48,11 +48,12 @@ static void answered(struct ks_ctx *ctx, struct ks_store_req *req)
 
 static void on_query(struct ks_ctx *ctx, const struct ks_stanza *iq)
 {
-    if (!ks_str_eq(iq->to.domain, ctx->user->jid.domain)) {
+    if (!ks_str_eq(iq->to.domain, ks_user_jid(ctx->user).domain)) {
         ks_reply_error(ctx, KS_FORBIDDEN, NULL);
         return;
     }
-    ks_ask(ctx, ks_store_accounts_new(ctx->user->jid.domain, ks_xml_attr(iq->payload, "after"), PAGE_MAX), answered);
+    ks_ask(ctx, ks_store_accounts_new(ks_user_jid(ctx->user).domain, ks_xml_attr(iq->payload, "after"), PAGE_MAX),
+        answered);
 }
 
 const struct ks_feature ks_feature_directory = {

@@ -76,7 +76,7 @@ static void on_account_info(struct ks_ctx *ctx, const struct ks_stanza *iq)
     }
     /* RFC 6121 and XEP-0030 §8: to those who may know of the account. In one domain everybody may
      * (doc/ARCHITECTURE.md); other domains of this server are strangers. */
-    if (!ks_str_eq(iq->from.domain, ctx->user->jid.domain)) {
+    if (!ks_str_eq(iq->from.domain, ks_user_jid(ctx->user).domain)) {
         ks_reply_error(ctx, KS_SERVICE_UNAVAILABLE, NULL);
         return;
     }

@@ -79,7 +79,7 @@ static enum ks_pass after(struct ks_ctx *ctx, struct ks_stanza *message)
     (void)message;
     if (row && ctx->parcel->number == 0 && !mark(ctx->user)) {
         ks_offline_missed(ctx->user, row->stamp_ms);
-        ks_call(ctx, ctx->user->jid, note_run, NULL, 0);
+        ks_call(ctx, ks_user_jid(ctx->user), note_run, NULL, 0);
     }
     return KS_PASS_ON;
 }
@@ -153,7 +153,7 @@ static void available(struct ks_ctx *ctx, struct ks_session *session, bool first
 {
     /* XEP-0160 §3: "sends initial presence with a non-negative presence priority". */
     if (first && session->priority >= 0 && mark(ctx->user))
-        ks_call(ctx, ctx->user->jid, deliver_run, NULL, session->id);
+        ks_call(ctx, ks_user_jid(ctx->user), deliver_run, NULL, session->id);
 }
 
 const struct ks_feature ks_feature_offline = {

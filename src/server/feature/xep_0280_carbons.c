@@ -74,7 +74,7 @@ static enum ks_pass received(struct ks_ctx *ctx, struct ks_stanza *message)
     if (!eligible(message))
         return KS_PASS_ON;
     while ((s = ks_user_session(ctx->user, s))) {
-        bool had_it = to_resource ? ks_str_eq(s->parts.resource, message->to.resource)
+        bool had_it = to_resource ? ks_str_eq(ks_session_resource(s), message->to.resource)
                                   : ks_session_available(s) && s->priority >= 0;
         if (slot(s)->on && !had_it)
             copy_to(ctx, s, "received", message, row ? row->id : 0);
@@ -90,7 +90,7 @@ static enum ks_pass sent(struct ks_ctx *ctx, struct ks_stanza *message)
     if (!eligible(message))
         return KS_PASS_ON;
     while ((s = ks_user_session(ctx->user, s)))
-        if (slot(s)->on && !ks_str_eq(s->parts.resource, message->from.resource))
+        if (slot(s)->on && !ks_str_eq(ks_session_resource(s), message->from.resource))
             copy_to(ctx, s, "sent", message, ctx->parcel->number);
     return KS_PASS_ON;
 }
