@@ -57,17 +57,32 @@ static json_t *describe_store(const struct ks_control_work *work)
         (json_int_t)disk.f_bavail * block_bytes);
 }
 
+/* jemalloc's, where the program runs on it. */
+int mallctl(const char *name, void *old, size_t *old_len, void *new, size_t new_len) __attribute__((weak));
+
+/* What the heap takes of the machine's memory. */
+static size_t heap_bytes(void)
+{
+    uint64_t epoch = 1;
+    size_t bytes, len = sizeof bytes;
+
+    if (mallctl && mallctl("epoch", NULL, NULL, &epoch, sizeof epoch) == 0
+        && mallctl("stats.resident", &bytes, &len, NULL, 0) == 0)
+        return bytes;
+    struct mallinfo2 heap = mallinfo2();
+    return heap.arena + heap.hblkhd;
+}
+
 static json_t *describe_health(struct ks_control_work *work, struct ks_now now)
 {
-    struct mallinfo2 heap = mallinfo2();
     char stamp[KS_STAMP_LEN + 1];
     json_t *health;
 
     health = json_pack("{s:s, s:I, s:b, s:I, s:I, s:s, s:o, s:o}", "version", work->version, "uptime_seconds",
         (json_int_t)((now.mono_ms - work->started_ms) / 1000), "sandbox", work->sandbox, "connections_max",
-        (json_int_t)work->connections_max, "memory_bytes", (json_int_t)heap.arena + (json_int_t)heap.hblkhd,
-        "certificates_until", ks_stamp_write(atomic_load(&work->certificates_end_ms), stamp).ptr, "clients",
-        describe_reactors(work), "store", describe_store(work));
+        (json_int_t)work->connections_max, "memory_bytes", (json_int_t)heap_bytes(), "certificates_until",
+        ks_stamp_write(atomic_load(&work->certificates_end_ms), stamp).ptr, "clients", describe_reactors(work), "store",
+        describe_store(work));
     if (atomic_load(&work->backup.running))
         json_object_set_new(health, "backup_percent", json_integer(atomic_load(&work->backup.percent)));
     return health;

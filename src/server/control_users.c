@@ -69,6 +69,10 @@ static void add_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
             NULL);
         return;
     }
+    if (!ks_account_text_ok(row.name) || !ks_account_text_ok(row.department) || !ks_account_text_ok(row.profession)) {
+        ks_control_answer(call, SAY("control.text"), NULL);
+        return;
+    }
     txn = ks_ctx_txn(ctx);
     if (txn)
         ks_store_txn_account_add(txn, &row);

@@ -81,6 +81,10 @@ struct ks_jid ks_user_jid(const struct ks_user *user);  /* bare */
 struct ks_str ks_user_bare(const struct ks_user *user); /* the same as text */
 uint64_t ks_user_account(const struct ks_user *user);   /* 0: there is no such account, or it is disabled or deleted */
 const struct ks_account_row *ks_user_row(const struct ks_user *user);
+/* A name, department or profession that others can be shown: UTF-8 of at most KS_ACCOUNT_TEXT_MAX bytes, and nothing in
+ * it that is no character of XML or that moves a terminal's cursor. */
+#define KS_ACCOUNT_TEXT_MAX 256
+bool ks_account_text_ok(struct ks_str text);
 /* struct ks_session *s = NULL; while ((s = ks_user_session(user, s))). Bound ones, with or without presence. */
 struct ks_session *ks_user_session(const struct ks_user *user, const struct ks_session *after);
 struct ks_session *ks_user_resource(const struct ks_user *user, struct ks_str resource); /* NULL: none */

@@ -40,4 +40,5 @@ row(len(threads) >= 4 and all(thread["Seccomp"] == "2" and thread["NoNewPrivs"] 
 row(status("/proc/self/status")["Seccomp"] != "2", "(control: this test is not)")
 health = json.loads(lab.ctl("health", "--json").stdout)
 row(health.get("sandbox") is True, "health says so", health)
+row(1 << 20 < health.get("memory_bytes", 0) < 1 << 30, "and what memory it takes", health.get("memory_bytes"))
 done()

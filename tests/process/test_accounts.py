@@ -109,6 +109,12 @@ for name, words, text, sentence in [
      "geheim7\n", "The password has fewer than 8 characters."),
     ("one of 7 characters in 14 bytes", ["user", "add", "c.new@klinik.example", "--password-stdin"], "äöüäöüä\n",
      "The password has fewer than 8 characters."),
+    ("a name that moves a terminal's cursor", ["user", "add", "c.new@klinik.example", "--name", "Eva\x1b[31m", "--password-stdin"],
+     "geheimnis\n", "has control characters"),
+    ("a department with one of Unicode's", ["user", "add", "c.new@klinik.example", "--department", "I\u009b", "--password-stdin"],
+     "geheimnis\n", "has control characters"),
+    ("a profession of 257 bytes", ["user", "add", "c.new@klinik.example", "--profession", "ä" * 128 + "x", "--password-stdin"],
+     "geheimnis\n", "longer than 256 bytes"),
     ("a new password of one character", ["user", "passwd", new, "--password-stdin"], "x\n", "Take a longer one, best of several words."),
     ("to disable who is not there", ["user", "disable", "niemand@klinik.example"], None, "no such account"),
     ("a new password for who is not there", ["user", "passwd", "niemand@klinik.example", "--password-stdin"], "geheimnis\n",
@@ -127,6 +133,8 @@ row("Das Passwort hat weniger als 8 Zeichen." in answer.stderr and "aus mehreren
     "a short password in German, with what to do", answer)
 answer = lab.ctl("--dry-run", "user", "add", "c.new@klinik.example", "--password-stdin", text="äöüäöüäö\n")
 row("Nothing has happened" in answer.stdout, "control: one of 8 characters is taken", answer)
+answer = lab.ctl("--dry-run", "user", "add", "c.new@klinik.example", "--name", "ä" * 128, "--password-stdin", text="geheimnis\n")
+row("Nothing has happened" in answer.stdout, "control: so is a name of 256 bytes", answer)
 answer = lab.ctl("--lang", "de", "user", "disable", "niemand@klinik.example", check=False)
 row("Dieses Konto gibt es nicht." in answer.stderr and "konsilctl user list" in answer.stderr,
     "a refusal in German, with what to do", answer)
@@ -177,6 +185,7 @@ for name, text, line, sentence in [
     ("a line with too few fields", good + "u9@klinik.example;Name\n", 6, "This line is no account"),
     ("a line without a password", "# staff\n\n" + good + "u9@klinik.example;N;D;P;\n", 8, "This line is no account"),
     ("a password of 7 characters", good + "u9@klinik.example;N;D;P;geheim7\n", 6, "The password has fewer than 8 characters."),
+    ("a name with a control character", good + "u9@klinik.example;N\x1b;D;P;geheimnis\n", 6, "has control characters"),
     ("what is no address", good + "@klinik.example;N;D;P;geheimnis\n", 6, "This line is no account"),
     ("an account twice", good + "U1@klinik.example;N;D;P;geheimnis\n", 6, "further up in the file"),
     ("an account that is there already", good + f"{new};N;D;P;geheimnis\n", 6, "exists already"),
@@ -293,9 +302,14 @@ lab.stop()
 row(rows_of_paul() == [0, 0, 0, 0], "of the deleted account no message, key or name is left in the database", rows_of_paul())
 sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) INSERT INTO account (domain, local, state, "
     "name, created_ms) SELECT 'klinik.example', printf('z%05d', i), 1, 'Zahl', 0 FROM n")
+sql("UPDATE account SET name = 'Eva' || char(27) WHERE local = 'z00001'")
 lab.start()
 row(list(users())[-2500:] == [f"z{i:05}" for i in range(1, 2501)], "user list: 2500 accounts in their order, none twice")
 row(refused(paul, lab.passwords[paul]) == "not-authorized" and users("offen.example")["paul"] == "deleted",
     "nor does a new start bring it back")
+items = lab.stream(lab.account("zoe")).iq("get", "<query xmlns='urn:konsil:directory:0' after='z'/>", "klinik.example")
+names = {item.get("jid"): item.get("name") for item in items[0]}
+row(names["z00002@klinik.example"] == "Zahl" and names["z00001@klinik.example"] is None,
+    "a name of before that nobody can be shown hides no colleague, and its owner is there without", list(names.items())[:3])
 row(lab.stop() == 0, "konsild ends in order")
 done()

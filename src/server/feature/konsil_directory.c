@@ -37,7 +37,9 @@ static void answered(struct ks_ctx *ctx, struct ks_store_req *req)
         item = ks_xml_add(ctx->arena, query, NS_KONSIL_DIRECTORY, "item");
         ks_xml_set(ctx->arena, item, "jid", text);
         for (size_t fact = 0; fact < KS_COUNT(facts); fact++)
-            if (facts[fact].value.len && ks_arena_copy(ctx->arena, facts[fact].value, &text) == KS_OK)
+            /* One that an older konsild took and nobody could be shown does not hide the others. */
+            if (facts[fact].value.len && ks_account_text_ok(facts[fact].value)
+                && ks_arena_copy(ctx->arena, facts[fact].value, &text) == KS_OK)
                 ks_xml_set(ctx->arena, item, facts[fact].name, text);
     }
     /* The reply is sent while req is alive, but written after it is freed: everything was copied above. */
