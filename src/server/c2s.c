@@ -239,10 +239,10 @@ void ks_c2s_write_xml(struct ks_c2s *c, const struct ks_xml *element)
         ks_c2s_write(c, text);
 }
 
-/* RFC 6120 §4.7: our stream header, with the client's or the default domain as 'from'. */
+/* RFC 6120 §4.7: our stream header, with the client's domain as 'from', or with the first of ours (§4.9.1.3). */
 static void write_header(struct ks_c2s *c)
 {
-    const struct ks_domain *domain = ks_c2s_domain(c);
+    const struct ks_domain *own = ks_c2s_domain(c), *domain = own ? own : ks_config_domain_at(c->reactor->config, 0);
     uint8_t id[16];
     struct ks_buf buf;
 
@@ -582,6 +582,22 @@ static bool usual_prefix(struct ks_str header)
     return ks_str_starts(header, KS_STR("<stream:"));
 }
 
+/* RFC 6120 §4.7.5: 1.0 or higher. Both numbers are compared as such, so "01.0" is one, and "0.9" is not. */
+static bool is_xmpp(struct ks_str version)
+{
+    struct ks_str major, rest = version;
+
+    if (!ks_str_cut(&rest, '.', &major) || !rest.len)
+        return false;
+    bool positive = false;
+    for (size_t i = 0; i < version.len; i++) {
+        if (i != major.len && (version.ptr[i] < '0' || version.ptr[i] > '9'))
+            return false;
+        positive |= i < major.len && version.ptr[i] != '0';
+    }
+    return positive;
+}
+
 static void on_header(struct ks_c2s *c, struct ks_str bytes)
 {
     struct ks_reactor *r = c->reactor;
@@ -615,7 +631,7 @@ static void on_header(struct ks_c2s *c, struct ks_str bytes)
         ks_c2s_close(c, text.len ? KS_STREAM_HOST_UNKNOWN : KS_STREAM_IMPROPER_ADDRESSING, NULL);
     else if (c->domain != domain->index)
         ks_c2s_close(c, KS_STREAM_NOT_AUTHORIZED, NULL); /* logged in to another domain */
-    else if (!ks_str_starts(ks_xml_attr(header.element, "version"), KS_STR("1.")))
+    else if (!is_xmpp(ks_xml_attr(header.element, "version")))
         ks_c2s_close(c, KS_STREAM_UNSUPPORTED_VERSION, NULL);
     else {
         free(c->declarations);
