@@ -320,7 +320,12 @@ static void on_connection(struct model *model, json_t *event)
 /* An own message that did not arrive must not go unnoticed. */
 static void on_failed(struct model *model, struct model_person *person, const struct model_message *message)
 {
-    notice(model, model_name(person), *message->reason ? message->reason : SAY("konsil.state-failed"), "");
+    size_t used;
+
+    notice(model, model_name(person), message->reason ? message->reason : SAY("konsil.state-failed"), "");
+    used = strlen(model->notice);
+    snprintf(model->notice + used, sizeof model->notice - used, "%s%.*s", model->notice[used - 1] == ' ' ? "" : " ",
+        KS_STR_FMT(ks_say(model->language, SAY("konsil.send-again"))));
     person->failed = true;
     model->alarm = true;
 }

@@ -21,6 +21,8 @@
 #define LEAST_WIDTH 36
 
 enum view { VIEW_TALK, VIEW_HELP, VIEW_DEVICES };
+/* What waits for its key a second time. */
+enum question { ASKS_NOTHING, ASKS_RETRACT, ASKS_LEAVE };
 
 struct screen {
     struct model model;
@@ -30,11 +32,14 @@ struct screen {
     struct line input, password;
     unsigned scroll; /* lines up from the newest */
     char *editing;   /* the id of the message being edited; NULL: a new one */
+    enum question question;
+    char *asked; /* the id of the message that ASKS_RETRACT is about */
     enum view view;
     int help_top, help_top_max, help_page; /* lines of the help: scrolled away, at most, and seen */
     size_t device;                         /* chosen, in VIEW_DEVICES */
     bool asking;                           /* for the account's password */
-    bool done, dirty;
+    bool done;                             /* the person left: nothing is taken from the keyboard any more */
+    bool dirty;
 };
 
 /* --- commands --- */
@@ -149,13 +154,32 @@ static void edit_last(struct screen *screen)
     line_set(&screen->input, message->body);
 }
 
+/* Asks first. What is retracted then is what was asked about, even if a newer one came meanwhile. */
 static void retract_last(struct screen *screen)
 {
     struct model_message *message = own_last(screen);
 
-    if (message)
+    if (screen->question == ASKS_RETRACT && screen->asked) {
         give(screen,
-            json_pack("{s:s, s:s, s:s}", "cmd", "retract", "conversation", screen->selected, "message", message->id));
+            json_pack("{s:s, s:s, s:s}", "cmd", "retract", "conversation", screen->selected, "message", screen->asked));
+        screen->question = ASKS_NOTHING;
+    } else if (message) {
+        free(screen->asked);
+        screen->asked = strdup(message->id);
+        screen->question = ASKS_RETRACT;
+    }
+}
+
+/* A line that was not sent is lost only after a question. */
+static void leave(struct screen *screen)
+{
+    if (!screen->asking && screen->input.len > 0 && screen->question != ASKS_LEAVE) {
+        screen->question = ASKS_LEAVE;
+        return;
+    }
+    screen->question = ASKS_NOTHING;
+    screen->done = true;
+    clear_input(screen);
 }
 
 /* Whether authors are told what was read here; the help, which says it, is shown. */
@@ -254,10 +278,19 @@ static void move_by(struct screen *screen, int by)
         screen->device += screen->device + 1 < count;
 }
 
+/* The person does the next thing. Why there is no connection stays until there is one; and who only writes on may not
+ * have looked up yet. */
+static void forget_notice(struct screen *screen)
+{
+    if (!screen->model.notice_offline)
+        model_quiet(&screen->model);
+}
+
 static void on_key(struct screen *screen, wint_t key)
 {
-    if (line_key(screen->asking ? &screen->password : &screen->input, key))
+    if (line_key(screen->asking ? &screen->password : &screen->input, key) || key == KEY_RESIZE)
         return;
+    forget_notice(screen);
     switch (key) {
     case KEY_UP:
         move_by(screen, -1);
@@ -298,9 +331,6 @@ static void on_key(struct screen *screen, wint_t key)
     case KEY_F(8):
         decide_device(screen, false);
         break;
-    case KEY_F(10):
-        screen->done = true;
-        break;
     default:
         break;
     }
@@ -324,12 +354,14 @@ static void on_char(struct screen *screen, wint_t c)
     switch (c) {
     case '\r':
     case '\n':
+        forget_notice(screen);
         if (screen->asking)
             give_password(screen);
         else
             send_input(screen);
         break;
     case '\t':
+        forget_notice(screen);
         move_by(screen, 1);
         break;
     case 27:
@@ -338,14 +370,39 @@ static void on_char(struct screen *screen, wint_t c)
     case 12: /* Ctrl-L */
         clearok(curscr, TRUE);
         break;
-    case 4:  /* Ctrl-D */
-    case 17: /* Ctrl-Q */
-        screen->done = true;
-        break;
     default:
         (void)line_char(screen->asking ? &screen->password : &screen->input, c);
         break;
     }
+}
+
+#define CTRL(letter) ((letter)&0x1f)
+
+static bool is_leave(bool is_key, wint_t key)
+{
+    return is_key ? key == KEY_F(10) : key == CTRL('C') || key == CTRL('D') || key == CTRL('Q');
+}
+
+static void take_key(struct screen *screen, bool is_key, wint_t key)
+{
+    bool is_escape = !is_key && key == 27;
+    enum question question = screen->question;
+
+    if (is_leave(is_key, key)) {
+        leave(screen);
+        return;
+    }
+    /* Who left may be typing for another program already: that must not get into the line, which Enter sends. */
+    if (question == ASKS_LEAVE && !is_escape)
+        return;
+    if (!is_key || (key != KEY_F(3) && key != KEY_RESIZE))
+        screen->question = ASKS_NOTHING;
+    if (question != ASKS_NOTHING && is_escape)
+        return;
+    if (is_key)
+        on_key(screen, key);
+    else
+        on_char(screen, key);
 }
 
 void screen_keys(struct screen *screen)
@@ -354,10 +411,9 @@ void screen_keys(struct screen *screen)
     int kind;
 
     while ((kind = get_wch(&key)) != ERR) {
-        if (kind == KEY_CODE_YES)
-            on_key(screen, key);
-        else
-            on_char(screen, key);
+        if (screen->done)
+            continue;
+        take_key(screen, kind == KEY_CODE_YES, key);
         if (screen->view == VIEW_TALK && selected(screen))
             selected(screen)->failed = false; /* it is before their eyes */
         screen->dirty = true;
@@ -515,11 +571,27 @@ static void draw_bar(const struct screen *screen, const struct model_person *per
     attrset(A_NORMAL);
 }
 
-/* The last lines: how the connection is, and a notice that is as long as it needs to be, or the keys. Returns the first
- * of them. */
+/* A sentence that is to be seen; "": there is none. */
+static const char *sentence(const struct screen *screen)
+{
+    if (screen->done)
+        return say(screen, SAY("konsil.leaving"));
+    switch (screen->question) {
+    case ASKS_RETRACT:
+        return say(screen, SAY("konsil.ask-retract"));
+    case ASKS_LEAVE:
+        return say(screen, SAY("konsil.ask-leave"));
+    case ASKS_NOTHING:
+        break;
+    }
+    return screen->model.notice;
+}
+
+/* The last lines: how the connection is, and a sentence that is as long as it needs to be, or the keys. Returns the
+ * first of them. */
 static int draw_status(const struct screen *screen, int height, int width)
 {
-    const char *notice = screen->model.notice;
+    const char *notice = sentence(screen);
     char text[700];
     struct area area = { height - 1, height - 1, 0, width - 1 };
     int lines = 1;
@@ -636,6 +708,7 @@ void screen_free(struct screen *screen)
     line_clear(&screen->password);
     free(screen->selected);
     free(screen->editing);
+    free(screen->asked);
     free(screen);
 }
 

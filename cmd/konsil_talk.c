@@ -15,6 +15,12 @@ static const char *say(const struct model *model, const char *id)
     return ks_say(model->language, id).ptr; /* catalogue texts end with a zero */
 }
 
+/* What was retracted has none: that it was delivered is not true any more. */
+static enum model_state state_of(const struct model_message *message)
+{
+    return message->mine && !message->retracted ? message->state : STATE_NONE;
+}
+
 static const char *mark(enum model_state state)
 {
     static const char *const marks[] = { "", "…", "✓", "✓✓", "✓✓", "!" };
@@ -44,8 +50,8 @@ static const char *state_word(const struct model *model, enum model_state state)
 /* Why it waits, or did not arrive; "": nothing to say. */
 static const char *reason_of(const struct model *model, const struct model_message *message)
 {
-    bool why = message->mine && (message->state == STATE_WAITING || message->state == STATE_FAILED) && message->reason
-        && *message->reason;
+    enum model_state state = state_of(message);
+    bool why = (state == STATE_WAITING || state == STATE_FAILED) && message->reason && *message->reason;
 
     return why ? say(model, message->reason) : "";
 }
@@ -81,8 +87,7 @@ static void write_head(struct model *model, const struct model_message *message,
     strftime(stamp, sizeof stamp, "%d.%m. %H:%M", &when);
     snprintf(head, cap, "%s  %s%s%s%s%s%s%s", author_of(model, message), stamp, message->edited ? "  " : "",
         message->edited ? say(model, SAY("konsil.edited")) : "", message->reactions ? "  " : "",
-        message->reactions ? message->reactions : "", message->mine ? "  " : "",
-        message->mine ? mark(message->state) : "");
+        message->reactions ? message->reactions : "", message->mine ? "  " : "", mark(state_of(message)));
 }
 
 /* Beside the head, if it fits there; else below the text. */
@@ -105,9 +110,9 @@ static void draw_head(struct model *model, const struct model_message *message, 
     attrset(A_NORMAL);
     if (!message->mine)
         return;
-    attron(message->state == STATE_FAILED ? COLOR_PAIR(PAIR_ALARM) : A_DIM);
+    attron(state_of(message) == STATE_FAILED ? COLOR_PAIR(PAIR_ALARM) : A_DIM);
     paint_text(y, area->left + used, area->width - used,
-        *reason && reason_fits(model, message, head, area->width) ? reason : state_word(model, message->state));
+        *reason && reason_fits(model, message, head, area->width) ? reason : state_word(model, state_of(message)));
     attrset(A_NORMAL);
 }
 

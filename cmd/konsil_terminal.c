@@ -9,11 +9,16 @@
 #include "konsil_screen.h"
 #include "system.h"
 
-#define GOODBYE_MS 3000 /* for the last bytes */
+#define LAST_MESSAGES_MS 3000 /* for what was written just before leaving; it is kept, and sent next time */
+#define GOODBYE_MS 1000       /* for the last bytes */
+
+enum stage { STAYING, SENDING, SAYING_GOODBYE };
 
 struct terminal {
     struct program *program;
     struct screen *screen;
+    enum stage stage;
+    int64_t until_ms; /* of this stage */
 };
 
 static struct konsil_now now(void)
@@ -103,12 +108,78 @@ static void show_events(struct terminal *terminal)
     screen_draw(terminal->screen);
 }
 
+/* --- leaving --- */
+
+static void enter(struct terminal *terminal, enum stage stage, int64_t for_ms)
+{
+    terminal->stage = stage;
+    terminal->until_ms = now().mono_ms + for_ms;
+}
+
+/* Whether a message is on its way to the server, that will answer soon. */
+static bool sending(struct terminal *terminal)
+{
+    bool found = false;
+    const char *json;
+    size_t len;
+
+    command(terminal, "{\"cmd\":\"state\"}");
+    while (konsil_next_event(terminal->program->engine, &json, &len)) {
+        json_t *event = json_loadb(json, len, 0, NULL), *waiting = json_object_get(event, "waiting");
+        if (waiting) {
+            const char *connection = json_string_value(json_object_get(event, "connection"));
+            found = json_integer_value(waiting) > 0 && connection && strcmp(connection, "online") == 0;
+        }
+        screen_event(terminal->screen, json, len);
+        json_decref(event);
+    }
+    return found;
+}
+
+/* False when it is time to go. */
+static bool stay(struct terminal *terminal)
+{
+    struct program *program = terminal->program;
+
+    if (terminal->stage == SENDING && (now().mono_ms >= terminal->until_ms || !sending(terminal))) {
+        enter(terminal, SAYING_GOODBYE, GOODBYE_MS);
+        command(terminal, "{\"cmd\":\"disconnect\"}");
+        ks_client_link_run(program->link, program->engine, 0);
+        show_events(terminal);
+    }
+    return !konsil_failed(program->engine)
+        && (terminal->stage != SAYING_GOODBYE
+            || (!ks_client_link_idle(program->link, program->engine) && now().mono_ms < terminal->until_ms));
+}
+
+/* --- the loop --- */
+
+/* False when it cannot go on. */
+static bool wait_for(struct terminal *terminal, short *ret_revents)
+{
+    struct program *program = terminal->program;
+    struct pollfd fds[2] = { { .fd = terminal->stage == STAYING ? STDIN_FILENO : -1, .events = POLLIN }, { .fd = -1 } };
+    int64_t until_ms, left_ms;
+
+    if (!ks_client_link_poll(program->link, program->engine, &fds[1], &until_ms))
+        fds[1].fd = -1;
+    until_ms = ks_sooner(until_ms, terminal->until_ms);
+    left_ms = until_ms == KS_NEVER ? -1 : until_ms - now().mono_ms;
+    if (left_ms > 60000)
+        left_ms = 60000;
+    if (poll(fds, 2, until_ms == KS_NEVER ? -1 : left_ms < 0 ? 0 : (int)left_ms) < 0 && errno != EINTR)
+        return false;
+    *ret_revents = fds[1].fd >= 0 ? fds[1].revents : 0;
+    screen_keys(terminal->screen); /* a changed window size comes as a key, too */
+    if (terminal->stage == STAYING && ((fds[0].revents & (POLLHUP | POLLERR)) || screen_done(terminal->screen)))
+        enter(terminal, SENDING, LAST_MESSAGES_MS);
+    return true;
+}
+
 int konsil_terminal(struct program *program)
 {
-    struct terminal terminal = { .program = program };
-    int64_t leave_ms = KS_NEVER;
+    struct terminal terminal = { .program = program, .until_ms = KS_NEVER };
     short revents = 0;
-    bool leaving = false;
     struct known store;
 
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
@@ -123,32 +194,11 @@ int konsil_terminal(struct program *program)
         screen_ask_password(terminal.screen);
     if (store.account && !store.password)
         ask_all(&terminal);
-    while (!konsil_failed(program->engine)
-        && (!leaving || (!ks_client_link_idle(program->link, program->engine) && now().mono_ms < leave_ms))) {
-        struct pollfd fds[2] = { { .fd = STDIN_FILENO, .events = POLLIN }, { .fd = -1 } };
-        int64_t until_ms, left_ms;
+    do {
         ks_client_link_run(program->link, program->engine, revents);
         show_events(&terminal);
-        if (!ks_client_link_poll(program->link, program->engine, &fds[1], &until_ms))
-            fds[1].fd = -1;
-        until_ms = ks_sooner(until_ms, leave_ms);
-        left_ms = until_ms == KS_NEVER ? -1 : until_ms - now().mono_ms;
-        if (poll(fds, 2,
-                until_ms == KS_NEVER  ? -1
-                    : left_ms < 0     ? 0
-                    : left_ms > 60000 ? 60000
-                                      : (int)left_ms)
-                < 0
-            && errno != EINTR)
-            break;
-        revents = fds[1].fd >= 0 ? fds[1].revents : 0;
-        screen_keys(terminal.screen); /* a changed window size comes as a key, too */
-        if ((fds[0].revents & (POLLHUP | POLLERR) || screen_done(terminal.screen)) && !leaving) {
-            leaving = true;
-            leave_ms = now().mono_ms + GOODBYE_MS;
-            command(&terminal, "{\"cmd\":\"disconnect\"}");
-        }
-    }
+    } while (stay(&terminal) && wait_for(&terminal, &revents));
+    screen_keys(terminal.screen); /* what was typed meanwhile is for nobody */
     screen_free(terminal.screen);
     return konsil_failed(program->engine) ? program_fail(program, SAY("konsil.failed")) : EXIT_SUCCESS;
 }
