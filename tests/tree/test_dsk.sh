@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# tests/tree/test_dsk.sh DSK: the list counts the rows of tests that ended well, and no others. Speaks TAP.
+set -u
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+rows=0
+row() { # NAME; the exit status of the last command decides
+    local status=$?
+    rows=$((rows + 1))
+    [ $status = 0 ] && echo "ok $rows - $1" && return
+    echo "not ok $rows - $1"
+    grep -E '^(II.1-g|dsk:)' "$dir/seen" | sed 's/^/# /'
+}
+# RESULT ROW...: what the list says of II.1-g after a test that ended so.
+listed() {
+    local result=$1 out= text
+    shift
+    for text in "$@"; do out="$out$text\\n"; done
+    printf '{"name": "one", "stdout": "%s", "result": "%s"}\n' "$out" "$result" >>"$dir/log.json"
+    "$dsk" "$dir/log.json" >"$dir/seen" 2>&1
+}
+says() { grep -qE -- "$1" "$dir/seen"; }
+fresh() { : >"$dir/log.json"; }
+dsk=$1
+good="ok 1 - DSK II.1-g: a body in clear is refused"
+
+fresh && listed OK "$good" && says '^II.1-g +full \(1 tests\)' && says '^dsk: 1 of '
+row "control: a row that passed in a test that ended well makes its requirement full"
+for result in TIMEOUT FAIL ERROR INTERRUPT; do
+    fresh && listed "$result" "$good" && says '^II.1-g +- ' && says '^dsk: 0 of ' && says "^dsk: one ended with $result"
+    row "$result: a row that passed counts nothing, and that is said"
+done
+fresh && listed TIMEOUT "$good" && listed OK "$good" && says '^II.1-g +full \(1 tests\)'
+row "another test that ended well counts beside one that did not"
+fresh && listed OK "$good" && listed FAIL "not ok 1 - DSK II.1-g: a body in clear is refused" && says '^II.1-g +- +failed:'
+row "a row that failed makes its requirement open, whatever passed elsewhere"
+fresh && listed OK "$good # SKIP no peer" && says '^II.1-g +- '
+row "a skipped row counts nothing"
+echo "1..$rows"
