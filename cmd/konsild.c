@@ -219,6 +219,7 @@ static bool reload(struct daemon *d, struct ks_buf *ret_restart)
     struct ks_tls_certs *certs = settings && same_domains(p, settings) ? konsild_load_certs(settings) : NULL;
 
     if (!certs) {
+        konsild_say(SAY("konsild.reload-refused"), "file", p->config_path, NULL);
         ks_log(log, KS_ERROR, "konsild.reload.refused");
         ks_settings_free(settings);
         return false;

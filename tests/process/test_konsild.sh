@@ -167,8 +167,11 @@ done
 [ "$domains" = '/offen.example/d;/klinik.example/s/,$/ );/' ]
 row "SIGHUP: domains that are renamed, moved, added or gone take a restart, and the settings of before stay in force"
 settings konsild.conf "stream: { depth_max = 5; };"
+: >seen
 kill -HUP "$pid" && until_line konsild.reload.refused && has "konsild.conf:8: stream.depth_max"
 row "SIGHUP: with a mistake in the settings the old ones stay in force"
+has "konsild.conf was not taken, for the reason in the lines above. The old settings and certificates stay in force."
+row "and a sentence says so to who reads the journal"
 ! "$konsilctl" --lang en --socket control reload >seen 2>&1 && has "the old ones stay in force"
 row "konsilctl reload says so too"
 settings konsild.conf "stream: { depth_max = 30; };
