@@ -18,6 +18,7 @@
 #include "system.h"
 
 #define PASSPHRASE_MAX 1024
+#define PASSPHRASE_MIN 8 /* characters of a new one; konsil.passphrase-short names it */
 #define PATH_CAP 4096
 
 enum { EXIT_USAGE = 64 /* EX_USAGE of sysexits.h */ };
@@ -36,13 +37,10 @@ int program_fail(const struct program *program, const char *id)
 
 static bool read_line(FILE *file, char *text, size_t cap)
 {
-    size_t len;
-
     if (!fgets(text, (int)cap, file))
         return false;
-    len = strcspn(text, "\r\n");
-    text[len] = '\0';
-    return len > 0;
+    text[strcspn(text, "\r\n")] = '\0';
+    return true;
 }
 
 bool program_ask(const struct program *program, const char *id, char *text, size_t cap)
@@ -70,34 +68,68 @@ bool program_ask(const struct program *program, const char *id, char *text, size
     return ok;
 }
 
-/* NULL, or an id of the catalogue that says what is wrong. */
-static const char *get_passphrase(const struct program *program, const char *file, bool is_new, char *text, size_t cap)
+/* Code points, as the passwords of accounts are counted (konsilctl_password.c). */
+static bool is_short(const char *utf8)
 {
-    const char *given = getenv("KONSIL_PASSPHRASE");
+    size_t count = 0;
+
+    for (; *utf8; utf8++)
+        count += ((uint8_t)*utf8 & 0xc0) != 0x80;
+    return count < PASSPHRASE_MIN;
+}
+
+/* NULL, or an id of the catalogue that says what is wrong; so for the functions below. */
+static const char *read_passphrase(const char *file, char *text, size_t cap)
+{
+    FILE *from = fopen(file, "re");
+    const char *wrong = SAY("konsil.passphrase-file");
+    struct stat st;
+
+    if (!from)
+        return wrong;
+    if (fstat(fileno(from), &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & (S_IRWXG | S_IRWXO)))
+        wrong = SAY("konsil.passphrase-file-open");
+    else if (read_line(from, text, cap) && *text)
+        wrong = NULL;
+    fclose(from);
+    return wrong;
+}
+
+static const char *ask_new_passphrase(const struct program *program, char *text, size_t cap)
+{
     char again[PASSPHRASE_MAX + 2];
-    FILE *from;
     bool same;
 
-    if (file) {
-        bool ok = (from = fopen(file, "re")) && read_line(from, text, cap);
+    while (true) {
+        if (!program_ask(program, SAY("konsil.passphrase-new"), text, cap))
+            return SAY("konsil.passphrase-missing");
+        if (!is_short(text))
+            break;
+        (void)program_fail(program, SAY("konsil.passphrase-short"));
+    }
+    same = program_ask(program, SAY("konsil.passphrase-again"), again, sizeof(again)) && strcmp(text, again) == 0;
+    ks_wipe(again, sizeof(again));
+    return same ? NULL : SAY("konsil.passphrase-differs");
+}
 
-        if (from)
-            fclose(from);
-        return ok ? NULL : SAY("konsil.passphrase-file");
+static const char *get_passphrase(const struct program *program, const char *file, bool is_new, char *text, size_t cap)
+{
+    const char *given = getenv("KONSIL_PASSPHRASE"), *wrong;
+
+    if (file) {
+        wrong = read_passphrase(file, text, cap);
+        return wrong ? wrong : is_new && is_short(text) ? SAY("konsil.passphrase-short") : NULL;
     }
     if (given) {
         if (strlen(given) >= cap)
             return SAY("konsil.passphrase-missing");
         memcpy(text, given, strlen(given) + 1);
-        return NULL;
+        return is_new && is_short(text) ? SAY("konsil.passphrase-short") : NULL;
     }
-    if (!program_ask(program, is_new ? SAY("konsil.passphrase-new") : SAY("konsil.passphrase-ask"), text, cap))
-        return SAY("konsil.passphrase-missing");
-    if (!is_new)
-        return NULL;
-    same = program_ask(program, SAY("konsil.passphrase-again"), again, sizeof(again)) && strcmp(text, again) == 0;
-    ks_wipe(again, sizeof(again));
-    return same ? NULL : SAY("konsil.passphrase-differs");
+    if (is_new)
+        return ask_new_passphrase(program, text, cap);
+    return program_ask(program, SAY("konsil.passphrase-ask"), text, cap) && *text ? NULL
+                                                                                  : SAY("konsil.passphrase-missing");
 }
 
 /* --- the account's files --- */
@@ -159,7 +191,8 @@ static int make_engine(struct program *program, struct ks_prng *prng)
 
 static const char synopsis[] =
     "konsil [--json] [--server HOST[:PORT]] [--direct-tls] [--ca FILE] [--dir DIR] [--passphrase-file FILE]\n"
-    "         [--lang de|en] JID";
+    "         [--lang de|en] JID\n"
+    "  konsil --help | --version";
 
 static int help(const struct program *program)
 {

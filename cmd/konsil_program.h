@@ -26,7 +26,7 @@ struct program {
 /* Says the sentence and what to do; returns the exit status. */
 int program_fail(const struct program *program, const char *id);
 
-/* Asks on the terminal, without showing what is typed; false: nothing came. */
+/* Asks on the terminal, without showing what is typed; false: no line came. */
 bool program_ask(const struct program *program, const char *id, char *text, size_t cap);
 
 /* A face; runs until it is told to end, and returns the exit status. */

@@ -104,10 +104,26 @@ def konsil(passphrase, *options):
 wrong = os.path.join(lab.dir, "wrong")
 with open(wrong, "w") as file:
     file.write("geraten\n")
+os.chmod(wrong, 0o600)
 for name, result in {"no passphrase": konsil(None), "a wrong one": konsil("geraten"), "a wrong one in a file": konsil(None, "--passphrase-file", wrong)}.items():
     row(result.returncode != 0 and not result.stdout and result.stderr, f"DSK I.2-g: with {name} konsil says nothing and fails", result)
 result = konsil(PASSPHRASE)
 row(result.returncode == 0 and f"{words['long']} 59" in result.stdout, "DSK I.2-g: control: with the right one it tells the history", result)
+
+right = os.path.join(lab.dir, "right")
+with open(right, "w") as file:
+    file.write(PASSPHRASE + "\n")
+os.chmod(right, 0o640)
+result = konsil(None, "--lang", "en", "--passphrase-file", right)
+row(result.returncode == 1 and "Others can read the file" in result.stderr, "a file with the passphrase that others may read is refused", result)
+os.chmod(right, 0o600)
+result = konsil(None, "--passphrase-file", right)
+row(result.returncode == 0 and f"{words['long']} 59" in result.stdout, "control: one that is nobody else's is taken", result)
+result = konsil("1234567", "--lang", "en", "--dir", os.path.join(lab.dir, "fresh"))
+row(result.returncode == 1 and "fewer than 8 characters" in result.stderr and not os.path.exists(os.path.join(lab.dir, "fresh")),
+    "a new device is not begun with a passphrase of 7 characters", result)
+result = konsil("ähnliche", "--dir", os.path.join(lab.dir, "fresh"))
+row(result.returncode == 0 and os.path.exists(os.path.join(lab.dir, "fresh")), "control: with 8 it is", result)
 
 row(programs.keys() == {"konsil", "konsilctl", "konsild"}, "DSK I.2-g: no other program has keys: there is no gateway yet", programs)
 

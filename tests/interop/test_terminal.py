@@ -10,10 +10,10 @@ from screen import Screen
 class Terminal(Screen):
     """A konsil in a terminal of its own."""
 
-    def __init__(self, lab, jid, language=None, environment=None, **size):
+    def __init__(self, lab, jid, language=None, environment=None, prefix="", **size):
         self.dir = os.path.join(lab.dir, f"terminal-{jid.split('@')[0]}")
         language = f"--lang {language}" if language else ""
-        super().__init__(f"'{BUILD}/cmd/konsil' {language} --ca '{lab.ca}' --server 127.0.0.1:{lab.port} "
+        super().__init__(f"{prefix}'{BUILD}/cmd/konsil' {language} --ca '{lab.ca}' --server 127.0.0.1:{lab.port} "
                          f"--dir '{self.dir}' {jid}", {"KONSIL_PASSPHRASE": PASSPHRASE, **(environment or {})}, **size)
 
     def leave(self):
@@ -124,6 +124,27 @@ def failed(a):
     row(ok, "Escape clears the line", seen)
 
 
+def first_passphrase(lab, jid):
+    """Nothing, too little, and enough."""
+    a = Terminal(lab, jid, "de", environment={"KONSIL_PASSPHRASE": ""}, prefix="unset KONSIL_PASSPHRASE; ")
+    try:
+        a.sees("Ein neues Passwort")
+        a.key("Enter")
+        ok, seen = a.until(lambda screen: screen.count("Ein neues Passwort") == 2)
+        row(ok and "weniger als 8 Zeichen" in seen, "an empty first passphrase is asked for again", seen)
+        a.enter("sieben7")
+        ok, seen = a.until(lambda screen: screen.count("Ein neues Passwort") == 3)
+        row(ok and "ended" not in seen and "sieben7" not in seen, "and one of 7 characters", seen)
+        a.enter("Station 3")
+        a.sees("Noch einmal:")
+        a.enter("Station 3")
+        ok, seen = a.sees("Passwort des Kontos:")
+        row(ok, "one of 9 is taken", seen)
+        a.leave()
+    finally:
+        a.close()
+
+
 def main():
     lab = Lab()
     jana = account(lab, "jana", "Dr. Jana Brandt", "Innere Medizin", "Ärztin")
@@ -215,6 +236,7 @@ def main():
         ok, theirs = b.sees("Davor", "Wieder da")
         row(ok and "Kennwort" not in a.screen() + theirs, "what was typed behind F10 is nowhere, while what came before and after is", theirs)
 
+        first_passphrase(lab, "zoe@klinik.example")
         devices(a, b)
         failed(a)
         a.leave()
