@@ -157,6 +157,13 @@ struct ks_tls_certs *konsild_load_certs(const struct ks_settings *settings)
         say_of_file(settings, files, file, meaning_of(meanings, err));
     else if (ks_tls_certs_end_ms(certs) < ks_system_now().wall_ms)
         konsild_say(SAY("konsild.certificate-expired"), NULL);
+    for (size_t i = 0; certs && i < count; i++)
+        if (!ks_tls_certs_named(certs, i)) {
+            char name[1024];
+            snprintf(name, sizeof name, "%.*s", KS_STR_FMT(files[i].domain));
+            konsild_say_of(ks_settings_domain_place(settings, i, "certificate"), "certificate",
+                SAY("konsild.certificate-name"), "file", files[i].certificate, "name", name, NULL);
+        }
     return certs;
 }
 

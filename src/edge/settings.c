@@ -476,6 +476,25 @@ static void read_domain(struct reader *reader, config_setting_t *at)
             complain_of_domain(reader, at, edge_options[i].option.name, SAY("setting.pem-missing"), name);
 }
 
+/* One port cannot begin both with TLS and without. Port 0 is another one each time. */
+static void judge_both_addresses(struct reader *reader, config_t *file)
+{
+    const char *direct_text = ks_settings_text(reader->settings, "listen.direct_tls");
+    struct ks_str list = ks_str_z(ks_settings_text(reader->settings, "listen.starttls")), one, other;
+    const config_setting_t *at = config_lookup(file, "listen.direct_tls");
+    struct ks_listen_address a, b;
+
+    at = at ? at : config_lookup(file, "listen.starttls");
+    while (at && ks_str_cut(&list, ' ', &one)) {
+        struct ks_str direct = ks_str_z(direct_text);
+        while (ks_str_cut(&direct, ' ', &other))
+            if (ks_listen_parse(one, false, &a) == KS_OK && ks_listen_parse(other, false, &b) == KS_OK
+                && a.at.v4.sin_port && a.both == b.both && a.len == b.len && memcmp(&a.at, &b.at, a.len) == 0)
+                complain(reader, at, "listen.direct_tls", SAY("setting.address-both"),
+                    (struct ks_filling[]) { { "address", ks_str_head(other, 100) }, { 0 } });
+    }
+}
+
 static void read_file(struct reader *reader, config_t *file)
 {
     config_setting_t *root = config_root_setting(file), *domains = config_setting_get_member(root, "domains");
@@ -487,6 +506,8 @@ static void read_file(struct reader *reader, config_t *file)
             read_domain(reader, config_setting_get_elem(domains, (unsigned)i));
     }
     read_group(reader, root, "", -1);
+    if (reader->err == KS_OK)
+        judge_both_addresses(reader, file);
     if (!reader->settings->domain_count && !reader->complained)
         complain(reader, root, "domains", SAY("setting.domain-none"), NULL);
 }

@@ -194,6 +194,40 @@ int64_t ks_tls_certs_end_ms(const struct ks_tls_certs *certs)
     return certs->end_ms;
 }
 
+/* RFC 6120 §13.7.1.4: an address of XMPP among the alternative names. */
+static bool has_xmpp_addr(X509 *x509, const char *domain)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(x509, NID_subject_alt_name, NULL, NULL);
+    bool found = false;
+
+    for (int i = 0; !found && i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+        if (name->type != GEN_OTHERNAME || OBJ_obj2nid(name->d.otherName->type_id) != NID_XmppAddr
+            || name->d.otherName->value->type != V_ASN1_UTF8STRING)
+            continue;
+        const ASN1_STRING *text = name->d.otherName->value->value.utf8string;
+        size_t len = (size_t)ASN1_STRING_length(text);
+        found = len == strlen(domain) && strncasecmp((const char *)ASN1_STRING_get0_data(text), domain, len) == 0;
+    }
+    GENERAL_NAMES_free(names);
+    return found;
+}
+
+bool ks_tls_certs_named(const struct ks_tls_certs *certs, size_t index)
+{
+    assert(index < certs->count);
+    X509 *x509 = SSL_CTX_get0_certificate(certs->cert[index].ctx);
+    const char *domain = certs->cert[index].domain;
+    bool ascii = true;
+
+    for (const char *at = domain; *at; at++)
+        ascii = ascii && (unsigned char)*at < 0x80;
+    bool named = !ascii || X509_check_host(x509, domain, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL) == 1
+        || has_xmpp_addr(x509, domain);
+    ERR_clear_error();
+    return named;
+}
+
 /* --- a thread's buffers, as a BIO --- */
 
 static int bio_read(BIO *bio, char *bytes, size_t len, size_t *ret_len)

@@ -31,6 +31,9 @@ struct ks_tls_certs *ks_tls_certs_ref(struct ks_tls_certs *certs);
 void ks_tls_certs_unref(struct ks_tls_certs *certs);
 /* The soonest end of validity among them, as milliseconds since 1970: a reason to warn. */
 int64_t ks_tls_certs_end_ms(const struct ks_tls_certs *certs);
+/* Whether the certificate at that place among the files names its domain (RFC 6120 §13.7.1.2, RFC 6125): otherwise
+ * clients will not connect. Of a domain beyond ASCII that is not known, as certificates write it otherwise: true. */
+bool ks_tls_certs_named(const struct ks_tls_certs *certs, size_t index);
 
 /* --- the buffers of one thread --- */
 

@@ -96,6 +96,19 @@ row "a key too, of any domain, and in German"
 sed 's/"a-key.pem"/"b-key.pem"/' konsild.conf >bad.conf
 refused bad.conf && has "bad.conf:6: key: $dir/b-key.pem does not hold what it should."
 row "a key that does not fit its certificate is named, and the line that names it"
+sed 's/listen: .*/listen: { starttls = "*:5222 127.0.0.1:5300"; direct_tls = "127.0.0.1:5300"; };/' konsild.conf >bad.conf
+"$konsild" --check bad.conf >seen 2>&1
+[ $? = 78 ] && has "bad.conf:2: listen.direct_tls: 127.0.0.1:5300 stands in listen.starttls too."
+row "one address for both ways into TLS is refused, with the line"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 400 -subj /CN=klinik.example \
+    -addext "subjectAltName=DNS:*.klinik.example,otherName:1.3.6.1.5.5.7.8.5;UTF8:xmpp.only" -keyout w-key.pem -out w.pem 2>/dev/null
+sed 's/"a\(-key\)*.pem"/"w\1.pem"/g; s/klinik.example/im.&/; s/offen.example/xmpp.only/; s/"b\(-key\)*.pem"/"w\1.pem"/g' konsild.conf >named.conf
+"$konsild" --check named.conf >seen 2>&1 && has good && ! has "does not name"
+row "RFC 6120 §13.7.1: a certificate names a domain by a wildcard, or as an address of XMPP"
+sed 's/im.klinik/klinik/' named.conf >bad.conf
+"$konsild" --check bad.conf >seen 2>&1 && has good &&
+    has "bad.conf:6: certificate: $dir/w.pem does not name klinik.example: clients will not connect" && ! has "name xmpp.only"
+row "of one that does not a warning says that clients will not connect, with the line"
 "$konsild" --print-options >seen && has stream.depth_max && has listen.starttls && has blocking.items_max && has "default true; of a domain"
 row "the reference has options of core, edge and features"
 rm -rf data
