@@ -36,8 +36,8 @@ def account(lab, local, name, department, profession):
 
 
 def fingerprint(screen, heading):
-    """The first one after a line with this text."""
-    return " ".join(re.findall(r"\b[0-9a-f]{8}\b", screen[screen.index(heading):])[:8])
+    """The first one after a line with this text. The number of a device, which may have eight digits, has a colon behind it."""
+    return " ".join(re.findall(r"\b[0-9a-f]{8}\b(?!:)", screen[screen.index(heading):])[:8])
 
 
 def devices(a, b):
