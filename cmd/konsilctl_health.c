@@ -58,6 +58,11 @@ static bool certificate_expires(const struct health *h)
     return h->certificates_left_ms > 0 && h->certificates_left_ms < (int64_t)CERTIFICATE_DAYS_MIN * DAY_MS;
 }
 
+static bool certificate_unnamed(const struct health *h)
+{
+    return json_is_false(json_object_get(h->answer, "certificates_named"));
+}
+
 static bool connections_nearly_used_up(const struct health *h)
 {
     json_int_t most = number(h->answer, "connections_max");
@@ -73,6 +78,7 @@ static const struct problem {
     { disk_nearly_full, SAY("health.disk-full") },
     { certificate_expired, SAY("health.certificate-expired") },
     { certificate_expires, SAY("health.certificate-expires") },
+    { certificate_unnamed, SAY("health.certificate-name") },
     { connections_nearly_used_up, SAY("health.connections") },
 };
 

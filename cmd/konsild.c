@@ -107,6 +107,7 @@ static void fill_work(struct daemon *d)
     d->work.connections_max = p->connections_max;
     d->work.started_ms = ks_system_now().mono_ms;
     atomic_store(&d->work.certificates_end_ms, ks_tls_certs_end_ms(p->certs));
+    atomic_store(&d->work.certificates_named, ks_tls_certs_all_named(p->certs));
     d->work.wake_main = wake_main;
     d->work.user = d;
 }
@@ -231,6 +232,7 @@ static bool reload(struct daemon *d, struct ks_buf *ret_restart)
         ks_log(log, KS_ERROR, "log.reopen.failed");
     ks_reactors_configure(d->reactors, ks_settings_config(settings), certs);
     atomic_store(&d->work.certificates_end_ms, ks_tls_certs_end_ms(certs));
+    atomic_store(&d->work.certificates_named, ks_tls_certs_all_named(certs));
     ks_tls_certs_unref(p->certs);
     p->certs = certs;
     /* What runs still points into the settings of the start, so those stay. */

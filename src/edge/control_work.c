@@ -83,6 +83,7 @@ static json_t *describe_health(struct ks_control_work *work, struct ks_now now)
         (json_int_t)work->connections_max, "memory_bytes", (json_int_t)heap_bytes(), "certificates_until",
         ks_stamp_write(atomic_load(&work->certificates_end_ms), stamp).ptr, "clients", describe_reactors(work), "store",
         describe_store(work));
+    json_object_set_new(health, "certificates_named", json_boolean(atomic_load(&work->certificates_named)));
     if (atomic_load(&work->backup.running))
         json_object_set_new(health, "backup_percent", json_integer(atomic_load(&work->backup.percent)));
     return health;

@@ -27,6 +27,7 @@ struct ks_control_work {
     unsigned connections_max;
     int64_t started_ms;               /* monotonic */
     atomic_llong certificates_end_ms; /* wall; the main thread changes it at a reload */
+    atomic_bool certificates_named;   /* each names its domain; changed likewise */
     void (*wake_main)(void *user);    /* makes the main thread call ks_control_work_reloaded after a reload */
     void *user;
     pthread_mutex_t lock;

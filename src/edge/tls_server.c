@@ -228,6 +228,15 @@ bool ks_tls_certs_named(const struct ks_tls_certs *certs, size_t index)
     return named;
 }
 
+bool ks_tls_certs_all_named(const struct ks_tls_certs *certs)
+{
+    bool named = true;
+
+    for (size_t i = 0; i < certs->count; i++)
+        named = named && ks_tls_certs_named(certs, i);
+    return named;
+}
+
 /* --- a thread's buffers, as a BIO --- */
 
 static int bio_read(BIO *bio, char *bytes, size_t len, size_t *ret_len)

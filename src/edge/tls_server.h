@@ -34,6 +34,7 @@ int64_t ks_tls_certs_end_ms(const struct ks_tls_certs *certs);
 /* Whether the certificate at that place among the files names its domain (RFC 6120 §13.7.1.2, RFC 6125): otherwise
  * clients will not connect. Of a domain beyond ASCII that is not known, as certificates write it otherwise: true. */
 bool ks_tls_certs_named(const struct ks_tls_certs *certs, size_t index);
+bool ks_tls_certs_all_named(const struct ks_tls_certs *certs);
 
 /* --- the buffers of one thread --- */
 

@@ -194,6 +194,13 @@ certificate a klinik.example
 row "corrected, they are taken"
 over_tls '</stream:features>' klinik.example -servername klinik.example && has "verify return:1"
 row "a new certificate is in force, which the new file of the authority shows"
+cp a.pem a.keep && cp a-key.pem a-key.keep && certificate a woanders.example
+"$konsilctl" --socket control reload >seen 2>&1 && ! "$konsilctl" --lang en --socket control health >seen 2>&1 &&
+    has "A certificate does not name its domain."
+row "konsilctl health tells of one that does not name its domain"
+mv a.keep a.pem && mv a-key.keep a-key.pem && "$konsilctl" --socket control reload >seen 2>&1 &&
+    "$konsilctl" --lang en --socket control health >seen 2>&1 && ! has "does not name"
+row "control: and no more once the right one is back"
 # One line of the control protocol (src/server/control.h).
 ask() {
     python3 -c 'import socket, sys

@@ -88,6 +88,8 @@ for name, changes, problem, english, german, todo in [
      "Time left: 5 hours", "Frist: 5 Stunden", "konsilctl reload"),
     ("a certificate that has expired", {"certificates_until": stamp(days=-1)}, "health.certificate-expired",
      "A certificate has expired.", "Ein Zertifikat ist abgelaufen.", "konsilctl reload"),
+    ("a certificate without its domain's name", {"certificates_named": False}, "health.certificate-name",
+     "A certificate does not name its domain.", "Ein Zertifikat nennt seine Domäne nicht.", "konsild --check"),
     ("connections nearly used up", {"clients__connections": 910, "connections_max": 1000}, "health.connections",
      "The connections are nearly used up.", "Die Verbindungen sind fast aufgebraucht.", "LimitNOFILE"),
 ]:
