@@ -100,6 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         host_free(lives[i].host);
         ks_server_store_free(lives[i].store);
         ks_buf_done(&lives[i].answers);
+        lives[i] = (struct life) { 0 }; /* its host's address may be the next one's */
     }
     ks_config_unref(config);
     return 0;
