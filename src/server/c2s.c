@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "csi.h"
 #include "enc.h"
 #include "route.h"
 #include "xml_reader.h"
@@ -491,6 +492,12 @@ static void on_a(struct ks_c2s *c, struct ks_parcel *parcel)
         ks_c2s_dirty(c);
 }
 
+/* XEP-0352 §4.2, §4.3: no answer; §5: done when the next stanza is looked at. */
+static void on_csi(struct ks_c2s *c, struct ks_parcel *parcel)
+{
+    ks_csi_set(c->session, ks_str_is(parcel->stanza.xml->name, "inactive"));
+}
+
 /* RFC 6120 §4.9.3.12: a stanza before login or binding is <not-authorized/>. §4.9.3.24: any other element is
  * <unsupported-stanza-type/>, "either because the receiving entity does not understand the namespace or because the
  * receiving entity does not understand the element name for the applicable namespace". */
@@ -520,6 +527,8 @@ static const struct rule {
     { ON(C2S_BOUND), NS_SM, "enable", on_enable },
     { ON(C2S_BOUND), NS_SM, "r", on_r },
     { ON(C2S_BOUND), NS_SM, "a", on_a },
+    { ON(C2S_BOUND), NS_CSI, "active", on_csi },
+    { ON(C2S_BOUND), NS_CSI, "inactive", on_csi },
 };
 
 static void on_element(struct ks_c2s *c, struct ks_parcel *parcel)

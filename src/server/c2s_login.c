@@ -8,6 +8,7 @@
 
 #include "c2s.h"
 #include "credentials.h"
+#include "csi.h"
 #include "enc.h"
 #include "unicode.h"
 #include "xml_writer.h"
@@ -510,6 +511,11 @@ static void resume_run(struct ks_ctx *ctx)
     }
     ks_timer_clear(&ctx->reactor->timers, &s->expiry);
     s->asked = false;
+    ks_csi_set(s, false); /* XEP-0352 §5; before there is a stream, so that what waited goes behind what was sent */
+    if (s->ending) {      /* it was too much for its queue */
+        resume_failed(c);
+        return;
+    }
     ks_buf_init(&buf, 1024);
     ks_buf_printf(&buf, "<resumed xmlns='" NS_SM "' h='%u' previd='%.*s'/>", ks_session_h(s), KS_STR_FMT(text));
     s->in_told = ks_session_h(s);

@@ -11,6 +11,7 @@ const struct ks_feature *const ks_features[] = {
     &ks_feature_offline,
     &ks_feature_archive,
     &ks_feature_caps,
+    &ks_feature_csi,
     &ks_feature_pep,
     &ks_feature_directory,
     &ks_feature_disco,

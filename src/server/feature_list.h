@@ -9,6 +9,7 @@ extern const struct ks_feature ks_feature_archive;
 extern const struct ks_feature ks_feature_blocking;
 extern const struct ks_feature ks_feature_caps;
 extern const struct ks_feature ks_feature_carbons;
+extern const struct ks_feature ks_feature_csi;
 extern const struct ks_feature ks_feature_directory;
 extern const struct ks_feature ks_feature_disco;
 extern const struct ks_feature ks_feature_offline;

@@ -58,12 +58,13 @@ struct ks_bytes *ks_message_bytes(const struct ks_ctx *ctx, const struct ks_arch
 }
 
 /* To one session; to one that is being given what waited, behind that. */
-static void give(struct ks_session *s, struct ks_bytes *bytes, const struct ks_archive_row *row)
+static void give(
+    struct ks_session *s, const struct ks_stanza *message, struct ks_bytes *bytes, const struct ks_archive_row *row)
 {
     if (s->fetching && row)
         s->passed_by = row->id;
     else
-        ks_session_write(s, bytes, row ? row->stamp_ms : 0);
+        ks_session_deliver(s, message->xml, bytes, row ? row->stamp_ms : 0);
 }
 
 /* RFC 6121 §8.5.2.1.1, §8.5.3: the sessions that get it. The stanza goes to each as it is. */
@@ -86,12 +87,12 @@ static uint64_t deliver(struct ks_ctx *ctx, struct ks_stanza *message, const str
     if (!bytes)
         return 0;
     if (resource) {
-        give(resource, bytes, row);
+        give(resource, message, bytes, row);
         count = 1;
     } else {
         while ((s = ks_user_session(ctx->user, s)))
             if (ks_session_available(s) && s->priority >= 0) {
-                give(s, bytes, row);
+                give(s, message, bytes, row);
                 count++;
             }
     }

@@ -37,11 +37,11 @@ static void deliver(struct ks_ctx *ctx)
     if (!ks_jid_is_bare(presence->to)) {
         s = ks_user_resource(ctx->user, presence->to.resource);
         if (s)
-            ks_session_write(s, bytes, 0);
+            ks_session_deliver(s, presence->xml, bytes, 0);
     } else {
         while ((s = ks_user_session(ctx->user, s)))
             if (ks_session_available(s))
-                ks_session_write(s, bytes, 0);
+                ks_session_deliver(s, presence->xml, bytes, 0);
     }
     ks_bytes_unref(bytes);
 }

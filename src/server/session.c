@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "c2s.h"
+#include "csi.h"
 #include "offline.h"
 #include "xml_writer.h"
 
@@ -217,6 +218,8 @@ void ks_session_write(struct ks_session *s, struct ks_bytes *bytes, int64_t stam
 {
     struct ks_reactor *r = s->user->reactor;
 
+    if (s->inactive)
+        ks_csi_flush(s);
     if (s->ending) {
         ks_offline_missed(s->user, stamp_ms);
         return;
@@ -235,6 +238,12 @@ void ks_session_write(struct ks_session *s, struct ks_bytes *bytes, int64_t stam
         ks_offline_missed(s->user, stamp_ms);
 }
 
+void ks_session_deliver(struct ks_session *s, const struct ks_xml *stanza, struct ks_bytes *bytes, int64_t stamp_ms)
+{
+    if (!s->inactive || stamp_ms || !ks_csi_hold(s, stanza, bytes))
+        ks_session_write(s, bytes, stamp_ms);
+}
+
 struct ks_bytes *ks_stanza_bytes(struct ks_reactor *r, const struct ks_xml *stanza)
 {
     struct ks_str text = ks_reactor_write(r, stanza, KS_STR(NS_CLIENT));
@@ -250,7 +259,7 @@ void ks_session_write_xml(struct ks_session *s, const struct ks_xml *stanza, int
     struct ks_bytes *bytes = ks_stanza_bytes(s->user->reactor, stanza);
 
     if (bytes)
-        ks_session_write(s, bytes, stamp_ms);
+        ks_session_deliver(s, stanza, bytes, stamp_ms);
     ks_bytes_unref(bytes);
 }
 

@@ -45,6 +45,7 @@ struct ks_session {
     bool catches_up; /* it fetches the archive itself (XEP-0313) */
     bool fetching;   /* it is being given what waited (offline.h): messages of the archive come to it that way only */
     bool ending, leaving; /* ended; and the parcel that says so is under way */
+    bool inactive;        /* nobody looks at the client (csi.h) */
     bool sm, sm_resume;
     bool asked;
     bool tell;                /* <r/> came: h is told even if it is the same as before */
@@ -82,6 +83,8 @@ void ks_session_handled_run(struct ks_ctx *ctx);
 /* Writes a stanza to the session's stream and, with stream management, keeps it until acknowledged. stamp_ms: of its
  * row in the account's archive, 0 if it has none. */
 void ks_session_write(struct ks_session *s, struct ks_bytes *bytes, int64_t stamp_ms);
+/* The same, where the stanza is at hand: while nobody looks at the client it may wait (csi.h). */
+void ks_session_deliver(struct ks_session *s, const struct ks_xml *stanza, struct ks_bytes *bytes, int64_t stamp_ms);
 /* As it stands in a client stream; NULL without memory, or when it is longer than KS_STANZA_READ_MAX. */
 struct ks_bytes *ks_stanza_bytes(struct ks_reactor *r, const struct ks_xml *stanza);
 void ks_session_write_xml(struct ks_session *s, const struct ks_xml *stanza, int64_t stamp_ms);

@@ -16,7 +16,8 @@
 #define NS_ROSTER "jabber:iq:roster"
 #define NS_ROSTERVER "urn:xmpp:features:rosterver"
 #define NS_PREAPPROVAL "urn:xmpp:features:pre-approval"
-#define NS_SM "urn:xmpp:sm:3" /* XEP-0198 */
+#define NS_SM "urn:xmpp:sm:3"   /* XEP-0198 */
+#define NS_CSI "urn:xmpp:csi:0" /* XEP-0352 */
 #define NS_DISCO_INFO "http://jabber.org/protocol/disco#info"
 #define NS_DISCO_ITEMS "http://jabber.org/protocol/disco#items"
 #define NS_CAPS "http://jabber.org/protocol/caps"
