@@ -16,8 +16,10 @@ const struct ks_feature *const ks_features[] = {
     &ks_feature_directory,
     &ks_feature_disco,
     &ks_feature_ping,
+    &ks_feature_private,
     &ks_feature_session,
     &ks_feature_time,
+    &ks_feature_vcard,
     &ks_feature_version,
     NULL,
 };

@@ -17,9 +17,11 @@ extern const struct ks_feature ks_feature_pep;
 extern const struct ks_feature ks_feature_ping;
 extern const struct ks_feature ks_feature_policy;
 extern const struct ks_feature ks_feature_presence;
+extern const struct ks_feature ks_feature_private;
 extern const struct ks_feature ks_feature_roster;
 extern const struct ks_feature ks_feature_session;
 extern const struct ks_feature ks_feature_time;
+extern const struct ks_feature ks_feature_vcard;
 extern const struct ks_feature ks_feature_version;
 
 #endif

@@ -41,6 +41,8 @@
 #define NS_PUBSUB_ERRORS "http://jabber.org/protocol/pubsub#errors"
 #define NS_PUBLISH_OPTIONS "http://jabber.org/protocol/pubsub#publish-options"
 #define NS_NODE_CONFIG "http://jabber.org/protocol/pubsub#node_config"
+#define NS_PRIVATE "jabber:iq:private"
+#define NS_VCARD "vcard-temp"
 #define NS_NICK "http://jabber.org/protocol/nick"
 #define NS_AVATAR_DATA "urn:xmpp:avatar:data"
 #define NS_AVATAR_METADATA "urn:xmpp:avatar:metadata"

@@ -18,8 +18,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static const char *const kinds[] = { "roster", "roster-version", "pep-node", "pep-item", "pep-subscriber", "blocklist",
-    "offline", "credentials", "archive", "meta" };
-enum { ROSTER, PEP_NODE = 2, PEP_ITEM, PEP_SUBSCRIBER, BLOCKLIST, CREDENTIALS = 7, ARCHIVE, META };
+    "offline", "credentials", "archive", "meta", "private", "vcard" };
+enum { ROSTER, PEP_NODE = 2, PEP_ITEM, PEP_SUBSCRIBER, BLOCKLIST, CREDENTIALS = 7, ARCHIVE, META, PRIVATE };
 static bool is_strange; /* nothing is promised to who cannot log in any more, or of a start that was refused */
 static bool is_sound;   /* texts are such as can stand in XML: konsild writes no others, and does not look for them */
 
@@ -41,7 +41,9 @@ static bool is_row_sound(unsigned kind, struct ks_str key, struct ks_str value)
     bool sound = is_printable(ks_str_head(key, node_end));
 
     if (node_end < key.len)
-        sound = sound && (kind == PEP_ITEM || (kind == PEP_SUBSCRIBER && is_printable(ks_str_from(key, node_end + 1))));
+        sound = sound
+            && (kind == PEP_ITEM || kind == PRIVATE
+                || (kind == PEP_SUBSCRIBER && is_printable(ks_str_from(key, node_end + 1))));
     if (kind == ROSTER || kind == PEP_NODE || kind == PEP_ITEM)
         while (sound && ks_cursor_field(&at, &field) == KS_OK)
             sound = is_printable(field);
@@ -127,6 +129,8 @@ static const char *const questions[] = {
     "<iq type='set' id='q7'><query xmlns='" NS_ROSTER "'><item jid='jonas@offen.example' name='J'/></query></iq>",
     "<iq type='set' id='q8'>" PUBSUB "<publish node='n'><item id='i'><x xmlns='urn:x'/></item></publish></pubsub></iq>",
     "<iq type='set' id='q9'><block xmlns='" NS_BLOCKING "'><item jid='jonas@offen.example'/></block></iq>",
+    "<iq type='get' id='q:'><query xmlns='" NS_PRIVATE "'><x xmlns='urn:x'/></query></iq>",
+    "<iq type='get' id='q;'><vCard xmlns='" NS_VCARD "'/></iq>",
 };
 
 /* Each element that came, and how often each question was answered. */

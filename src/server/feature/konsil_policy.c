@@ -14,8 +14,11 @@
  *   - Presence, and requests to see it, go without what is not on the list: no status, no nickname.
  *   - A client asks another what is on the list; everything else between them (files in band, calls, forms) is refused.
  *   - Nodes of personal eventing are for others to read: only those on the list are made and published to.
+ *   - Where a feature would keep a person's words in clear it keeps none (policy.h).
  *
  * What remains is what a client cannot say by mistake: an id, the name of a resource, a base64 payload that is none. */
+#include "policy.h"
+
 #include "feature_list.h"
 #include "session.h"
 #include "user.h"
@@ -198,6 +201,13 @@ static bool is_no_query(const struct ks_xml *element)
 static bool is_query_or_error(const struct ks_xml *element)
 {
     return is_query(element) || ks_xml_is(element, NS_CLIENT, "error");
+}
+
+bool ks_policy_keeps_none(struct ks_ctx *ctx)
+{
+    if (ctx->domain->protected)
+        ks_reply_error(ctx, KS_POLICY_VIOLATION, LISTED_ONLY);
+    return ctx->domain->protected;
 }
 
 /* From client to client. An answer that is off the list answers nothing that was asked, and goes nowhere. */
