@@ -87,7 +87,7 @@ void ks_option_describe(struct ks_buf *buf, enum ks_language language, const str
     ks_buf_init(&choices, 1000);
     for (size_t i = 0; option->kind == KS_OPT_CHOICE && option->choices[i]; i++)
         ks_buf_printf(&choices, "%s\"%s\"", i ? ", " : "", option->choices[i]);
-    ks_sentence_write(buf, language, ids[option->kind],
+    ks_sentence_write(buf, language, option->wants ? option->wants : ids[option->kind],
         (struct ks_filling[]) { { "min", ks_str_z(ks_option_write(option, option->min, least)) },
             { "max", ks_str_z(ks_option_write(option, option->max, greatest)) }, { "choices", ks_buf_str(&choices) },
             { 0 } });

@@ -402,6 +402,8 @@ static void read_option(struct reader *reader, config_setting_t *at, const char 
     }
     if (err == KS_ELIMIT)
         complain_of_range(reader, at, option, number, text);
+    else if (err == KS_ESYNTAX)
+        complain_of_value(reader, at, option, SAY("setting.value"), NULL);
     else if (err)
         reader->err = err;
 }

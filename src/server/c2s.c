@@ -577,7 +577,7 @@ static void write_features(struct ks_c2s *c)
         ks_xml_add(&arena, ks_xml_add(&arena, features, NS_SESSION, "session"), NS_SESSION, "optional");
         for (size_t i = 0; ks_features[i]; i++)
             if (ks_features[i]->stream_features)
-                ks_features[i]->stream_features(&arena, c->reactor->server, features);
+                ks_features[i]->stream_features(&arena, c->reactor, ks_c2s_domain(c), features);
     }
     ks_c2s_write_xml(c, features);
     ks_arena_done(&arena);

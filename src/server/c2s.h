@@ -67,7 +67,7 @@ void ks_c2s_sent_run(struct ks_ctx *ctx);
 void ks_c2s_login_free(struct ks_c2s *c);
 /* KS_OK; KS_ENOMEM. */
 KS_CHECK enum ks_err ks_c2s_login_secured(struct ks_c2s *c, const struct ks_tls_facts *facts);
-/* <mechanisms/> and <sasl-channel-binding/>. */
+/* <mechanisms/>, <sasl-channel-binding/>, and <limits/>. */
 void ks_c2s_login_features(struct ks_c2s *c, struct ks_arena *arena, struct ks_xml *features);
 void ks_c2s_on_auth(struct ks_c2s *c, struct ks_parcel *parcel);
 void ks_c2s_on_response(struct ks_c2s *c, struct ks_parcel *parcel);

@@ -10,6 +10,7 @@
 #include "credentials.h"
 #include "csi.h"
 #include "enc.h"
+#include "stream_limits.h"
 #include "unicode.h"
 #include "xml_writer.h"
 
@@ -119,6 +120,7 @@ void ks_c2s_login_features(struct ks_c2s *c, struct ks_arena *arena, struct ks_x
         for (size_t i = 0; i < type_count; i++)
             ks_xml_set(arena, ks_xml_add(arena, list, NS_SASL_CB, "channel-binding"), "type", types[i]);
     }
+    ks_limits_add(arena, features, ks_config_number(c->reactor->config, "stream.bytes_before_login"));
 }
 
 /* RFC 6120 §6.5 */

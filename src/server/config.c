@@ -246,7 +246,8 @@ enum ks_err ks_config_set_text(
 
     if (!value)
         return KS_ENOTFOUND;
-    if (value->option->kind != KS_OPT_TEXT || ks_str_find_byte(text, 0) < text.len)
+    if (value->option->kind != KS_OPT_TEXT || ks_str_find_byte(text, 0) < text.len
+        || (value->option->good && !value->option->good(text)))
         return KS_ESYNTAX;
     if ((int64_t)text.len < value->option->min || (int64_t)text.len > value->option->max)
         return KS_ELIMIT;

@@ -24,7 +24,10 @@ struct ks_option {
     const char *name; /* "blocking.items_max"; NULL ends a list */
     enum ks_option_kind kind;
     int64_t init, min, max;
-    const char *init_text;      /* of KS_OPT_TEXT */
+    const char *init_text; /* of KS_OPT_TEXT */
+    /* Of KS_OPT_TEXT, where not every text is one: whether it is, and the id of the sentence that says what is. */
+    bool (*good)(struct ks_str text);
+    const char *wants;
     const char *const *choices; /* NULL-ended */
     enum ks_option_scope scope;
     enum ks_option_when when;
@@ -54,7 +57,7 @@ void ks_config_unref(struct ks_config *config);
 /* KS_EEXISTS; KS_ENOMEM; KS_ESYNTAX (name is not a normalised domainpart). */
 KS_CHECK enum ks_err ks_config_add_domain(struct ks_config *config, struct ks_str name, bool protected);
 /* domain NULL: of the server. KS_ENOTFOUND (no such option in that scope); KS_ELIMIT (outside min and max); KS_ESYNTAX
- * (kind). */
+ * (kind, or not good). */
 KS_CHECK enum ks_err ks_config_set_number(
     struct ks_config *config, const struct ks_domain *domain, struct ks_str name, int64_t value);
 KS_CHECK enum ks_err ks_config_set_text(

@@ -12,15 +12,6 @@ static json_t *text_json(struct ks_str text)
 
 /* --- what is stored about a person --- */
 
-/* What no feature keeps, but the core. */
-static const struct ks_feature core = {
-    .name = "core",
-    .stores = { { "audit", KS_DATA_TRAFFIC, KS_KEEP_ALWAYS, 0,
-                    "Who administered which account, and when; nobody can change it unnoticed." },
-        { "name", KS_DATA_CONTACTS, KS_KEEP_ALWAYS, 0,
-            "The address of a deleted account, so that it never goes to a second person." } },
-};
-
 static void describe_feature(json_t *stores, const struct ks_feature *feature)
 {
     static const char *const holds[] = { "none", "credentials", "contacts", "keys", "content", "traffic", "settings" };
@@ -45,7 +36,6 @@ static void describe_data(struct ks_control_call *call)
 
     for (size_t i = 0; ks_features[i]; i++)
         describe_feature(stores, ks_features[i]);
-    describe_feature(stores, &core);
     json_object_set_new(result, "stores", stores);
     ks_control_answer(call, NULL, result);
 }

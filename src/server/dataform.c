@@ -64,3 +64,14 @@ struct ks_xml *ks_form_add(
         ks_xml_add_text(arena, field, NS_DATA, "value", value);
     return field;
 }
+
+struct ks_xml *ks_form_add_words(struct ks_arena *arena, struct ks_xml *form, const char *var, struct ks_str text)
+{
+    struct ks_xml *field = ks_form_add(arena, form, var, "list-multi", KS_STR_EMPTY);
+    struct ks_str word;
+
+    while (text.len && ks_str_cut(&text, ' ', &word))
+        if (word.len && ks_arena_copy(arena, word, &word) == KS_OK)
+            ks_xml_add_text(arena, field, NS_DATA, "value", word);
+    return field;
+}

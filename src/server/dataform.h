@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* dataform.h -- data forms (XEP-0004 §3) as far as XEP-0313 and XEP-0060 need them. */
+/* dataform.h -- data forms (XEP-0004 §3) as far as we need them. */
 #ifndef KS_DATAFORM_H
 #define KS_DATAFORM_H
 
@@ -19,5 +19,7 @@ struct ks_xml *ks_form_new(struct ks_arena *arena, const char *type_z, const cha
 /* A field with one value; type_z may be NULL. */
 struct ks_xml *ks_form_add(
     struct ks_arena *arena, struct ks_xml *form, const char *var, const char *type_z, struct ks_str value);
+/* A field of type list-multi with a value for each word of text, which is copied; words have blanks between them. */
+struct ks_xml *ks_form_add_words(struct ks_arena *arena, struct ks_xml *form, const char *var, struct ks_str text);
 
 #endif

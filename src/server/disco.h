@@ -9,17 +9,17 @@
 void ks_disco_add(struct ks_arena *arena, struct ks_xml *query, const char *feature);
 void ks_disco_identity(
     struct ks_arena *arena, struct ks_xml *query, const char *category, const char *type, const char *name);
-/* Identities and features of the domain, the same for all domains. */
-void ks_disco_domain(struct ks_arena *arena, struct ks_xml *query);
+/* Identities, features and forms of a domain. */
+void ks_disco_domain(struct ks_arena *arena, const struct ks_domain *domain, struct ks_xml *query);
 
 #define KS_CAPS_VER_LEN 28 /* a SHA-1 in base64 */
 
-/* xep_0115_caps.c: the hash of what disco says of a domain (§5.1), which stays the same as long as the server runs; in
- * base64, without a zero behind it. KS_OK; KS_ENOMEM. */
-KS_CHECK enum ks_err ks_caps_own_ver(char ret_ver[KS_CAPS_VER_LEN]);
+/* xep_0115_caps.c: the hash of what disco says of a domain (§5.1), which stays the same as long as its configuration
+ * does; in base64, without a zero behind it. KS_OK; KS_ENOMEM. */
+KS_CHECK enum ks_err ks_caps_own_ver(const struct ks_domain *domain, char ret_ver[KS_CAPS_VER_LEN]);
 
-/* xep_0115_caps.c: whether node is the one we announce in <c/>. */
-bool ks_caps_is_ours(struct ks_ctx *ctx, struct ks_str node);
+/* xep_0115_caps.c: whether node is the one we announce in <c/> of this domain. */
+bool ks_caps_is_ours(const struct ks_reactor *r, const struct ks_domain *domain, struct ks_str node);
 /* Whether a session's client asked for notifications of a node ("NODE+notify" in its disco#info). */
 bool ks_caps_wants(struct ks_session *session, struct ks_str node);
 

@@ -21,6 +21,7 @@
 #include "xml.h"
 
 struct ks_server;  /* reactor.h: what all reactors share */
+struct ks_reactor; /* reactor.h: one thread's part of it */
 struct ks_user;    /* user.h: an account at its home */
 struct ks_session; /* session.h: one bound resource */
 struct ks_feature;
@@ -174,7 +175,10 @@ struct ks_feature {
     struct ks_feature_store stores[6];
     struct ks_option options[8];
     /* Adds to <stream:features/> after login (before bind), or NULL. */
-    void (*stream_features)(struct ks_arena *arena, const struct ks_server *server, struct ks_xml *features);
+    void (*stream_features)(
+        struct ks_arena *arena, const struct ks_reactor *r, const struct ks_domain *domain, struct ks_xml *features);
+    /* Adds a form (XEP-0128) to what disco says of a domain, or NULL. Texts are copied. */
+    void (*disco_form)(struct ks_arena *arena, const struct ks_domain *domain, struct ks_xml *query);
     /* A session of ctx->user: was bound; became available or changed its presence (first: the initial one); is gone
      * (unavailable; it may have been available before or not). Each may be NULL. */
     void (*bound)(struct ks_ctx *ctx, struct ks_session *session);

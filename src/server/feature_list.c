@@ -2,6 +2,15 @@
 /* feature_list.c -- all there are. Passes of one stage run in this order. */
 #include "feature_list.h"
 
+/* What no feature keeps, but the core. */
+const struct ks_feature ks_feature_core = {
+    .name = "core",
+    .stores = { { "audit", KS_DATA_TRAFFIC, KS_KEEP_ALWAYS, 0,
+                    "Who administered which account, and when; nobody can change it unnoticed." },
+        { "name", KS_DATA_CONTACTS, KS_KEEP_ALWAYS, 0,
+            "The address of a deleted account, so that it never goes to a second person." } },
+};
+
 const struct ks_feature *const ks_features[] = {
     &ks_feature_blocking,
     &ks_feature_policy,
@@ -13,13 +22,17 @@ const struct ks_feature *const ks_features[] = {
     &ks_feature_caps,
     &ks_feature_csi,
     &ks_feature_pep,
+    &ks_feature_contact,
+    &ks_feature_data_policy,
     &ks_feature_directory,
     &ks_feature_disco,
+    &ks_feature_limits,
     &ks_feature_ping,
     &ks_feature_private,
     &ks_feature_session,
     &ks_feature_time,
     &ks_feature_vcard,
     &ks_feature_version,
+    &ks_feature_core,
     NULL,
 };

@@ -42,10 +42,6 @@ struct ks_server *ks_server_new(const struct ks_server_setup *setup)
     list_passes(server);
     for (size_t i = 0; ks_features[i]; i++)
         server->slots_bytes += ks_session_slot_room(ks_features[i]);
-    if (ks_caps_own_ver(server->caps_ver) != KS_OK) {
-        ks_server_free(server);
-        return NULL;
-    }
     return server;
 }
 
@@ -63,10 +59,21 @@ uint16_t ks_home_of(const struct ks_server *server, struct ks_str bare)
     return (uint16_t)(ks_str_hash(bare, server->home_key) % server->reactors);
 }
 
+/* Without memory there is none until the next configuration: clients ask then. */
+static void hash_domains(struct ks_reactor *r)
+{
+    const struct ks_domain *domain;
+
+    for (size_t i = 0; (domain = ks_config_domain_at(r->config, i)); i++)
+        if (ks_caps_own_ver(domain, r->caps_vers[i]) != KS_OK)
+            r->caps_vers[i][0] = 0;
+}
+
 struct ks_reactor *ks_reactor_new(
     struct ks_server *server, uint16_t index, const uint8_t seed[KS_PRNG_SEED_LEN], struct ks_now now)
 {
     struct ks_reactor *r = calloc(1, sizeof *r);
+    size_t domains = 0;
     uint64_t key[2];
 
     if (!r)
@@ -91,10 +98,14 @@ struct ks_reactor *ks_reactor_new(
     ks_list_init(&r->controls);
     ks_buf_init(&r->written, KS_STANZA_READ_MAX);
     r->addresses = ks_guard_addresses_new();
-    if (!r->addresses) {
+    while (ks_config_domain_at(r->config, domains))
+        domains++;
+    r->caps_vers = calloc(domains + 1, sizeof *r->caps_vers);
+    if (!r->addresses || !r->caps_vers) {
         ks_reactor_free(r);
         return NULL;
     }
+    hash_domains(r);
     return r;
 }
 
@@ -127,6 +138,7 @@ void ks_reactor_free(struct ks_reactor *r)
     ks_map_done(&r->sessions);
     ks_timers_done(&r->timers);
     ks_guard_addresses_free(r->addresses);
+    free(r->caps_vers);
     ks_buf_done(&r->written);
     ks_prng_done(&r->prng);
     ks_config_unref(r->config);
@@ -268,7 +280,8 @@ void ks_reactor_configure(struct ks_reactor *r, struct ks_config *config, struct
     r->now = now;
     ks_config_ref(config);
     ks_config_unref(r->config);
-    r->config = config;
+    r->config = config; /* with the same domains */
+    hash_domains(r);
 }
 
 void ks_reactor_shutdown(struct ks_reactor *r, struct ks_now now)

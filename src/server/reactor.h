@@ -24,7 +24,6 @@ struct ks_server {
     size_t slots_bytes; /* of all features' session slots */
     const struct ks_feature_pass *passes[KS_STAGE_COUNT][KS_STANZA_KINDS][KS_PASSES_MAX + 1]; /* NULL ends a list */
     uint64_t home_key[2];
-    char caps_ver[KS_CAPS_VER_LEN]; /* ks_caps_own_ver */
 };
 
 struct ks_guard_addresses;
@@ -33,6 +32,7 @@ struct ks_reactor {
     struct ks_server *server;
     uint16_t index;
     struct ks_config *config;
+    char (*caps_vers)[KS_CAPS_VER_LEN]; /* ks_caps_own_ver of each domain; beginning with a zero: none */
     const struct ks_log *log;
     struct ks_prng prng;
     struct ks_now now; /* of the call at hand */

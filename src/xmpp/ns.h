@@ -12,7 +12,8 @@
 #define NS_SASL "urn:ietf:params:xml:ns:xmpp-sasl"
 #define NS_BIND "urn:ietf:params:xml:ns:xmpp-bind"
 #define NS_SESSION "urn:ietf:params:xml:ns:xmpp-session"
-#define NS_SASL_CB "urn:xmpp:sasl-cb:0" /* XEP-0440 */
+#define NS_SASL_CB "urn:xmpp:sasl-cb:0"             /* XEP-0440 */
+#define NS_STREAM_LIMITS "urn:xmpp:stream-limits:0" /* XEP-0478 */
 #define NS_ROSTER "jabber:iq:roster"
 #define NS_ROSTERVER "urn:xmpp:features:rosterver"
 #define NS_PREAPPROVAL "urn:xmpp:features:pre-approval"

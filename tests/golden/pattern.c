@@ -28,6 +28,7 @@ static const struct {
     { "eme", NS_EME },
     { "forward", NS_FORWARD },
     { "hints", NS_HINTS },
+    { "limits", NS_STREAM_LIMITS },
     { "mam", NS_MAM },
     { "omemo", NS_OMEMO },
     { "ping", NS_PING },

@@ -406,6 +406,12 @@ static bool of_actor(struct play *play, const struct step *step)
     }
 }
 
+static bool give_option(struct play *play, const struct step *step)
+{
+    return play->world->ops->option(play->world, step->user, step->actor, step->text)
+        || fail(play, "there is no such option, or not this value");
+}
+
 static bool take_step(struct play *play, const struct step *step)
 {
     const struct world_ops *ops = play->world->ops;
@@ -415,7 +421,7 @@ static bool take_step(struct play *play, const struct step *step)
     case STEP_EXISTS:
         return true;
     case STEP_OPTION:
-        return true; /* before all others, in begin() */
+        return !play->actors || give_option(play, step); /* the first ones before all others, in begin() */
     case STEP_ON:
         return come(play, step);
     case STEP_TIME:
@@ -447,10 +453,10 @@ static bool begin(struct play *play)
 
     if (ops->begin)
         ops->begin(play->world);
-    for (const struct step *step = play->conversation->steps; step; step = step->next) {
+    for (const struct step *step = play->conversation->steps; step && step->kind != STEP_ON; step = step->next) {
         play->step = step;
-        if (step->kind == STEP_OPTION && !ops->option(play->world, step->user, step->actor, step->text))
-            return fail(play, "there is no such option, or not this value");
+        if (step->kind == STEP_OPTION && !give_option(play, step))
+            return false;
     }
     play_accounts(play->conversation, add_account, play);
     return true;

@@ -19,7 +19,7 @@
  *   time passes 24h
  *   the server restarts      the server dies
  *   the disk is slow         the disk is full          the disk is well again
- *   option session.resume of offen.example is 60       before anybody connects
+ *   option session.resume of offen.example is 60       before anybody connects; later on it is a reload
  *   only in the simulator: it counts stanzas
  *   ----                                               another conversation: nobody connected, nothing stored
  *

@@ -5,6 +5,8 @@
 #include "host.h"
 #include "world.h"
 
+struct given;
+
 struct sim {
     struct world world;
     struct ks_config *config;
@@ -12,6 +14,7 @@ struct sim {
     struct host *host;
     struct ks_now now;
     bool verbose;
+    struct given *given; /* newest first */
 };
 
 struct wire {
@@ -35,6 +38,24 @@ static void end_host(struct sim *sim)
     sim->host = NULL;
 }
 
+/* An option as a script gave it, so that a reload begins with those before it. */
+struct given {
+    char *name, *domain, *value;
+    struct given *next;
+};
+
+static void forget_given(struct sim *sim)
+{
+    while (sim->given) {
+        struct given *given = sim->given;
+        sim->given = given->next;
+        free(given->name);
+        free(given->domain);
+        free(given->value);
+        free(given);
+    }
+}
+
 static void sim_begin(struct world *world)
 {
     struct sim *sim = (struct sim *)world;
@@ -43,6 +64,7 @@ static void sim_begin(struct world *world)
     ks_server_store_free(sim->store);
     ks_config_unref(sim->config);
     sim->config = host_config();
+    forget_given(sim);
     sim->store = ks_memory_server_store_new();
     sim->now = START;
     if (!sim->store)
@@ -56,18 +78,48 @@ static void sim_free(struct world *world)
     end_host(sim);
     ks_server_store_free(sim->store);
     ks_config_unref(sim->config);
+    forget_given(sim);
     free(sim);
 }
 
+/* Oldest first. */
+static bool set_all(struct ks_config *config, const struct given *given)
+{
+    const struct ks_domain *domain;
+    struct ks_str name, value;
+    uint64_t number;
+
+    if (!given)
+        return true;
+    if (!set_all(config, given->next))
+        return false;
+    name = ks_str_z(given->name);
+    value = ks_str_z(given->value);
+    domain = *given->domain ? ks_config_domain(config, ks_str_z(given->domain)) : NULL;
+    if (ks_config_set_text(config, domain, name, value) == KS_OK)
+        return true;
+    return ks_str_u64(value, INT64_MAX, &number) == KS_OK
+        && ks_config_set_number(config, domain, name, (int64_t)number) == KS_OK;
+}
+
+/* While the server runs it is a reload. */
 static bool sim_option(struct world *world, struct ks_str name, struct ks_str domain, struct ks_str value)
 {
     struct sim *sim = (struct sim *)world;
-    uint64_t number;
+    struct given *given = calloc(1, sizeof *given);
+    struct ks_config *config = host_config();
 
-    return !sim->host && ks_str_u64(value, INT64_MAX, &number) == KS_OK
-        && ks_config_set_number(
-               sim->config, domain.len ? ks_config_domain(sim->config, domain) : NULL, name, (int64_t)number)
-        == KS_OK;
+    if (!given)
+        abort();
+    *given = (struct given) { ks_str_dup(name), ks_str_dup(domain), ks_str_dup(value), sim->given };
+    sim->given = given;
+    ks_config_unref(sim->config);
+    sim->config = config;
+    if (!set_all(config, given))
+        return false;
+    if (sim->host)
+        host_configure(sim->host, config);
+    return true;
 }
 
 static void sim_add_account(struct world *world, struct ks_str domain, struct ks_str local, struct ks_str password)

@@ -114,6 +114,16 @@ void host_free(struct host *h)
     free(h);
 }
 
+void host_configure(struct host *h, struct ks_config *config)
+{
+    ks_config_ref(config);
+    ks_config_unref(h->config);
+    h->config = config;
+    for (uint16_t i = 0; i < h->reactor_count; i++)
+        ks_reactor_configure(h->reactors[i], config, h->now);
+    host_settle(h);
+}
+
 /* A host is made thousands of times with one password: its keys are derived once a salt. */
 static const struct ks_scram_keys *keys_of(enum ks_hash hash, const char *password, const uint8_t *salt)
 {

@@ -47,6 +47,8 @@ void host_free(struct host *h);
 
 /* A configuration with klinik.example (protected) and offen.example (open). */
 struct ks_config *host_config(void);
+/* A reload: a configuration with the same domains (a reference is taken). */
+void host_configure(struct host *h, struct ks_config *config);
 /* An account with password, written straight into the store. */
 void host_add_account(struct host *h, const char *domain, const char *local, const char *name, const char *password);
 

@@ -53,6 +53,11 @@ static void test_complaints(void)
         { "an address that is none, among good ones", DOMAIN "listen: { starttls = \"*:5222  127.0.0.1:99999\"; };\n",
             "2: listen.starttls: \"127.0.0.1:99999\" is not an address with a port. Write for example 192.0.2.1:5222, "
             "[2001:db8::1]:5222 or *:5222." },
+        { "a text that is no URI, where clients are told of one",
+            "domains = ( { name = \"klinik.example\"; certificate = \"c.pem\"; key = \"k.pem\";\n"
+            "contact: { admin = \"it@klinik.example\"; }; } );\n",
+            "2: contact.admin: This value does not fit. It takes URIs with blanks between them, together up to 1000 "
+            "bytes, such as mailto:it@klinik.example." },
         { "an unknown option", DOMAIN "stream: { dept_max = 20; };\n",
             "2: stream.dept_max: There is no such option. konsild --print-options shows all." },
         { "an unknown group", DOMAIN "steam: { };\n",

@@ -314,9 +314,11 @@ static void on_set(struct ks_ctx *ctx, const struct ks_stanza *iq)
     ks_reply_result(ctx, NULL);
 }
 
-static void stream_features(struct ks_arena *arena, const struct ks_server *server, struct ks_xml *features)
+static void stream_features(
+    struct ks_arena *arena, const struct ks_reactor *r, const struct ks_domain *domain, struct ks_xml *features)
 {
-    (void)server;
+    (void)r;
+    (void)domain;
     ks_xml_add(arena, features, NS_ROSTERVER, "ver");
     ks_xml_add(arena, features, NS_PREAPPROVAL, "sub");
 }

@@ -36,24 +36,28 @@ static struct ks_xml *info_new(struct ks_arena *arena)
     return ks_xml_new(arena, NS_DISCO_INFO, "query");
 }
 
-void ks_disco_domain(struct ks_arena *arena, struct ks_xml *query)
+void ks_disco_domain(struct ks_arena *arena, const struct ks_domain *domain, struct ks_xml *query)
 {
     ks_disco_identity(arena, query, "server", "im", "konsil");
     add_all(arena, query, false);
+    for (size_t i = 0; ks_features[i]; i++)
+        if (ks_features[i]->disco_form)
+            ks_features[i]->disco_form(arena, domain, query);
 }
 
 static void on_domain_info(struct ks_ctx *ctx, const struct ks_stanza *iq)
 {
+    const struct ks_domain *domain = ks_config_domain(ctx->reactor->config, iq->to.domain);
     struct ks_xml *query = info_new(ctx->arena);
     struct ks_str node = ks_xml_attr(iq->payload, "node");
 
-    if (node.len && !ks_caps_is_ours(ctx, node)) {
+    if (node.len && !ks_caps_is_ours(ctx->reactor, domain, node)) {
         ks_reply_error(ctx, KS_ITEM_NOT_FOUND, NULL);
         return;
     }
     if (node.len)
         ks_xml_set(ctx->arena, query, "node", node);
-    ks_disco_domain(ctx->arena, query);
+    ks_disco_domain(ctx->arena, domain, query);
     ks_reply_result(ctx, query);
 }
 

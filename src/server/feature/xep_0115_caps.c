@@ -273,7 +273,7 @@ static void on_available(struct ks_ctx *ctx, struct ks_session *s, bool first)
 
 /* --- ours --- */
 
-enum ks_err ks_caps_own_ver(char ret_ver[KS_CAPS_VER_LEN])
+enum ks_err ks_caps_own_ver(const struct ks_domain *domain, char ret_ver[KS_CAPS_VER_LEN])
 {
     uint8_t digest[KS_HASH_MAX];
     struct ks_arena arena;
@@ -284,8 +284,9 @@ enum ks_err ks_caps_own_ver(char ret_ver[KS_CAPS_VER_LEN])
     ks_arena_init(&arena, 65536);
     ks_buf_init(&s, 65536);
     struct ks_xml *query = ks_xml_new(&arena, NS_DISCO_INFO, "query");
-    ks_disco_domain(&arena, query);
-    if (!verification_string(&arena, query, &s) || ks_buf_err(&s) != KS_OK || arena.failed)
+    ks_disco_domain(&arena, domain, query);
+    if (!verification_string(&arena, query, &s) || !add_forms(&arena, query, &s) || ks_buf_err(&s) != KS_OK
+        || arena.failed)
         goto out;
     ks_hash(KS_SHA1, ks_buf_str(&s), digest);
     err = ks_base64(&arena, ks_str(digest, ks_hash_len(KS_SHA1)), &text);
@@ -297,20 +298,25 @@ out:
     return err;
 }
 
-bool ks_caps_is_ours(struct ks_ctx *ctx, struct ks_str node)
+bool ks_caps_is_ours(const struct ks_reactor *r, const struct ks_domain *domain, struct ks_str node)
 {
     return ks_str_starts(node, KS_STR(NODE "#"))
-        && ks_str_eq(ks_str_from(node, sizeof NODE), ks_str(ctx->reactor->server->caps_ver, KS_CAPS_VER_LEN));
+        && ks_str_eq(ks_str_from(node, sizeof NODE), ks_str(r->caps_vers[domain->index], KS_CAPS_VER_LEN));
 }
 
 /* §6.3 */
-static void stream_features(struct ks_arena *arena, const struct ks_server *server, struct ks_xml *features)
+static void stream_features(
+    struct ks_arena *arena, const struct ks_reactor *r, const struct ks_domain *domain, struct ks_xml *features)
 {
-    struct ks_xml *c = ks_xml_add(arena, features, NS_CAPS, "c");
+    const char *ver = r->caps_vers[domain->index];
+    struct ks_xml *c;
 
+    if (!*ver)
+        return;
+    c = ks_xml_add(arena, features, NS_CAPS, "c");
     ks_xml_set(arena, c, "hash", KS_STR("sha-1"));
     ks_xml_set(arena, c, "node", KS_STR(NODE));
-    ks_xml_set(arena, c, "ver", ks_str(server->caps_ver, KS_CAPS_VER_LEN));
+    ks_xml_set(arena, c, "ver", ks_str(ver, KS_CAPS_VER_LEN));
 }
 
 const struct ks_feature ks_feature_caps = {

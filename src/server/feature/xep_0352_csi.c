@@ -236,9 +236,11 @@ static void slot_done(void *memory)
     free(hold);
 }
 
-static void stream_features(struct ks_arena *arena, const struct ks_server *server, struct ks_xml *features)
+static void stream_features(
+    struct ks_arena *arena, const struct ks_reactor *r, const struct ks_domain *domain, struct ks_xml *features)
 {
-    (void)server;
+    (void)r;
+    (void)domain;
     ks_xml_add(arena, features, NS_CSI, "csi"); /* §4.1 */
 }
 
