@@ -172,6 +172,9 @@ struct ks_feature {
     struct ks_feature_iq iq[16];
     struct ks_feature_pass pass[8];
     const struct ks_feature_clear *clear; /* or NULL */
+    /* Nodes of personal eventing for the person's own devices, NULL-ended; or NULL. They have an item for whatever they
+     * are about, nobody else reads them, and they cannot be opened (pep_node.h). */
+    const char *const *own_nodes;
     struct ks_feature_store stores[6];
     struct ks_option options[8];
     /* Adds to <stream:features/> after login (before bind), or NULL. */

@@ -13,6 +13,7 @@ const struct ks_feature ks_feature_core = {
 
 const struct ks_feature *const ks_features[] = {
     &ks_feature_blocking,
+    &ks_feature_displayed, /* takes out what the policy would refuse */
     &ks_feature_policy,
     &ks_feature_roster,
     &ks_feature_presence,

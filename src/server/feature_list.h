@@ -15,6 +15,7 @@ extern const struct ks_feature ks_feature_csi;
 extern const struct ks_feature ks_feature_data_policy;
 extern const struct ks_feature ks_feature_directory;
 extern const struct ks_feature ks_feature_disco;
+extern const struct ks_feature ks_feature_displayed;
 extern const struct ks_feature ks_feature_limits;
 extern const struct ks_feature ks_feature_offline;
 extern const struct ks_feature ks_feature_pep;

@@ -9,4 +9,8 @@
  * and those of contacts it may see (XEP-0163 §4.3.4). */
 void ks_pep_interested(struct ks_ctx *ctx, struct ks_session *session);
 
+/* Publishes for ctx->user, as if a client of hers had, to a node that is made if need be. Where it cannot be, nothing
+ * happens: it is by the way, and what it goes along with counts more. */
+void ks_pep_publish_for(struct ks_ctx *ctx, struct ks_str node, struct ks_str id, const struct ks_xml *element);
+
 #endif

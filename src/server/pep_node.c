@@ -4,19 +4,36 @@
 #include "dataform.h"
 #include "reactor.h"
 
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2
+#define OLD_ITEMS_ALL 256 /* in records of version 1, which had the number that "max" was then */
 #define GROUPS_MAX 4096
 
 const char *const ks_pep_access_names[] = { "open", "presence", "roster", "whitelist" };
 const char *const ks_pep_last_names[] = { "never", "on_sub", "on_sub_and_presence" };
 
-void ks_pep_config_init(struct ks_pep_config *config)
+static bool is_own(struct ks_str node)
 {
-    *config = (struct ks_pep_config) { .access = KS_PEP_PRESENCE,
-        .last = KS_PEP_LAST_ON_SUB_AND_PRESENCE,
-        .items_max = 1,
+    for (size_t i = 0; ks_features[i]; i++)
+        for (const char *const *at = ks_features[i]->own_nodes; at && *at; at++)
+            if (ks_str_is(node, *at))
+                return true;
+    return false;
+}
+
+void ks_pep_config_init(struct ks_str node, struct ks_pep_config *config)
+{
+    bool own = is_own(node);
+
+    *config = (struct ks_pep_config) { .access = own ? KS_PEP_WHITELIST : KS_PEP_PRESENCE,
+        .last = own ? KS_PEP_LAST_NEVER : KS_PEP_LAST_ON_SUB_AND_PRESENCE,
+        .items_max = own ? KS_PEP_ITEMS_ALL : 1,
         .persist = true,
         .notify_delete = true };
+}
+
+bool ks_pep_config_suits(struct ks_str node, const struct ks_pep_config *config)
+{
+    return config->access == KS_PEP_WHITELIST || !is_own(node);
 }
 
 /* The index of a name; count when it is none of them. */
@@ -68,7 +85,7 @@ static enum ks_err read_field(
         config->last = (enum ks_pep_last)at;
     } else if (ks_str_is(var, "pubsub#max_items")) {
         if (ks_str_is(value, "max"))
-            number = items_cap;
+            number = KS_PEP_ITEMS_ALL;
         else if (ks_str_u64(value, UINT32_MAX, &number) != KS_OK || number > items_cap)
             return KS_ESYNTAX;
         config->items_max = number ? (uint32_t)number : 1;
@@ -121,7 +138,10 @@ void ks_pep_config_form(struct ks_arena *arena, struct ks_xml *form, const struc
     ks_form_add(
         arena, form, "pubsub#send_last_published_item", "list-single", ks_str_z(ks_pep_last_names[config->last]));
     ks_buf_init(&number, 32);
-    ks_buf_u64_dec(&number, config->items_max);
+    if (config->items_max == KS_PEP_ITEMS_ALL)
+        ks_buf_z(&number, "max");
+    else
+        ks_buf_u64_dec(&number, config->items_max);
     if (ks_arena_copy(arena, ks_buf_str(&number), &text) == KS_OK)
         ks_form_add(arena, form, "pubsub#max_items", "text-single", text);
     ks_buf_done(&number);
@@ -144,7 +164,7 @@ static enum ks_err decode(struct ks_str record, struct ks_pep_config *ret_config
 
     if ((err = ks_cursor_u8(&at, &version)) != KS_OK)
         return err;
-    if (version != RECORD_VERSION)
+    if (version < 1 || version > RECORD_VERSION)
         return KS_EVERSION;
     if ((err = ks_cursor_u8(&at, &access)) != KS_OK || (err = ks_cursor_u8(&at, &last)) != KS_OK
         || (err = ks_cursor_u32(&at, &ret_config->items_max)) != KS_OK || (err = ks_cursor_u8(&at, &flags)) != KS_OK
@@ -152,6 +172,8 @@ static enum ks_err decode(struct ks_str record, struct ks_pep_config *ret_config
         return err;
     if (access >= KS_PEP_ACCESS_COUNT || last >= KS_PEP_LAST_COUNT || !ret_config->items_max)
         return KS_ESYNTAX;
+    if (version == 1 && ret_config->items_max == OLD_ITEMS_ALL)
+        ret_config->items_max = KS_PEP_ITEMS_ALL;
     ret_config->access = access;
     ret_config->last = last;
     ret_config->persist = flags & 1;
@@ -287,7 +309,7 @@ void ks_pep_item_put(
     struct ks_ctx *ctx, struct ks_str node, const struct ks_pep_config *config, struct ks_str id, struct ks_str payload)
 {
     struct ks_pep_item item = { 0 };
-    uint64_t number = 0, count = 0;
+    uint64_t number = 0, count = 0, room = (uint64_t)ks_domain_number(ctx->domain, "pep.items_max");
     struct ks_buf key, value;
     struct ks_str rest;
     uint8_t bytes[8];
@@ -300,7 +322,9 @@ void ks_pep_item_put(
         if (ks_cursor_u64(&at, &last) == KS_OK && last > number)
             number = last;
     }
-    while (count >= (config->persist ? config->items_max : 1)) {
+    if (config->items_max < room)
+        room = config->items_max;
+    while (count >= (config->persist ? room : 1)) {
         const struct ks_kv *oldest = next_row(ctx->user, KS_STORE_PEP_ITEM, node, NULL, &rest);
         if (!oldest)
             break;

@@ -12,6 +12,7 @@
 #define KS_STORE_PEP_ITEM "pep-item"
 #define KS_STORE_PEP_SUBSCRIBER "pep-subscriber"
 #define KS_PEP_NAME_MAX 1023
+#define KS_PEP_ITEMS_ALL UINT32_MAX /* items_max: "max", whatever pep.items_max is */
 
 enum ks_pep_access { KS_PEP_OPEN, KS_PEP_PRESENCE, KS_PEP_ROSTER, KS_PEP_WHITELIST, KS_PEP_ACCESS_COUNT };
 enum ks_pep_last { KS_PEP_LAST_NEVER, KS_PEP_LAST_ON_SUB, KS_PEP_LAST_ON_SUB_AND_PRESENCE, KS_PEP_LAST_COUNT };
@@ -19,7 +20,7 @@ enum ks_pep_last { KS_PEP_LAST_NEVER, KS_PEP_LAST_ON_SUB, KS_PEP_LAST_ON_SUB_AND
 struct ks_pep_config {
     enum ks_pep_access access;
     enum ks_pep_last last;
-    uint32_t items_max; /* at least 1 */
+    uint32_t items_max; /* at least 1; above pep.items_max that counts */
     bool persist;       /* XEP-0060: without it only the last item is kept, for those who come later */
     bool notify_retract, notify_delete;
     struct ks_str groups; /* of the access model roster: allowed groups, each with a zero byte behind it */
@@ -27,10 +28,13 @@ struct ks_pep_config {
 extern const char *const ks_pep_access_names[KS_PEP_ACCESS_COUNT];
 extern const char *const ks_pep_last_names[KS_PEP_LAST_COUNT];
 
-/* XEP-0163 §4.3 and §5: what a node is when its publisher says nothing. */
-void ks_pep_config_init(struct ks_pep_config *config);
+/* XEP-0163 §4.3 and §5: what a node is when its publisher says nothing; of ks_feature.own_nodes what they have to be.
+ */
+void ks_pep_config_init(struct ks_str node, struct ks_pep_config *config);
+/* Whether the node may be configured so: one of own_nodes for nobody else. */
+bool ks_pep_config_suits(struct ks_str node, const struct ks_pep_config *config);
 /* The fields of a form (node_config or publish-options) into config. KS_OK; KS_ESYNTAX: a value or field that we do not
- * know. items_cap: what "max" means, and the most that is allowed. */
+ * know. items_cap: the most that is allowed beside "max". */
 KS_CHECK enum ks_err ks_pep_config_read(
     struct ks_arena *arena, const struct ks_xml *form, uint32_t items_cap, struct ks_pep_config *config);
 /* Whether every field of a publish-options form is as config has it (XEP-0060 §7.1.5). */

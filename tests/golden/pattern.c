@@ -30,6 +30,7 @@ static const struct {
     { "hints", NS_HINTS },
     { "limits", NS_STREAM_LIMITS },
     { "mam", NS_MAM },
+    { "mds", NS_MDS },
     { "omemo", NS_OMEMO },
     { "ping", NS_PING },
     { "pubsub", NS_PUBSUB },

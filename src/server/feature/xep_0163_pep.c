@@ -249,9 +249,9 @@ void ks_pep_interested(struct ks_ctx *ctx, struct ks_session *session)
 
 /* --- publishing (XEP-0060 §7) --- */
 
-static struct ks_str payload_text(struct ks_ctx *ctx, const struct ks_xml *item)
+/* payload may be NULL. */
+static struct ks_str payload_text(struct ks_ctx *ctx, const struct ks_xml *payload)
 {
-    const struct ks_xml *payload = ks_xml_child(item, NULL, NULL);
     struct ks_str text;
 
     if (!payload)
@@ -288,13 +288,29 @@ static bool node_for(struct ks_ctx *ctx, struct ks_str node, const struct ks_xml
         ks_reply_error_app(ctx, KS_CONFLICT, NS_PUBSUB_ERRORS, "max-nodes-exceeded");
         return false;
     }
-    ks_pep_config_init(config);
-    if (form && ks_pep_config_read(ctx->arena, form, items_cap(ctx), config) != KS_OK) {
+    ks_pep_config_init(node, config);
+    if (form
+        && (ks_pep_config_read(ctx->arena, form, items_cap(ctx), config) != KS_OK
+            || !ks_pep_config_suits(node, config))) {
         ks_reply_error_app(ctx, KS_CONFLICT, NS_PUBSUB_ERRORS, "precondition-not-met");
         return false;
     }
     ks_pep_node_put(ctx, node, config);
     return true;
+}
+
+/* An item is there, and whom it concerns is told. */
+static void publish_item(struct ks_ctx *ctx, struct ks_str node, const struct ks_pep_config *config, struct ks_str id,
+    struct ks_str payload, bool stored)
+{
+    struct ks_pep_item added = { .id = id, .payload = payload };
+    struct ks_xml *items, *message;
+
+    if (stored)
+        ks_pep_item_put(ctx, node, config, id, payload);
+    message = event_new(ctx, KS_STR_EMPTY, "items", node, &items);
+    if (add_item(ctx, items, NS_PUBSUB_EVENT, &added))
+        tell(ctx, node, config, message);
 }
 
 static void on_publish(struct ks_ctx *ctx, const struct ks_stanza *iq, const struct ks_xml *publish)
@@ -303,9 +319,8 @@ static void on_publish(struct ks_ctx *ctx, const struct ks_stanza *iq, const str
     const struct ks_xml *form = ks_form_find(ctx->arena, options, NS_PUBLISH_OPTIONS);
     const struct ks_xml *item = ks_xml_child(publish, NS_PUBSUB, "item");
     struct ks_str node = ks_xml_attr(publish, "node"), id, payload;
-    struct ks_xml *answer, *items, *message;
     struct ks_pep_config config;
-    struct ks_pep_item added;
+    struct ks_xml *answer, *items;
 
     if (options && !form) {
         ks_reply_error(ctx, KS_BAD_REQUEST, NULL);
@@ -324,21 +339,32 @@ static void on_publish(struct ks_ctx *ctx, const struct ks_stanza *iq, const str
     id = ks_xml_attr(item, "id");
     if (!id.len)
         id = make_id(ctx);
-    if (id.len > KS_PEP_NAME_MAX || !(payload = payload_text(ctx, item)).ptr) {
+    if (id.len > KS_PEP_NAME_MAX || !(payload = payload_text(ctx, ks_xml_child(item, NULL, NULL))).ptr) {
         ks_reply_error(ctx, KS_NOT_ACCEPTABLE, NULL);
         return;
     }
     answer = ks_xml_new(ctx->arena, NS_PUBSUB, "pubsub");
     items = ks_xml_set(ctx->arena, ks_xml_add(ctx->arena, answer, NS_PUBSUB, "publish"), "node", node);
-    if (item) {
-        ks_pep_item_put(ctx, node, &config, id, payload);
+    if (item)
         ks_xml_set(ctx->arena, ks_xml_add(ctx->arena, items, NS_PUBSUB, "item"), "id", id);
-    }
     ks_reply_result(ctx, answer);
-    message = event_new(ctx, KS_STR_EMPTY, "items", node, &items);
-    added = (struct ks_pep_item) { .id = id, .payload = payload };
-    if (add_item(ctx, items, NS_PUBSUB_EVENT, &added))
-        tell(ctx, node, &config, message);
+    publish_item(ctx, node, &config, id, payload, item != NULL);
+}
+
+void ks_pep_publish_for(struct ks_ctx *ctx, struct ks_str node, struct ks_str id, const struct ks_xml *element)
+{
+    struct ks_str payload = payload_text(ctx, element);
+    struct ks_pep_config config;
+
+    if (!payload.ptr || id.len > KS_PEP_NAME_MAX)
+        return;
+    if (!ks_pep_node_get(ctx->user, node, &config)) {
+        if (ks_pep_node_count(ctx->user) >= (size_t)ks_domain_number(ctx->domain, "pep.nodes_max"))
+            return;
+        ks_pep_config_init(node, &config);
+        ks_pep_node_put(ctx, node, &config);
+    }
+    publish_item(ctx, node, &config, id, payload, true);
 }
 
 /* §7.2 */
@@ -551,7 +577,8 @@ static void on_owner(struct ks_ctx *ctx, const struct ks_stanza *iq)
             ks_reply_result(ctx, NULL);
             return;
         }
-        if (!given || ks_pep_config_read(ctx->arena, given, items_cap(ctx), &config) != KS_OK) {
+        if (!given || ks_pep_config_read(ctx->arena, given, items_cap(ctx), &config) != KS_OK
+            || !ks_pep_config_suits(node, &config)) {
             ks_reply_error(ctx, KS_NOT_ACCEPTABLE, NULL);
             return;
         }
@@ -679,12 +706,13 @@ const struct ks_feature ks_feature_pep = {
     .stores = { { KS_STORE_PEP_NODE, KS_DATA_SETTINGS, KS_KEEP_WITH_ACCOUNT, 0,
                     "What a device publishes for others, and who may read it." },
         { KS_STORE_PEP_ITEM, KS_DATA_KEYS, KS_KEEP_WITH_ACCOUNT, 0,
-            "Public keys and lists of devices, so that others can encrypt." },
+            "Public keys and lists of devices, so that others can encrypt; how far a person has read, for her own "
+            "devices." },
         { KS_STORE_PEP_SUBSCRIBER, KS_DATA_CONTACTS, KS_KEEP_WITH_ACCOUNT, 0,
             "Who wants to be told when these keys and lists change." } },
     .options = { { "pep.nodes_max", KS_OPT_COUNT, .init = 200, .min = 10, .max = 10000,
                      .doc = "Nodes one account may have." },
-        { "pep.items_max", KS_OPT_COUNT, .init = 256, .min = 1, .max = 10000, .doc = "Items one node may hold." },
+        { "pep.items_max", KS_OPT_COUNT, .init = 1000, .min = 1, .max = 10000, .doc = "Items one node may hold." },
         { "pep.subscribers_max", KS_OPT_COUNT, .init = 5000, .min = 10, .max = 100000,
             .doc = "Subscribers one node may have." } },
 };
