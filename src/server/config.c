@@ -97,10 +97,17 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct value *)a)->option->name, ((const struct value *)b)->option->name);
 }
 
+static void text_free(const struct value *value)
+{
+    if (value->text && value->option->secret)
+        ks_wipe(value->text, strlen(value->text));
+    free(value->text);
+}
+
 static void values_free(struct ks_option_values *values)
 {
     for (size_t i = 0; values && i < values->count; i++)
-        free(values->value[i].text);
+        text_free(&values->value[i]);
     free(values);
 }
 
@@ -254,7 +261,7 @@ enum ks_err ks_config_set_text(
     char *copy = ks_str_dup(text);
     if (!copy)
         return KS_ENOMEM;
-    free(value->text);
+    text_free(value);
     value->text = copy;
     return KS_OK;
 }

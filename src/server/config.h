@@ -28,6 +28,7 @@ struct ks_option {
     /* Of KS_OPT_TEXT, where not every text is one: whether it is, and the id of the sentence that says what is. */
     bool (*good)(struct ks_str text);
     const char *wants;
+    bool secret;                /* likewise: wiped when it goes */
     const char *const *choices; /* NULL-ended */
     enum ks_option_scope scope;
     enum ks_option_when when;

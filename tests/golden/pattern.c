@@ -26,6 +26,7 @@ static const struct {
     { "disco-info", NS_DISCO_INFO },
     { "disco-items", NS_DISCO_ITEMS },
     { "eme", NS_EME },
+    { "extdisco", NS_EXTDISCO },
     { "forward", NS_FORWARD },
     { "hints", NS_HINTS },
     { "limits", NS_STREAM_LIMITS },
