@@ -3,7 +3,7 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static void encode(struct ks_str bytes, char *to)
+void ks_base64_write(struct ks_str bytes, char *to)
 {
     const unsigned char *from = (const unsigned char *)bytes.ptr;
     size_t left = bytes.len;
@@ -23,27 +23,22 @@ static void encode(struct ks_str bytes, char *to)
     }
 }
 
-static size_t encoded_len(struct ks_str bytes)
-{
-    return (bytes.len + 2) / 3 * 4;
-}
-
 void ks_base64_add(struct ks_buf *buf, struct ks_str bytes)
 {
-    char *to = ks_buf_room(buf, encoded_len(bytes));
+    char *to = ks_buf_room(buf, KS_BASE64_LEN(bytes.len));
 
     if (to)
-        encode(bytes, to);
+        ks_base64_write(bytes, to);
 }
 
 enum ks_err ks_base64(struct ks_arena *arena, struct ks_str bytes, struct ks_str *ret_text)
 {
-    char *to = ks_arena_alloc(arena, encoded_len(bytes));
+    char *to = ks_arena_alloc(arena, KS_BASE64_LEN(bytes.len));
 
     if (!to)
-        return ks_arena_full(arena, encoded_len(bytes)) ? KS_ELIMIT : KS_ENOMEM;
-    encode(bytes, to);
-    *ret_text = ks_str(to, encoded_len(bytes));
+        return ks_arena_full(arena, KS_BASE64_LEN(bytes.len)) ? KS_ELIMIT : KS_ENOMEM;
+    ks_base64_write(bytes, to);
+    *ret_text = ks_str(to, KS_BASE64_LEN(bytes.len));
     return KS_OK;
 }
 

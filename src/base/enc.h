@@ -8,6 +8,9 @@
 
 /* Base64 of RFC 4648 §4, with padding. */
 void ks_base64_add(struct ks_buf *buf, struct ks_str bytes);
+/* The same to KS_BASE64_LEN(bytes.len) characters of memory that the caller has. */
+#define KS_BASE64_LEN(len) (((len) + 2) / 3 * 4)
+void ks_base64_write(struct ks_str bytes, char *to);
 KS_CHECK enum ks_err ks_base64(struct ks_arena *arena, struct ks_str bytes, struct ks_str *ret_text);
 /* Reads base64 with padding and, as RFC 6120 §13.9.1 and OMEMO demand, nothing else in it: KS_ESYNTAX otherwise,
  * also when the unused bits of the last character are not zero. The bytes belong to arena. */

@@ -6,6 +6,7 @@
 #include "enc.h"
 #include "jid.h"
 #include "unicode.h"
+#include "utf8.h"
 
 #define NONCE_BYTES 18 /* of chance: 24 characters of base64, without padding */
 

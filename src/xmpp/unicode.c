@@ -456,16 +456,3 @@ size_t ks_unicode_columns(struct ks_str text)
     }
     return columns;
 }
-
-bool ks_utf8_valid(struct ks_str text)
-{
-    while (text.len) {
-        int32_t point;
-        utf8proc_ssize_t step =
-            utf8proc_iterate((const utf8proc_uint8_t *)text.ptr, (utf8proc_ssize_t)text.len, &point);
-        if (step <= 0)
-            return false;
-        text = ks_str_from(text, (size_t)step);
-    }
-    return true;
-}

@@ -24,6 +24,5 @@ KS_CHECK enum ks_err ks_unicode_password(struct ks_arena *arena, struct ks_str t
 KS_CHECK enum ks_err ks_unicode_fold(struct ks_arena *arena, struct ks_str text, struct ks_str *ret_text);
 /* Columns on a terminal: 0, 1 or 2 for each code point; bad UTF-8 counts as 1 a byte. */
 size_t ks_unicode_columns(struct ks_str text);
-bool ks_utf8_valid(struct ks_str text);
 
 #endif

@@ -3,6 +3,7 @@
  * written gives its parts. */
 #include "jid.h"
 #include "unicode.h"
+#include "utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Each profile, and folding, is idempotent and gives good UTF-8; and Punycode of a label decodes to it. */
+/* Each profile, and folding, is idempotent and gives good UTF-8; and Punycode of a label decodes to it. What is
+ * UTF-8 is so to utf8proc, too. */
 #include "codepoint.h"
 #include "idna.h"
 #include "unicode.h"
+#include "utf8.h"
 
 static void punycode(struct ks_str text)
 {
@@ -10,6 +12,8 @@ static void punycode(struct ks_str text)
     char encoded[KS_LABEL_MAX];
     size_t count, decoded, len;
 
+    if (text.len <= KS_LABEL_MAX)
+        assert(ks_codepoint_decode(text, points, &count) == ks_utf8_valid(text));
     if (text.len <= KS_LABEL_MAX && ks_codepoint_decode(text, points, &count)
         && (len = ks_punycode_encode(points, count, encoded)) > 0)
         assert(ks_punycode_decode(ks_str(encoded, len), again, &decoded) && decoded == count

@@ -127,15 +127,6 @@ static void columns(void)
     }
 }
 
-static void utf8(void)
-{
-    check_row(ks_utf8_valid(KS_STR("a\0\u00e4\u20ac\U0001f37a")), "RFC 3629 §3: one to four bytes, and zero", "?");
-    check_row(ks_utf8_valid(KS_STR("")), "RFC 3629 §3: nothing", "?");
-    check_row(!ks_utf8_valid(KS_STR("a\xc3")), "RFC 3629 §3: a cut sequence", "?");
-    check_row(!ks_utf8_valid(KS_STR("\xe0\x80\x80")), "RFC 3629 §3: an overlong one", "?");
-    check_row(!ks_utf8_valid(KS_STR("\xed\xbf\xbf")), "RFC 3629 §3: a surrogate", "?");
-}
-
 /* RFC 3492 §7.1, those in lower case. */
 static const struct {
     const char *name, *text, *punycode;
@@ -186,7 +177,6 @@ int main(void)
     table();
     lengths();
     columns();
-    utf8();
     punycode();
     ends();
     return check_done();
