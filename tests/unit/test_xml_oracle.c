@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* test_xml_oracle.c -- our XML reader against expat: names of each code point, and stanzas and headers that were
  * changed in places. They take and refuse the same, and make the same trees. */
+#include "change.h"
 #include "check.h"
-#include "prng.h"
 #include "xml_char.h"
 #include "xml_expat.h"
 #include "xml_same.h"
@@ -91,28 +91,6 @@ static const char *const pieces[] = { "<", ">", "/", "&", ";", "'", "\"", "=", "
     "\x80", "\u00fc", "\u00b7", "\U0001f637", "\xed\xa0\x80", "\xef\xbf\xbf", "<b>", "</b>", "<b/>", "</a>",
     "http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/" };
 
-/* Some bytes of text are cut out, and something is put in their place; a few times. */
-static void change(struct ks_prng *prng, struct ks_buf *buf)
-{
-    for (uint64_t times = 1 + ks_prng_below(prng, 3); times; times--) {
-        struct ks_str text = ks_buf_str(buf), piece = KS_STR_EMPTY;
-        size_t at = (size_t)ks_prng_below(prng, text.len + 1);
-        size_t cut = ks_prng_below(prng, 2) ? (size_t)ks_prng_below(prng, 8) : 0;
-        struct ks_buf next;
-
-        ks_buf_init(&next, 10000);
-        ks_buf_add(&next, ks_str_head(text, at));
-        if (ks_prng_below(prng, 4))
-            piece = ks_str_z(pieces[ks_prng_below(prng, KS_COUNT(pieces))]);
-        else if (text.len) /* another part of itself */
-            piece = ks_str_head(ks_str_from(text, (size_t)ks_prng_below(prng, text.len)), ks_prng_below(prng, 20));
-        ks_buf_add(&next, piece);
-        ks_buf_add(&next, ks_str_from(text, at + cut < text.len ? at + cut : text.len));
-        ks_buf_done(buf);
-        *buf = next;
-    }
-}
-
 static void changed(const char *name, const char *const *texts, size_t count, bool is_header)
 {
     struct ks_prng prng;
@@ -126,7 +104,7 @@ static void changed(const char *name, const char *const *texts, size_t count, bo
         ks_buf_reset(&buf);
         ks_buf_z(&buf, texts[i % count]);
         if (i >= count)
-            change(&prng, &buf);
+            change(&prng, &buf, pieces, KS_COUNT(pieces));
         same = is_header ? agree_header(ks_buf_str(&buf), &ok)
                          : agree(ks_buf_str(&buf), i % 2 ? KS_STR(" xmlns:x='u'") : KS_STR_EMPTY, &ok);
         taken += ok;
