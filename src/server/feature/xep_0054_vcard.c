@@ -16,7 +16,7 @@
 
 static bool is_colleague(const struct ks_ctx *ctx, const struct ks_stanza *iq)
 {
-    return ks_str_eq(iq->from.domain, ctx->user->jid.domain);
+    return ks_str_eq(iq->from.domain, ks_user_jid(ctx->user).domain);
 }
 
 /* <name>text</name>, if there is one. */
