@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* crypto.h -- the one contract for primitives; a program links one of its two drivers.
  *
- * crypto_openssl.c serves konsild and konsilctl, crypto_sodium.c (mbedTLS + libsodium) the engine, natively and in
- * WASM. Both pass the same known answers (tests/unit/test_crypto.c). Nothing here allocates for the caller, logs, or
+ * *_openssl.c serves konsild and konsilctl, crypto_sodium.c and p256_mbedtls.c the engine, natively and in WASM. Both
+ * pass the same known answers (tests/unit/test_crypto.c, test_p256.c). Nothing here allocates for the caller, logs, or
  * asks for entropy: random bytes come from a ks_prng. A failure of a primitive on good arguments is our state, not a
  * peer's, and asserts; functions that verify something return KS_ECRYPTO and leave their output untouched. An output is
  * the very memory of its input, or does not overlap it. Any thread may call any function; a ks_hasher belongs to one.
@@ -70,5 +70,28 @@ void ks_aes_gcm_seal(struct ks_str key, struct ks_str nonce, struct ks_str extra
     uint8_t *ret_bytes, uint8_t ret_tag[16]);
 KS_CHECK enum ks_err ks_aes_gcm_open(struct ks_str key, struct ks_str nonce, struct ks_str extra, struct ks_str bytes,
     const uint8_t tag[16], uint8_t *ret_bytes);
+
+/* NIST P-256 (FIPS 186-5; SEC 2 §2.4.2), for what others fix: certificates, Web Push, JWT. A private key is 32 bytes,
+ * big-endian, at least 1 and less than the order of the group; a public key is the uncompressed point 04 | x | y
+ * (SEC 1 §2.3.3); a signature r | s, 32 bytes each (RFC 7518 §3.4). A public key is looked at wherever it is used, and
+ * what is no point of the curve is KS_ECRYPTO. A private key that is none is KS_ECRYPTO where keys come in
+ * (ks_p256_public), and asserts elsewhere. */
+#define KS_P256_PRIVATE_LEN 32
+#define KS_P256_PUBLIC_LEN 65
+#define KS_P256_SIGNATURE_LEN 64
+void ks_p256_generate(struct ks_prng *prng, uint8_t ret_private[KS_P256_PRIVATE_LEN]);
+KS_CHECK enum ks_err ks_p256_public(
+    const uint8_t private_key[KS_P256_PRIVATE_LEN], uint8_t ret_public[KS_P256_PUBLIC_LEN]);
+KS_CHECK enum ks_err ks_p256_check(const uint8_t public_key[KS_P256_PUBLIC_LEN]);
+/* The x coordinate of the shared point (SEC 1 §3.3.1; RFC 8291 §3.1 calls it ecdh_secret): a secret to derive from, no
+ * key. */
+KS_CHECK enum ks_err ks_p256_ecdh(const uint8_t private_key[KS_P256_PRIVATE_LEN],
+    const uint8_t public_key[KS_P256_PUBLIC_LEN], uint8_t ret_secret[32]);
+/* ECDSA over a SHA-256 digest; the nonce comes from key and digest (RFC 6979), so no chance is needed and the same
+ * gives the same. Verifying takes either of s and n - s, as FIPS 186-5 does. */
+void ks_p256_sign(const uint8_t private_key[KS_P256_PRIVATE_LEN], const uint8_t digest[32],
+    uint8_t ret_signature[KS_P256_SIGNATURE_LEN]);
+KS_CHECK enum ks_err ks_p256_verify(const uint8_t public_key[KS_P256_PUBLIC_LEN], const uint8_t digest[32],
+    const uint8_t signature[KS_P256_SIGNATURE_LEN]);
 
 #endif

@@ -126,3 +126,26 @@ out:
     ks_wipe(tail, sizeof tail);
     return err;
 }
+
+/* SEC 2 §2.4.2: n. */
+static const uint8_t p256_order[32] = { 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51 };
+
+bool ks_p256_in_range(const uint8_t scalar[32])
+{
+    unsigned borrow = 0, any = 0;
+
+    for (size_t i = 32; i-- > 0;) { /* scalar - n borrows exactly if scalar < n */
+        borrow = ((unsigned)scalar[i] - p256_order[i] - borrow) >> 31;
+        any |= scalar[i];
+    }
+    return borrow == 1 && any != 0;
+}
+
+/* FIPS 186-5 §A.2.2: drawn again until it is in range; one draw in 2^32 is not. */
+void ks_p256_generate(struct ks_prng *prng, uint8_t ret_private[KS_P256_PRIVATE_LEN])
+{
+    do
+        ks_prng_bytes(prng, ret_private, KS_P256_PRIVATE_LEN);
+    while (!ks_p256_in_range(ret_private));
+}

@@ -11,4 +11,7 @@ enum ks_direction { KS_DECRYPT, KS_ENCRYPT };
 void ks_driver_cbc(
     enum ks_direction direction, struct ks_str key, const uint8_t iv[16], struct ks_str blocks, uint8_t *ret_blocks);
 
+/* 1 <= scalar < order of P-256; takes the same time for every scalar. */
+bool ks_p256_in_range(const uint8_t scalar[32]);
+
 #endif
