@@ -85,6 +85,40 @@ enum ks_err ks_base64_read(struct ks_arena *arena, struct ks_str text, struct ks
     return KS_OK;
 }
 
+void ks_base64url_add(struct ks_buf *buf, struct ks_str bytes)
+{
+    size_t pad = (3 - bytes.len % 3) % 3, len = KS_BASE64_LEN(bytes.len) - pad;
+    char last[4];
+    char *to = ks_buf_room(buf, len);
+
+    if (!to)
+        return;
+    ks_base64_write(ks_str_head(bytes, bytes.len / 3 * 3), to);
+    if (pad) {
+        ks_base64_write(ks_str_from(bytes, bytes.len / 3 * 3), last);
+        memcpy(to + bytes.len / 3 * 4, last, 4 - pad);
+    }
+    for (size_t i = 0; i < len; i++)
+        to[i] = (char)(to[i] == '+' ? '-' : to[i] == '/' ? '_' : to[i]);
+}
+
+enum ks_err ks_base64url_read(struct ks_arena *arena, struct ks_str text, struct ks_str *ret_bytes)
+{
+    size_t pad = (4 - text.len % 4) % 4;
+    char *padded = ks_arena_alloc(arena, text.len + pad);
+
+    if (!padded)
+        return ks_arena_full(arena, text.len + pad) ? KS_ELIMIT : KS_ENOMEM;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c == '+' || c == '/' || c == '=')
+            return KS_ESYNTAX;
+        padded[i] = (char)(c == '-' ? '+' : c == '_' ? '/' : c);
+    }
+    memset(padded + text.len, '=', pad);
+    return ks_base64_read(arena, ks_str(padded, text.len + pad), ret_bytes);
+}
+
 void ks_hex_add(struct ks_buf *buf, struct ks_str bytes)
 {
     char *to = ks_buf_room(buf, bytes.len * 2);

@@ -16,6 +16,10 @@ KS_CHECK enum ks_err ks_base64(struct ks_arena *arena, struct ks_str bytes, stru
  * also when the unused bits of the last character are not zero. The bytes belong to arena. */
 KS_CHECK enum ks_err ks_base64_read(struct ks_arena *arena, struct ks_str text, struct ks_str *ret_bytes);
 
+/* Base64 of RFC 4648 §5 without padding, as JOSE (RFC 7515 §2) and Web Push have it; read as strictly. */
+void ks_base64url_add(struct ks_buf *buf, struct ks_str bytes);
+KS_CHECK enum ks_err ks_base64url_read(struct ks_arena *arena, struct ks_str text, struct ks_str *ret_bytes);
+
 /* Lower case. */
 void ks_hex_add(struct ks_buf *buf, struct ks_str bytes);
 KS_CHECK enum ks_err ks_hex_read(struct ks_arena *arena, struct ks_str text, struct ks_str *ret_bytes);

@@ -5,6 +5,18 @@
 
 static struct ks_arena arena;
 
+/* The same text in the other alphabet, and without padding. */
+static struct ks_str for_urls(struct ks_str base64)
+{
+    static char text[16];
+    size_t len = ks_str_find_byte(base64, '=');
+
+    assert(len <= sizeof text);
+    for (size_t i = 0; i < len; i++)
+        text[i] = (char)(base64.ptr[i] == '+' ? '-' : base64.ptr[i] == '/' ? '_' : base64.ptr[i]);
+    return ks_str(text, len);
+}
+
 static void both_ways(void)
 {
     static const struct {
@@ -35,6 +47,11 @@ static void both_ways(void)
         check_str("enc.h: gives the same text", text, ks_str_z(table[i].base64));
         check_err("enc.h: which is read", ks_base64_read(&arena, text, &bytes), KS_OK);
         check_str("enc.h: and gives the same bytes", bytes, table[i].bytes);
+        ks_buf_reset(&buf);
+        ks_base64url_add(&buf, table[i].bytes);
+        check_str("RFC 4648 §5: for URLs", ks_buf_str(&buf), for_urls(text));
+        check_err("RFC 4648 §5: is read", ks_base64url_read(&arena, ks_buf_str(&buf), &bytes), KS_OK);
+        check_str("RFC 4648 §5: and gives the same bytes", bytes, table[i].bytes);
         ks_buf_reset(&buf);
         ks_hex_add(&buf, table[i].bytes);
         check_str("RFC 4648 §8: in lower case", ks_buf_str(&buf), ks_str_z(table[i].hex));
@@ -84,6 +101,15 @@ static void refusing(void)
         { "RFC 4648 §3.3: a zero", TEXT("Zm9\0") },
         { "RFC 4648 §3.3: a byte above ASCII", TEXT("Zm9\xff") },
         { "RFC 4648 §3.3: a single character", TEXT("Z") },
+    }, urls[] = {
+        { "RFC 4648 §5: padding, which RFC 7515 §2 leaves out", TEXT("Zg==") },
+        { "RFC 4648 §5: the other alphabet", TEXT("+_") },
+        { "RFC 4648 §5: both of its characters", TEXT("-/") },
+        { "RFC 4648 §5: bits behind the last byte", TEXT("Zh") },
+        { "RFC 4648 §5: a single character", TEXT("Z") },
+        { "RFC 4648 §5: five characters", TEXT("Zm9vZ") },
+        { "RFC 4648 §5: a blank", TEXT("Zm 9") },
+        { "RFC 4648 §5: a zero", TEXT("Zm9\0") },
     }, hex[] = {
         { "RFC 4648 §8: half a byte", TEXT("a") },
         { "RFC 4648 §8: a letter too many", TEXT("0g") },
@@ -98,6 +124,8 @@ static void refusing(void)
 
     for (size_t i = 0; i < KS_COUNT(base64); i++)
         check_err(base64[i].name, ks_base64_read(&arena, base64[i].text, &bytes), KS_ESYNTAX);
+    for (size_t i = 0; i < KS_COUNT(urls); i++)
+        check_err(urls[i].name, ks_base64url_read(&arena, urls[i].text, &bytes), KS_ESYNTAX);
     for (size_t i = 0; i < KS_COUNT(hex); i++)
         check_err(hex[i].name, ks_hex_read(&arena, hex[i].text, &bytes), KS_ESYNTAX);
     check_str("enc.h: what is refused leaves the result alone", bytes, KS_STR("untouched"));
