@@ -19,6 +19,10 @@ struct ks_str {
 };
 
 #define KS_STR(literal) ((struct ks_str) { "" literal, sizeof(literal) - 1 })
+#define KS_STR_INIT(literal)            \
+    {                                   \
+        "" literal, sizeof(literal) - 1 \
+    } /* in a static initialiser */
 #define KS_STR_EMPTY ((struct ks_str) { NULL, 0 })
 #define KS_STR_FMT(s) (int)(s).len, (s).ptr /* for "%.*s" */
 
