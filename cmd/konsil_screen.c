@@ -12,7 +12,6 @@
 #include "konsil_talk.h"
 #include "say.h"
 
-#define CTRL(letter) ((letter)&0x1f)
 #define PAGE 50
 #define SCROLL 10
 #define LIST_WIDTH 30
@@ -368,7 +367,7 @@ static void on_char(struct screen *screen, wint_t c)
     case 27:
         escape(screen);
         break;
-    case CTRL('L'):
+    case 12: /* Ctrl-L */
         clearok(curscr, TRUE);
         break;
     default:
@@ -376,6 +375,8 @@ static void on_char(struct screen *screen, wint_t c)
         break;
     }
 }
+
+#define CTRL(letter) ((letter)&0x1f)
 
 static bool is_leave(bool is_key, wint_t key)
 {

@@ -132,6 +132,8 @@ static bool start_threads(struct daemon *d)
         .connections_max = p->connections_max,
         .accepts_per_second = (uint32_t)ks_settings_number(p->settings, "listen.connections_per_second"),
         .handshake_ms = ks_settings_number(p->settings, "tls.handshake_timeout") * 1000,
+        .site = p->web ? ks_web_site(p->web) : NULL,
+        .web_per_address_max = (unsigned)ks_settings_number(p->settings, "web.connections_per_address"),
         .begin = begin_control,
         .end = end_control,
         .control_output = ks_control_socket_output,
@@ -164,7 +166,7 @@ static bool start(struct daemon *d)
     json_object_seed(0); /* while /dev/urandom can be opened */
     if (!konsild_raise_limits(p) || !konsild_find_user(p) || !konsild_make_directories(p) || !konsild_open_log(p)
         || !konsild_open_sockets(p) || !konsild_enter_sandbox(p) || !konsild_get_key(p)
-        || !(p->certs = konsild_load_certs(p->settings)) || !konsild_open_store(p))
+        || !(p->certs = konsild_load_certs(p->settings)) || !konsild_make_web(p) || !konsild_open_store(p))
         return false;
     if (!start_threads(d)) {
         konsild_say(SAY("konsild.memory"), NULL);

@@ -96,27 +96,41 @@ struct ks_settings *konsild_read_settings(const char *path)
     return settings;
 }
 
-static bool read_addresses(struct konsild_parts *p, const char *option, bool direct_tls)
+/* One more address, or one that is there and serves something more. */
+static bool add_address(struct konsild_parts *p, const struct ks_listen_address *address)
 {
-    struct ks_str list = ks_str_z(ks_settings_text(p->settings, option)), text;
-
-    while (ks_str_cut(&list, ' ', &text)) {
-        if (!text.len)
-            continue;
-        if (p->listen_count == KONSILD_LISTEN_MAX) {
-            konsild_say(SAY("konsild.listen-many"), NULL);
-            return false;
+    for (size_t i = 0; i < p->listen_count; i++)
+        if (ks_listen_same(&p->listen[i], address)) {
+            p->listen[i].serves |= address->serves;
+            return true;
         }
-        if (ks_listen_parse(text, direct_tls, &p->listen[p->listen_count++]) != KS_OK)
-            return false; /* ks_settings_read complained */
+    if (p->listen_count == KONSILD_LISTEN_MAX) {
+        konsild_say(SAY("konsild.listen-many"), NULL);
+        return false;
     }
+    p->listen[p->listen_count++] = *address;
+    return true;
+}
+
+static bool read_addresses(struct konsild_parts *p, const char *addresses, unsigned serves)
+{
+    struct ks_str list = ks_str_z(addresses), text;
+    struct ks_listen_address address;
+
+    while (ks_str_cut(&list, ' ', &text))
+        if (text.len && (ks_listen_parse(text, serves, &address) != KS_OK || !add_address(p, &address)))
+            return false; /* ks_settings_read complained, or add_address did */
     return true;
 }
 
 bool konsild_read_addresses(struct konsild_parts *p)
 {
-    if (!read_addresses(p, "listen.starttls", false) || !read_addresses(p, "listen.direct_tls", true))
-        return false;
+    const char *addresses;
+    unsigned serves;
+
+    for (size_t at = 0; (addresses = ks_settings_listen(p->settings, &at, &serves));)
+        if (!read_addresses(p, addresses, serves))
+            return false;
     if (!p->listen_count)
         konsild_say(SAY("konsild.listen-nothing"), NULL);
     return p->listen_count > 0;
@@ -270,6 +284,24 @@ bool konsild_open_log(struct konsild_parts *p)
     return false;
 }
 
+static const char *service_name(unsigned serves)
+{
+    switch (serves) {
+    case KS_LISTEN_STARTTLS:
+        return "starttls";
+    case KS_LISTEN_DIRECT_TLS:
+        return "direct_tls";
+    case KS_LISTEN_HTTPS:
+        return "https";
+    case KS_LISTEN_REDIRECT:
+        return "http";
+    case KS_LISTEN_METRICS:
+        return "metrics";
+    default:
+        return "direct_tls_and_https";
+    }
+}
+
 static bool open_listeners(struct konsild_parts *p)
 {
     static const struct meaning meanings[] = {
@@ -290,7 +322,7 @@ static bool open_listeners(struct konsild_parts *p)
             return false;
         }
         ks_log(ks_log_file_log(p->log), KS_INFO, "listen.open", KS_NUM("port", ks_listen_port(&p->listen[i])),
-            KS_NUM("direct_tls", p->listen[i].direct_tls));
+            KS_OURS("serves", service_name(p->listen[i].serves)));
     }
     if (!p->listen_fds)
         konsild_say(SAY("konsild.memory"), NULL);
@@ -505,6 +537,7 @@ void konsild_parts_done(struct konsild_parts *p)
     ks_committer_free(p->committer);
     ks_server_store_free(p->store);
     ks_tls_certs_unref(p->certs);
+    ks_web_free(p->web);
     for (size_t i = 0; p->listen_fds && i < p->listen_count * p->threads; i++)
         close(p->listen_fds[i]);
     free(p->listen_fds);

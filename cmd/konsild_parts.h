@@ -16,6 +16,7 @@
 #include "settings.h"
 #include "sqlite_server_store.h"
 #include "tls_server.h"
+#include "web.h"
 
 #define KONSILD_LISTEN_MAX 16
 
@@ -38,6 +39,7 @@ struct konsild_parts {
     int landlock;
     uint8_t key[KS_KEY_FILE_LEN]; /* wiped once it is used */
     struct ks_tls_certs *certs;
+    struct ks_web *web; /* NULL: nothing listens for HTTP */
     struct ks_server_store *store;
     struct ks_committer *committer;
 };
@@ -61,6 +63,9 @@ KS_CHECK bool konsild_open_sockets(struct konsild_parts *parts);
 KS_CHECK bool konsild_enter_sandbox(struct konsild_parts *parts);
 KS_CHECK bool konsild_get_key(struct konsild_parts *parts);
 KS_CHECK bool konsild_open_store(struct konsild_parts *parts);
+
+/* konsild_web.c: web access, once it is known where to listen. */
+KS_CHECK bool konsild_make_web(struct konsild_parts *parts);
 
 /* Closes and frees all of it; accepts zeroes. */
 void konsild_parts_done(struct konsild_parts *parts);

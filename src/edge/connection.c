@@ -29,11 +29,12 @@ struct ks_conn {
     struct ks_timer timer;
     SSL *tls;                   /* NULL in clear */
     struct ks_tls_certs *certs; /* during the handshake */
-    struct ks_c2s *stream;      /* NULL before a direct handshake is done, and after the close */
+    struct ks_c2s *stream;      /* NULL before a direct handshake is done, with HTTP, and after the close */
+    struct ks_http_conn *http;  /* NULL with a stream */
     struct held *unsent;        /* ciphertext (or clear text) that the socket did not take */
     struct held *unread;        /* what was received and not yet used: after a pause or a move */
     uint64_t address_hash;
-    uint8_t state;
+    uint8_t state, serves;
     bool paused : 1;
     bool tls_wanted : 1; /* the clear output goes first, and nothing is read until the handshake */
     bool close_wanted : 1;
@@ -44,6 +45,8 @@ struct ks_conn {
 
 static void on_ready(struct ks_watch *watch, uint32_t events);
 static void on_timeout(struct ks_timer *timer, struct ks_now now);
+static void mind_http(struct ks_conn *conn);
+static void upgrade(struct ks_conn *conn);
 
 enum ks_err ks_conn_host_init(struct ks_conn_host *host)
 {
@@ -57,7 +60,8 @@ enum ks_err ks_conn_host_init(struct ks_conn_host *host)
 static bool wants_input(const struct ks_conn *conn)
 {
     return conn->state == CONN_LINGER
-        || (conn->state < CONN_CLOSING && !conn->paused && !conn->tls_wanted && !conn->close_wanted && !conn->moving);
+        || (conn->state < CONN_CLOSING && !conn->paused && !conn->tls_wanted && !conn->close_wanted && !conn->moving
+            && (!conn->http || ks_http_conn_wants(conn->http)));
 }
 
 static void update_interest(struct ks_conn *conn)
@@ -94,6 +98,20 @@ static void let_stream_go(struct ks_conn *conn)
     conn->stream = NULL;
 }
 
+static atomic_ushort *web_counter(const struct ks_conn *conn)
+{
+    return &conn->host->web_addresses[conn->address_hash % KS_WEB_ADDRESSES];
+}
+
+static void let_http_go(struct ks_conn *conn)
+{
+    if (!conn->http)
+        return;
+    ks_http_conn_free(conn->http);
+    conn->http = NULL;
+    atomic_fetch_sub(web_counter(conn), 1);
+}
+
 /* Ends it, whatever its state. Whoever has it at hand sees CONN_DEAD. */
 static void drop(struct ks_conn *conn)
 {
@@ -103,6 +121,7 @@ static void drop(struct ks_conn *conn)
         return;
     conn->state = CONN_DEAD;
     let_stream_go(conn);
+    let_http_go(conn);
     ks_timer_clear(&host->timers, &conn->timer);
     ks_loop_remove(&host->loop, &conn->watch);
     close(conn->watch.fd);
@@ -130,15 +149,39 @@ static void start_handshake(struct ks_conn *conn)
         drop(conn);
 }
 
-static bool open_stream(struct ks_conn *conn)
+static bool open_stream(struct ks_conn *conn, bool websocket)
 {
     conn->stream = ks_reactor_open(conn->host->core,
-        &(struct ks_c2s_setup) { .edge = conn, .tls = conn->tls != NULL, .address_hash = conn->address_hash },
+        &(struct ks_c2s_setup) {
+            .edge = conn, .tls = conn->tls != NULL, .websocket = websocket, .address_hash = conn->address_hash },
         conn->host->now);
     return conn->stream != NULL;
 }
 
-void ks_conn_accept(struct ks_conn_host *host, int fd, bool direct_tls, uint64_t address_hash)
+static bool open_http(struct ks_conn *conn)
+{
+    struct ks_conn_host *host = conn->host;
+
+    if (!host->site || host->shutting_down)
+        return false;
+    if (atomic_fetch_add(web_counter(conn), 1) < host->web_per_address_max)
+        conn->http = ks_http_conn_new(host->site, conn->serves, conn->tls != NULL, conn, host->now);
+    if (!conn->http) {
+        atomic_fetch_sub(web_counter(conn), 1);
+        return false;
+    }
+    return true;
+}
+
+/* What the client means, with TLS. */
+static bool means_http(const struct ks_conn *conn)
+{
+    unsigned protocol = ks_tls_protocol(conn->tls);
+
+    return conn->serves & KS_LISTEN_HTTPS && (protocol == KS_TLS_HTTP || !(conn->serves & KS_LISTEN_DIRECT_TLS));
+}
+
+void ks_conn_accept(struct ks_conn_host *host, int fd, unsigned serves, uint64_t address_hash)
 {
     struct ks_conn *conn = calloc(1, sizeof *conn);
 
@@ -149,6 +192,7 @@ void ks_conn_accept(struct ks_conn_host *host, int fd, bool direct_tls, uint64_t
     conn->watch = (struct ks_watch) { .fd = fd, .ready = on_ready };
     conn->timer.fire = on_timeout;
     conn->host = host;
+    conn->serves = (uint8_t)serves;
     conn->address_hash = address_hash;
     ks_list_init(&conn->busy);
     ks_list_init(&conn->link);
@@ -158,10 +202,11 @@ void ks_conn_accept(struct ks_conn_host *host, int fd, bool direct_tls, uint64_t
         drop(conn);
         return;
     }
-    if (direct_tls)
+    if (serves & (KS_LISTEN_DIRECT_TLS | KS_LISTEN_HTTPS))
         start_handshake(conn);
-    else if (!open_stream(conn))
+    else if (serves & KS_LISTEN_STARTTLS ? !open_stream(conn, false) : !open_http(conn))
         drop(conn);
+    mind_http(conn);
     host->take_events(host);
 }
 
@@ -169,7 +214,11 @@ static void on_timeout(struct ks_timer *timer, struct ks_now now)
 {
     struct ks_conn *conn = KS_CONTAINER(timer, struct ks_conn, timer);
 
-    (void)now;
+    if (conn->http && !conn->close_wanted) {
+        ks_http_conn_expired(conn->http, now);
+        mind_http(conn);
+        return;
+    }
     ks_log(conn->host->log, KS_DEBUG, "conn.timeout", KS_NUM("state", conn->state));
     drop(conn);
 }
@@ -243,11 +292,16 @@ static void send_unsent(struct ks_conn *conn)
     make_busy(conn);
 }
 
-/* Takes what one turn may send of the stream's output to the thread's buffer, sealed. */
+static struct ks_str output_of(struct ks_conn *conn)
+{
+    return conn->http ? ks_http_conn_output(conn->http, conn->host->now) : ks_c2s_output(conn->stream);
+}
+
+/* Takes what one turn may send of the output to the thread's buffer, sealed. */
 static void seal_output(struct ks_conn *conn)
 {
     struct ks_tls_io *io = conn->host->io;
-    struct ks_str out = ks_str_head(ks_c2s_output(conn->stream), KS_CONN_TURN_BYTES), left = out;
+    struct ks_str out = ks_str_head(output_of(conn), KS_CONN_TURN_BYTES), left = out;
 
     if (!out.len)
         return;
@@ -261,14 +315,18 @@ static void seal_output(struct ks_conn *conn)
             drop(conn);
             return;
         }
-    ks_c2s_output_sent(conn->stream, out.len, conn->host->now);
+    if (conn->http)
+        ks_http_conn_sent(conn->http, out.len, conn->host->now);
+    else
+        ks_c2s_output_sent(conn->stream, out.len, conn->host->now);
 }
 
-/* The stream is over and all of its bytes are on the way: says so to the peer. */
+/* The stream, or HTTP, is over and all of its bytes are on the way: says so to the peer. */
 static void finish_close(struct ks_conn *conn)
 {
-    if (conn->stream) {
+    if (conn->stream || conn->http) {
         let_stream_go(conn);
+        let_http_go(conn);
         conn->state = CONN_CLOSING;
         if (conn->tls)
             ks_tls_close(conn->tls);
@@ -278,18 +336,20 @@ static void finish_close(struct ks_conn *conn)
         return;
     conn->state = CONN_LINGER;
     shutdown(conn->watch.fd, SHUT_WR);
+    expect_within(conn, KS_CONN_CLOSE_MS);
     update_interest(conn);
 }
 
 /* True: there is more than the budget of a turn. */
 static bool flush(struct ks_conn *conn)
 {
-    if (conn->stream && !conn->unsent)
+    if ((conn->stream || conn->http) && !conn->unsent)
         seal_output(conn);
     send_out(conn);
+    mind_http(conn);
     if (conn->state == CONN_DEAD || conn->unsent)
         return false;
-    if (conn->stream && ks_c2s_output(conn->stream).len)
+    if (conn->http ? ks_http_conn_pending(conn->http) : conn->stream && ks_c2s_output(conn->stream).len)
         return true;
     if (conn->close_wanted)
         finish_close(conn);
@@ -301,20 +361,66 @@ static bool flush(struct ks_conn *conn)
 
 /* --- receiving --- */
 
-static void secured(struct ks_conn *conn)
+/* Tells the stream, which is made if there is none, that it is secure now. */
+static void begin_secure(struct ks_conn *conn, bool websocket)
 {
     struct ks_tls_facts facts;
 
-    conn->state = CONN_SECURE;
     ks_tls_facts(conn->tls, conn->certs, &facts);
     ks_tls_certs_unref(conn->certs);
     conn->certs = NULL;
-    ks_timer_clear(&conn->host->timers, &conn->timer);
-    if (!conn->stream && !open_stream(conn)) {
+    if (!conn->stream && !open_stream(conn, websocket))
         drop(conn);
+    else
+        ks_c2s_secured(conn->stream, &facts, conn->host->now);
+}
+
+static void secured(struct ks_conn *conn)
+{
+    conn->state = CONN_SECURE;
+    ks_timer_clear(&conn->host->timers, &conn->timer);
+    if (!conn->stream && means_http(conn)) {
+        if (!open_http(conn)) /* which keeps the certificates, as it may become a stream */
+            drop(conn);
+        mind_http(conn);
         return;
     }
-    ks_c2s_secured(conn->stream, &facts, conn->host->now);
+    begin_secure(conn, false);
+}
+
+/* The handler's answer to the handshake goes, and what came behind the request is the stream's. */
+static void upgrade(struct ks_conn *conn)
+{
+    struct ks_http_conn *http = conn->http;
+
+    ks_timer_clear(&conn->host->timers, &conn->timer);
+    seal_output(conn);
+    send_out(conn);
+    if (conn->state == CONN_DEAD)
+        return;
+    conn->http = NULL;
+    atomic_fetch_sub(web_counter(conn), 1);
+    begin_secure(conn, true);
+    if (conn->state != CONN_DEAD)
+        ks_c2s_feed(conn->stream, ks_http_conn_rest(http), conn->host->now);
+    ks_http_conn_free(http);
+}
+
+static void feed(struct ks_conn *conn, struct ks_str bytes)
+{
+    if (!conn->http) {
+        ks_c2s_feed(conn->stream, bytes, conn->host->now);
+        return;
+    }
+    ks_http_conn_feed(conn->http, bytes, conn->host->now);
+    mind_http(conn);
+    make_busy(conn);
+}
+
+static unsigned protocols_of(const struct ks_conn *conn)
+{
+    return (conn->serves & KS_LISTEN_HTTPS ? KS_TLS_HTTP : 0u)
+        | (conn->serves & (KS_LISTEN_DIRECT_TLS | KS_LISTEN_STARTTLS) ? KS_TLS_XMPP : 0u);
 }
 
 /* One step on with the bytes in io->in. */
@@ -328,10 +434,10 @@ static void use_some(struct ks_conn *conn)
     switch ((enum conn_state)conn->state) {
     case CONN_CLEAR:
         io->in = KS_STR_EMPTY;
-        ks_c2s_feed(conn->stream, bytes, host->now);
+        feed(conn, bytes);
         break;
     case CONN_HANDSHAKE:
-        err = ks_tls_handshake(conn->tls);
+        err = ks_tls_handshake(conn->tls, io, protocols_of(conn));
         send_out(conn);
         if (err == KS_OK && conn->state != CONN_DEAD)
             secured(conn);
@@ -340,7 +446,7 @@ static void use_some(struct ks_conn *conn)
         err = ks_tls_read(conn->tls, io, &bytes);
         send_out(conn);
         if (err == KS_OK && conn->state != CONN_DEAD)
-            ks_c2s_feed(conn->stream, bytes, host->now);
+            feed(conn, bytes);
         break;
     case CONN_CLOSING:
     case CONN_LINGER:
@@ -406,6 +512,67 @@ static void on_ready(struct ks_watch *watch, uint32_t events)
         drop(conn);
 }
 
+/* Closes when the output is sent, which may last so long. */
+static void close_within(struct ks_conn *conn, int64_t ms)
+{
+    if (conn->close_wanted || conn->state == CONN_DEAD)
+        return;
+    conn->close_wanted = true;
+    make_busy(conn);
+    expect_within(conn, ms);
+}
+
+/* --- HTTP --- */
+
+/* After anything that HTTP did: whether it ended, or is something else now, and until when it may last. */
+static void mind_http(struct ks_conn *conn)
+{
+    struct ks_conn_host *host = conn->host;
+
+    if (!conn->http || conn->state == CONN_DEAD || conn->close_wanted)
+        return;
+    enum ks_http_conn_end how = ks_http_conn_end(conn->http);
+    int64_t deadline_ms = ks_http_conn_deadline_ms(conn->http);
+    if (how == KS_HTTP_CUT)
+        drop(conn);
+    else if (how == KS_HTTP_CLOSE)
+        close_within(conn, KS_HTTP_TAKE_MS);
+    else if (how == KS_HTTP_UPGRADED)
+        upgrade(conn);
+    else if (deadline_ms == KS_NEVER)
+        ks_timer_clear(&host->timers, &conn->timer);
+    else if (conn->timer.slot && conn->timer.at_ms == deadline_ms)
+        return;
+    else if (ks_timer_set(&host->timers, &conn->timer, deadline_ms) != KS_OK)
+        drop(conn);
+}
+
+void ks_conn_wake(void *user)
+{
+    make_busy(user);
+}
+
+struct ks_conn_host *ks_conn_host_of(const struct ks_conn *conn)
+{
+    return conn->host;
+}
+
+uint64_t ks_conn_address_hash(const struct ks_conn *conn)
+{
+    return conn->address_hash;
+}
+
+void ks_conn_host_shutdown(struct ks_conn_host *host)
+{
+    host->shutting_down = true;
+    for (KS_LIST_EACH_SAFE(&host->all, at)) {
+        struct ks_conn *conn = KS_CONTAINER(at, struct ks_conn, link);
+        if (conn->http)
+            ks_http_conn_shutdown(conn->http);
+        mind_http(conn);
+    }
+}
+
 /* --- what the core wants --- */
 
 void ks_conn_output(struct ks_conn *conn)
@@ -426,11 +593,7 @@ void ks_conn_start_tls(struct ks_conn *conn)
 
 void ks_conn_close(struct ks_conn *conn)
 {
-    if (conn->close_wanted || conn->state == CONN_DEAD)
-        return;
-    conn->close_wanted = true;
-    make_busy(conn);
-    expect_within(conn, KS_CONN_CLOSE_MS);
+    close_within(conn, KS_CONN_CLOSE_MS);
 }
 
 void ks_conn_pause(struct ks_conn *conn)

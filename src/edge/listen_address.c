@@ -3,9 +3,9 @@
 
 #include <arpa/inet.h>
 
-enum ks_err ks_listen_parse(struct ks_str text, bool direct_tls, struct ks_listen_address *ret_address)
+enum ks_err ks_listen_parse(struct ks_str text, unsigned serves, struct ks_listen_address *ret_address)
 {
-    struct ks_listen_address address = { .direct_tls = direct_tls };
+    struct ks_listen_address address = { .serves = serves };
     size_t colon = text.len;
     char host[INET6_ADDRSTRLEN];
     uint64_t port;
@@ -36,4 +36,9 @@ enum ks_err ks_listen_parse(struct ks_str text, bool direct_tls, struct ks_liste
     }
     *ret_address = address;
     return KS_OK;
+}
+
+bool ks_listen_same(const struct ks_listen_address *a, const struct ks_listen_address *b)
+{
+    return a->at.v4.sin_port && a->both == b->both && a->len == b->len && memcmp(&a->at, &b->at, a->len) == 0;
 }

@@ -160,7 +160,7 @@ static void on_ready(struct ks_watch *watch, uint32_t events)
                 pause_accepting(listener);
             return; /* EAGAIN, or the peer was gone before we came: the loop calls again if there are more */
         }
-        ks_conn_accept(gate->host, fd, listener->direct_tls, hash_of(gate, &peer));
+        ks_conn_accept(gate->host, fd, listener->serves, hash_of(gate, &peer));
         if (!pay(gate)) {
             pause_accepting(listener);
             return;

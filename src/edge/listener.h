@@ -28,7 +28,7 @@ struct ks_listener {
     struct ks_watch watch; /* fd set before ks_listener_start */
     struct ks_timer timer; /* while it pauses */
     struct ks_accept_gate *gate;
-    bool direct_tls;
+    unsigned serves; /* of enum ks_listen_for */
 };
 
 KS_CHECK enum ks_err ks_listener_start(struct ks_listener *listener, struct ks_accept_gate *gate);

@@ -39,6 +39,7 @@ struct thread {
 struct ks_reactors {
     struct ks_reactors_setup setup;
     atomic_uint open; /* connections */
+    atomic_ushort web_addresses[KS_WEB_ADDRESSES];
     size_t started;
     struct thread thread[];
 };
@@ -122,6 +123,7 @@ static void read_letter(struct thread *t, struct ks_letter letter)
     case LETTER_SHUTDOWN:
         stop_listening(t);
         t->shutting_down = true;
+        ks_conn_host_shutdown(&t->host);
         ks_reactor_shutdown(t->host.core, t->host.now);
         break;
     case LETTER_STOP:
@@ -224,6 +226,10 @@ static enum ks_err make_thread(struct ks_reactors *rs, uint16_t index, const uin
     t->host.handshake_ms = setup->handshake_ms;
     t->host.open = &rs->open;
     t->host.take_events = take_events;
+    t->host.site = setup->site;
+    t->host.web_addresses = rs->web_addresses;
+    t->host.web_per_address_max = setup->web_per_address_max;
+    t->host.index = index;
     t->host.now = ks_system_now();
     t->host.certs = ks_tls_certs_ref(setup->certs);
     t->gate = (struct ks_accept_gate) { .host = &t->host,
@@ -259,7 +265,7 @@ static enum ks_err take_listeners(struct ks_reactors *rs)
             int fd = setup->listen_fds[i * setup->count + t];
             if (listeners) {
                 listeners[i].watch.fd = fd;
-                listeners[i].direct_tls = setup->listen[i].direct_tls;
+                listeners[i].serves = setup->listen[i].serves;
             } else {
                 close(fd);
                 err = KS_ENOMEM;

@@ -28,6 +28,8 @@ struct ks_reactors_setup {
     unsigned connections_max;
     uint32_t accepts_per_second; /* of all threads together */
     int64_t handshake_ms;
+    const struct ks_http_site *site; /* for what listens for HTTP; NULL: nothing does */
+    unsigned web_per_address_max;    /* HTTP connections of one address, in all threads */
     /* Administration, all in the thread of reactor 0; each may be NULL. */
     void (*begin)(struct ks_conn_host *host, void *user);   /* before it serves */
     void (*end)(struct ks_conn_host *host, void *user);     /* after it served */

@@ -9,6 +9,7 @@
 #include "listen_address.h"
 #include "option_value.h"
 #include "say.h"
+#include "web_text.h"
 
 static const char *const levels[] = { "error", "warning", "info", NULL };
 static const char *const ciphers[] = { "aegis", "chacha20", NULL };
@@ -17,6 +18,7 @@ static const char *const ciphers[] = { "aegis", "chacha20", NULL };
 static const struct edge_option {
     struct ks_option option;
     bool path, addresses;
+    unsigned serves; /* of addresses: enum ks_listen_for */
 } edge_options[] = {
     { { "data.directory", KS_OPT_TEXT, .min = 1, .max = 3000, .init_text = "/var/lib/konsild", .scope = KS_OPT_SERVER,
           .when = KS_OPT_RESTART, .doc = "Where the database lies. Made if missing; one konsild at a time." },
@@ -41,10 +43,23 @@ static const struct edge_option {
           .when = KS_OPT_RESTART,
           .doc = "Addresses and ports for clients that begin in clear and turn to TLS, separated by blanks: "
                  "192.0.2.1:5222, [2001:db8::1]:5222, or * for all addresses." },
-        .addresses = true },
+        .addresses = true, .serves = KS_LISTEN_STARTTLS },
     { { "listen.direct_tls", KS_OPT_TEXT, .max = 1000, .init_text = "*:5223", .scope = KS_OPT_SERVER,
           .when = KS_OPT_RESTART, .doc = "The same for clients that begin with TLS (XEP-0368)." },
-        .addresses = true },
+        .addresses = true, .serves = KS_LISTEN_DIRECT_TLS },
+    { { "listen.https", KS_OPT_TEXT, .max = 1000, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
+          .doc =
+              "The same for HTTPS: XMPP over WebSocket (RFC 7395), the web app, and what else konsild says to "
+              "browsers. An address may stand in listen.direct_tls, too: then ALPN tells what a client means, and one "
+              "without ALPN means XMPP. Empty: there is no web access." },
+        .addresses = true, .serves = KS_LISTEN_HTTPS },
+    { { "listen.http", KS_OPT_TEXT, .max = 1000, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
+          .doc = "The same for HTTP in clear, which says to browsers where HTTPS is, and nothing else." },
+        .addresses = true, .serves = KS_LISTEN_REDIRECT },
+    { { "listen.metrics", KS_OPT_TEXT, .max = 1000, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
+          .doc = "The same for HTTP in clear that answers /metrics (Prometheus) and /health, for machines that watch "
+                 "this one. Figures are sums over all who are here; best on 127.0.0.1 or in a network of its own." },
+        .addresses = true, .serves = KS_LISTEN_METRICS },
     { { "listen.connections_per_second", KS_OPT_COUNT, .init = 5000, .min = 1, .max = 1000000, .scope = KS_OPT_SERVER,
         .when = KS_OPT_RESTART,
         .doc =
@@ -52,6 +67,14 @@ static const struct edge_option {
             "are there." } },
     { { "tls.handshake_timeout", KS_OPT_DURATION, .init = 10, .min = 1, .max = 120, .scope = KS_OPT_SERVER,
         .when = KS_OPT_RESTART, .doc = "A client whose TLS handshake takes longer is cut off." } },
+    { { "web.connections_per_address", KS_OPT_COUNT, .init = 200, .min = 1, .max = 60000, .scope = KS_OPT_SERVER,
+        .when = KS_OPT_RESTART,
+        .doc = "HTTP connections at a time from one address (of IPv6, from one /64); more are closed at once. Sessions "
+               "over WebSocket do not count." } },
+    { { "web.origins", KS_OPT_TEXT, .max = 2000, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
+        .good = ks_web_origins_ok, .wants = SAY("wants.origins"),
+        .doc = "Other sites whose pages may connect over WebSocket, separated by blanks: https://app.klinik.example. A "
+               "page from here always may, and so may programs that are no browser." } },
     { { "process.threads", KS_OPT_COUNT, .init = 0, .min = 0, .max = 128, .scope = KS_OPT_SERVER,
         .when = KS_OPT_RESTART,
         .doc = "Threads that serve clients. 0: one less than there are processors, for the store has a thread, and at "
@@ -78,6 +101,14 @@ static const struct edge_option {
     { { "log.level", KS_OPT_CHOICE, .choices = levels, .init = 2, .max = 2, .scope = KS_OPT_SERVER,
         .doc = "The quietest lines that are written. Debugging is switched on with konsilctl, with a reason, for an "
                "hour." } },
+    { { "web.url", KS_OPT_TEXT, .max = 1000, .scope = KS_OPT_DOMAIN, .when = KS_OPT_RESTART, .good = ks_web_origin_ok,
+        .wants = SAY("wants.origin"),
+        .doc = "Where browsers reach the domain's web access: https://chat.klinik.example. Empty: at the domain's own "
+               "name, and the port of listen.https." } },
+    { { "web.addresses", KS_OPT_TEXT, .max = 1000, .scope = KS_OPT_DOMAIN, .when = KS_OPT_RESTART,
+        .good = ks_web_addresses_ok, .wants = SAY("wants.ips"),
+        .doc = "IP addresses at which clients reach the domain, separated by blanks. With them host-meta.json tells "
+               "clients of direct TLS, too (XEP-0487), and they need no other lookup." } },
     { { "certificate", KS_OPT_TEXT, .min = 1, .max = 3000, .scope = KS_OPT_DOMAIN,
           .doc = "The domain's certificate and its chain (PEM). Must be given." },
         true },
@@ -168,6 +199,17 @@ int64_t ks_settings_number(const struct ks_settings *s, const char *name)
 const char *ks_settings_text(const struct ks_settings *s, const char *name)
 {
     return reading(&s->server, name)->text;
+}
+
+const char *ks_settings_listen(const struct ks_settings *s, size_t *at, unsigned *ret_serves)
+{
+    while (*at < EDGE_OPTIONS) {
+        const struct edge_option *option = &edge_options[(*at)++];
+        *ret_serves = option->serves;
+        if (option->addresses)
+            return ks_settings_text(s, option->option.name);
+    }
+    return NULL;
 }
 
 const char *ks_settings_domain_text(const struct ks_settings *s, size_t domain, const char *name)
@@ -288,6 +330,8 @@ static enum ks_err set_edge_text(struct reader *reader, const config_setting_t *
 
     if ((int64_t)len < edge->option.min || (int64_t)len > edge->option.max)
         return KS_ELIMIT;
+    if (len && edge->option.good && !edge->option.good(ks_str(text, len)))
+        return KS_ESYNTAX;
     if (asprintf(&copy, "%s%s", edge->path && len && text[0] != '/' ? reader->directory : "", text) < 0)
         return KS_ENOMEM;
     free(value->text);
@@ -305,7 +349,7 @@ static void judge_addresses(struct reader *reader, const config_setting_t *at, c
     struct ks_listen_address address;
 
     while (ks_str_cut(&list, ' ', &one))
-        if (one.len && ks_listen_parse(one, false, &address) != KS_OK)
+        if (one.len && ks_listen_parse(one, 0, &address) != KS_OK)
             complain(reader, at, name, SAY("setting.address"),
                 (struct ks_filling[]) { { "address", ks_str_head(one, 100) }, { 0 } });
 }
@@ -473,28 +517,38 @@ static void read_domain(struct reader *reader, config_setting_t *at)
     size_t index = s->domain_count - 1;
     read_group(reader, at, "", (int)index);
     for (size_t i = 0; i < EDGE_OPTIONS; i++)
-        if (edge_options[i].option.scope == KS_OPT_DOMAIN && reader->err == KS_OK
+        if (edge_options[i].option.scope == KS_OPT_DOMAIN && edge_options[i].option.min && reader->err == KS_OK
             && !*reading(&domains[index], edge_options[i].option.name)->text)
             complain_of_domain(reader, at, edge_options[i].option.name, SAY("setting.pem-missing"), name);
 }
 
-/* One port cannot begin both with TLS and without. Port 0 is another one each time. */
-static void judge_both_addresses(struct reader *reader, config_t *file)
+/* One port cannot begin both with TLS and without, nor with HTTP and XMPP in clear. */
+static void judge_pair(
+    struct reader *reader, config_t *file, const struct edge_option *option, const struct edge_option *other)
 {
-    const char *direct_text = ks_settings_text(reader->settings, "listen.direct_tls");
-    struct ks_str list = ks_str_z(ks_settings_text(reader->settings, "listen.starttls")), one, other;
-    const config_setting_t *at = config_lookup(file, "listen.direct_tls");
+    struct ks_str list = ks_str_z(ks_settings_text(reader->settings, option->option.name)), one, another;
+    const config_setting_t *at = config_lookup(file, other->option.name);
     struct ks_listen_address a, b;
 
-    at = at ? at : config_lookup(file, "listen.starttls");
+    at = at ? at : config_lookup(file, option->option.name);
     while (at && ks_str_cut(&list, ' ', &one)) {
-        struct ks_str direct = ks_str_z(direct_text);
-        while (ks_str_cut(&direct, ' ', &other))
-            if (ks_listen_parse(one, false, &a) == KS_OK && ks_listen_parse(other, false, &b) == KS_OK
-                && a.at.v4.sin_port && a.both == b.both && a.len == b.len && memcmp(&a.at, &b.at, a.len) == 0)
-                complain(reader, at, "listen.direct_tls", SAY("setting.address-both"),
-                    (struct ks_filling[]) { { "address", ks_str_head(other, 100) }, { 0 } });
+        struct ks_str others = ks_str_z(ks_settings_text(reader->settings, other->option.name));
+        while (ks_str_cut(&others, ' ', &another))
+            if (ks_listen_parse(one, 0, &a) == KS_OK && ks_listen_parse(another, 0, &b) == KS_OK
+                && ks_listen_same(&a, &b))
+                complain(reader, at, other->option.name, SAY("setting.address-both"),
+                    (struct ks_filling[]) {
+                        { "address", ks_str_head(another, 100) }, { "option", ks_str_z(option->option.name) }, { 0 } });
     }
+}
+
+static void judge_all_addresses(struct reader *reader, config_t *file)
+{
+    for (size_t i = 0; i < EDGE_OPTIONS; i++)
+        for (size_t j = i + 1; j < EDGE_OPTIONS; j++)
+            if (edge_options[i].addresses && edge_options[j].addresses
+                && (edge_options[i].serves | edge_options[j].serves) != (KS_LISTEN_DIRECT_TLS | KS_LISTEN_HTTPS))
+                judge_pair(reader, file, &edge_options[i], &edge_options[j]);
 }
 
 static void read_file(struct reader *reader, config_t *file)
@@ -509,7 +563,7 @@ static void read_file(struct reader *reader, config_t *file)
     }
     read_group(reader, root, "", -1);
     if (reader->err == KS_OK)
-        judge_both_addresses(reader, file);
+        judge_all_addresses(reader, file);
     if (!reader->settings->domain_count && !reader->complained)
         complain(reader, root, "domains", SAY("setting.domain-none"), NULL);
 }

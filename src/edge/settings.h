@@ -24,7 +24,10 @@ struct ks_config *ks_settings_config(const struct ks_settings *settings);
 /* The edge's part. The name must exist (assert). Texts live as long as the settings; paths are absolute. */
 int64_t ks_settings_number(const struct ks_settings *settings, const char *name);
 const char *ks_settings_text(const struct ks_settings *settings, const char *name);
-/* "certificate" or "key" of the domain of that index. */
+/* The addresses to listen on, option by option: a text for ks_listen_parse, with blanks between them, and what they
+ * serve (enum ks_listen_for); NULL at the end. *at = 0 to begin. */
+const char *ks_settings_listen(const struct ks_settings *settings, size_t *at, unsigned *ret_serves);
+/* "certificate", "key", "web.url" or "web.addresses" of the domain of that index. */
 const char *ks_settings_domain_text(const struct ks_settings *settings, size_t domain, const char *name);
 /* Where it was given, as complaints begin: "konsild.conf:12". */
 const char *ks_settings_domain_place(const struct ks_settings *settings, size_t domain, const char *name);

@@ -54,20 +54,28 @@ static int choose_cert(SSL *tls, int *alert, void *user)
     return SSL_TLSEXT_ERR_NOACK;
 }
 
+static const struct {
+    enum ks_tls_protocol protocol;
+    unsigned char len;
+    char name[12];
+} protocols[] = { { KS_TLS_XMPP, 11, "xmpp-client" }, { KS_TLS_HTTP, 8, "http/1.1" } };
+
 /* RFC 7301 §3.2, XEP-0368: a client that speaks ALPN must mean us. One that does not is taken at its word. */
 static int choose_protocol(SSL *tls, const unsigned char **protocol, unsigned char *protocol_len,
     const unsigned char *offered, unsigned offered_len, void *user)
 {
-    static const unsigned char ours[] = "\x0bxmpp-client";
-    unsigned char *chosen;
+    const struct ks_tls_io *io = BIO_get_data(SSL_get_rbio(tls));
 
-    (void)tls;
     (void)user;
-    if (SSL_select_next_proto(&chosen, protocol_len, ours, sizeof ours - 1, offered, offered_len)
-        != OPENSSL_NPN_NEGOTIATED)
-        return SSL_TLSEXT_ERR_ALERT_FATAL;
-    *protocol = chosen;
-    return SSL_TLSEXT_ERR_OK;
+    for (size_t i = 0; i < KS_COUNT(protocols); i++)
+        for (unsigned at = 0; (io->protocols & protocols[i].protocol) && at < offered_len; at += 1u + offered[at])
+            if (offered[at] == protocols[i].len && offered_len - at > protocols[i].len
+                && memcmp(offered + at + 1, protocols[i].name, protocols[i].len) == 0) {
+                *protocol = (const unsigned char *)protocols[i].name;
+                *protocol_len = protocols[i].len;
+                return SSL_TLSEXT_ERR_OK;
+            }
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 /* An encrypted key would ask for its password on the terminal: it is refused instead. */
@@ -344,15 +352,28 @@ void ks_tls_free(SSL *tls)
     SSL_free(tls);
 }
 
-enum ks_err ks_tls_handshake(SSL *tls)
+enum ks_err ks_tls_handshake(SSL *tls, struct ks_tls_io *io, unsigned protocols_served)
 {
     forget_errors();
+    io->protocols = protocols_served;
     int done = SSL_do_handshake(tls);
     if (done == 1)
         return KS_OK;
     int why = SSL_get_error(tls, done);
     forget_errors();
     return why == SSL_ERROR_WANT_READ ? KS_EAGAIN : KS_ECRYPTO;
+}
+
+unsigned ks_tls_protocol(SSL *tls)
+{
+    const unsigned char *name;
+    unsigned len;
+
+    SSL_get0_alpn_selected(tls, &name, &len);
+    for (size_t i = 0; i < KS_COUNT(protocols); i++)
+        if (len == protocols[i].len && memcmp(name, protocols[i].name, len) == 0)
+            return protocols[i].protocol;
+    return 0;
 }
 
 void ks_tls_facts(SSL *tls, const struct ks_tls_certs *certs, struct ks_tls_facts *ret_facts)

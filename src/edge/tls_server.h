@@ -42,10 +42,17 @@ bool ks_tls_certs_all_named(const struct ks_tls_certs *certs);
 #define KS_TLS_IN_MAX 65536     /* read from a socket at once: a connection's budget for one turn */
 #define KS_TLS_OUT_MAX (160 * 1024)
 
+/* What the peer may mean to speak (RFC 7301). */
+enum ks_tls_protocol {
+    KS_TLS_XMPP = 1, /* xmpp-client (XEP-0368) */
+    KS_TLS_HTTP = 2, /* http/1.1 */
+};
+
 struct ks_tls_io {
     struct ks_str in; /* ciphertext to read; what is used is cut off */
     BIO *bio;
     size_t out_len;
+    unsigned protocols;           /* what the handshake at hand may agree on */
     char in_bytes[KS_TLS_IN_MAX]; /* for the caller to receive into */
     char plain[KS_TLS_RECORD_MAX];
     char out[KS_TLS_OUT_MAX]; /* ciphertext to send: out_len bytes, which the caller takes after each call */
@@ -63,9 +70,13 @@ KS_CHECK SSL *ks_tls_new(struct ks_tls_certs *certs, struct ks_tls_io *io);
 void ks_tls_use_io(SSL *tls, struct ks_tls_io *io);
 void ks_tls_free(SSL *tls);
 
-/* Goes on with the handshake with what is in io->in. KS_OK: done, and what is left in io->in is for ks_tls_read;
- * KS_EAGAIN: more is needed; KS_ECRYPTO: it failed. In each case io->out may hold bytes to send (an alert). */
-KS_CHECK enum ks_err ks_tls_handshake(SSL *tls);
+/* Goes on with the handshake with what is in io->in. protocols: which the listener serves, of enum ks_tls_protocol; a
+ * client that names none of them with ALPN is refused, one that does not use ALPN is not. KS_OK: done, and what is left
+ * in io->in is for ks_tls_read; KS_EAGAIN: more is needed; KS_ECRYPTO: it failed. In each case io->out may hold bytes
+ * to send (an alert). */
+KS_CHECK enum ks_err ks_tls_handshake(SSL *tls, struct ks_tls_io *io, unsigned protocols);
+/* After the handshake: what ALPN agreed on; 0 without ALPN. */
+unsigned ks_tls_protocol(SSL *tls);
 /* What SASL binds to; after the handshake. certs as given to ks_tls_new. */
 void ks_tls_facts(SSL *tls, const struct ks_tls_certs *certs, struct ks_tls_facts *ret_facts);
 

@@ -91,7 +91,8 @@ void ks_reactor_stats(const struct ks_reactor *r, struct ks_reactor_stats *ret_s
 
 struct ks_c2s_setup {
     void *edge;
-    bool tls; /* direct TLS: the handshake is done, ks_c2s_secured follows at once */
+    bool tls;       /* direct TLS: the handshake is done, ks_c2s_secured follows at once */
+    bool websocket; /* the same, and RFC 7395: what is fed and sent are WebSocket's frames, behind the HTTP handshake */
     /* Keyed hash of the peer's address, for login delays; the address itself stays in the edge. */
     uint64_t address_hash;
 };

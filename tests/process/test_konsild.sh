@@ -3,16 +3,23 @@
 # tests/process/test_konsild.sh KONSILD KONSILCTL: the program as an administrator meets it, in TAP. Whatever waits, waits
 # for a line of konsild's log, not for time.
 set -u
-. "$(dirname "$0")/../tap.sh"
 konsild=$(realpath "$1") konsilctl=$(realpath "$2")
 unset LC_ALL
 { export LC_MESSAGES=en; } 2>/dev/null # bash itself may not know it
 dir=$(mktemp -d)
 trap 'kill "$pid" 2>/dev/null; rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
-pid=
+rows=0 pid=
 
-say_why() { cat "$dir/seen"; }
+row() { # NAME; the exit status of the last command decides
+    local status=$?
+    rows=$((rows + 1))
+    if [ $status = 0 ]; then echo "ok $rows - $1"; else
+        echo "not ok $rows - $1"
+        sed 's/^/# /' "$dir/seen" 2>/dev/null | head -20
+    fi
+}
+skip() { rows=$((rows + 1)) && echo "ok $rows - $1 # SKIP $2"; }
 has() { grep -qF -- "$1" "$dir/seen"; }
 
 certificate() { # NAME of the files, CN
@@ -37,8 +44,8 @@ until_line() {
     local line
     while IFS= read -r -u 9 line; do
         echo "$line" >>seen
-        case $line in *" listen.open port="*" direct_tls=0") port=${line#* port=} port=${port%% *} ;; esac
-        case $line in *" listen.open port="*" direct_tls=1") direct=${line#* port=} direct=${direct%% *} ;; esac
+        case $line in *" listen.open port="*" serves=starttls") port=${line#* port=} port=${port%% *} ;; esac
+        case $line in *" listen.open port="*" serves=direct_tls") direct=${line#* port=} direct=${direct%% *} ;; esac
         case $line in *"$1"*) return 0 ;; esac
     done
     return 1

@@ -35,8 +35,8 @@ static struct ks_reactors *start(unsigned connections_max)
     int fds[2 * THREADS];
     struct ks_reactors *started;
 
-    scratch_must(ks_listen_parse(KS_STR("127.0.0.1:0"), false, &addresses[0]) == KS_OK
-            && ks_listen_parse(KS_STR("127.0.0.1:0"), true, &addresses[1]) == KS_OK
+    scratch_must(ks_listen_parse(KS_STR("127.0.0.1:0"), KS_LISTEN_STARTTLS, &addresses[0]) == KS_OK
+            && ks_listen_parse(KS_STR("127.0.0.1:0"), KS_LISTEN_DIRECT_TLS, &addresses[1]) == KS_OK
             && ks_listen_open(&addresses[0], THREADS, fds) == KS_OK
             && ks_listen_open(&addresses[1], THREADS, fds + THREADS) == KS_OK,
         "listening");
@@ -93,14 +93,14 @@ static void test_addresses(void)
     struct ks_listen_address address;
 
     for (size_t i = 0; i < KS_COUNT(rows); i++)
-        check_err(rows[i].name, ks_listen_parse(ks_str_z(rows[i].text), false, &address), rows[i].want);
+        check_err(rows[i].name, ks_listen_parse(ks_str_z(rows[i].text), KS_LISTEN_STARTTLS, &address), rows[i].want);
 
     int fd;
-    scratch_must(ks_listen_parse(KS_STR("127.0.0.1:0"), false, &address) == KS_OK, "parse");
+    scratch_must(ks_listen_parse(KS_STR("127.0.0.1:0"), KS_LISTEN_STARTTLS, &address) == KS_OK, "parse");
     address.at.v4.sin_port = htons(ks_listen_port(&addresses[0]));
     check_err("a port that another server shares with its own threads is in use all the same",
         ks_listen_open(&address, 1, &fd), KS_EEXISTS);
-    scratch_must(ks_listen_parse(KS_STR("192.0.2.1:0"), false, &address) == KS_OK, "parse");
+    scratch_must(ks_listen_parse(KS_STR("192.0.2.1:0"), KS_LISTEN_STARTTLS, &address) == KS_OK, "parse");
     check_err("an address that is not of this host", ks_listen_open(&address, 1, &fd), KS_ENOTFOUND);
 }
 
@@ -121,7 +121,7 @@ static void test_accepted(void)
     struct ks_listen_address address;
     int listening = -1;
 
-    scratch_must(ks_listen_parse(KS_STR("127.0.0.1:0"), false, &address) == KS_OK
+    scratch_must(ks_listen_parse(KS_STR("127.0.0.1:0"), KS_LISTEN_STARTTLS, &address) == KS_OK
             && ks_listen_open(&address, 1, &listening) == KS_OK,
         "listening");
     struct peer peer = peer_connect(ks_listen_port(&address));
@@ -285,7 +285,7 @@ static void test_bindings(void)
         SSL_do_handshake(client);
         long len = BIO_get_mem_data(from_client, &bytes);
         io->in = ks_str(bytes, (size_t)len);
-        err = ks_tls_handshake(tls);
+        err = ks_tls_handshake(tls, io, KS_TLS_XMPP);
         (void)!BIO_reset(from_client);
         BIO_write(to_client, io->out, (int)io->out_len);
         io->out_len = 0;

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* konsild_web.c -- web access, from the settings. */
+#include <stdlib.h>
+
+#include "konsild_parts.h"
+#include "say.h"
+
+/* The port of the first address that serves it; 0: none does. */
+static uint16_t first_port(const struct konsild_parts *p, unsigned serves)
+{
+    for (size_t i = 0; i < p->listen_count; i++)
+        if (p->listen[i].serves & serves)
+            return ks_listen_port(&p->listen[i]);
+    return 0;
+}
+
+bool konsild_make_web(struct konsild_parts *p)
+{
+    struct ks_config *config = ks_settings_config(p->settings);
+    struct ks_web_domain *domains;
+    const struct ks_domain *domain;
+    size_t count = 0;
+
+    if (!first_port(p, KS_LISTEN_HTTPS | KS_LISTEN_REDIRECT | KS_LISTEN_METRICS))
+        return true;
+    while (ks_config_domain_at(config, count))
+        count++;
+    domains = calloc(count, sizeof domains[0]);
+    for (size_t i = 0; domains && (domain = ks_config_domain_at(config, i)); i++)
+        domains[i] = (struct ks_web_domain) { .name = domain->name,
+            .origin = ks_str_z(ks_settings_domain_text(p->settings, i, "web.url")),
+            .addresses = ks_str_z(ks_settings_domain_text(p->settings, i, "web.addresses")) };
+    if (domains)
+        p->web = ks_web_new(&(struct ks_web_setup) { .domains = domains,
+            .domain_count = count,
+            .https_port = first_port(p, KS_LISTEN_HTTPS),
+            .direct_tls_port = first_port(p, KS_LISTEN_DIRECT_TLS),
+            .origins = ks_str_z(ks_settings_text(p->settings, "web.origins")) });
+    free(domains);
+    if (!p->web)
+        konsild_say(SAY("konsild.memory"), NULL);
+    return p->web != NULL;
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "web_handlers.h"
+
+const struct ks_http_handler *const ks_web_handlers[] = {
+    &ks_web_host_meta,
+    &ks_web_host_meta_json,
+    NULL,
+};

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* web_handlers.h -- all handlers of konsild's web access (web.h). */
+#ifndef KS_WEB_HANDLERS_H
+#define KS_WEB_HANDLERS_H
+
+#include "http_handler.h"
+
+extern const struct ks_http_handler *const ks_web_handlers[]; /* NULL-ended */
+
+extern const struct ks_http_handler ks_web_host_meta, ks_web_host_meta_json; /* web_host_meta.c */
+
+#endif
