@@ -16,13 +16,14 @@ static const struct {
     { "logins", load_logins },
     { "messages", load_messages },
     { "verify", load_verify },
+    { "catchup", load_catchup },
     { "accounts", load_accounts },
     { "disk", load_disk },
     { "handshakes", load_handshakes },
 };
 
 static const char usage_text[] =
-    "usage: load idle|logins|messages|verify|accounts|disk|handshakes [options]\n"
+    "usage: load idle|logins|messages|verify|catchup|accounts|disk|handshakes [options]\n"
     "  --host ADDRESS      numeric (127.0.0.1)    --port PORT       direct TLS (5223)\n"
     "  --domain DOMAIN     (offen.example)        --password TEXT   of every account u0, u1, ... (benchmark)\n"
     "  --clients N         sessions (200)         --concurrency N   logins under way at once (32)\n"
@@ -32,6 +33,7 @@ static const char usage_text[] =
     "  --window N          closed loop (5)        --bytes N         of one message (1300)\n"
     "  --log FILE          acknowledged messages  --side SIDE       verify: recipient or sender\n"
     "  --format FORMAT     accounts: prosody, prosody-files, ejabberd, csv\n"
+    "  --messages N        catchup: in each archive (5000)\n"
     "  --directory DIR     disk; handshakes: where cert.pem and key.pem are\n";
 
 static int usage(void)
@@ -70,6 +72,7 @@ enum option_code {
     OPT_RATE,
     OPT_WINDOW,
     OPT_BYTES,
+    OPT_MESSAGES,
 };
 
 static const struct option long_options[] = {
@@ -90,6 +93,7 @@ static const struct option long_options[] = {
     { "rate", required_argument, NULL, OPT_RATE },
     { "window", required_argument, NULL, OPT_WINDOW },
     { "bytes", required_argument, NULL, OPT_BYTES },
+    { "messages", required_argument, NULL, OPT_MESSAGES },
     { NULL, 0, NULL, 0 },
 };
 
@@ -150,6 +154,9 @@ static bool set(struct load_options *options, int option, const char *text)
     case OPT_WINDOW:
         options->window = (unsigned)value;
         return value >= 1 && value <= 1000;
+    case OPT_MESSAGES:
+        options->messages = (unsigned)value;
+        return value >= 1 && value <= 1000000;
     case OPT_BYTES:
         options->message_bytes = (unsigned)value;
         return value <= 200000;
@@ -168,6 +175,7 @@ int main(int argc, char **argv)
         .warm_seconds = 1,
         .window = 5,
         .message_bytes = 1300,
+        .messages = 5000,
         .side = "recipient",
         .format = "",
         .directory = ".",

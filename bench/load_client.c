@@ -622,3 +622,31 @@ void load_net_turn(struct load_net *net, int64_t until_ns)
         on_ready_socket(events[i].data.ptr, events[i].events);
     flush_all(net);
 }
+
+void load_page_ask(struct load_client *client, unsigned rows, struct ks_str after)
+{
+    struct ks_buf buf;
+
+    ks_buf_init(&buf, 4096);
+    ks_buf_printf(&buf,
+        "<iq type='set' id='mam'><query xmlns='urn:xmpp:mam:2' queryid='q'>"
+        "<set xmlns='http://jabber.org/protocol/rsm'><max>%u</max>",
+        rows);
+    if (after.len > 0)
+        ks_buf_printf(&buf, "<after>%.*s</after>", KS_STR_FMT(after));
+    ks_buf_z(&buf, "</set></query></iq>");
+    if (ks_buf_err(&buf) == KS_OK)
+        load_client_send(client, ks_buf_str(&buf));
+    ks_buf_done(&buf);
+}
+
+struct ks_str load_page_last(struct ks_str iq)
+{
+    struct ks_str fin = ks_str_from(iq, ks_str_find(iq, KS_STR("<fin")));
+    struct ks_str last = ks_str_from(fin, ks_str_find(fin, KS_STR("<last>")));
+
+    if (last.len < 6 || ks_str_is(load_attr(fin, "complete"), "true"))
+        return KS_STR_EMPTY;
+    last = ks_str_from(last, 6);
+    return ks_str_head(last, ks_str_find_byte(last, '<'));
+}

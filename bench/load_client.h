@@ -101,6 +101,10 @@ void load_client_logout(struct load_client *client);
 /* Closes without a word and frees; no event. Accepts zeroes. */
 void load_client_done(struct load_client *client);
 
+/* Asks for a page of the client's own archive (XEP-0313) behind `after`; empty: from its beginning. Its id is "mam". */
+void load_page_ask(struct load_client *client, unsigned rows, struct ks_str after);
+/* Behind which the next page begins; empty: the archive is complete, or the server refuses it. */
+struct ks_str load_page_last(struct ks_str iq);
 /* An attribute of a stanza's start tag, raw; empty if it is not there. */
 struct ks_str load_attr(struct ks_str stanza, const char *name);
 /* Monotonic nanoseconds. */

@@ -25,23 +25,6 @@ struct verify {
     unsigned count, done;
 };
 
-static void ask(struct load_client *client, struct ks_str after)
-{
-    struct ks_buf buf;
-
-    ks_buf_init(&buf, 4096);
-    ks_buf_printf(&buf,
-        "<iq type='set' id='mam'><query xmlns='urn:xmpp:mam:2' queryid='q'>"
-        "<set xmlns='http://jabber.org/protocol/rsm'><max>%d</max>",
-        PAGE);
-    if (after.len > 0)
-        ks_buf_printf(&buf, "<after>%.*s</after>", KS_STR_FMT(after));
-    ks_buf_z(&buf, "</set></query></iq>");
-    if (ks_buf_err(&buf) == KS_OK)
-        load_client_send(client, ks_buf_str(&buf));
-    ks_buf_done(&buf);
-}
-
 static struct pair *pair_of(struct load_client *client)
 {
     struct load_crowd *crowd = load_crowd_of(client);
@@ -65,18 +48,15 @@ static void on_iq(struct load_client *client, struct ks_str stanza)
 {
     struct verify *verify = load_crowd_of(client)->work;
     struct pair *pair = pair_of(client);
-    struct ks_str fin = ks_str_from(stanza, ks_str_find(stanza, KS_STR("<fin")));
-    struct ks_str last = ks_str_from(fin, ks_str_find(fin, KS_STR("<last>")));
+    struct ks_str last = load_page_last(stanza);
 
     if (!ks_str_is(load_attr(stanza, "id"), "mam") || pair->done)
         return;
-    last = ks_str_from(last, 6);
-    last = ks_str_head(last, ks_str_find_byte(last, '<'));
-    if (fin.len > 0 && !ks_str_is(load_attr(fin, "complete"), "true") && last.len > 0) {
-        ask(client, last);
+    if (last.len > 0) {
+        load_page_ask(client, PAGE, last);
         return;
     }
-    pair->refused = fin.len == 0;
+    pair->refused = !ks_str_is(load_attr(stanza, "type"), "result");
     pair->done = true;
     verify->done++;
 }
@@ -115,7 +95,7 @@ static bool look_into_archives(struct verify *verify)
     if (!load_crowd_gather(&verify->crowd, verify->count, verify->options->concurrency))
         return false;
     for (unsigned i = 0; i < verify->count; i++)
-        ask(&verify->crowd.clients[i], KS_STR_EMPTY);
+        load_page_ask(&verify->crowd.clients[i], PAGE, KS_STR_EMPTY);
     while (verify->done < verify->count && verify->crowd.gone == 0 && load_now_ns() < deadline_ns)
         load_net_turn(&verify->crowd.net, load_now_ns() + TURN_NS);
     if (verify->done < verify->count)

@@ -8,7 +8,7 @@ ROOT=$(dirname "$BENCH")
 
 DOMAIN=offen.example
 peers=konsild,prosody,prosody-sqlite,ejabberd
-only=idle,logins,messages,durability
+only=idle,logins,messages,catchup,durability
 quick=no
 keep=no
 runs=
@@ -20,7 +20,7 @@ usage() {
 usage: bench/run.sh [--quick] [--peers LIST] [--only LIST] [--runs N] [--build DIR] [--out FILE] [--keep]
   --quick        one short run of everything, about 3 minutes; shows that it works, the figures are rough
   --peers LIST   of konsild,prosody,prosody-sqlite,ejabberd
-  --only LIST    of idle,logins,messages,durability
+  --only LIST    of idle,logins,messages,catchup,durability
   --runs N       how often everything is measured (3; quick: 1)
   --build DIR    where konsild and the load generator were built (build/release)
   --out FILE     results (bench/results.json for a full run, else build/bench/results.json)
@@ -53,15 +53,15 @@ LOAD=$BUILD/bench/load
 [ -x "$LOAD" ] || fail "there is no $LOAD. Run: make build"
 for peer in ${peers//,/ }; do [ -f "$BENCH/peers/$peer.sh" ] || fail "unknown peer: $peer"; done
 for what in ${only//,/ }; do
-    case $what in idle | logins | messages | durability) ;; *) fail "unknown measurement: $what" ;; esac
+    case $what in idle | logins | messages | catchup | durability) ;; *) fail "unknown measurement: $what" ;; esac
 done
 [[ ${runs:-1} =~ ^[1-9]$ ]] || fail "--runs is 1 to 9"
 wants() { case ",$only," in *",$1,"*) return 0 ;; *) return 1 ;; esac; }
 
 if [ $quick = yes ]; then
-    runs=${runs:-1} idle_sessions=1000 settle=3 logins=200 clients=100 rate=200 seconds=3
+    runs=${runs:-1} idle_sessions=1000 settle=3 logins=200 clients=100 rate=200 seconds=3 archived=1000
 else
-    runs=${runs:-3} idle_sessions=10000 settle=15 logins=1000 clients=200 rate=300 seconds=6
+    runs=${runs:-3} idle_sessions=10000 settle=15 logins=1000 clients=200 rate=300 seconds=6 archived=5000
 fi
 # Accounts above those of the other measurements, whose archives are empty when the server is killed.
 kill_first=$((idle_sessions - 60)) kill_clients=40 kill_after=3
@@ -191,7 +191,7 @@ measure_peer() { # PEER RUN
             measure "$peer" "$run" idle idle --clients "$idle_sessions" --concurrency 64 --seconds $settle
         stop
     fi
-    wants logins || wants messages || wants durability || return
+    wants logins || wants messages || wants catchup || wants durability || return
     fresh "$peer" "$run" speed || return
     if wants logins; then
         measure "$peer" "$run" logins logins --clients $logins --concurrency 32
@@ -202,6 +202,9 @@ measure_peer() { # PEER RUN
             measure "$peer" "$run" archived verify --clients 20 --log "$DIR/offered" --side sender
         measure "$peer" "$run" capacity messages --clients $clients --window 5 --seconds $seconds
         declare -F peer_more >/dev/null && peer_more "$run"
+    fi
+    if wants catchup; then
+        measure "$peer" "$run" catchup catchup --first $((clients + 10)) --clients 2 --messages $archived
     fi
     if wants durability; then
         [ "$run" = 1 ] && count_syncs "$peer" "$run"
@@ -236,7 +239,7 @@ done
 
 if [ -z "$out" ]; then
     out=$ROOT/build/bench/results.json
-    [ "$quick/$runs/$peers/$only" = "no/3/konsild,prosody,prosody-sqlite,ejabberd/idle,logins,messages,durability" ] &&
+    [ "$quick/$runs/$peers/$only" = "no/3/konsild,prosody,prosody-sqlite,ejabberd/idle,logins,messages,catchup,durability" ] &&
         out=$BENCH/results.json
 fi
 commit=$(git -C "$ROOT" rev-parse --short=12 HEAD 2>/dev/null || echo unknown)

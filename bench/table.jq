@@ -35,6 +35,10 @@ def rows: [
   ["  generator's CPU, cores",                "high",     "generator_cpu",          1,     ""],
   ["protected domain: CPU per message, µs",   "protected", "cpu_us_per_message",    1,     ""],
   ["  messages/s, as many as it can",         "protected", "per_second",            1,     ""],
+  ["catch-up of an archive, messages/s",      "catchup",  "per_second",             1,     "more"],
+  ["  CPU per message, µs",                   "catchup",  "cpu_us_per_message",     1,     "less"],
+  ["  pages for an archive of 5,000",          "catchup",  "pages",                  1,     ""],
+  ["  generator's CPU, cores",                "catchup",  "generator_cpu",          1,     ""],
   ["fsync per 1,000 messages",                "syncs",    "syncs_per_1000",         1,     ""]
 ];
 

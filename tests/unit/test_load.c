@@ -126,6 +126,32 @@ static void test_scram(struct ks_prng *prng)
     ks_arena_done(&arena);
 }
 
+/* As konsild, Prosody and ejabberd write it. */
+static void test_page(void)
+{
+    static const struct {
+        const char *name, *iq, *last;
+    } pages[] = {
+        { "page: the next one begins behind the last row",
+            "<iq id='mam' type='result'><fin xmlns='urn:xmpp:mam:2'><set "
+            "xmlns='rsm'><first>a</first><last>b-7</last></set>"
+            "</fin></iq>",
+            "b-7" },
+        { "page: what is complete has no next one",
+            "<iq id='mam' type='result'><fin complete='true' "
+            "xmlns='urn:xmpp:mam:2'><set><last>b-7</last></set></fin></iq>",
+            "" },
+        { "page: an empty archive has no next one",
+            "<iq id='mam' type='result'><fin xmlns='urn:xmpp:mam:2'><set><count>0</count></set></fin></iq>", "" },
+        { "page: an error has no next one", "<iq id='mam' type='error'><error type='cancel'/></iq>", "" },
+    };
+
+    for (size_t i = 0; i < KS_COUNT(pages); i++) {
+        struct ks_str last = load_page_last(ks_str_z(pages[i].iq));
+        check_row(ks_str_is(last, pages[i].last), pages[i].name, "'%.*s'", KS_STR_FMT(last));
+    }
+}
+
 static void test_proc(void)
 {
     struct load_usage usage = { 0 };
@@ -148,6 +174,7 @@ int main(void)
     test_hist_buckets();
     test_message(&prng);
     test_attr();
+    test_page();
     test_scram(&prng);
     test_proc();
     ks_prng_done(&prng);
