@@ -5,6 +5,7 @@
  * a line (doc/json.md). At the end of the input it waits until what was said is on the server, and goes. */
 #include "konsil_program.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -16,10 +17,12 @@
 #include "jid.h"
 #include "profile.h"
 #include "system.h"
+#include "unicode.h"
 
 #define PASSPHRASE_MAX 1024
 #define PASSPHRASE_MIN 8 /* characters of a new one; konsil.passphrase-short names it */
 #define PATH_CAP 4096
+#define WAIT_MS_MAX 60000 /* a clock that is set while we sleep is seen by then */
 
 enum { EXIT_USAGE = 64 /* EX_USAGE of sysexits.h */ };
 
@@ -31,6 +34,30 @@ int program_fail(const struct program *program, const char *id)
     if (todo.len)
         fprintf(stderr, "        %.*s\n", KS_STR_FMT(todo));
     return EXIT_FAILURE;
+}
+
+struct konsil_now program_now(void)
+{
+    struct ks_now now = ks_system_now();
+
+    return (struct konsil_now) { now.mono_ms, now.wall_ms };
+}
+
+bool program_wait(struct program *program, int input, int64_t until_ms, short *ret_revents, short *ret_input)
+{
+    struct pollfd fds[2] = { { .fd = input, .events = POLLIN }, { .fd = -1 } };
+    int64_t link_ms, left_ms;
+
+    if (!ks_client_link_poll(program->link, program->engine, &fds[1], &link_ms))
+        fds[1].fd = -1;
+    until_ms = ks_sooner(link_ms, until_ms);
+    left_ms = until_ms == KS_NEVER ? WAIT_MS_MAX : until_ms - program_now().mono_ms;
+    left_ms = left_ms < 0 ? 0 : left_ms > WAIT_MS_MAX ? WAIT_MS_MAX : left_ms;
+    if (poll(fds, KS_COUNT(fds), (int)left_ms) < 0 && errno != EINTR)
+        return false;
+    *ret_revents = fds[1].fd >= 0 ? fds[1].revents : 0;
+    *ret_input = fds[0].revents;
+    return true;
 }
 
 /* --- the passphrase --- */
@@ -68,14 +95,9 @@ bool program_ask(const struct program *program, const char *id, char *text, size
     return ok;
 }
 
-/* Code points, as the passwords of accounts are counted (konsilctl_password.c). */
 static bool is_short(const char *utf8)
 {
-    size_t count = 0;
-
-    for (; *utf8; utf8++)
-        count += ((uint8_t)*utf8 & 0xc0) != 0x80;
-    return count < PASSPHRASE_MIN;
+    return ks_unicode_count(ks_str_z(utf8)) < PASSPHRASE_MIN;
 }
 
 /* NULL, or an id of the catalogue that says what is wrong; so for the functions below. */
@@ -172,10 +194,7 @@ static int open_store(struct program *program, const char *dir, const char *pass
 
 static int make_engine(struct program *program, struct ks_prng *prng)
 {
-    struct ks_now now = ks_system_now();
-    struct konsil_setup setup = {
-        .store = program->store, .now = { now.mono_ms, now.wall_ms }, .device_name = "konsil"
-    };
+    struct konsil_setup setup = { .store = program->store, .now = program_now(), .device_name = "konsil" };
 
     ks_prng_bytes(prng, setup.seed, sizeof(setup.seed));
     program->engine = konsil_new(&setup);

@@ -7,7 +7,6 @@
 
 #include "buf.h"
 #include "konsil_program.h"
-#include "system.h"
 
 #define PROGRESS_MS 30000        /* after the end of the input: without progress for so long, it is given up */
 #define GOODBYE_MS 5000          /* for the last bytes */
@@ -23,13 +22,6 @@ struct pipes {
     int stage;        /* how far the connection was at best, since the end of the input */
 };
 
-static struct konsil_now now(void)
-{
-    struct ks_now at = ks_system_now();
-
-    return (struct konsil_now) { at.mono_ms, at.wall_ms };
-}
-
 static const char *text(json_t *event, const char *member)
 {
     const char *value = json_string_value(json_object_get(event, member));
@@ -39,7 +31,7 @@ static const char *text(json_t *event, const char *member)
 
 static void go_on(struct pipes *pipes)
 {
-    pipes->until_ms = now().mono_ms + PROGRESS_MS;
+    pipes->until_ms = program_now().mono_ms + PROGRESS_MS;
 }
 
 static void note_connection(struct pipes *pipes, json_t *event)
@@ -99,13 +91,13 @@ static bool write_events(struct konsil *k, struct pipes *pipes)
 
 static void command(struct program *program, const char *json)
 {
-    konsil_command(program->engine, json, strlen(json), now());
+    konsil_command(program->engine, json, strlen(json), program_now());
 }
 
 /* True while the goodbye is on its way. */
 static bool leaving(const struct program *program, const struct pipes *pipes)
 {
-    return !ks_client_link_idle(program->link, program->engine) && now().mono_ms < pipes->until_ms;
+    return !ks_client_link_idle(program->link, program->engine) && program_now().mono_ms < pipes->until_ms;
 }
 
 /* After the end of the input: goes when the server has everything, when it is not even tried, or when nothing moves. */
@@ -114,10 +106,10 @@ static bool see_what_is_left(struct program *program, struct pipes *pipes)
     command(program, "{\"cmd\":\"state\",\"id\":\"" STATE_ID "\"}");
     if (!write_events(program->engine, pipes))
         return false;
-    if (pipes->left > 0 && pipes->trying && now().mono_ms < pipes->until_ms)
+    if (pipes->left > 0 && pipes->trying && program_now().mono_ms < pipes->until_ms)
         return true;
     pipes->leaving = true;
-    pipes->until_ms = now().mono_ms + GOODBYE_MS;
+    pipes->until_ms = program_now().mono_ms + GOODBYE_MS;
     command(program, "{\"cmd\":\"disconnect\"}");
     return write_events(program->engine, pipes) && leaving(program, pipes);
 }
@@ -130,12 +122,12 @@ static void take_lines(struct program *program, struct pipes *pipes)
     while (ks_str_find_byte(left, '\n') < left.len && ks_str_cut(&left, '\n', &line)) {
         used += line.len + 1;
         if (ks_str_trim(line).len > 0)
-            konsil_command(program->engine, line.ptr, line.len, now());
+            konsil_command(program->engine, line.ptr, line.len, program_now());
     }
     ks_buf_drop(&pipes->in, used);
     /* Longer than any command may be: it is refused as one, and the rest of the line with it. */
     if (pipes->in.len > KONSIL_COMMAND_MAX) {
-        konsil_command(program->engine, pipes->in.ptr, pipes->in.len, now());
+        konsil_command(program->engine, pipes->in.ptr, pipes->in.len, program_now());
         ks_buf_reset(&pipes->in);
     }
 }
@@ -153,7 +145,7 @@ static void read_commands(struct program *program, struct pipes *pipes)
         return;
     }
     if (ks_str_trim(ks_buf_str(&pipes->in)).len > 0) /* a last line without its end */
-        konsil_command(program->engine, pipes->in.ptr, pipes->in.len, now());
+        konsil_command(program->engine, pipes->in.ptr, pipes->in.len, program_now());
     pipes->ended = true;
     pipes->stage = 0;
     go_on(pipes);
@@ -161,19 +153,11 @@ static void read_commands(struct program *program, struct pipes *pipes)
 
 static bool wait_for(struct program *program, struct pipes *pipes, short *ret_revents)
 {
-    struct pollfd fds[2] = { { .fd = pipes->ended ? -1 : STDIN_FILENO, .events = POLLIN }, { .fd = -1 } };
-    int64_t until_ms, left_ms;
+    short input;
 
-    if (!ks_client_link_poll(program->link, program->engine, &fds[1], &until_ms))
-        fds[1].fd = -1;
-    until_ms = ks_sooner(until_ms, pipes->until_ms);
-    left_ms = until_ms == KS_NEVER ? -1 : until_ms - now().mono_ms;
-    if (left_ms > 60000)
-        left_ms = 60000;
-    if (poll(fds, 2, until_ms == KS_NEVER ? -1 : left_ms < 0 ? 0 : (int)left_ms) < 0 && errno != EINTR)
+    if (!program_wait(program, pipes->ended ? -1 : STDIN_FILENO, pipes->until_ms, ret_revents, &input))
         return false;
-    *ret_revents = fds[1].fd >= 0 ? fds[1].revents : 0;
-    if (fds[0].revents)
+    if (input)
         read_commands(program, pipes);
     return true;
 }

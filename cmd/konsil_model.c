@@ -324,7 +324,8 @@ static void on_failed(struct model *model, struct model_person *person, const st
 
     notice(model, model_name(person), message->reason ? message->reason : SAY("konsil.state-failed"), "");
     used = strlen(model->notice);
-    snprintf(model->notice + used, sizeof model->notice - used, "%s%.*s", model->notice[used - 1] == ' ' ? "" : " ",
+    snprintf(model->notice + used, sizeof model->notice - used, "%s%.*s",
+        !used || model->notice[used - 1] == ' ' ? "" : " ",
         KS_STR_FMT(ks_say(model->language, SAY("konsil.send-again"))));
     person->failed = true;
     model->alarm = true;

@@ -29,6 +29,11 @@ int program_fail(const struct program *program, const char *id);
 /* Asks on the terminal, without showing what is typed; false: no line came. */
 bool program_ask(const struct program *program, const char *id, char *text, size_t cap);
 
+struct konsil_now program_now(void);
+/* Waits until the connection has something (*ret_revents, for ks_client_link_run), input is to be read (true in
+ * *ret_input; input -1: none is looked at), or until_ms (KS_NEVER). False: it cannot wait. */
+bool program_wait(struct program *program, int input, int64_t until_ms, short *ret_revents, short *ret_input);
+
 /* A face; runs until it is told to end, and returns the exit status. */
 int konsil_json(struct program *program);
 int konsil_terminal(struct program *program);

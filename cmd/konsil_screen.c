@@ -12,6 +12,7 @@
 #include "konsil_talk.h"
 #include "say.h"
 
+#define CTRL(letter) ((letter)&0x1f)
 #define PAGE 50
 #define SCROLL 10
 #define LIST_WIDTH 30
@@ -367,7 +368,7 @@ static void on_char(struct screen *screen, wint_t c)
     case 27:
         escape(screen);
         break;
-    case 12: /* Ctrl-L */
+    case CTRL('L'):
         clearok(curscr, TRUE);
         break;
     default:
@@ -375,8 +376,6 @@ static void on_char(struct screen *screen, wint_t c)
         break;
     }
 }
-
-#define CTRL(letter) ((letter)&0x1f)
 
 static bool is_leave(bool is_key, wint_t key)
 {

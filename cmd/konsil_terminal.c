@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* konsil_terminal.c -- konsil for a person at a terminal: the loop between engine, link and screen. */
-#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "konsil_program.h"
 #include "konsil_screen.h"
-#include "system.h"
 
 #define LAST_MESSAGES_MS 3000 /* for what was written just before leaving; it is kept, and sent next time */
 #define GOODBYE_MS 1000       /* for the last bytes */
@@ -18,21 +16,15 @@ struct terminal {
     struct program *program;
     struct screen *screen;
     enum stage stage;
+    bool sending;     /* the engine's last state said that something is on its way */
     int64_t until_ms; /* of this stage */
 };
-
-static struct konsil_now now(void)
-{
-    struct ks_now at = ks_system_now();
-
-    return (struct konsil_now) { at.mono_ms, at.wall_ms };
-}
 
 static void command(void *user, const char *json)
 {
     struct terminal *terminal = user;
 
-    konsil_command(terminal->program->engine, json, strlen(json), now());
+    konsil_command(terminal->program->engine, json, strlen(json), program_now());
 }
 
 static void give(struct terminal *terminal, json_t *object)
@@ -98,13 +90,27 @@ static void on_password(void *user, const char *text)
     connect_account(user, text);
 }
 
+/* The engine's state says how many messages wait, and for what. */
+static void note_sending(struct terminal *terminal, struct ks_str line)
+{
+    json_t *event = json_loadb(line.ptr, line.len, 0, NULL), *waiting = json_object_get(event, "waiting");
+    const char *connection = json_string_value(json_object_get(event, "connection"));
+
+    if (waiting)
+        terminal->sending = json_integer_value(waiting) > 0 && connection && strcmp(connection, "online") == 0;
+    json_decref(event);
+}
+
 static void show_events(struct terminal *terminal)
 {
     const char *json;
     size_t len;
 
-    while (konsil_next_event(terminal->program->engine, &json, &len))
+    while (konsil_next_event(terminal->program->engine, &json, &len)) {
+        if (terminal->stage == SENDING)
+            note_sending(terminal, ks_str(json, len));
         screen_event(terminal->screen, json, len);
+    }
     screen_draw(terminal->screen);
 }
 
@@ -113,27 +119,16 @@ static void show_events(struct terminal *terminal)
 static void enter(struct terminal *terminal, enum stage stage, int64_t for_ms)
 {
     terminal->stage = stage;
-    terminal->until_ms = now().mono_ms + for_ms;
+    terminal->until_ms = program_now().mono_ms + for_ms;
 }
 
 /* Whether a message is on its way to the server, that will answer soon. */
 static bool sending(struct terminal *terminal)
 {
-    bool found = false;
-    const char *json;
-    size_t len;
-
     command(terminal, "{\"cmd\":\"state\"}");
-    while (konsil_next_event(terminal->program->engine, &json, &len)) {
-        json_t *event = json_loadb(json, len, 0, NULL), *waiting = json_object_get(event, "waiting");
-        if (waiting) {
-            const char *connection = json_string_value(json_object_get(event, "connection"));
-            found = json_integer_value(waiting) > 0 && connection && strcmp(connection, "online") == 0;
-        }
-        screen_event(terminal->screen, json, len);
-        json_decref(event);
-    }
-    return found;
+    terminal->sending = false;
+    show_events(terminal);
+    return terminal->sending;
 }
 
 /* False when it is time to go. */
@@ -141,7 +136,7 @@ static bool stay(struct terminal *terminal)
 {
     struct program *program = terminal->program;
 
-    if (terminal->stage == SENDING && (now().mono_ms >= terminal->until_ms || !sending(terminal))) {
+    if (terminal->stage == SENDING && (program_now().mono_ms >= terminal->until_ms || !sending(terminal))) {
         enter(terminal, SAYING_GOODBYE, GOODBYE_MS);
         command(terminal, "{\"cmd\":\"disconnect\"}");
         ks_client_link_run(program->link, program->engine, 0);
@@ -149,7 +144,7 @@ static bool stay(struct terminal *terminal)
     }
     return !konsil_failed(program->engine)
         && (terminal->stage != SAYING_GOODBYE
-            || (!ks_client_link_idle(program->link, program->engine) && now().mono_ms < terminal->until_ms));
+            || (!ks_client_link_idle(program->link, program->engine) && program_now().mono_ms < terminal->until_ms));
 }
 
 /* --- the loop --- */
@@ -157,21 +152,13 @@ static bool stay(struct terminal *terminal)
 /* False when it cannot go on. */
 static bool wait_for(struct terminal *terminal, short *ret_revents)
 {
-    struct program *program = terminal->program;
-    struct pollfd fds[2] = { { .fd = terminal->stage == STAYING ? STDIN_FILENO : -1, .events = POLLIN }, { .fd = -1 } };
-    int64_t until_ms, left_ms;
+    int keyboard = terminal->stage == STAYING ? STDIN_FILENO : -1;
+    short input;
 
-    if (!ks_client_link_poll(program->link, program->engine, &fds[1], &until_ms))
-        fds[1].fd = -1;
-    until_ms = ks_sooner(until_ms, terminal->until_ms);
-    left_ms = until_ms == KS_NEVER ? -1 : until_ms - now().mono_ms;
-    if (left_ms > 60000)
-        left_ms = 60000;
-    if (poll(fds, 2, until_ms == KS_NEVER ? -1 : left_ms < 0 ? 0 : (int)left_ms) < 0 && errno != EINTR)
+    if (!program_wait(terminal->program, keyboard, terminal->until_ms, ret_revents, &input))
         return false;
-    *ret_revents = fds[1].fd >= 0 ? fds[1].revents : 0;
     screen_keys(terminal->screen); /* a changed window size comes as a key, too */
-    if (terminal->stage == STAYING && ((fds[0].revents & (POLLHUP | POLLERR)) || screen_done(terminal->screen)))
+    if (terminal->stage == STAYING && ((input & (POLLHUP | POLLERR)) || screen_done(terminal->screen)))
         enter(terminal, SENDING, LAST_MESSAGES_MS);
     return true;
 }

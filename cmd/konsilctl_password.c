@@ -33,16 +33,6 @@ static bool set_key(json_t *object, const char *name, enum ks_hash hash, struct 
     return set;
 }
 
-/* NIST SP 800-63B §5.1.1.2: "each Unicode code point SHALL be counted as a single character". */
-static size_t characters(struct ks_str utf8)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < utf8.len; i++)
-        count += ((uint8_t)utf8.ptr[i] & 0xc0) != 0x80;
-    return count;
-}
-
 json_t *ctl_password_keys(struct ks_str password, const char **ret_wrong)
 {
     struct ks_arena arena;
@@ -52,7 +42,7 @@ json_t *ctl_password_keys(struct ks_str password, const char **ret_wrong)
 
     ks_arena_init(&arena, 65536);
     if (ks_unicode_password(&arena, password, &normal) == KS_OK) {
-        if (characters(normal) < CHARACTERS_MIN)
+        if (ks_unicode_count(normal) < CHARACTERS_MIN)
             wrong = SAY("ctl.password-short");
         else
             keys = json_object();

@@ -34,11 +34,10 @@ static void print_blanks(FILE *out, size_t count)
  * U+0080 to U+009F. */
 static void print_text(FILE *out, struct ks_str text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char at = (unsigned char)text.ptr[i], next = i + 1 < text.len ? (unsigned char)text.ptr[i + 1] : 0;
-        bool c1 = at == 0xc2 && next >= 0x80 && next < 0xa0;
-        fputc(at < ' ' || at == 127 || c1 ? '?' : at, out);
-        i += c1;
+    while (text.len) {
+        size_t control = ks_unicode_control(text);
+        fputc(control ? '?' : text.ptr[0], out);
+        text = ks_str_from(text, control ? control : 1);
     }
 }
 

@@ -612,5 +612,7 @@ enum ks_err ks_acks_read(struct konsil *k, struct ks_str conversation, int64_t o
             return err;
     }
     ks_acks_wake(k);
-    return ks_conversation_read(k, conversation, order);
+    if ((err = ks_conversation_read(k, conversation, order)) != KS_OK)
+        return err;
+    return ks_displayed_read(k, conversation);
 }

@@ -12,6 +12,7 @@ static const char *const features[] = {
     NS_AXOLOTL_DEVICES "+notify",
     NS_CAPS,
     NS_DISCO_INFO,
+    NS_MDS "+notify",
     NS_OMEMO_DEVICES "+notify",
     NS_PING,
 };

@@ -48,6 +48,7 @@
 #define KS_CODE_CANNOT "peer.cannot"      /* its program cannot do this */
 #define KS_CODE_BOUNCED "message.bounced" /* refused by a server; detail: the condition */
 #define KS_CODE_EXPIRED "message.expired" /* nobody acknowledged it in 30 days */
+#define KS_CODE_TOO_BIG "message.too_big" /* the server takes nothing that long */
 
 /* Warnings. */
 #define KS_CODE_STORE_FULL "store.full"

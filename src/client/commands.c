@@ -336,6 +336,22 @@ static enum ks_err on_mark_read(struct konsil *k, struct call *call)
     return done(k, call->cmd, KS_STR_EMPTY);
 }
 
+static void tell_active(struct konsil *k)
+{
+    ks_stream_attend(k, true);
+}
+
+static void tell_inactive(struct konsil *k)
+{
+    ks_stream_attend(k, false);
+}
+
+static enum ks_err on_attention(struct konsil *k, struct call *call)
+{
+    call->after = call->cmd->attention.active ? tell_active : tell_inactive;
+    return done(k, call->cmd, KS_STR_EMPTY);
+}
+
 static enum ks_err on_settings(struct konsil *k, struct call *call)
 {
     enum ks_err err = ks_acks_tell_read(k, call->cmd->settings.tell_read);
@@ -584,6 +600,7 @@ static const struct {
     [KS_CMD_REACT] = { on_react, true },
     [KS_CMD_RETRACT] = { on_retract, true },
     [KS_CMD_MARK_READ] = { on_mark_read, true },
+    [KS_CMD_ATTENTION] = { on_attention, false },
     [KS_CMD_CONTACTS] = { on_contacts, true },
     [KS_CMD_CONVERSATIONS] = { on_conversations, true },
     [KS_CMD_HISTORY] = { on_history, true },

@@ -318,7 +318,7 @@ static enum ks_err session_began(struct konsil *k, void *arg)
         return err == KS_OK ? ks_catchup_resumed(k) : err;
     }
     if ((err = ks_tell(k, KS_EV_CONNECTION, &event)) != KS_OK || (err = ks_people_online(k)) != KS_OK
-        || (err = ks_keys_online(k)) != KS_OK)
+        || (err = ks_keys_online(k)) != KS_OK || (err = ks_displayed_online(k)) != KS_OK)
         return err;
     return ks_catchup_begin(k);
 }
@@ -366,7 +366,8 @@ enum ks_err ks_engine_caught_up(struct konsil *k, bool resumed)
     k->stream.tries = 0;
     if ((err = ks_tell(k, KS_EV_CONNECTION, &event)) != KS_OK || (err = ks_tell(k, KS_EV_READY, &ready)) != KS_OK)
         return err;
-    if ((err = ks_keys_caught_up(k, resumed)) != KS_OK || (err = ks_heal_caught_up(k)) != KS_OK)
+    if ((err = ks_keys_caught_up(k, resumed)) != KS_OK || (err = ks_heal_caught_up(k)) != KS_OK
+        || (err = ks_displayed_caught_up(k)) != KS_OK)
         return err;
     ks_acks_wake(k);
     return ks_outbox_online(k, resumed);

@@ -13,6 +13,7 @@
 #include "acks.h"
 #include "catchup.h"
 #include "codes.h"
+#include "displayed.h"
 #include "engine_store.h"
 #include "heal.h"
 #include "iq_client.h"
@@ -71,6 +72,7 @@ struct konsil {
     struct ks_catchup catchup;
     struct ks_acks acks;
     struct ks_heal heal;
+    struct ks_displayed displayed;
 };
 
 /* --- steps --- */

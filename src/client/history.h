@@ -8,6 +8,7 @@
  *   KS_T_MESSAGE_ID    i conversation 0 id 0 author                 its order
  *                      n …                                       what is known of a number (chain.h)
  *                      p conversation 0 id 0 kind author            an edit, reaction or retraction that came before it
+ *                      a …, s …                                  its place in the archive (displayed.h)
  *   KS_T_CONVERSATION  conversation                                 counters
  *
  * In a step. Views belong to the step's arena. Ids longer than KS_ID_MAX are replaced by their hash (ks_history_id). */

@@ -119,13 +119,14 @@ static enum ks_err open_it(struct konsil *k, void *arg)
     if (!in->opened.plaintext.ptr)
         return ks_peer_seen(k, in->from, in->opened.device, false);
     ks_heal_opened(k, in->from);
-    if (in->opened.version == KS_OMEMO_2)
-        return ks_intake_envelope(k, in, in->opened.plaintext);
-    if ((err = ks_peer_seen(k, in->from, in->opened.device, false)) != KS_OK)
-        return err;
-    content.body = in->opened.plaintext;
-    /* What the older version decrypts to may be any bytes. */
-    return ks_xml_text_ok(content.body) ? ks_intake(k, in, &content) : ks_intake_unreadable(k, in);
+    if (in->opened.version == KS_OMEMO_2) {
+        err = ks_intake_envelope(k, in, in->opened.plaintext);
+    } else if ((err = ks_peer_seen(k, in->from, in->opened.device, false)) == KS_OK) {
+        content.body = in->opened.plaintext;
+        /* What the older version decrypts to may be any bytes. */
+        err = ks_xml_text_ok(content.body) ? ks_intake(k, in, &content) : ks_intake_unreadable(k, in);
+    }
+    return err == KS_OK ? ks_displayed_note(k, in) : err;
 }
 
 /* --- what could not be opened --- */
@@ -167,7 +168,7 @@ static enum ks_err note_failure(struct konsil *k, void *arg)
         return KS_OK; /* receipts and the like are in no history to be known by, and their keys are used up */
     if (opening->err == KS_EDENIED && (err = tell_identity(k, in)) != KS_OK)
         return err;
-    if (!in->idle && (err = ks_intake_unreadable(k, in)) != KS_OK)
+    if (!in->idle && ((err = ks_intake_unreadable(k, in)) != KS_OK || (err = ks_displayed_note(k, in)) != KS_OK))
         return err;
     if (opening->err == KS_EDENIED || opening->err == KS_ESYNTAX)
         return KS_OK; /* a new session would not help */
@@ -229,7 +230,7 @@ static enum ks_err look_at(struct konsil *k, void *arg)
     }
     if (in->mine && look->device == ks_omemo_device(k->omemo)) {
         look->known = true;
-        if ((err = note_archive(k, in)) != KS_OK)
+        if ((err = note_archive(k, in)) != KS_OK || (err = ks_displayed_note(k, in)) != KS_OK)
             return err;
         return ks_outbox_seen(k, in->id);
     }
@@ -238,7 +239,7 @@ static enum ks_err look_at(struct konsil *k, void *arg)
     err = ks_history_find(k, in->peer, in->id, in->from, &message);
     if (err == KS_OK && !(message.flags & KS_MSG_UNREADABLE)) {
         look->known = true;
-        return note_archive(k, in);
+        return (err = note_archive(k, in)) == KS_OK ? ks_displayed_note(k, in) : err;
     }
     return err == KS_ENOTFOUND ? KS_OK : err;
 }
@@ -304,7 +305,10 @@ struct event {
 static enum ks_err take_event(struct konsil *k, void *arg)
 {
     const struct event *event = arg;
+    const struct ks_xml *items = ks_xml_child(event->event, NS_PUBSUB_EVENT, "items");
 
+    if (ks_str_is(ks_xml_attr(items, "node"), NS_MDS))
+        return ks_str_eq(event->from, ks_own(k)) ? ks_displayed_event(k, items) : KS_OK;
     return ks_keys_event(k, event->from, event->event);
 }
 

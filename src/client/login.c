@@ -12,6 +12,7 @@
 #define MECHANISMS_MAX 32
 #define BINDINGS_MAX 8
 #define BIND_ID "bind"
+#define STANZA_BYTES_LEAST 10000 /* RFC 6120 §13.12 */
 
 struct step {
     struct ks_login *login;
@@ -349,11 +350,24 @@ static enum ks_err write_bind(const struct step *at)
     return write_element(at, iq);
 }
 
+/* XEP-0478 §3.1. What is no number, or below what RFC 6120 §13.12 lets a server ask for, was not said. */
+static uint64_t read_limit(const struct step *at, const char *name, uint64_t least)
+{
+    const struct ks_xml *limits = ks_xml_child(at->element, NS_STREAM_LIMITS, "limits");
+    struct ks_str text = ks_str_trim(ks_xml_text(at->scratch, ks_xml_child(limits, NS_STREAM_LIMITS, name)));
+    uint64_t value;
+
+    return ks_str_u64(text, UINT32_MAX, &value) == KS_OK && value >= least ? value : 0;
+}
+
 static enum ks_err on_authed_features(const struct step *at)
 {
     struct ks_login *login = at->login;
     struct ks_xml *resume;
 
+    login->bytes_max = read_limit(at, "max-bytes", STANZA_BYTES_LEAST);
+    login->idle_ms = (int64_t)read_limit(at, "idle-seconds", 1) * 1000;
+    login->csi = ks_xml_child(at->element, NS_CSI, "csi") != NULL;
     login->sm_offered = ks_xml_child(at->element, NS_SM, "sm") != NULL;
     login->rosterver = ks_xml_child(at->element, NS_ROSTERVER, "ver") != NULL;
     if (!login->sm_offered || !login->setup.sm->id) {

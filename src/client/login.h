@@ -47,6 +47,9 @@ struct ks_login {
     struct ks_str detail; /* the condition the server gave, or empty; in arena */
     struct ks_str jid;    /* in KS_LOGIN_BOUND: the full address, in arena */
     bool rosterver;       /* the server keeps versions of rosters */
+    bool csi;             /* it wants to know whether somebody looks (XEP-0352) */
+    uint64_t bytes_max;   /* the longest stanza that it takes (XEP-0478); 0: it does not say */
+    int64_t idle_ms;      /* after so much silence of ours it may hang up; 0: it does not say */
     /* private */
     struct ks_arena arena;
     struct ks_scram_client scram;

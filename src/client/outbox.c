@@ -299,6 +299,7 @@ struct attempt {
     uint64_t seq;
     bool again;   /* a device was left out: once more */
     bool blocked; /* keys are on their way */
+    bool too_big; /* the server would not take it */
 };
 
 /* Numbers it: the next of our chain in this conversation. */
@@ -366,7 +367,9 @@ static enum ks_err keep_and_send(struct konsil *k, struct ks_out *out, struct ks
         return err;
     ks_buf_init(&stanza, KS_STANZA_SENT_MAX);
     ks_xml_write(&stanza, sealing->stanza, KS_STR(NS_CLIENT));
-    if ((err = ks_buf_err(&stanza)) == KS_OK && (err = ks_out_put_row(k, 's', out->seq, ks_buf_str(&stanza))) == KS_OK)
+    if ((err = ks_buf_err(&stanza)) == KS_OK && stanza.len > k->stream.stanza_max)
+        err = KS_ELIMIT;
+    if (err == KS_OK && (err = ks_out_put_row(k, 's', out->seq, ks_buf_str(&stanza))) == KS_OK)
         err = ks_send_bytes(k, ks_buf_str(&stanza), KS_TAG(KS_TAG_OUTBOX, out->seq));
     ks_buf_done(&stanza);
     return err;
@@ -433,7 +436,18 @@ static enum ks_err try_one(struct konsil *k, void *arg)
         return err == KS_ENOTFOUND ? KS_ESTORE : err;
     if ((err = seal(k, &out, &content)) == KS_EAGAIN)
         attempt->again = true;
+    attempt->too_big = err == KS_ELIMIT;
     return err;
+}
+
+/* Its number and what its sessions went on by were taken back with the step. */
+static enum ks_err fail_too_big(struct konsil *k, void *arg)
+{
+    const struct attempt *attempt = arg;
+    struct ks_out out;
+    enum ks_err err = ks_out_load(k, attempt->seq, &out);
+
+    return err == KS_OK ? fail(k, &out, out.conversation, KS_CODE_TOO_BIG, KS_STR_EMPTY) : err;
 }
 
 /* After TRIES_MAX devices that proved unusable, nobody is left. */
@@ -497,9 +511,11 @@ static void send_one(struct konsil *k, struct entry *entry)
     struct attempt attempt = { .seq = entry->seq };
 
     for (int tries = 0; tries < TRIES_MAX; tries++) {
-        attempt.again = attempt.blocked = false;
+        attempt.again = attempt.blocked = attempt.too_big = false;
         (void)ks_step(k, try_one, &attempt);
         entry->blocked = attempt.blocked;
+        if (attempt.too_big)
+            (void)ks_step(k, fail_too_big, &attempt);
         if (!attempt.again)
             return;
     }
@@ -529,6 +545,17 @@ void ks_outbox_wake(struct konsil *k)
 
 /* --- a session's life --- */
 
+/* It was sealed for a server that took more. */
+static enum ks_err fail_sealed(struct konsil *k, uint64_t seq)
+{
+    struct ks_out out;
+    enum ks_err err;
+
+    if ((err = ks_out_load(k, seq, &out)) != KS_OK || (err = ks_out_del_row(k, 's', seq)) != KS_OK)
+        return err;
+    return fail(k, &out, out.conversation, KS_CODE_TOO_BIG, KS_STR_EMPTY);
+}
+
 enum ks_err ks_outbox_online(struct konsil *k, bool resumed)
 {
     uint64_t *seqs;
@@ -542,10 +569,13 @@ enum ks_err ks_outbox_online(struct konsil *k, bool resumed)
         return KS_OK; /* stream management sent it again */
     if ((err = ks_out_list(k, 'w', UNACKED_MAX, &seqs, &count)) != KS_OK)
         return err;
-    for (size_t i = 0; i < count; i++)
-        if ((err = ks_out_get_row(k, 's', seqs[i], &stanza)) != KS_OK
-            || (err = ks_send_bytes(k, stanza, KS_TAG(KS_TAG_OUTBOX, seqs[i]))) != KS_OK)
+    for (size_t i = 0; i < count; i++) {
+        if ((err = ks_out_get_row(k, 's', seqs[i], &stanza)) == KS_OK)
+            err = stanza.len <= k->stream.stanza_max ? ks_send_bytes(k, stanza, KS_TAG(KS_TAG_OUTBOX, seqs[i]))
+                                                     : fail_sealed(k, seqs[i]);
+        if (err != KS_OK)
             return err == KS_ENOTFOUND ? KS_ESTORE : err;
+    }
     return KS_OK;
 }
 

@@ -18,6 +18,16 @@ enum ks_err ks_pep_fetch(struct konsil *k, struct ks_str jid, const char *node, 
     return items ? ks_iq_send(k, "get", jid, pubsub, done, text, number) : KS_ENOMEM;
 }
 
+enum ks_err ks_pep_fetch_all(struct konsil *k, const char *node, ks_iq_done_fn *done)
+{
+    struct ks_xml *pubsub = ks_xml_new(&k->arena, NS_PUBSUB, "pubsub");
+    struct ks_xml *items = ks_xml_add(&k->arena, pubsub, NS_PUBSUB, "items");
+
+    if (!ks_xml_set(&k->arena, items, "node", ks_str_z(node)))
+        return KS_ENOMEM;
+    return ks_iq_send(k, "get", KS_STR_EMPTY, pubsub, done, KS_STR_EMPTY, 0);
+}
+
 const struct ks_xml *ks_pep_payload(const struct ks_stanza *answer)
 {
     const struct ks_xml *items;
@@ -127,6 +137,36 @@ enum ks_err ks_pep_publish(struct konsil *k, const char *node, struct ks_str ite
         err = publish(k, ks_str_z(node), item, payload, max, true, on_published, ks_buf_str(&text));
     ks_buf_done(&text);
     return err;
+}
+
+/* XEP-0223 §3: each of these, so that a node that others may read is none to publish to. */
+static const struct {
+    const char *name, *value;
+} own_options[] = {
+    { "FORM_TYPE", NS_PUBLISH_OPTIONS },
+    { "pubsub#persist_items", "true" },
+    { "pubsub#max_items", "max" },
+    { "pubsub#send_last_published_item", "never" },
+    { "pubsub#access_model", "whitelist" },
+};
+
+enum ks_err ks_pep_publish_own(struct konsil *k, const char *node, struct ks_str item, struct ks_xml *payload,
+    ks_iq_done_fn *done, struct ks_str text, uint64_t number)
+{
+    struct ks_xml *pubsub = ks_xml_new(&k->arena, NS_PUBSUB, "pubsub");
+    struct ks_xml *at =
+        ks_xml_set(&k->arena, ks_xml_add(&k->arena, pubsub, NS_PUBSUB, "publish"), "node", ks_str_z(node));
+    struct ks_xml *form;
+
+    at = ks_xml_set(&k->arena, ks_xml_add(&k->arena, at, NS_PUBSUB, "item"), "id", item);
+    if (!at || !ks_xml_graft(at, payload))
+        return KS_ENOMEM;
+    at = ks_xml_add(&k->arena, pubsub, NS_PUBSUB, "publish-options");
+    form = ks_xml_set(&k->arena, ks_xml_add(&k->arena, at, NS_DATA, "x"), "type", KS_STR("submit"));
+    for (size_t i = 0; i < KS_COUNT(own_options); i++)
+        if (!add_field(k, form, own_options[i].name, own_options[i].value))
+            return KS_ENOMEM;
+    return ks_iq_send(k, "set", KS_STR_EMPTY, pubsub, done, text, number);
 }
 
 static enum ks_err on_subscribed(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* pep_client.h -- the little of PubSub (XEP-0060, XEP-0163) that keys need: fetch, publish, subscribe. In a step. */
+/* pep_client.h -- the little of PubSub (XEP-0060, XEP-0163) that we need: fetch, publish, subscribe. In a step. */
 #ifndef KS_PEP_CLIENT_H
 #define KS_PEP_CLIENT_H
 
@@ -16,5 +16,11 @@ KS_CHECK enum ks_err ks_pep_publish(
     struct konsil *k, const char *node, struct ks_str item, struct ks_xml *payload, bool max);
 /* XEP-0060 §6.1: changes are sent to us, also without a presence subscription. */
 KS_CHECK enum ks_err ks_pep_subscribe(struct konsil *k, struct ks_str jid, const char *node);
+
+/* All items of our own node. */
+KS_CHECK enum ks_err ks_pep_fetch_all(struct konsil *k, const char *node, ks_iq_done_fn *done);
+/* Publishes to a node of many items that nobody else reads (XEP-0223). KS_EAGAIN: not online. */
+KS_CHECK enum ks_err ks_pep_publish_own(struct konsil *k, const char *node, struct ks_str item, struct ks_xml *payload,
+    ks_iq_done_fn *done, struct ks_str text, uint64_t number);
 
 #endif

@@ -210,6 +210,23 @@ static bool out_ok(struct konsil *k)
     return err == KS_OK;
 }
 
+/* When something has to be said next: because the server is silent, or because we are (XEP-0478 §3.1). */
+static void set_ping(struct konsil *k)
+{
+    struct ks_stream *s = &k->stream;
+
+    k->wait_ms[KS_WAIT_PING] = s->quiet_ms;
+    if (s->idle_ms > 0)
+        k->wait_ms[KS_WAIT_PING] = ks_sooner(s->quiet_ms, s->spoke_ms + s->idle_ms * KS_STREAM_IDLE_PERCENT / 100);
+}
+
+static void spoke(struct konsil *k)
+{
+    k->stream.spoke_ms = k->now.mono_ms;
+    if (k->stream.idle_ms > 0)
+        set_ping(k);
+}
+
 void ks_stream_send(struct konsil *k, struct ks_str stanza, uint64_t tag)
 {
     struct ks_stream *s = &k->stream;
@@ -217,6 +234,10 @@ void ks_stream_send(struct konsil *k, struct ks_str stanza, uint64_t tag)
 
     if (s->state != KS_STREAM_ONLINE)
         return;
+    if (stanza.len > s->stanza_max) {
+        ks_log(k->log, KS_WARNING, "client.stanza.too_big", KS_NUM("bytes", stanza.len));
+        return;
+    }
     if (s->sm.enabled && (err = ks_sm_sent(&s->sm, stanza, tag)) != KS_OK) {
         if (err == KS_ENOMEM)
             k->failed = err;
@@ -226,6 +247,7 @@ void ks_stream_send(struct konsil *k, struct ks_str stanza, uint64_t tag)
     }
     s->sm_fresh = true;
     ks_buf_add(&s->out, stanza);
+    spoke(k);
     (void)out_ok(k);
 }
 
@@ -259,14 +281,11 @@ void konsil_output_sent(struct konsil *k, size_t len)
     ks_buf_drop(&k->stream.out, len);
 }
 
-/* Silence: first the server is asked, then it is given up. */
-void ks_stream_ping(struct konsil *k)
+/* The server is silent: first it is asked, then it is given up. */
+static void probe(struct konsil *k)
 {
     struct ks_stream *s = &k->stream;
 
-    k->wait_ms[KS_WAIT_PING] = KS_NEVER;
-    if (s->state != KS_STREAM_ONLINE)
-        return;
     if (s->sm_asked) {
         ks_stream_drop(k, KS_CODE_TIMEOUT);
         return;
@@ -275,8 +294,47 @@ void ks_stream_ping(struct konsil *k)
         ask(s);
     else
         ks_buf_byte(&s->out, ' ');
+    s->quiet_ms = k->now.mono_ms + (s->sm.enabled ? KS_STREAM_DEAD_MS : KS_STREAM_QUIET_MS);
+    s->spoke_ms = k->now.mono_ms;
     if (out_ok(k))
-        k->wait_ms[KS_WAIT_PING] = k->now.mono_ms + (s->sm.enabled ? KS_STREAM_DEAD_MS : KS_STREAM_QUIET_MS);
+        set_ping(k);
+}
+
+void ks_stream_ping(struct konsil *k)
+{
+    struct ks_stream *s = &k->stream;
+
+    k->wait_ms[KS_WAIT_PING] = KS_NEVER;
+    if (s->state != KS_STREAM_ONLINE)
+        return;
+    if (k->now.mono_ms >= s->quiet_ms) {
+        probe(k);
+        return;
+    }
+    ks_buf_byte(&s->out, ' '); /* only we were silent */
+    spoke(k);
+    (void)out_ok(k);
+}
+
+/* --- whether somebody looks (XEP-0352 §4.2) --- */
+
+static void tell_attention(struct konsil *k)
+{
+    struct ks_stream *s = &k->stream;
+
+    if (s->state != KS_STREAM_ONLINE || !s->csi)
+        return;
+    ks_buf_printf(&s->out, "<%s xmlns='" NS_CSI "'/>", s->unattended ? "inactive" : "active");
+    spoke(k);
+    (void)out_ok(k);
+}
+
+void ks_stream_attend(struct konsil *k, bool attended)
+{
+    if (k->stream.unattended == !attended)
+        return;
+    k->stream.unattended = !attended;
+    tell_attention(k);
 }
 
 /* --- stream management while online (XEP-0198 §4) --- */
@@ -363,8 +421,15 @@ static void went_online(struct konsil *k, bool resumed)
         }
         s->rosterver = s->login.rosterver;
     }
+    s->csi = s->login.csi;
+    s->idle_ms = s->login.idle_ms;
+    s->stanza_max = s->login.bytes_max > 0 && s->login.bytes_max < KS_STANZA_SENT_MAX ? (size_t)s->login.bytes_max
+                                                                                      : KS_STANZA_SENT_MAX;
+    s->quiet_ms = k->now.mono_ms + KS_STREAM_QUIET_MS;
     s->state = KS_STREAM_ONLINE;
     k->wait_ms[KS_WAIT_LOGIN] = KS_NEVER;
+    if (s->unattended) /* §5.1: each stream begins as active, a resumed one too */
+        tell_attention(k);
     if (resumed)
         send_again(k);
     ks_engine_online(k, resumed);
@@ -496,7 +561,7 @@ void konsil_try_now(struct konsil *k, struct konsil_now now)
     if (k->failed != KS_OK)
         return;
     if (k->stream.state == KS_STREAM_ONLINE && !k->stream.sm_asked)
-        ks_stream_ping(k);
+        probe(k);
     else
         ks_stream_retry(k);
 }
@@ -651,8 +716,10 @@ void konsil_feed(struct konsil *k, const char *bytes, size_t len, struct konsil_
         s->in_seen = 0;
     }
     ks_buf_drop(&s->in, start);
-    if (s->state == KS_STREAM_ONLINE)
-        k->wait_ms[KS_WAIT_PING] = k->now.mono_ms + KS_STREAM_QUIET_MS;
+    if (s->state == KS_STREAM_ONLINE) {
+        s->quiet_ms = k->now.mono_ms + KS_STREAM_QUIET_MS;
+        set_ping(k);
+    }
     ks_engine_due(k);
 }
 

@@ -19,6 +19,7 @@
 #define KS_STREAM_QUIET_MS 120000 /* silence after which the server is asked whether it is there */
 #define KS_STREAM_DEAD_MS 30000   /* silence after that: the connection is lost */
 #define KS_STREAM_RETRY_MAX_MS 60000
+#define KS_STREAM_IDLE_PERCENT 75 /* of the silence after which the server may hang up: then something is said */
 
 enum ks_stream_state {
     KS_STREAM_OFF,        /* not wanted, or waiting for the next try */
@@ -47,6 +48,12 @@ struct ks_stream {
     struct ks_sm sm;
     bool sm_asked;           /* an <r/> of ours is not answered */
     bool sm_fresh;           /* something was sent since the last one */
+    int64_t quiet_ms;        /* mono: when the server will have been silent for too long */
+    int64_t spoke_ms;        /* mono: when something was last sent */
+    int64_t idle_ms;         /* of the server; 0: none */
+    size_t stanza_max;       /* the longest stanza that the server takes */
+    bool csi;                /* it wants to know whether somebody looks */
+    bool unattended;         /* nobody does */
     struct ks_arena element; /* the stanza at hand */
     char *jid;               /* full, of the bound session */
     bool rosterver;
@@ -61,7 +68,10 @@ void ks_stream_want(struct konsil *k);
 void ks_stream_unwant(struct konsil *k, const char *code);
 /* Closes the connection at hand and tries again later; the session may be resumed. */
 void ks_stream_drop(struct konsil *k, const char *code);
-/* A stanza of a durable step. */
+/* Whether somebody looks at the program: the server is told at once, and with each connection (XEP-0352). */
+void ks_stream_attend(struct konsil *k, bool attended);
+/* A stanza of a durable step. One that the server would not take is not sent: it would end the stream, and all others
+ * with it. Who makes a long one asks stanza_max before. */
 void ks_stream_send(struct konsil *k, struct ks_str stanza, uint64_t tag);
 /* After the last of them: asks for an acknowledgement when something waits for one. */
 void ks_stream_flush(struct konsil *k);

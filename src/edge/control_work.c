@@ -78,12 +78,11 @@ static json_t *describe_health(struct ks_control_work *work, struct ks_now now)
     char stamp[KS_STAMP_LEN + 1];
     json_t *health;
 
-    health = json_pack("{s:s, s:I, s:b, s:I, s:I, s:s, s:o, s:o}", "version", work->version, "uptime_seconds",
+    health = json_pack("{s:s, s:I, s:b, s:I, s:I, s:s, s:b, s:o, s:o}", "version", work->version, "uptime_seconds",
         (json_int_t)((now.mono_ms - work->started_ms) / 1000), "sandbox", work->sandbox, "connections_max",
         (json_int_t)work->connections_max, "memory_bytes", (json_int_t)heap_bytes(), "certificates_until",
-        ks_stamp_write(atomic_load(&work->certificates_end_ms), stamp).ptr, "clients", describe_reactors(work), "store",
-        describe_store(work));
-    json_object_set_new(health, "certificates_named", json_boolean(atomic_load(&work->certificates_named)));
+        ks_stamp_write(atomic_load(&work->certificates_end_ms), stamp).ptr, "certificates_named",
+        (int)atomic_load(&work->certificates_named), "clients", describe_reactors(work), "store", describe_store(work));
     if (atomic_load(&work->backup.running))
         json_object_set_new(health, "backup_percent", json_integer(atomic_load(&work->backup.percent)));
     return health;

@@ -9,6 +9,7 @@
 #include "c2s.h"
 #include "credentials.h"
 #include "csi.h"
+#include "device.h"
 #include "enc.h"
 #include "stream_limits.h"
 #include "unicode.h"
@@ -435,6 +436,7 @@ static void bind_run(struct ks_ctx *ctx)
         ks_c2s_close(c, KS_STREAM_RESOURCE_CONSTRAINT, NULL);
         return;
     }
+    s->device = ks_device_of(user->bare, resource, false);
     answer = ks_stanza_new(ctx->arena, "iq", "result", iq->id, KS_STR_EMPTY, KS_STR_EMPTY);
     bind = ks_xml_add(ctx->arena, answer, NS_BIND, "bind");
     ks_xml_add_text(ctx->arena, bind, NS_BIND, "jid", s->jid);

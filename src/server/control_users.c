@@ -4,6 +4,7 @@
 
 #include "control.h"
 #include "credentials.h"
+#include "device.h"
 #include "enc.h"
 #include "say.h"
 #include "session.h"
@@ -148,6 +149,7 @@ static void passwd_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
         ks_control_answer(call, NULL, NULL);
         return;
     }
+    ks_device_out(ctx, KS_DEVICES_ALL);
     ks_control_audit(ctx, call);
     ctx->committed = locked_out; /* whoever knew the old password has to log in anew */
 }
@@ -168,6 +170,8 @@ static void set_state(struct ks_ctx *ctx, struct ks_control_call *call, enum ks_
         ks_control_answer(call, NULL, NULL);
         return;
     }
+    if (ks_user_exists(ctx->user))
+        ks_device_out(ctx, KS_DEVICES_ALL);
     row.state = state;
     txn = ks_ctx_txn(ctx);
     if (txn)
@@ -305,6 +309,20 @@ static void killed(struct ks_ctx *ctx)
     ks_control_answer(call, NULL, json_pack("{s:I}", "ended", (json_int_t)count));
 }
 
+/* The devices of the sessions that are ended; without a resource all there are, connected or not. */
+static void devices_out(struct ks_ctx *ctx, struct ks_str resource)
+{
+    const struct ks_session *s = NULL;
+
+    if (!resource.len) {
+        ks_device_out(ctx, KS_DEVICES_ALL);
+        return;
+    }
+    while ((s = ks_user_session(ctx->user, s)))
+        if (ks_str_eq(ks_session_resource(s), resource))
+            ks_device_out(ctx, s->device);
+}
+
 static void kill_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
 {
     if (!exists(ctx, call))
@@ -313,6 +331,8 @@ static void kill_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
         ks_control_answer(call, NULL, NULL);
         return;
     }
+    if (ks_user_exists(ctx->user))
+        devices_out(ctx, ks_control_text(call, "resource"));
     ks_control_audit(ctx, call);
     ctx->committed = killed;
 }

@@ -97,6 +97,9 @@ struct ks_jid ks_session_jid_parts(const struct ks_session *s);
 struct ks_str ks_session_presence(const struct ks_session *s);
 bool ks_session_available(const struct ks_session *s);
 int ks_session_priority(const struct ks_session *s); /* -128..127; 0 without presence */
+/* The number of the device that it is of, never 0: what is kept for a device (a token, an address to wake it by) is
+ * kept under it, and goes by the hook device_out (device.h). */
+uint64_t ks_session_device(const struct ks_session *s);
 /* The feature's slot, session_size bytes, cleared at bind. */
 void *ks_session_slot(struct ks_session *s, const struct ks_feature *feature);
 
@@ -165,6 +168,8 @@ struct ks_feature_clear {
     const char *node;      /* of KS_CLEAR_NODE; with a ':' at its end: all nodes that begin so */
 };
 
+#define KS_DEVICES_ALL 0 /* in place of a device's number */
+
 struct ks_feature {
     const char *name;
     const char *const *disco;         /* features of the domain, NULL-ended; or NULL */
@@ -187,6 +192,9 @@ struct ks_feature {
     void (*bound)(struct ks_ctx *ctx, struct ks_session *session);
     void (*available)(struct ks_ctx *ctx, struct ks_session *session, bool first);
     void (*unavailable)(struct ks_ctx *ctx, struct ks_session *session);
+    /* A device of ctx->user is out: an administrator ended its session, set a password, or disabled the account. What
+     * was kept for it goes, in ctx's transaction, so that nothing of it can be used. KS_DEVICES_ALL: every one. */
+    void (*device_out)(struct ks_ctx *ctx, uint64_t device);
     /* Frees what the slot owns; no ctx, nothing can be sent. */
     void (*slot_done)(void *slot);
     size_t session_size;

@@ -93,6 +93,11 @@ uint64_t ks_session_id(const struct ks_session *s)
     return s->id;
 }
 
+uint64_t ks_session_device(const struct ks_session *s)
+{
+    return s->device;
+}
+
 struct ks_str ks_session_jid(const struct ks_session *s)
 {
     return s->jid;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "session.h"
+#include "unicode.h"
 
 #define SMALL_ROW_BYTES 64
 
@@ -369,11 +370,9 @@ const struct ks_account_row *ks_user_row(const struct ks_user *user)
 
 bool ks_account_text_ok(struct ks_str text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        const uint8_t c = (uint8_t)text.ptr[i], next = i + 1 < text.len ? (uint8_t)text.ptr[i + 1] : 0;
-        if (c < 0x20 || c == 0x7f || (c == 0xc2 && next >= 0x80 && next < 0xa0)) /* Unicode's Cc */
+    for (size_t i = 0; i < text.len; i++)
+        if (ks_unicode_control(ks_str_from(text, i)))
             return false;
-    }
     return text.len <= KS_ACCOUNT_TEXT_MAX && ks_xml_text_ok(text);
 }
 

@@ -72,5 +72,6 @@
 #define NS_KONSIL_ERASE "urn:konsil:erase:0"
 #define NS_KONSIL_DIRECTORY "urn:konsil:directory:0"
 #define NS_KONSIL_DEVICES "urn:konsil:devices:0"
+#define NS_KONSIL_ROOM "urn:konsil:room:0"
 
 #endif

@@ -456,3 +456,21 @@ size_t ks_unicode_columns(struct ks_str text)
     }
     return columns;
 }
+
+size_t ks_unicode_count(struct ks_str text)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < text.len; i++)
+        count += ((uint8_t)text.ptr[i] & 0xc0) != 0x80;
+    return count;
+}
+
+size_t ks_unicode_control(struct ks_str text)
+{
+    const uint8_t first = text.len ? (uint8_t)text.ptr[0] : ' ', second = text.len > 1 ? (uint8_t)text.ptr[1] : 0;
+
+    if (first < ' ' || first == 0x7f)
+        return 1;
+    return first == 0xc2 && second >= 0x80 && second < 0xa0 ? 2 : 0;
+}

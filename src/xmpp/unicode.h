@@ -24,5 +24,11 @@ KS_CHECK enum ks_err ks_unicode_password(struct ks_arena *arena, struct ks_str t
 KS_CHECK enum ks_err ks_unicode_fold(struct ks_arena *arena, struct ks_str text, struct ks_str *ret_text);
 /* Columns on a terminal: 0, 1 or 2 for each code point; bad UTF-8 counts as 1 a byte. */
 size_t ks_unicode_columns(struct ks_str text);
+/* Code points; as passwords are counted (NIST SP 800-63B §5.1.1.2: "each Unicode code point SHALL be counted as a
+ * single character"). */
+size_t ks_unicode_count(struct ks_str text);
+/* Bytes of the control character (Unicode's Cc: C0, DEL, C1) that text begins with; 0: it begins with none. What a
+ * person typed and a terminal will show has none. */
+size_t ks_unicode_control(struct ks_str text);
 
 #endif

@@ -3,23 +3,16 @@
 # tests/process/test_konsild.sh KONSILD KONSILCTL: the program as an administrator meets it, in TAP. Whatever waits, waits
 # for a line of konsild's log, not for time.
 set -u
+. "$(dirname "$0")/../tap.sh"
 konsild=$(realpath "$1") konsilctl=$(realpath "$2")
 unset LC_ALL
 { export LC_MESSAGES=en; } 2>/dev/null # bash itself may not know it
 dir=$(mktemp -d)
 trap 'kill "$pid" 2>/dev/null; rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
-rows=0 pid=
+pid=
 
-row() { # NAME; the exit status of the last command decides
-    local status=$?
-    rows=$((rows + 1))
-    if [ $status = 0 ]; then echo "ok $rows - $1"; else
-        echo "not ok $rows - $1"
-        sed 's/^/# /' "$dir/seen" 2>/dev/null | head -20
-    fi
-}
-skip() { rows=$((rows + 1)) && echo "ok $rows - $1 # SKIP $2"; }
+say_why() { cat "$dir/seen"; }
 has() { grep -qF -- "$1" "$dir/seen"; }
 
 certificate() { # NAME of the files, CN

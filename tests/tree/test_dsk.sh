@@ -2,16 +2,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # tests/tree/test_dsk.sh DSK: the list counts the rows of tests that ended well, and no others. Speaks TAP.
 set -u
+. "$(dirname "$0")/../tap.sh"
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-rows=0
-row() { # NAME; the exit status of the last command decides
-    local status=$?
-    rows=$((rows + 1))
-    [ $status = 0 ] && echo "ok $rows - $1" && return
-    echo "not ok $rows - $1"
-    grep -E '^(II.1-g|dsk:)' "$dir/seen" | sed 's/^/# /'
-}
+say_why() { grep -E '^(II.1-g|dsk:)' "$dir/seen"; }
 # RESULT ROW...: what the list says of II.1-g after a test that ended so.
 listed() {
     local result=$1 out= text

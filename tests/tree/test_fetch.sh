@@ -3,20 +3,14 @@
 # test_fetch.sh FETCH: deps/fetch.sh with a lock of its own, an empty cache, and an apt and an npm that the test stands in for:
 # what it takes, what it refuses, and what it says when nothing can be had. Nothing goes over the network. Speaks TAP.
 set -u
+. "$(dirname "$0")/../tap.sh"
 fetch=$(realpath "$1")
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
 mkdir deps bin
 cp "$fetch" deps/fetch.sh
-rows=0
-row() { # NAME; the exit status of the last command decides
-    local status=$?
-    rows=$((rows + 1))
-    [ $status = 0 ] && echo "ok $rows - $1" && return
-    echo "not ok $rows - $1"
-    sed 's/^/# /' "$dir/seen"
-}
+say_why() { cat "$dir/seen"; }
 hash_of() { printf '%s\n' "$1" | sha256sum | cut -d' ' -f1; }
 cat >deps/sources.lock <<END
 suites trixie bookworm

@@ -4,21 +4,15 @@
 # and no other, and so have the completions; all of them and the service name the same place for the settings. Each list is one
 # argument, separated by blanks. Speaks TAP.
 set -u
+. "$(dirname "$0")/../tap.sh"
 unset LC_ALL LC_MESSAGES
 export LANG=en # whether that is installed or not
 top=$(cd "${0%/*}/../.." && pwd)
 read -ra programs <<<"$1"
 read -ra manuals <<<"$2"
 read -ra completions <<<"$3"
-rows=0
-row() { # NAME; the exit status of the last command decides
-    local status=$?
-    rows=$((rows + 1))
-    [ $status = 0 ] && echo "ok $rows - $1" && return
-    echo "not ok $rows - $1"
-    printf '%s\n' "${seen:-}" | sed 's/^/# /' | head -20
-}
-skip() { rows=$((rows + 1)) && echo "ok $rows - $1 # SKIP $2"; }
+say_why() { printf '%s
+' "${seen:-}"; }
 # The file of a list that is about this program.
 of() {
     local name=$1 file

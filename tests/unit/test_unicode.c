@@ -127,6 +127,32 @@ static void columns(void)
     }
 }
 
+static void controls(void)
+{
+    const struct {
+        const char *name;
+        struct ks_str text;
+        size_t control, count;
+    } texts[] = {
+        { "controls: nothing is none", KS_STR_EMPTY, 0, 0 },
+        { "controls: a letter is none", KS_STR("\u00e4b"), 0, 2 },
+        { "controls: NUL is one", KS_STR("\0b"), 1, 2 },
+        { "controls: escape is one", KS_STR("\x1b[2J"), 1, 4 },
+        { "controls: a blank is none", KS_STR(" "), 0, 1 },
+        { "controls: DEL is one", KS_STR("\x7f"), 1, 1 },
+        { "controls: the first of C1 has two bytes", KS_STR("\xc2\x80"), 2, 1 },
+        { "controls: the last of C1 has two bytes", KS_STR("\xc2\x9fx"), 2, 2 },
+        { "controls: what follows C1 is none", KS_STR("\xc2\xa0"), 0, 1 },
+        { "controls: a cut one is none", KS_STR("\xc2"), 0, 1 },
+    };
+
+    for (size_t i = 0; i < KS_COUNT(texts); i++) {
+        size_t control = ks_unicode_control(texts[i].text), count = ks_unicode_count(texts[i].text);
+        check_row(control == texts[i].control && count == texts[i].count, texts[i].name, "%zu bytes, %zu characters",
+            control, count);
+    }
+}
+
 /* RFC 3492 §7.1, those in lower case. */
 static const struct {
     const char *name, *text, *punycode;
@@ -177,6 +203,7 @@ int main(void)
     table();
     lengths();
     columns();
+    controls();
     punycode();
     ends();
     return check_done();

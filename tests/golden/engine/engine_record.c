@@ -242,6 +242,8 @@ static void play_talk(struct lab *lab)
     lab_run(lab, 1000);
     party_do(jonas, "{\"id\":\"x\",\"cmd\":\"retract\",\"conversation\":\"" ANNA "\",\"message\":\"%s\"}", answer);
     lab_run(lab, 1000);
+    party_do(jonas, "{\"id\":\"x\",\"cmd\":\"attention\",\"active\":false}");
+    lab_run(lab, 1000);
     party_do(jonas, "{\"id\":\"x\",\"cmd\":\"disconnect\"}");
     lab_run(lab, 1000);
     (void)party_send(anna, JONAS, "eins");
