@@ -5,6 +5,7 @@
 #include "contacts.h"
 #include "enc.h"
 #include "engine.h"
+#include "erase.h"
 #include "history.h"
 #include "peers.h"
 #include "refer.h"
@@ -291,6 +292,8 @@ static enum ks_err on_retract(struct konsil *k, struct call *call)
 
     if (err != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
+    if ((err = ks_erase_want(k, &target, k->outbox.next)) != KS_OK)
+        return err;
     return refer(k, call, retract->conversation, &content, &target, ks_refer_retract);
 }
 

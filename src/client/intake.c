@@ -258,6 +258,28 @@ static enum ks_err take_content(
     return KS_OK;
 }
 
+/* A message that was taken back before it could come: its author says which hash it had, and its successor that this
+ * was its number (doc/PROTOCOL.md §6.3). Nobody needs to be asked for it. */
+static enum ks_err close_retracted(struct konsil *k, struct ks_chain *chain, const struct ks_content *content)
+{
+    struct ks_number next;
+    enum ks_err err;
+
+    for (size_t i = 0; i < chain->gap_count; i++) {
+        uint64_t n = chain->gaps[i].to;
+
+        if ((err = ks_number_get(k, chain, n + 1, &next)) != KS_OK && err != KS_ENOTFOUND)
+            return err;
+        if (err == KS_ENOTFOUND || memcmp(next.prev, content->ref_hash, KS_SCE_HASH_LEN) != 0)
+            continue;
+        ks_chain_close(chain, (struct ks_range) { n, n });
+        if ((err = ks_chain_put(k, chain)) != KS_OK)
+            return err;
+        return chain->asked ? ks_heal_tell_gap(k, chain, false) : KS_OK;
+    }
+    return KS_OK;
+}
+
 static enum ks_err intake_at(struct konsil *k, struct ks_inbound *in, struct ks_content *content, int64_t time_ms)
 {
     struct place place = { .drop = false };
@@ -273,7 +295,9 @@ static enum ks_err intake_at(struct konsil *k, struct ks_inbound *in, struct ks_
     if ((err = take_content(k, in, content, time_ms, &order)) != KS_OK)
         return err;
     place.number.order = order;
-    return take_place(k, in, content, &place);
+    if ((err = take_place(k, in, content, &place)) != KS_OK)
+        return err;
+    return content->says == KS_SAYS_RETRACT && content->has_ref ? close_retracted(k, &place.chain, content) : KS_OK;
 }
 
 enum ks_err ks_intake(struct konsil *k, struct ks_inbound *in, struct ks_content *content)

@@ -3,6 +3,7 @@
 
 #include "chain.h"
 #include "engine.h"
+#include "erase.h"
 #include "outbox_record.h"
 #include "peers.h"
 #include "receipts.h"
@@ -126,7 +127,7 @@ static enum ks_err on_server(struct konsil *k, struct ks_out *out)
         return KS_OK;
     out->state = KS_OUT_SERVER;
     if ((err = ks_out_save(k, out)) != KS_OK || (err = ks_out_del_row(k, 'w', out->seq)) != KS_OK
-        || (err = ks_out_del_row(k, 's', out->seq)) != KS_OK)
+        || (err = ks_out_del_row(k, 's', out->seq)) != KS_OK || (err = ks_erase_on_server(k, out)) != KS_OK)
         return err;
     if (out->order == 0)
         return KS_OK;
@@ -567,7 +568,7 @@ enum ks_err ks_outbox_online(struct konsil *k, bool resumed)
     ks_outbox_wake(k);
     if (resumed)
         return KS_OK; /* stream management sent it again */
-    if ((err = ks_out_list(k, 'w', UNACKED_MAX, &seqs, &count)) != KS_OK)
+    if ((err = ks_erase_online(k)) != KS_OK || (err = ks_out_list(k, 'w', UNACKED_MAX, &seqs, &count)) != KS_OK)
         return err;
     for (size_t i = 0; i < count; i++) {
         if ((err = ks_out_get_row(k, 's', seqs[i], &stanza)) == KS_OK)

@@ -10,6 +10,7 @@
  *                 e seq(8)                     envelope
  *                 s seq(8)                     stanza, until the server has it
  *                 q seq(8)                     present until it is sealed
+ *                 x seq(8)                     what a retraction owes (erase.h)
  *                 w seq(8)                     present while it is sealed and the server does not have it
  *                 i id                         its seq
  *                 n conversation 0 epoch(8) number(8)   its seq */

@@ -228,7 +228,7 @@ enum ks_err ks_out_index(struct konsil *k, const struct ks_out *out)
 
 enum ks_err ks_out_drop(struct konsil *k, const struct ks_out *out)
 {
-    static const char kinds[] = { 'h', 'd', 'e', 's', 'q', 'w' };
+    static const char kinds[] = { 'h', 'd', 'e', 's', 'q', 'w', 'x' };
     enum ks_err err = set_names(k, out, 0);
 
     for (size_t i = 0; i < KS_COUNT(kinds) && err == KS_OK; i++)

@@ -3,6 +3,7 @@
 
 #include "chain.h"
 #include "engine.h"
+#include "erase.h"
 #include "outbox_record.h"
 
 #define EARLY_EDIT 'e'
@@ -221,6 +222,8 @@ enum ks_err ks_refer_retract(struct konsil *k, const struct ks_reference *refere
     if (err == KS_ENOTFOUND)
         return wait_for(k, reference, EARLY_RETRACT);
     if (err != KS_OK || target.flags & KS_MSG_RETRACTED)
+        return err;
+    if (target.flags & KS_MSG_MINE && (err = ks_erase_outbox(k, target.conversation, target.id)) != KS_OK)
         return err;
     erase(&target);
     if ((err = ks_history_put(k, &target)) != KS_OK || (err = ks_history_index(k, &target)) != KS_OK)

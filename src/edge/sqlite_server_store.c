@@ -22,6 +22,7 @@ enum statement {
     KV_DEL_STORE,
     KV_DEL_KEY,
     ARCHIVE_APPEND,
+    ARCHIVE_REPLACE,
     ARCHIVE_GET,
     ARCHIVE_SCAN,
     ARCHIVE_LAST,
@@ -60,6 +61,7 @@ static const char *const texts[STATEMENTS] = {
     [KV_DEL_STORE] = "DELETE FROM kv WHERE account = ?1 AND store = ?2",
     [KV_DEL_KEY] = "DELETE FROM kv WHERE account = ?1 AND store = ?2 AND key = ?3",
     [ARCHIVE_APPEND] = "INSERT INTO archive (" ARCHIVE_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [ARCHIVE_REPLACE] = "UPDATE archive SET stanza = ?2 WHERE id = ?1",
     [ARCHIVE_GET] = "SELECT " ARCHIVE_COLUMNS " FROM archive WHERE id = ?1",
     [ARCHIVE_SCAN] = "SELECT " ARCHIVE_COLUMNS " FROM archive WHERE id > ?1 ORDER BY id",
     [ARCHIVE_LAST] = "SELECT id, stamp_ms FROM archive ORDER BY id DESC LIMIT 1",
@@ -397,6 +399,18 @@ static enum ks_err sqlite_archive_append(struct ks_server_store *s, const struct
     return run(at);
 }
 
+static enum ks_err sqlite_archive_replace(struct ks_server_store *s, uint64_t id, struct ks_str stanza)
+{
+    sqlite3_stmt *at = take(s, ARCHIVE_REPLACE);
+    enum ks_err err;
+
+    bind_number(at, 1, id);
+    bind_bytes(at, 2, stanza);
+    err = run(at);
+    self(s)->scrub = true;
+    return err == KS_OK && sqlite3_changes(self(s)->db) == 0 ? KS_ENOTFOUND : err;
+}
+
 static enum ks_err sqlite_archive_get(struct ks_server_store *s, uint64_t id, ks_visit_archive *visit, void *user)
 {
     sqlite3_stmt *at = take(s, ARCHIVE_GET);
@@ -584,6 +598,7 @@ static const struct ks_server_store_ops sqlite_ops = {
     .kv_put = sqlite_kv_put,
     .kv_del = sqlite_kv_del,
     .archive_append = sqlite_archive_append,
+    .archive_replace = sqlite_archive_replace,
     .archive_get = sqlite_archive_get,
     .archive_scan = sqlite_archive_scan,
     .archive_last = sqlite_archive_last,

@@ -178,6 +178,7 @@ static enum ks_err fill_page(
     struct candidates c = { .with_hash = ks_archive_with_hash(view->with_key, query->with),
         .any = query->with.len == 0 };
     struct fetch f = { .query = query, .req = req, .account = query->account };
+    uint32_t looks = 0;
     enum ks_err err;
 
     req->complete = false;
@@ -186,6 +187,8 @@ static enum ks_err fill_page(
         c.wanted = query->rows_max - req->rows_count + 1;
         err = visit_entries(view, query->account, range, query->last, take_candidate, &c);
         for (size_t i = 0; i < c.count && err == KS_OK; i++) {
+            if (query->looks_max && ++looks > query->looks_max)
+                return KS_OK;
             f.matches = false;
             f.copy = req->rows_count < query->rows_max && f.bytes < KS_PAGE_BYTES;
             err = fetch_id(view, &f, c.ids[i]);

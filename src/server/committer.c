@@ -238,6 +238,13 @@ static enum ks_err append_message(struct ks_committer *c, struct ks_archive_row 
     return err == KS_OK ? tail_add(c, row) : err;
 }
 
+static enum ks_err replace_message(struct ks_committer *c, const struct ks_archive_row *row)
+{
+    enum ks_err err = c->store->ops->archive_replace(c->store, row->id, row->stanza);
+
+    return err == KS_ENOTFOUND ? KS_OK : err; /* its owners are gone, and it with them */
+}
+
 static enum ks_err append_audit(struct ks_committer *c, struct ks_audit_row *row, struct ks_now now)
 {
     row->seq = ++c->at.audit_seq;
@@ -302,6 +309,8 @@ static enum ks_err apply(
         return delete_account(c, &write->account);
     case KS_WRITE_ARCHIVE:
         return append_message(c, &write->archive, now);
+    case KS_WRITE_ARCHIVE_REPLACE:
+        return replace_message(c, &write->archive);
     case KS_WRITE_AUDIT:
         return append_audit(c, &write->audit, now);
     case KS_WRITE_META:

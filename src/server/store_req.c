@@ -166,6 +166,15 @@ void ks_store_txn_kv_del(struct ks_store_req *req, uint64_t account, struct ks_s
             (struct ks_kv_row) { account, ks_store_req_copy(req, store), ks_store_req_copy(req, key), KS_STR_EMPTY };
 }
 
+void ks_store_txn_archive_replace(struct ks_store_req *req, uint64_t id, struct ks_str stanza)
+{
+    struct ks_store_write *write = write_add(req, KS_WRITE_ARCHIVE_REPLACE);
+
+    assert(id && stanza.len);
+    if (write)
+        write->archive = (struct ks_archive_row) { .id = id, .stanza = ks_store_req_copy(req, stanza) };
+}
+
 void ks_store_txn_account_add(struct ks_store_req *req, const struct ks_account_row *row)
 {
     account_write(req, KS_WRITE_ACCOUNT_ADD, row);

@@ -44,6 +44,7 @@ struct ks_page_query {
      * keep_user, and nothing else. keep_user points into the request (ks_store_req_copy) or to something immutable. */
     bool (*keep)(const void *keep_user, const struct ks_archive_row *row);
     const void *keep_user;
+    uint32_t looks_max; /* rows of the conversation looked at: the page ends there as if it were full; 0: no limit */
 };
 
 #define KS_COUNT_UNKNOWN UINT64_MAX
@@ -121,8 +122,11 @@ void ks_store_txn_account_delete(struct ks_store_req *req, struct ks_str domain,
 /* One message for both owners; id and stamp_ms of row are ignored. An owner who was deleted is left out. When two rows
  * are appended in one transaction, the first has the smaller id. */
 void ks_store_txn_archive(struct ks_store_req *req, const struct ks_archive_row *row);
-/* On completion: the row that the nth call wrote, with id and stamp_ms; id 0 when no owner was left. NULL past the
- * last.
+/* Puts another stanza into a row, for all its owners; what it held is gone. A row that is gone meanwhile is no error.
+ */
+void ks_store_txn_archive_replace(struct ks_store_req *req, uint64_t id, struct ks_str stanza);
+/* On completion: the row that the nth call of ks_store_txn_archive wrote, with id and stamp_ms; id 0 when no owner was
+ * left. NULL past the last.
  */
 const struct ks_archive_row *ks_store_txn_archived(const struct ks_store_req *req, size_t n);
 

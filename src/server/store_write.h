@@ -12,6 +12,7 @@ enum ks_write_kind {
     KS_WRITE_ACCOUNT_UPDATE,
     KS_WRITE_ACCOUNT_DELETE,
     KS_WRITE_ARCHIVE,
+    KS_WRITE_ARCHIVE_REPLACE, /* archive: id and stanza */
     KS_WRITE_AUDIT,
     KS_WRITE_META,
 };

@@ -481,6 +481,19 @@ static enum ks_err memory_archive_append(struct ks_server_store *s, const struct
     return put_scratch(m, LAST);
 }
 
+static enum ks_err memory_archive_replace(struct ks_server_store *s, uint64_t id, struct ks_str stanza)
+{
+    struct memory_store *m = self(s);
+    const struct record *record = find(m, ARCHIVE, key_numbers(m, id, 0));
+    struct ks_archive_row row;
+
+    if (!record)
+        return KS_ENOTFOUND;
+    row = archive_read(record);
+    row.stanza = stanza;
+    return archive_put(m, &row);
+}
+
 static enum ks_err memory_archive_get(struct ks_server_store *s, uint64_t id, ks_visit_archive *visit, void *user)
 {
     struct memory_store *m = self(s);
@@ -664,6 +677,7 @@ static const struct ks_server_store_ops memory_ops = {
     .kv_put = memory_kv_put,
     .kv_del = memory_kv_del,
     .archive_append = memory_archive_append,
+    .archive_replace = memory_archive_replace,
     .archive_get = memory_archive_get,
     .archive_scan = memory_archive_scan,
     .archive_last = memory_archive_last,

@@ -100,6 +100,9 @@ struct ks_server_store_ops {
 
     /* ids come in rising order. */
     enum ks_err (*archive_append)(struct ks_server_store *s, const struct ks_archive_row *row);
+    /* Puts another stanza into a row. What stood there is overwritten in the file, and in its log when commit returns:
+     * deleted is gone. KS_ENOTFOUND. */
+    enum ks_err (*archive_replace)(struct ks_server_store *s, uint64_t id, struct ks_str stanza);
     enum ks_err (*archive_get)(struct ks_server_store *s, uint64_t id, ks_visit_archive *visit, void *user);
     /* Rows with id > after, in order: to rebuild the tail at start. */
     enum ks_err (*archive_scan)(struct ks_server_store *s, uint64_t after, ks_visit_archive *visit, void *user);

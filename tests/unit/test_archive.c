@@ -282,11 +282,58 @@ static void rows_by_id(void)
         KS_ENOTFOUND);
 }
 
+static bool keep_none(const void *user, const struct ks_archive_row *row)
+{
+    (void)row;
+    ++*(int *)(uintptr_t)user;
+    return false;
+}
+
+static bool keep_x(const void *user, const struct ks_archive_row *row)
+{
+    (void)user;
+    return ks_str_is(row->stanza, "<x/>");
+}
+
+static void replacing(void)
+{
+    static int looks;
+    struct ks_page_query q = { .account = 1, .last = true, .rows_max = 10, .keep = keep_none, .keep_user = &looks };
+    struct ks_store_req *req;
+
+    start_new();
+    for (int i = 0; i < 20; i++)
+        free_all(done(message(1, 2, i == 3 ? "<x/>" : "<y/>")));
+    req = done(ks_store_page_new(&q));
+    check_row(looks == 20 && req->complete, "without looks_max a filter sees all rows", "%d", looks);
+    ks_store_req_free(req);
+    looks = 0;
+    q.looks_max = 5;
+    req = done(ks_store_page_new(&q));
+    check_row(looks == 5 && !req->complete,
+        "with looks_max it sees so many, and the page does not say that it is complete", "%d", looks);
+    ks_store_req_free(req);
+    req = ks_store_txn_new();
+    ks_store_txn_archive_replace(req, 4, KS_STR("<z/>"));
+    ks_store_txn_archive_replace(req, 99, KS_STR("<z/>"));
+    check_err("a row is replaced; one that is gone meanwhile is no error", result_of(req), KS_OK);
+    q = (struct ks_page_query) { .account = 2, .rows_max = 10, .keep = keep_x };
+    req = done(ks_store_page_new(&q));
+    check_row(
+        req->rows_count == 0, "XEP-0424 §5: for both of its owners what it held is gone", "%zu rows", req->rows_count);
+    ks_store_req_free(req);
+    restart();
+    req = done(ks_store_page_new(&q));
+    check_row(req->rows_count == 0, "and it is after a restart", "%zu rows", req->rows_count);
+    ks_store_req_free(req);
+}
+
 int main(void)
 {
     must(ks_crypto_init(), "crypto");
     ks_prng_init_number(&chance, 1);
     ids();
+    replacing();
     rows_by_id();
     slices();
     scratch_path(path, sizeof path, "server.db");

@@ -329,6 +329,26 @@ static void index_rows(void)
     check_seen("an empty range has nothing", "");
 }
 
+static void replacing(void)
+{
+    begin();
+    append(1, 1, 2, KS_STR("<a/>"));
+    append(2, 1, 0, KS_STR("<b/>"));
+    commit();
+    begin();
+    must(s->ops->archive_replace(s, 1, KS_STR("<other/>")));
+    check_err(named("a row that is not there cannot be replaced"), s->ops->archive_replace(s, 3, KS_STR("<c/>")),
+        KS_ENOTFOUND);
+    commit();
+    must(s->ops->archive_scan(s, 0, see_archive, NULL));
+    check_seen("another stanza in a row, and all else as before", "1@1001 1:b@x 2:a@x <other/>;2@1002 1:b@x 0: <b/>;");
+    begin();
+    must(s->ops->archive_replace(s, 2, KS_STR("<gone/>")));
+    s->ops->rollback(s);
+    must(s->ops->archive_scan(s, 1, see_archive, NULL));
+    check_seen("which is taken back with its transaction", "2@1002 1:b@x 0: <b/>;");
+}
+
 static void forgetting(void)
 {
     static const struct ks_index_row rows[] = { { 1, 1, 0 }, { 2, 1, 0 }, { 1, 2, 0 }, { 1, 3, 0 }, { 3, 3, 0 },
@@ -568,6 +588,40 @@ static void damage(void)
     check_err("one wrong bit in the first page is noticed", open_with(&with), KS_ECRYPTO);
 }
 
+/* A message that fits a page, and one on pages of its own, at its beginning, in its middle and at its end. */
+static void replacing_erases(void)
+{
+    struct ks_sqlite_setup with = { .path = path, .pages = KS_PAGES_PLAIN };
+    static char large[100000];
+    static const struct ks_index_row index[] = { { 1, 1, 1 }, { 1, 2, 1 }, { 1, 3, 1 } };
+
+    memset(large, 'x', sizeof large - 1);
+    memcpy(large, "<message>canary-1", 17);
+    memcpy(large + 50000, "canary-2", 8);
+    memcpy(large + sizeof large - 20, "canary-3</message>", 18);
+    scratch_clear(path);
+    must(ks_sqlite_server_store_open(&with, &s));
+    begin();
+    append(1, 1, 2, KS_STR("<message>canary-4</message>"));
+    append(2, 1, 2, ks_str(large, sizeof large - 2));
+    append(3, 1, 2, KS_STR("<message>neighbour</message>"));
+    must(s->ops->index_add(s, index, KS_COUNT(index)));
+    commit();
+    check_row(scratch_holds(path, "canary-1") && scratch_holds(path, "canary-2") && scratch_holds(path, "canary-3")
+            && scratch_holds(path, "canary-4"),
+        "before they are taken back, messages are found in the file or its log", "they are not");
+    begin();
+    must(s->ops->archive_replace(s, 1, KS_STR("<message><retracted/></message>")));
+    must(s->ops->archive_replace(s, 2, KS_STR("<message><retracted/></message>")));
+    commit();
+    check_row(!scratch_holds(path, "canary"),
+        "DSK I.7-a part (upload objects, index, thumbnails): of a message that was taken back nothing is left in the "
+        "database's pages, nor in its log",
+        "it still is there");
+    check_row(scratch_holds(path, "neighbour"), "(positive control: the message beside it is found)", "it is not");
+    ks_server_store_free(s);
+}
+
 /* DSK: deletion is physical. Plain pages, so that the bytes can be looked for. */
 static void erasing(void)
 {
@@ -590,6 +644,7 @@ static void erasing(void)
     commit();
     check_row(!scratch_holds(path, "canary"), "after the deletion it is in neither", "it still is");
     ks_server_store_free(s);
+    replacing_erases();
 
     scratch_clear(path);
     s = open_sqlite();
@@ -635,7 +690,7 @@ static void migration(void)
 int main(void)
 {
     static void (*const rows[])(
-        void) = { settings, accounts, values, archive, index_rows, forgetting, audit, transactions };
+        void) = { settings, accounts, values, archive, index_rows, replacing, forgetting, audit, transactions };
 
     scratch_path(path, sizeof path, "server.db");
     for (size_t d = 0; d < KS_COUNT(drivers); d++)

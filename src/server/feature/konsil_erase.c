@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* konsil_erase.c -- the author of sealed messages asks for their deletion (doc/PROTOCOL.md §3.4): the retraction itself
+ * is inside an envelope, where the server does not see it. */
+#include "feature_list.h"
+#include "reactor.h"
+#include "retraction.h"
+
+/* The request, as the answer needs it. */
+struct asked {
+    size_t count;
+    struct ks_str ids[KS_RETRACT_IDS_MAX];
+};
+
+/* One answer for all of them, when what was found is gone for good. */
+static void answered(struct ks_ctx *ctx, struct ks_store_req *req)
+{
+    const struct asked *asked = ctx->parcel->user;
+    struct ks_str retraction = ks_xml_attr(ctx->parcel->stanza.payload, "retraction");
+    struct ks_xml *answer = ks_xml_new(ctx->arena, NS_KONSIL_ERASE, "erase");
+
+    if (req->result != KS_OK) {
+        ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
+        return;
+    }
+    for (size_t i = 0; i < asked->count; i++) {
+        struct ks_xml *item = ks_xml_add(ctx->arena, answer, NS_KONSIL_ERASE, "item");
+        bool found = false;
+        for (size_t j = 0; j < req->rows_count; j++)
+            if (ks_retraction_names(ctx, &req->rows[j], asked->ids[i])) {
+                ks_retraction_bury(ctx, &req->rows[j], retraction.len ? retraction : asked->ids[i], KS_STR_EMPTY);
+                found = true;
+            }
+        ks_xml_set(ctx->arena, item, "id", asked->ids[i]);
+        ks_xml_set(ctx->arena, item, "found", found ? KS_STR("true") : KS_STR("false"));
+    }
+    ks_reply_result(ctx, answer);
+}
+
+static void on_erase(struct ks_ctx *ctx, const struct ks_stanza *iq)
+{
+    struct asked *asked = KS_NEW(ctx->arena, struct asked);
+    struct ks_str with;
+    struct ks_jid jid;
+    bool good = ks_jid_parse(ctx->arena, ks_xml_attr(iq->payload, "with"), &jid) == KS_OK
+        && ks_xml_attr(iq->payload, "retraction").len <= KS_RETRACT_ID_MAX;
+
+    for (const struct ks_xml *at = ks_xml_child(iq->payload, NS_KONSIL_ERASE, "item"); at && asked && good;
+         at = ks_xml_next(at, NS_KONSIL_ERASE, "item")) {
+        struct ks_str id = ks_xml_attr(at, "id");
+        good = id.len && id.len <= KS_RETRACT_ID_MAX && asked->count < KS_RETRACT_IDS_MAX;
+        if (good)
+            asked->ids[asked->count++] = id;
+    }
+    if (asked && (!good || !asked->count)) {
+        ks_reply_error(ctx, KS_BAD_REQUEST, NULL);
+        return;
+    }
+    if (!asked || ks_jid_text(ctx->arena, ks_jid_bare(jid), &with) != KS_OK) {
+        ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
+        return;
+    }
+    ctx->parcel->user = asked;
+    if (!ks_retraction_find(ctx, with, asked->ids, asked->count, 0, answered))
+        ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
+}
+
+const struct ks_feature ks_feature_erase = {
+    .name = "erase",
+    .disco_account = (const char *const[]) { NS_KONSIL_ERASE, NULL },
+    .iq = { { KS_IQ_SET, NS_KONSIL_ERASE, "erase", KS_TO_SELF, on_erase } },
+};

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* retraction.h -- messages that are taken back (XEP-0424 §5, doc/PROTOCOL.md §3.4): the archives of both sides keep
+ * that there was one, and nothing of what it said. */
+#ifndef KS_RETRACTION_H
+#define KS_RETRACTION_H
+
+#include "feature.h"
+
+#define KS_RETRACT_IDS_MAX 64
+#define KS_RETRACT_ID_MAX 1023
+#define KS_RETRACT_LOOKS_MAX 10000 /* messages of the conversation, newest first: what is older is not looked for */
+
+/* Looks for messages that ctx->user wrote to `with` (a bare JID) under one of these ids, in rows before before_id (0:
+ * in all). Asked as by ks_ask; in answered, ks_retraction_names says which row is which. ids and with live as long as
+ * the parcel at hand. False: not asked, for want of memory. */
+bool ks_retraction_find(struct ks_ctx *ctx, struct ks_str with, const struct ks_str *ids, size_t count,
+    uint64_t before_id, void (*answered)(struct ks_ctx *, struct ks_store_req *));
+/* True if the row is a message of ctx->user's with this id (of the stanza, or XEP-0359's origin-id), and neither taken
+ * back yet nor itself what takes one back, which the archive has to keep. */
+bool ks_retraction_names(struct ks_ctx *ctx, const struct ks_archive_row *row, struct ks_str id);
+
+/* Puts a tombstone in the place of a row, for all its owners, in ctx's transaction: sender, recipient, type and id of
+ * the message stay. retraction: the id of the message that says so; by: who moderated it (XEP-0425), or empty. */
+void ks_retraction_bury(
+    struct ks_ctx *ctx, const struct ks_archive_row *row, struct ks_str retraction, struct ks_str by);
+
+#endif
