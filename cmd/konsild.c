@@ -219,7 +219,10 @@ static bool reload(struct daemon *d, struct ks_buf *ret_restart)
     struct konsild_parts *p = &d->parts;
     const struct ks_log *log = ks_log_file_log(p->log);
     struct ks_settings *settings = konsild_read_settings(p->config_path);
-    struct ks_tls_certs *certs = settings && same_domains(p, settings) ? konsild_load_certs(settings) : NULL;
+    struct ks_tls_certs *certs = NULL;
+
+    if (settings && same_domains(p, settings) && konsild_set_origins(p, ks_settings_config(settings)))
+        certs = konsild_load_certs(settings);
 
     if (!certs) {
         konsild_say(SAY("konsild.reload-refused"), "file", p->config_path, NULL);

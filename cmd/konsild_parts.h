@@ -66,6 +66,8 @@ KS_CHECK bool konsild_open_store(struct konsild_parts *parts);
 
 /* konsild_web.c: web access, once it is known where to listen. */
 KS_CHECK bool konsild_make_web(struct konsild_parts *parts);
+/* Where browsers reach the domains, into settings that were read anew: as it was at the start. */
+KS_CHECK bool konsild_set_origins(const struct konsild_parts *parts, struct ks_config *config);
 
 /* Closes and frees all of it; accepts zeroes. */
 void konsild_parts_done(struct konsild_parts *parts);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* konsild_web.c -- web access, from the settings. */
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "jid.h"
 #include "konsild_parts.h"
 #include "say.h"
 
@@ -14,6 +16,36 @@ static uint16_t first_port(const struct konsild_parts *p, unsigned serves)
     return 0;
 }
 
+/* web.url, or the domain's name at the first port for HTTPS. */
+static enum ks_err set_origin(const struct konsild_parts *p, struct ks_config *config, size_t index)
+{
+    const char *url = ks_settings_domain_text(p->settings, index, "web.url");
+    struct ks_str name = ks_config_domain_at(config, index)->name;
+    uint16_t port = first_port(p, KS_LISTEN_HTTPS);
+    char origin[sizeof "https://:65535" + KS_JID_PART_MAX];
+
+    if (!port)
+        return KS_OK;
+    if (*url)
+        return ks_config_set_origin(config, index, ks_str_z(url));
+    if (port == 443)
+        snprintf(origin, sizeof origin, "https://%.*s", KS_STR_FMT(name));
+    else
+        snprintf(origin, sizeof origin, "https://%.*s:%u", KS_STR_FMT(name), port);
+    return ks_config_set_origin(config, index, ks_str_z(origin));
+}
+
+bool konsild_set_origins(const struct konsild_parts *p, struct ks_config *config)
+{
+    enum ks_err err = KS_OK;
+
+    for (size_t i = 0; err == KS_OK && ks_config_domain_at(config, i); i++)
+        err = set_origin(p, config, i);
+    if (err)
+        konsild_say(SAY("konsild.memory"), NULL);
+    return err == KS_OK;
+}
+
 bool konsild_make_web(struct konsild_parts *p)
 {
     struct ks_config *config = ks_settings_config(p->settings);
@@ -21,6 +53,8 @@ bool konsild_make_web(struct konsild_parts *p)
     const struct ks_domain *domain;
     size_t count = 0;
 
+    if (!konsild_set_origins(p, config))
+        return false;
     if (!first_port(p, KS_LISTEN_HTTPS | KS_LISTEN_REDIRECT | KS_LISTEN_METRICS))
         return true;
     while (ks_config_domain_at(config, count))
@@ -28,12 +62,11 @@ bool konsild_make_web(struct konsild_parts *p)
     domains = calloc(count, sizeof domains[0]);
     for (size_t i = 0; domains && (domain = ks_config_domain_at(config, i)); i++)
         domains[i] = (struct ks_web_domain) { .name = domain->name,
-            .origin = ks_str_z(ks_settings_domain_text(p->settings, i, "web.url")),
+            .origin = domain->origin,
             .addresses = ks_str_z(ks_settings_domain_text(p->settings, i, "web.addresses")) };
     if (domains)
         p->web = ks_web_new(&(struct ks_web_setup) { .domains = domains,
             .domain_count = count,
-            .https_port = first_port(p, KS_LISTEN_HTTPS),
             .direct_tls_port = first_port(p, KS_LISTEN_DIRECT_TLS),
             .origins = ks_str_z(ks_settings_text(p->settings, "web.origins")) });
     free(domains);

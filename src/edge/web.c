@@ -90,18 +90,11 @@ static void write_page(struct ks_buf *buf, unsigned status)
 
 static enum ks_err copy_domain(struct ks_web *web, const struct ks_web_domain *from, struct ks_web_domain *to)
 {
-    char port[16] = "";
-    enum ks_err err;
+    enum ks_err err = ks_arena_copy(&web->arena, from->name, &to->name);
 
-    if (web->setup.https_port != 443)
-        snprintf(port, sizeof port, ":%u", web->setup.https_port);
-    const struct ks_str parts[] = { KS_STR("https://"), from->name, ks_str_z(port) };
-    if ((err = ks_arena_copy(&web->arena, from->name, &to->name)) != KS_OK
-        || (err = ks_arena_copy(&web->arena, from->addresses, &to->addresses)) != KS_OK)
-        return err;
-    if (from->origin.len)
-        return ks_arena_copy(&web->arena, from->origin, &to->origin);
-    return ks_arena_join(&web->arena, parts, KS_COUNT(parts), &to->origin);
+    if (err == KS_OK)
+        err = ks_arena_copy(&web->arena, from->addresses, &to->addresses);
+    return err == KS_OK ? ks_arena_copy(&web->arena, from->origin, &to->origin) : err;
 }
 
 struct ks_web *ks_web_new(const struct ks_web_setup *setup)

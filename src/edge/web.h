@@ -18,15 +18,15 @@
 
 struct ks_web_domain {
     struct ks_str name;
-    struct ks_str origin;    /* where browsers reach it: "https://chat.klinik.example:5443" */
+    struct ks_str origin;    /* as struct ks_domain has it (config.h) */
     struct ks_str addresses; /* IP addresses, with blanks between them; may be empty */
 };
 
 struct ks_web_setup {
-    const struct ks_web_domain *domains; /* origin empty: at the domain's name and https_port */
+    const struct ks_web_domain *domains; /* their texts are copied */
     size_t domain_count;
-    uint16_t https_port, direct_tls_port; /* the first of each; 0: none */
-    struct ks_str origins;                /* web.origins */
+    uint16_t direct_tls_port; /* the first; 0: none */
+    struct ks_str origins;    /* web.origins */
 };
 
 struct ks_web;

@@ -82,7 +82,7 @@ struct ks_option_values {
 struct domain {
     struct ks_domain domain;
     struct ks_option_values *values;
-    char *name;
+    char *name, *origin;
 };
 
 struct ks_config {
@@ -181,6 +181,7 @@ void ks_config_unref(struct ks_config *config)
     for (size_t i = 0; i < config->domain_count; i++) {
         values_free(config->domains[i]->values);
         free(config->domains[i]->name);
+        free(config->domains[i]->origin);
         free(config->domains[i]);
     }
     free(config->domains);
@@ -223,6 +224,21 @@ enum ks_err ks_config_add_domain(struct ks_config *config, struct ks_str name, b
         .index = (uint16_t)config->domain_count,
         .values = added->values };
     domains[config->domain_count++] = added;
+    return KS_OK;
+}
+
+enum ks_err ks_config_set_origin(struct ks_config *config, size_t index, struct ks_str origin)
+{
+    struct domain *domain;
+    char *copy = ks_str_dup(origin);
+
+    assert(index < config->domain_count);
+    if (!copy)
+        return KS_ENOMEM;
+    domain = config->domains[index];
+    free(domain->origin);
+    domain->origin = copy;
+    domain->domain.origin = ks_str(copy, origin.len);
     return KS_OK;
 }
 

@@ -41,6 +41,8 @@ struct ks_domain {
     struct ks_str name; /* normalised */
     bool protected;
     uint16_t index; /* its place in the configuration, stable while the process lives */
+    /* Where browsers reach its web access: "https://chat.klinik.example:5443"; empty: there is none. */
+    struct ks_str origin;
     struct ks_option_values *values;
 };
 
@@ -57,6 +59,8 @@ struct ks_config *ks_config_ref(struct ks_config *config); /* from any thread */
 void ks_config_unref(struct ks_config *config);
 /* KS_EEXISTS; KS_ENOMEM; KS_ESYNTAX (name is not a normalised domainpart). */
 KS_CHECK enum ks_err ks_config_add_domain(struct ks_config *config, struct ks_str name, bool protected);
+/* KS_ENOMEM. The domain of that index exists (assert). */
+KS_CHECK enum ks_err ks_config_set_origin(struct ks_config *config, size_t index, struct ks_str origin);
 /* domain NULL: of the server. KS_ENOTFOUND (no such option in that scope); KS_ELIMIT (outside min and max); KS_ESYNTAX
  * (kind, or not good). */
 KS_CHECK enum ks_err ks_config_set_number(

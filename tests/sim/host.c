@@ -27,7 +27,8 @@ struct ks_config *host_config(void)
     struct ks_config *config = ks_config_new();
 
     if (!config || ks_config_add_domain(config, KS_STR("klinik.example"), true) != KS_OK
-        || ks_config_add_domain(config, KS_STR("offen.example"), false) != KS_OK)
+        || ks_config_add_domain(config, KS_STR("offen.example"), false) != KS_OK
+        || ks_config_set_origin(config, 0, KS_STR("https://chat.klinik.example")) != KS_OK)
         abort();
     return config;
 }
