@@ -37,9 +37,10 @@ struct ctl_command {
     const char *doc;          /* a catalogue id */
     const char *example;      /* what follows the name; "" */
 };
-extern const struct ctl_command ctl_users[];   /* konsilctl_users.c */
-extern const struct ctl_command ctl_backups[]; /* konsilctl_backup.c */
-extern const struct ctl_command ctl_reports[]; /* konsilctl_reports.c */
+extern const struct ctl_command ctl_users[];     /* konsilctl_users.c */
+extern const struct ctl_command ctl_backups[];   /* konsilctl_backup.c */
+extern const struct ctl_command ctl_reports[];   /* konsilctl_reports.c */
+extern const struct ctl_command ctl_retention[]; /* konsilctl_retention.c */
 
 struct ctl {
     const char *socket;
@@ -69,6 +70,8 @@ int ctl_ask_long(
 /* The same as ctl_ask; *ret_error is the catalogue's id of a refusal, about which nothing was said, or NULL.
  * *ret_result may then be there too. */
 int ctl_try(struct ctl *ctl, const char *command, json_t *args, json_t **ret_result, const char **ret_error);
+/* All rows of the audit log. *ret_rows is the caller's, also when it failed. */
+int ctl_audit_rows(struct ctl *ctl, json_t **ret_rows);
 /* With --json: prints the result, true. */
 bool ctl_json(const struct ctl *ctl, json_t *result);
 

@@ -43,6 +43,20 @@ static const struct word {
     { "keep", "archive", SAY("keep.archive") },
     { "keep", "days", SAY("keep.days") },
     { "keep", "always", SAY("keep.always") },
+    { "where", "values", SAY("where.values") },
+    { "where", "archive", SAY("where.archive") },
+    { "where", "accounts", SAY("where.accounts") },
+    { "where", "audit", SAY("where.audit") },
+    { "where", "files", SAY("where.files") },
+    { "where", "log", SAY("where.log") },
+    { "where", "memory", SAY("where.memory") },
+    { "reader", "nobody", SAY("reader.nobody") },
+    { "reader", "owner", SAY("reader.owner") },
+    { "reader", "contacts", SAY("reader.contacts") },
+    { "reader", "domain", SAY("reader.domain") },
+    { "reader", "admins", SAY("reader.admins") },
+    { "reader", "auditors", SAY("reader.auditors") },
+    { "reader", "operators", SAY("reader.operators") },
 };
 
 /* A word of ours becomes the reader's; one of a newer server stays. */
@@ -63,6 +77,39 @@ static void translate(const struct ctl *ctl, json_t *store, const char *key)
         ks_buf_done(&text);
         return;
     }
+}
+
+/* The list of readers becomes one text. */
+static void translate_readers(const struct ctl *ctl, json_t *store)
+{
+    json_t *reader;
+    struct ks_buf text;
+    size_t index;
+
+    ks_buf_init(&text, 1000);
+    json_array_foreach(json_object_get(store, "readers"), index, reader)
+    {
+        json_t *one = json_pack("{s:O}", "reader", reader);
+        translate(ctl, one, "reader");
+        ks_buf_printf(&text, "%s%s", index ? ", " : "", json_string_value(json_object_get(one, "reader")));
+        json_decref(one);
+    }
+    json_object_set_new(store, "readers", text_json(ks_buf_str(&text)));
+    ks_buf_done(&text);
+}
+
+/* Where it is and who reads it go behind the purpose, where there is room. */
+static void add_reading(const struct ctl *ctl, json_t *store)
+{
+    struct ks_buf text;
+
+    ks_buf_init(&text, 10000);
+    ks_sentence_write(&text, ctl->language, SAY("describe.reading"),
+        (const struct ks_filling[]) { { "purpose", ks_str_z(json_string_value(json_object_get(store, "purpose"))) },
+            { "where", ks_str_z(json_string_value(json_object_get(store, "where"))) },
+            { "readers", ks_str_z(json_string_value(json_object_get(store, "readers"))) }, { NULL } });
+    json_object_set_new(store, "purpose", text_json(ks_buf_str(&text)));
+    ks_buf_done(&text);
 }
 
 /* The purpose from the catalogue (data.STORE), where tools/gen-catalogue has made sure that it is; that of a newer
@@ -92,6 +139,9 @@ static int describe_data(struct ctl *ctl)
         {
             translate(ctl, store, "holds");
             translate(ctl, store, "keep");
+            translate(ctl, store, "where");
+            translate_readers(ctl, store);
+            add_reading(ctl, store);
         }
         ctl_table_print(stdout, ctl->language, columns, stores);
     }
@@ -117,11 +167,8 @@ static int audit_page(struct ctl *ctl, json_int_t after, json_t **ret_rows, bool
     return status;
 }
 
-static int audit_list(struct ctl *ctl)
+int ctl_audit_rows(struct ctl *ctl, json_t **ret_rows)
 {
-    static const struct ctl_column columns[] = { { "seq", SAY("column.number") }, { "time", SAY("column.time") },
-        { "actor", SAY("column.actor") }, { "action", SAY("column.action") }, { "subject", SAY("column.subject") },
-        { "detail", SAY("column.detail") }, { NULL, NULL } };
     json_t *all = json_array(), *rows = NULL;
     int status = EXIT_SUCCESS;
     json_int_t after = 0;
@@ -132,6 +179,18 @@ static int audit_list(struct ctl *ctl)
         after = json_integer_value(json_object_get(json_array_get(all, json_array_size(all) - 1), "seq"));
         json_decref(rows);
     }
+    *ret_rows = all;
+    return status;
+}
+
+static int audit_list(struct ctl *ctl)
+{
+    static const struct ctl_column columns[] = { { "seq", SAY("column.number") }, { "time", SAY("column.time") },
+        { "actor", SAY("column.actor") }, { "action", SAY("column.action") }, { "subject", SAY("column.subject") },
+        { "detail", SAY("column.detail") }, { NULL, NULL } };
+    json_t *all;
+    int status = ctl_audit_rows(ctl, &all);
+
     if (status == EXIT_SUCCESS && !ctl_json(ctl, all))
         ctl_table_print(stdout, ctl->language, columns, all);
     json_decref(all);
@@ -140,23 +199,26 @@ static int audit_list(struct ctl *ctl)
 
 /* Says how many rows are good, and the newest one's hash: whoever noted it elsewhere can tell later that none was taken
  * off the end. */
-static int say_good(struct ctl *ctl, json_int_t count)
+static int say_good(struct ctl *ctl, json_int_t count, json_int_t gone)
 {
     json_t *rows = NULL, *row;
     const char *hash;
     char number[32];
     bool more;
-    int status = audit_page(ctl, count ? count - 1 : 0, &rows, &more);
+    int status = audit_page(ctl, count ? gone + count - 1 : gone, &rows, &more);
 
     row = json_array_get(rows, 0);
     hash = json_string_value(json_object_get(row, "hash"));
     snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, count);
     if (status == EXIT_SUCCESS && ctl->json) {
-        json_t *result = json_pack("{s:I, s:s}", "rows", count, "hash", hash ? hash : "");
+        json_t *result = json_pack("{s:I, s:I, s:s}", "rows", count, "gone", gone, "hash", hash ? hash : "");
         ctl_json(ctl, result);
         json_decref(result);
     } else if (status == EXIT_SUCCESS) {
         ctl_say(ctl, SAY("ctl.audit-good"), "count", number, NULL);
+        snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, gone);
+        if (gone)
+            ctl_say(ctl, SAY("ctl.audit-gone"), "count", number, NULL);
         if (hash)
             ctl_say(ctl, SAY("ctl.audit-hash"), "hash", hash, NULL);
     }
@@ -171,12 +233,13 @@ static int audit_verify(struct ctl *ctl)
     char row[160];
     int status = ctl_try(ctl, "audit.verify", NULL, &result, &error);
     json_int_t good = json_integer_value(json_object_get(result, "rows"));
+    json_int_t gone = json_integer_value(json_object_get(result, "gone"));
 
     if (status == EXIT_SUCCESS) {
-        status = say_good(ctl, good);
+        status = say_good(ctl, good, gone);
     } else if (error && json_is_integer(json_object_get(result, "rows"))) {
         struct ks_str first = ks_say(ctl->language, SAY("ctl.audit-row"));
-        snprintf(row, sizeof row, "%.*s %" JSON_INTEGER_FORMAT, KS_STR_FMT(first), good + 1);
+        snprintf(row, sizeof row, "%.*s %" JSON_INTEGER_FORMAT, KS_STR_FMT(first), gone + good + 1);
         ctl_fail(ctl, error, row);
         ctl_json(ctl, result);
     } else if (error) {

@@ -30,12 +30,16 @@ enum statement {
     FORGET_OWNER2,
     FORGET_ORPHANS,
     FORGET_INDEX,
+    DISOWN_ORPHAN,
+    DISOWN,
     INDEX_ADD,
     INDEX_RISING,
     INDEX_FALLING,
+    INDEX_CUT,
     AUDIT_APPEND,
     AUDIT_SCAN,
     AUDIT_LAST,
+    AUDIT_CUT,
     STATEMENTS
 };
 
@@ -69,13 +73,19 @@ static const char *const texts[STATEMENTS] = {
     [FORGET_OWNER2] = "UPDATE archive SET owner2 = 0, with2 = '' WHERE owner2 = ?1 AND " INDEXED,
     [FORGET_ORPHANS] = "DELETE FROM archive WHERE owner1 = 0 AND owner2 = 0 AND " INDEXED,
     [FORGET_INDEX] = "DELETE FROM archive_index WHERE account = ?1",
+    [DISOWN_ORPHAN] = "DELETE FROM archive WHERE id = ?1 AND owner1 IN (0, ?2) AND owner2 IN (0, ?2)",
+    [DISOWN] = "UPDATE archive SET owner1 = iif(owner1 = ?2, 0, owner1), with1 = iif(owner1 = ?2, '', with1),"
+               " owner2 = iif(owner2 = ?2, 0, owner2), with2 = iif(owner2 = ?2, '', with2)"
+               " WHERE id = ?1 AND ?2 IN (owner1, owner2)",
     [INDEX_ADD] = "INSERT OR REPLACE INTO archive_index (account, id, with_hash) VALUES (?1, ?2, ?3)",
     [INDEX_RISING] = "SELECT id, with_hash FROM archive_index WHERE account = ?1 AND id BETWEEN ?2 AND ?3 ORDER BY id",
     [INDEX_FALLING] =
         "SELECT id, with_hash FROM archive_index WHERE account = ?1 AND id BETWEEN ?2 AND ?3 ORDER BY id DESC",
+    [INDEX_CUT] = "DELETE FROM archive_index WHERE account = ?1 AND id <= ?2",
     [AUDIT_APPEND] = "INSERT INTO audit (" AUDIT_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [AUDIT_SCAN] = "SELECT " AUDIT_COLUMNS " FROM audit WHERE seq >= ?1 ORDER BY seq",
     [AUDIT_LAST] = "SELECT " AUDIT_COLUMNS " FROM audit ORDER BY seq DESC LIMIT 1",
+    [AUDIT_CUT] = "DELETE FROM audit WHERE seq <= ?1",
 };
 
 /* The highest id and stamp ever given, written when rows are deleted: u64, u64. */
@@ -85,7 +95,8 @@ struct sqlite_store {
     struct ks_server_store base;
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENTS];
-    bool scrub; /* this transaction deletes what shall not stay in the log */
+    bool scrub;     /* this transaction deletes what shall not stay in the log */
+    bool kept_last; /* it has written META_LAST */
 };
 
 static struct sqlite_store *self(struct ks_server_store *s)
@@ -174,7 +185,7 @@ static enum ks_err maybe_none(enum ks_err err)
 
 static enum ks_err sqlite_begin(struct ks_server_store *s)
 {
-    self(s)->scrub = false;
+    self(s)->scrub = self(s)->kept_last = false;
     return run(take(s, BEGIN));
 }
 
@@ -461,14 +472,17 @@ static enum ks_err sqlite_archive_last(struct ks_server_store *s, uint64_t *ret_
     return maybe_none(err);
 }
 
-static enum ks_err sqlite_archive_forget(struct ks_server_store *s, uint64_t account)
+/* Before rows are deleted, once in a transaction: those that it appends have higher ids. */
+static enum ks_err keep_last(struct ks_server_store *s)
 {
-    static const enum statement steps[] = { FORGET_OWNER1, FORGET_OWNER2, FORGET_ORPHANS, FORGET_INDEX };
     uint64_t id;
     int64_t stamp_ms;
     struct ks_buf value;
-    enum ks_err err = sqlite_archive_last(s, &id, &stamp_ms);
+    enum ks_err err;
 
+    if (self(s)->kept_last)
+        return KS_OK;
+    err = sqlite_archive_last(s, &id, &stamp_ms);
     if (err != KS_OK)
         return err;
     ks_buf_init(&value, 64);
@@ -478,12 +492,35 @@ static enum ks_err sqlite_archive_forget(struct ks_server_store *s, uint64_t acc
     if (err == KS_OK)
         err = sqlite_meta_put(s, META_LAST, ks_buf_str(&value));
     ks_buf_done(&value);
+    self(s)->kept_last = err == KS_OK;
+    return err;
+}
+
+static enum ks_err sqlite_archive_forget(struct ks_server_store *s, uint64_t account)
+{
+    static const enum statement steps[] = { FORGET_OWNER1, FORGET_OWNER2, FORGET_ORPHANS, FORGET_INDEX };
+    enum ks_err err = keep_last(s);
+
     for (size_t i = 0; i < KS_COUNT(steps) && err == KS_OK; i++) {
         sqlite3_stmt *at = take(s, steps[i]);
         bind_number(at, 1, account);
         err = run(at);
     }
     self(s)->scrub = true;
+    return err;
+}
+
+static enum ks_err sqlite_archive_disown(struct ks_server_store *s, uint64_t id, uint64_t account)
+{
+    static const enum statement steps[] = { DISOWN_ORPHAN, DISOWN };
+    enum ks_err err = keep_last(s);
+
+    for (size_t i = 0; i < KS_COUNT(steps) && err == KS_OK; i++) {
+        sqlite3_stmt *at = take(s, steps[i]);
+        bind_number(at, 1, id);
+        bind_number(at, 2, account);
+        err = run(at);
+    }
     return err;
 }
 
@@ -526,6 +563,15 @@ static enum ks_err sqlite_index_scan(struct ks_server_store *s, uint64_t account
     bind_number(at, 2, first < INT64_MAX ? first : INT64_MAX);
     bind_number(at, 3, last < INT64_MAX ? last : INT64_MAX);
     return maybe_none(each_row(at, each_index, &(struct index_visit) { visit, user, account }));
+}
+
+static enum ks_err sqlite_index_cut(struct ks_server_store *s, uint64_t account, uint64_t upto)
+{
+    sqlite3_stmt *at = take(s, INDEX_CUT);
+
+    bind_number(at, 1, account);
+    bind_number(at, 2, upto < INT64_MAX ? upto : INT64_MAX);
+    return run(at);
 }
 
 /* --- the audit log --- */
@@ -581,6 +627,19 @@ static enum ks_err sqlite_audit_last(struct ks_server_store *s, ks_visit_audit *
     return each_row(take(s, AUDIT_LAST), each_audit, &(struct audit_visit) { visit, user });
 }
 
+static enum ks_err sqlite_audit_cut(struct ks_server_store *s, uint64_t upto)
+{
+    sqlite3_stmt *at = take(s, AUDIT_CUT);
+
+    bind_number(at, 1, upto);
+    return run(at);
+}
+
+static void sqlite_scrub(struct ks_server_store *s)
+{
+    self(s)->scrub = true;
+}
+
 /* --- opening --- */
 
 static const struct ks_server_store_ops sqlite_ops = {
@@ -603,11 +662,15 @@ static const struct ks_server_store_ops sqlite_ops = {
     .archive_scan = sqlite_archive_scan,
     .archive_last = sqlite_archive_last,
     .archive_forget = sqlite_archive_forget,
+    .archive_disown = sqlite_archive_disown,
     .index_add = sqlite_index_add,
     .index_scan = sqlite_index_scan,
+    .index_cut = sqlite_index_cut,
     .audit_append = sqlite_audit_append,
     .audit_scan = sqlite_audit_scan,
     .audit_last = sqlite_audit_last,
+    .audit_cut = sqlite_audit_cut,
+    .scrub = sqlite_scrub,
 };
 
 enum ks_err ks_sqlite_server_store_open(const struct ks_sqlite_setup *setup, struct ks_server_store **ret_store)

@@ -300,3 +300,18 @@ enum ks_err ks_archive_rows(const struct ks_archive_view *view, struct ks_store_
         req->rows_count = 0;
     return err;
 }
+
+enum ks_err ks_archive_before(const struct ks_archive_view *view, int64_t stamp_ms, uint64_t *ret_id)
+{
+    enum ks_err err = first_since(view, stamp_ms, ret_id);
+
+    if (err == KS_OK)
+        --*ret_id;
+    return err;
+}
+
+enum ks_err ks_archive_entries(
+    const struct ks_archive_view *view, uint64_t account, uint64_t upto, ks_visit_index *visit, void *user)
+{
+    return visit_entries(view, account, (struct range) { 1, upto }, false, visit, user);
+}

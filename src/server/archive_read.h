@@ -21,4 +21,10 @@ uint64_t ks_archive_with_hash(const uint64_t with_key[2], struct ks_str bare);
 KS_CHECK enum ks_err ks_archive_page(const struct ks_archive_view *view, struct ks_store_req *req);
 KS_CHECK enum ks_err ks_archive_rows(const struct ks_archive_view *view, struct ks_store_req *req);
 
+/* The newest row that is older than stamp_ms, or that would be: no row up to this id is younger. 0: none is older. */
+KS_CHECK enum ks_err ks_archive_before(const struct ks_archive_view *view, int64_t stamp_ms, uint64_t *ret_id);
+/* The account's index entries with id <= upto, oldest first. */
+KS_CHECK enum ks_err ks_archive_entries(
+    const struct ks_archive_view *view, uint64_t account, uint64_t upto, ks_visit_index *visit, void *user);
+
 #endif

@@ -118,6 +118,19 @@ void ks_archive_tail_undo(struct ks_archive_tail *tail, uint64_t account, uint64
     drop_if_empty(tail, a);
 }
 
+void ks_archive_tail_expire(struct ks_archive_tail *tail, uint64_t account, uint64_t upto)
+{
+    struct tail_account *a = find(tail, account);
+
+    if (!a)
+        return;
+    while (a->first < a->end && a->entries[a->first].id <= upto) {
+        a->first++;
+        tail->entries--;
+    }
+    drop_if_empty(tail, a);
+}
+
 void ks_archive_tail_drop(struct ks_archive_tail *tail, uint64_t account)
 {
     ks_archive_tail_undo(tail, account, 0);

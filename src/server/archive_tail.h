@@ -33,6 +33,8 @@ KS_CHECK enum ks_err ks_archive_tail_add(
     struct ks_archive_tail *tail, uint64_t account, uint64_t id, uint64_t with_hash);
 /* Takes back what was added with ids above `after`. */
 void ks_archive_tail_undo(struct ks_archive_tail *tail, uint64_t account, uint64_t after);
+/* Forgets what an account has up to an id. */
+void ks_archive_tail_expire(struct ks_archive_tail *tail, uint64_t account, uint64_t upto);
 /* Forgets an account. */
 void ks_archive_tail_drop(struct ks_archive_tail *tail, uint64_t account);
 

@@ -13,8 +13,18 @@
  * big-endian, each text with its length in front as u32. row->hash is not looked at. */
 void ks_audit_hash(const uint8_t previous[32], const struct ks_audit_row *row, uint8_t ret_hash[32]);
 
-/* Walks the log from its first row. KS_OK; KS_ECRYPTO: the row after *ret_good rows has another hash or number than it
- * should have; KS_ESTORE, KS_ENOMEM. */
-KS_CHECK enum ks_err ks_audit_verify(struct ks_server_store *store, uint64_t *ret_good);
+/* Where the chain begins when its oldest rows went: the number and the hash of the last of them. Zeroes: from the
+ * beginning. */
+struct ks_audit_anchor {
+    uint64_t seq;
+    uint8_t hash[32];
+};
+KS_CHECK enum ks_err ks_audit_anchor_read(struct ks_server_store *store, struct ks_audit_anchor *ret_anchor);
+/* Inside a transaction. */
+KS_CHECK enum ks_err ks_audit_anchor_write(struct ks_server_store *store, const struct ks_audit_anchor *anchor);
+
+/* Walks the log from its anchor. KS_OK; KS_ECRYPTO: the row after *ret_good rows has another hash or number than it
+ * should have; KS_ESTORE, KS_ENOMEM. *ret_gone: how many rows went when their time was up. */
+KS_CHECK enum ks_err ks_audit_verify(struct ks_server_store *store, uint64_t *ret_good, uint64_t *ret_gone);
 
 #endif

@@ -7,6 +7,7 @@
 #include "archive_settings.h"
 #include "archive_tail.h"
 #include "audit_chain.h"
+#include "expire.h"
 #include "store_write.h"
 
 #define TURN_READS_MAX 100 /* so that transactions behind many reads do not wait for all of them */
@@ -35,6 +36,11 @@ struct ks_committer {
     /* Accounts that were deleted since the start: what is still on its way for them is not stored. */
     uint64_t *deleted;
     size_t deleted_cap;
+    /* What the index's tail forgets when the turn is durable. */
+    struct gone {
+        uint64_t account, upto;
+    } gone[KS_EXPIRE_ACCOUNTS_MAX];
+    size_t gone_count;
     struct {
         uint64_t number;
         enum ks_err err; /* of the failure that raised it */
@@ -148,6 +154,12 @@ void ks_committer_free(struct ks_committer *c)
     free(c->deleted);
     ks_wipe(c->settings.ids.key, sizeof c->settings.ids.key);
     free(c);
+}
+
+static struct ks_archive_view archive_view(const struct ks_committer *c)
+{
+    return (struct ks_archive_view) { c->store, &c->tail, { c->settings.with_key[0], c->settings.with_key[1] },
+        c->at.archive_id, c->at.archive_stamp_ms };
 }
 
 /* --- transactions --- */
@@ -270,10 +282,75 @@ static enum ks_err index_account(struct ks_committer *c, uint64_t account)
     return err;
 }
 
-static enum ks_err delete_account(struct ks_committer *c, const struct ks_account_row *row)
-{
-    enum ks_err err = index_account(c, row->id);
+/* What an account has, as the log of deletions counts it. */
+struct holdings {
+    uint64_t gone_upto; /* in this turn: the tail still has them */
+    uint64_t messages, values;
+};
 
+static bool count_message(void *user, const struct ks_index_row *row)
+{
+    struct holdings *h = user;
+
+    h->messages += row->id > h->gone_upto;
+    return true;
+}
+
+static bool count_value(void *user, const struct ks_kv_row *row)
+{
+    struct holdings *h = user;
+
+    (void)row;
+    h->values++;
+    return true;
+}
+
+/* Who does it, out of the row of the audit log in the same transaction. */
+static struct ks_str actor_of(const struct ks_store_req *req)
+{
+    for (const struct ks_store_write *write = req->writes; write; write = write->next)
+        if (write->kind == KS_WRITE_AUDIT)
+            return write->audit.actor;
+    return KS_STR("konsild");
+}
+
+/* One row that says how much went, and not whose it was. */
+static enum ks_err log_account(
+    struct ks_committer *c, const struct ks_store_req *req, const struct ks_account_row *row, struct ks_now now)
+{
+    struct ks_audit_row deletion = { .actor = actor_of(req), .action = KS_ACTION_DELETE, .subject = row->domain };
+    struct ks_archive_view view = archive_view(c);
+    struct holdings h = { 0 };
+    struct ks_buf detail;
+    enum ks_err err;
+
+    for (size_t i = 0; i < c->gone_count; i++)
+        if (c->gone[i].account == row->id)
+            h.gone_upto = c->gone[i].upto;
+    err = ks_archive_entries(&view, row->id, UINT64_MAX, count_message, &h);
+    if (err == KS_OK)
+        err = c->store->ops->kv_load(c->store, row->id, KS_STR_EMPTY, count_value, &h);
+    if (err != KS_OK)
+        return err;
+    ks_buf_init(&detail, 1000);
+    ks_deletion_begin(&detail, "account", 0);
+    ks_deletion_add(&detail, KS_STR("archive"), h.messages);
+    ks_deletion_add(&detail, KS_STR("values"), h.values);
+    deletion.detail = ks_buf_str(&detail);
+    err = ks_buf_err(&detail);
+    if (err == KS_OK)
+        err = append_audit(c, &deletion, now);
+    ks_buf_done(&detail);
+    return err;
+}
+
+static enum ks_err delete_account(
+    struct ks_committer *c, const struct ks_store_req *req, const struct ks_account_row *row, struct ks_now now)
+{
+    enum ks_err err = log_account(c, req, row, now);
+
+    if (err == KS_OK)
+        err = index_account(c, row->id);
     if (err == KS_OK)
         err = c->store->ops->archive_forget(c->store, row->id);
     if (err == KS_OK)
@@ -281,6 +358,35 @@ static enum ks_err delete_account(struct ks_committer *c, const struct ks_accoun
     if (err == KS_OK)
         err = c->store->ops->account_update(c->store, row);
     return err == KS_OK ? remember_deleted(c, row->id) : err;
+}
+
+/* A slice of what goes when its time is up; one in a turn. */
+struct expire_call {
+    struct ks_committer *c;
+    struct ks_now now;
+};
+
+static void expire_gone(void *user, uint64_t account, uint64_t upto)
+{
+    struct ks_committer *c = ((struct expire_call *)user)->c;
+
+    assert(c->gone_count < KS_COUNT(c->gone));
+    c->gone[c->gone_count++] = (struct gone) { account, upto };
+}
+
+static enum ks_err expire_audit(void *user, struct ks_audit_row *row)
+{
+    struct expire_call *call = user;
+
+    return append_audit(call->c, row, call->now);
+}
+
+static enum ks_err expire(struct ks_committer *c, struct ks_store_req *req, struct ks_now now)
+{
+    struct ks_archive_view view = archive_view(c);
+    struct expire_call call = { c, now };
+
+    return ks_expire(&(struct ks_expire_into) { &view, expire_audit, expire_gone, &call }, req, req->expiry);
 }
 
 static enum ks_err put_value(struct ks_committer *c, struct ks_store_req *req, struct ks_kv_row *row)
@@ -306,7 +412,7 @@ static enum ks_err apply(
     case KS_WRITE_ACCOUNT_UPDATE:
         return ops->account_update(c->store, &write->account);
     case KS_WRITE_ACCOUNT_DELETE:
-        return delete_account(c, &write->account);
+        return delete_account(c, req, &write->account, now);
     case KS_WRITE_ARCHIVE:
         return append_message(c, &write->archive, now);
     case KS_WRITE_ARCHIVE_REPLACE:
@@ -315,6 +421,8 @@ static enum ks_err apply(
         return append_audit(c, &write->audit, now);
     case KS_WRITE_META:
         return ops->meta_put(c->store, write->kv.key, write->kv.value);
+    case KS_WRITE_EXPIRE:
+        return expire(c, req, now);
     default:
         assert(!"a kind of write");
         return KS_ESTORE;
@@ -398,6 +506,8 @@ static void commit_txns(struct ks_committer *c, struct req_list *txns, struct ks
     if (err == KS_OK) {
         for (size_t i = before.deleted_count; i < c->at.deleted_count; i++)
             ks_archive_tail_drop(&c->tail, c->deleted[i]);
+        for (size_t i = 0; i < c->gone_count; i++)
+            ks_archive_tail_expire(&c->tail, c->gone[i].account, c->gone[i].upto);
     } else {
         if (err != KS_EFULL && err != KS_ENOMEM)
             err = KS_ESTORE;
@@ -409,6 +519,7 @@ static void commit_txns(struct ks_committer *c, struct req_list *txns, struct ks
         for (struct ks_store_req *req = txns->first; req; req = req->next)
             fail_txn(c, req, err, before.archive_id);
     }
+    c->gone_count = 0;
     for (struct ks_store_req *req = txns->first; req; req = req->next)
         req->epoch = c->epochs[req->submitter].number;
     c->stats.txns += txns->count;
@@ -503,8 +614,7 @@ static enum ks_err do_read(struct ks_committer *c, struct ks_store_req *req)
     const struct ks_server_store_ops *ops = c->store->ops;
     const struct ks_store_query *query = req->query;
     struct gather g = { .req = req };
-    struct ks_archive_view view = { c->store, &c->tail, { c->settings.with_key[0], c->settings.with_key[1] },
-        c->at.archive_id, c->at.archive_stamp_ms };
+    struct ks_archive_view view = archive_view(c);
 
     switch (req->kind) {
     case KS_STORE_LOAD:
@@ -520,9 +630,11 @@ static enum ks_err do_read(struct ks_committer *c, struct ks_store_req *req)
     case KS_STORE_AUDIT:
         return ops->audit_scan(c->store, query->first_seq, gather_audit, &g);
     case KS_STORE_AUDIT_VERIFY:
-        return ks_audit_verify(c->store, &req->audit_good);
+        return ks_audit_verify(c->store, &req->audit_good, &req->audit_gone);
     case KS_STORE_META:
         return read_meta(c, req);
+    case KS_STORE_EXPIRABLE:
+        return ks_expire_count(&view, req, req->expiry);
     case KS_STORE_TXN:
     default:
         assert(!"a kind of read");

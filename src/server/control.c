@@ -184,7 +184,7 @@ static bool arguments_fit(const struct ks_control_command *command, json_t *args
 
 static const struct ks_control_command *find(struct ks_str name)
 {
-    const struct ks_control_command *lists[] = { ks_control_users, ks_control_reports };
+    const struct ks_control_command *lists[] = { ks_control_users, ks_control_reports, ks_control_retention };
 
     for (size_t i = 0; i < KS_COUNT(lists); i++)
         for (const struct ks_control_command *at = lists[i]; at->name; at++)
@@ -379,8 +379,7 @@ static void hand_over(struct ks_control_call *call)
     ks_list_append(&call->reactor->works, &call->work_link);
 }
 
-/* One row of the audit log, on reactor 0. */
-static void record(struct ks_control_call *call, struct ks_str detail,
+void ks_control_record(struct ks_control_call *call, struct ks_str detail,
     void (*recorded)(struct ks_control_call *call, struct ks_store_req *req))
 {
     struct ks_audit_row row = {
@@ -404,7 +403,7 @@ static void asked(struct ks_control_call *call, struct ks_store_req *req)
 void ks_control_hand_over(struct ks_control_call *call)
 {
     if (call->command->audited && !call->dry_run)
-        record(call, detail_of(call), asked);
+        ks_control_record(call, detail_of(call), asked);
     else
         hand_over(call);
 }
@@ -429,7 +428,7 @@ void ks_control_worked(struct ks_control_call *call, const char *error, json_t *
         ks_buf_z(&detail, "failed");
         ks_buf_z(&detail, detail_of(call).len ? ": " : "");
         ks_buf_add(&detail, detail_of(call));
-        record(call, ks_buf_err(&detail) == KS_OK ? ks_buf_str(&detail) : KS_STR("failed"), failed);
+        ks_control_record(call, ks_buf_err(&detail) == KS_OK ? ks_buf_str(&detail) : KS_STR("failed"), failed);
         ks_buf_done(&detail);
     } else {
         ks_control_answer(call, error, result);

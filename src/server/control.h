@@ -33,15 +33,16 @@ struct ks_control_call;
 
 struct ks_control_command {
     const char *name; /* "user.add"; NULL ends a list */
-    enum ks_right right;
+    unsigned right;   /* of enum ks_right: any of them */
     bool audited;
     const char *needs;                         /* names of required text arguments, separated by blanks */
     const char *may;                           /* of optional ones; a name with ':' behind it takes any JSON value */
     void (*run)(struct ks_control_call *call); /* on reactor 0 */
     const char *detail;                        /* the text argument that goes into the audit row; NULL: none */
 };
-extern const struct ks_control_command ks_control_users[];   /* control_users.c */
-extern const struct ks_control_command ks_control_reports[]; /* control_reports.c */
+extern const struct ks_control_command ks_control_users[];     /* control_users.c */
+extern const struct ks_control_command ks_control_reports[];   /* control_reports.c */
+extern const struct ks_control_command ks_control_retention[]; /* control_retention.c */
 
 /* One request under way. */
 struct ks_control_call {
@@ -76,6 +77,9 @@ void ks_control_ask(struct ks_control_call *call, struct ks_store_req *req,
 void ks_control_audit(struct ks_ctx *ctx, const struct ks_control_call *call);
 /* Answers with error or result once ctx's transaction is durable; on failure with control.store. */
 void ks_control_answer_durable(struct ks_ctx *ctx, struct ks_control_call *call, json_t *result);
+/* One row of the audit log for the command, durable when recorded runs, on reactor 0, with the result to look at. */
+void ks_control_record(struct ks_control_call *call, struct ks_str detail,
+    void (*recorded)(struct ks_control_call *call, struct ks_store_req *req));
 /* Work for the edge; an audited command only when its row is durable. */
 void ks_control_hand_over(struct ks_control_call *call);
 

@@ -3,6 +3,8 @@
  * those that the edge carries out. */
 #include "control.h"
 #include "enc.h"
+#include "reactor.h"
+#include "retention.h"
 #include "say.h"
 
 static json_t *text_json(struct ks_str text)
@@ -12,19 +14,52 @@ static json_t *text_json(struct ks_str text)
 
 /* --- what is stored about a person --- */
 
-static void describe_feature(json_t *stores, const struct ks_feature *feature)
+/* The longest period that any domain has, in days, rounded up; 0: one of them has no end. */
+static int64_t days_of(const struct ks_config *config, const struct ks_feature_store *store)
+{
+    const struct ks_domain *domain;
+    int64_t longest = 0;
+
+    for (size_t i = 0; (domain = ks_config_domain_at(config, i)); i++) {
+        int64_t seconds = ks_retention_seconds(config, domain, store);
+        if (!seconds)
+            return 0;
+        longest = seconds > longest ? seconds : longest;
+    }
+    return (longest + 86399) / 86400;
+}
+
+static json_t *words(unsigned bits, const char *const *names)
+{
+    json_t *list = json_array();
+
+    for (; *names; names++, bits >>= 1)
+        if (bits & 1)
+            json_array_append_new(list, json_string(*names));
+    return list;
+}
+
+static void describe_feature(json_t *stores, const struct ks_config *config, const struct ks_feature *feature)
 {
     static const char *const holds[] = { "none", "credentials", "contacts", "keys", "content", "traffic", "settings" };
     static const char *const keeps[] = { "account", "session", "archive", "days", "always" };
+    static const char *const wheres[] = { "values", "archive", "accounts", "audit", "files", "log", "memory" };
+    static const char *const readers[] = { "nobody", "owner", "contacts", "domain", "admins", "auditors", "operators",
+        NULL };
 
     for (const struct ks_feature_store *at = feature->stores; at->store; at++) {
         json_t *store = json_object();
+        int64_t days = ks_retention_has_period(at) ? days_of(config, at) : 0;
         json_object_set_new(store, "feature", json_string(feature->name));
         json_object_set_new(store, "store", json_string(at->store));
         json_object_set_new(store, "holds", json_string(holds[at->holds]));
-        json_object_set_new(store, "keep", json_string(keeps[at->keep]));
-        if (at->keep == KS_KEEP_DAYS)
-            json_object_set_new(store, "days", json_integer(at->days));
+        json_object_set_new(store, "keep", json_string(days ? "days" : keeps[at->keep]));
+        if (days)
+            json_object_set_new(store, "days", json_integer(days));
+        if (at->period)
+            json_object_set_new(store, "option", json_string(at->period));
+        json_object_set_new(store, "where", json_string(wheres[at->where]));
+        json_object_set_new(store, "readers", words(at->readers, readers));
         json_object_set_new(store, "purpose", json_string(at->purpose));
         json_array_append_new(stores, store);
     }
@@ -35,7 +70,7 @@ static void describe_data(struct ks_control_call *call)
     json_t *stores = json_array(), *result = json_object();
 
     for (size_t i = 0; ks_features[i]; i++)
-        describe_feature(stores, ks_features[i]);
+        describe_feature(stores, call->reactor->config, ks_features[i]);
     json_object_set_new(result, "stores", stores);
     ks_control_answer(call, NULL, result);
 }
@@ -46,7 +81,7 @@ static void verified(struct ks_control_call *call, struct ks_store_req *req)
 {
     if (req->result == KS_OK || req->result == KS_ECRYPTO)
         ks_control_answer(call, req->result == KS_OK ? NULL : SAY("control.audit-broken"),
-            json_pack("{s:I}", "rows", (json_int_t)req->audit_good));
+            json_pack("{s:I, s:I}", "rows", (json_int_t)req->audit_good, "gone", (json_int_t)req->audit_gone));
     else
         ks_control_answer(call, SAY("control.store"), NULL);
 }

@@ -25,6 +25,7 @@ struct ks_reactor; /* reactor.h: one thread's part of it */
 struct ks_user;    /* user.h: an account at its home */
 struct ks_session; /* session.h: one bound resource */
 struct ks_feature;
+struct ks_retention_step; /* retention.h */
 
 /* One call of a handler. */
 struct ks_ctx {
@@ -146,12 +147,41 @@ enum ks_data_class {
     KS_DATA_SETTINGS
 };
 enum ks_keep { KS_KEEP_WITH_ACCOUNT, KS_KEEP_SESSION, KS_KEEP_ARCHIVE, KS_KEEP_DAYS, KS_KEEP_ALWAYS };
+/* Where it lies. */
+enum ks_where {
+    KS_IN_VALUES, /* rows of ks_kv_* under this store's name */
+    KS_IN_ARCHIVE,
+    KS_IN_ACCOUNTS,
+    KS_IN_AUDIT,
+    KS_IN_FILES, /* outside of the database */
+    KS_IN_LOG,
+    KS_IN_MEMORY,
+};
+/* Who can read it, beside konsild; administrators of the machine never see content (KS_DATA_CONTENT is ciphertext). */
+enum ks_reader {
+    KS_READ_NOBODY = 1,    /* konsild alone, for its purpose */
+    KS_READ_OWNER = 2,     /* the person's own devices */
+    KS_READ_CONTACTS = 4,  /* whom she allowed */
+    KS_READ_DOMAIN = 8,    /* all of her domain */
+    KS_READ_ADMINS = 16,   /* konsilctl with the right to manage accounts */
+    KS_READ_AUDITORS = 32, /* konsilctl with the right to audit */
+    KS_READ_OPERATORS = 64,
+};
+/* Deleted by retention.h when its period is over: what KS_KEEP_ARCHIVE and KS_KEEP_DAYS say. */
 struct ks_feature_store {
     const char *store; /* NULL ends the list */
     enum ks_data_class holds;
     enum ks_keep keep;
-    int days;            /* of KS_KEEP_DAYS */
+    int days;            /* of KS_KEEP_DAYS without `period` */
     const char *purpose; /* a literal: an English sentence; the German one is in the catalogue under data.STORE */
+    unsigned readers;    /* of enum ks_reader */
+    enum ks_where where;
+    const char *period; /* the option that says how long (KS_OPT_DURATION; 0: no end); NULL: days */
+    /* Of KS_KEEP_DAYS and KS_KEEP_ARCHIVE in KS_IN_VALUES: when a row became old, out of its key and value; 0: never.
+     * Runs in the committer's thread. */
+    int64_t (*stamp_ms)(struct ks_str key, struct ks_str value);
+    /* Of KS_IN_FILES: see retention.h. */
+    void (*expire)(struct ks_retention_step *step);
 };
 
 /* What may go in clear from a person's client to somebody else in a protected domain, where everything else is refused

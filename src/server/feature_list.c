@@ -5,10 +5,12 @@
 /* What no feature keeps, but the core. */
 const struct ks_feature ks_feature_core = {
     .name = "core",
-    .stores = { { "audit", KS_DATA_TRAFFIC, KS_KEEP_ALWAYS, 0,
-                    "Who administered which account, and when; nobody can change it unnoticed." },
+    .stores = { { "audit", KS_DATA_TRAFFIC, KS_KEEP_DAYS, 0,
+                    "Who administered which account, and when, and what was deleted; nobody can change it unnoticed.",
+                    KS_READ_AUDITORS, KS_IN_AUDIT, "retention.audit" },
         { "name", KS_DATA_CONTACTS, KS_KEEP_ALWAYS, 0,
-            "The address of a deleted account, so that it never goes to a second person." } },
+            "The address of a deleted account, so that it never goes to a second person.", KS_READ_ADMINS,
+            KS_IN_ACCOUNTS } },
 };
 
 const struct ks_feature *const ks_features[] = {
@@ -33,6 +35,7 @@ const struct ks_feature *const ks_features[] = {
     &ks_feature_outage,
     &ks_feature_ping,
     &ks_feature_private,
+    &ks_feature_retention,
     &ks_feature_services,
     &ks_feature_session,
     &ks_feature_time,

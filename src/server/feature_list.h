@@ -25,6 +25,7 @@ extern const struct ks_feature ks_feature_ping;
 extern const struct ks_feature ks_feature_policy;
 extern const struct ks_feature ks_feature_presence;
 extern const struct ks_feature ks_feature_private;
+extern const struct ks_feature ks_feature_retention;
 extern const struct ks_feature ks_feature_retraction;
 extern const struct ks_feature ks_feature_roster;
 extern const struct ks_feature ks_feature_services;

@@ -5,6 +5,7 @@
 
 #include "c2s.h"
 #include "control.h"
+#include "retention.h"
 #include "route.h"
 #include "session.h"
 #include "user.h"
@@ -101,7 +102,8 @@ struct ks_reactor *ks_reactor_new(
     while (ks_config_domain_at(r->config, domains))
         domains++;
     r->caps_vers = calloc(domains + 1, sizeof *r->caps_vers);
-    if (!r->addresses || !r->caps_vers) {
+    r->retention = index == 0 ? ks_retention_new(r) : NULL;
+    if (!r->addresses || !r->caps_vers || (index == 0 && !r->retention)) {
         ks_reactor_free(r);
         return NULL;
     }
@@ -124,6 +126,7 @@ void ks_reactor_free(struct ks_reactor *r)
     }
     while (!ks_list_empty(&r->asked))
         ks_pending_free(r, KS_CONTAINER(r->asked.next, struct ks_pending, request_link));
+    ks_retention_free(r->retention);
     for (size_t at = 0; (user = ks_map_next(&r->users, &at)); at = 0)
         ks_user_free(user);
     struct ks_list *queues[] = { &r->queue, &r->mail };

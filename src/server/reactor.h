@@ -27,6 +27,7 @@ struct ks_server {
 };
 
 struct ks_guard_addresses;
+struct ks_retention;
 
 struct ks_reactor {
     struct ks_server *server;
@@ -48,8 +49,9 @@ struct ks_reactor {
     struct ks_list works;    /* struct ks_control_call for the edge */
     struct ks_list controls; /* struct ks_control with output */
     struct ks_guard_addresses *addresses;
-    struct ks_buf written; /* ks_reactor_write */
-    uint64_t epoch;        /* of the store, as last seen (committer.h) */
+    struct ks_retention *retention; /* on reactor 0 */
+    struct ks_buf written;          /* ks_reactor_write */
+    uint64_t epoch;                 /* of the store, as last seen (committer.h) */
     bool shutting_down, running;
     struct ks_reactor_stats stats;
 };

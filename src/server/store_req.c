@@ -230,6 +230,33 @@ void ks_store_txn_meta(struct ks_store_req *req, struct ks_str key, struct ks_st
         write->kv = (struct ks_kv_row) { .key = ks_store_req_copy(req, key), .value = ks_store_req_copy(req, value) };
 }
 
+static void keep_expiry(struct ks_store_req *req, const struct ks_expiry *expiry)
+{
+    struct ks_expiry *x = KS_NEW(&req->arena, struct ks_expiry);
+
+    if (!x) {
+        fail(req, sizeof *x);
+        return;
+    }
+    *x = *expiry;
+    x->domain = ks_store_req_copy(req, expiry->domain);
+    x->after = ks_store_req_copy(req, expiry->after);
+    x->actor = ks_store_req_copy(req, expiry->actor);
+    memset(x->expired, 0, sizeof x->expired);
+    x->touched_count = 0;
+    x->complete = false;
+    req->expiry = x;
+}
+
+void ks_store_txn_expire(struct ks_store_req *req, const struct ks_expiry *expiry)
+{
+    struct ks_store_write *write = write_add(req, KS_WRITE_EXPIRE);
+
+    assert(!req->expiry);
+    if (write)
+        keep_expiry(req, expiry);
+}
+
 /* --- reads --- */
 
 static struct ks_store_req *read_new(enum ks_store_req_kind kind)
@@ -326,5 +353,14 @@ struct ks_store_req *ks_store_meta_new(struct ks_str key)
 
     if (req)
         req->query->store = ks_store_req_copy(req, key);
+    return req;
+}
+
+struct ks_store_req *ks_store_expirable_new(const struct ks_expiry *expiry)
+{
+    struct ks_store_req *req = read_new(KS_STORE_EXPIRABLE);
+
+    if (req)
+        keep_expiry(req, expiry);
     return req;
 }

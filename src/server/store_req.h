@@ -30,6 +30,7 @@ enum ks_store_req_kind {
     KS_STORE_AUDIT,        /* rows of the audit log */
     KS_STORE_AUDIT_VERIFY, /* walks the audit log's chain */
     KS_STORE_META,         /* one setting */
+    KS_STORE_EXPIRABLE,    /* how much is older than its period */
 };
 
 /* A page of an archive (XEP-0313 §4, RSM of XEP-0059). Zeroes are no bound. */
@@ -48,6 +49,43 @@ struct ks_page_query {
 };
 
 #define KS_COUNT_UNKNOWN UINT64_MAX
+
+/* --- what goes when its time is up (expire.h) --- */
+
+#define KS_EXPIRE_ROWS_MAX 100    /* deleted by one slice */
+#define KS_EXPIRE_ACCOUNTS_MAX 32 /* looked at by one slice */
+#define KS_EXPIRE_CATEGORIES_MAX 32
+#define KS_RETENTION_DAYS_MAX 36500
+/* An account may have shorter periods than its domain: key a category's name, value a number of days in decimal. */
+#define KS_STORE_RETENTION "retention"
+
+enum ks_expire_kind { KS_EXPIRE_ARCHIVE, KS_EXPIRE_VALUES, KS_EXPIRE_AUDIT };
+struct ks_expire_category {
+    struct ks_str name; /* a literal; of KS_EXPIRE_VALUES the store's name */
+    enum ks_expire_kind kind;
+    int64_t period_ms; /* 0: none, nothing goes but by an account's own */
+    /* Of KS_EXPIRE_VALUES: when a row became old, 0: never. Runs in the committer's thread. */
+    int64_t (*stamp_ms)(struct ks_str key, struct ks_str value);
+};
+struct ks_expired {
+    uint64_t rows;
+    int64_t oldest_ms; /* 0: none */
+};
+struct ks_expiry {
+    struct ks_str domain; /* empty: what belongs to no domain, the audit log */
+    struct ks_str after;  /* the localpart to go on behind */
+    struct ks_expire_category categories[KS_EXPIRE_CATEGORIES_MAX];
+    size_t categories_count;
+    int64_t now_ms;
+    struct ks_str actor; /* of the log's row */
+    bool last;           /* with the end of this domain all is done */
+    /* On completion: */
+    struct ks_expired expired[KS_EXPIRE_CATEGORIES_MAX]; /* of each category */
+    struct ks_str next;                                  /* the next slice's `after` */
+    bool complete;                                       /* there is none: the domain is done */
+    struct ks_str touched[KS_EXPIRE_ACCOUNTS_MAX];       /* localparts of accounts with values that went */
+    size_t touched_count;
+};
 
 struct ks_store_write; /* defined in store_write.h, for the committer */
 
@@ -83,10 +121,13 @@ struct ks_store_req {
     /* KS_STORE_AUDIT */
     struct ks_audit_row *audit;
     size_t audit_count;
-    /* KS_STORE_AUDIT_VERIFY: rows that are right before the first that is not (result KS_ECRYPTO), or all. */
-    uint64_t audit_good;
+    /* KS_STORE_AUDIT_VERIFY: rows that are right before the first that is not (result KS_ECRYPTO), or all; and how many
+     * before them went when their time was up. */
+    uint64_t audit_good, audit_gone;
 
     struct ks_str value; /* KS_STORE_META */
+
+    struct ks_expiry *expiry; /* KS_STORE_EXPIRABLE, and of a transaction's ks_store_txn_expire */
 
     struct ks_store_query *query; /* what a read asks for; private */
     _Alignas(16) char room[];     /* the arena's first */
@@ -134,6 +175,8 @@ const struct ks_archive_row *ks_store_txn_archived(const struct ks_store_req *re
 void ks_store_txn_audit(struct ks_store_req *req, const struct ks_audit_row *row);
 /* A setting of the whole server. Keys of the committer itself begin with "archive." and "store." (assert). */
 void ks_store_txn_meta(struct ks_store_req *req, struct ks_str key, struct ks_str value);
+/* One slice; expiry is copied, with its texts. A transaction has at most one (assert). */
+void ks_store_txn_expire(struct ks_store_req *req, const struct ks_expiry *expiry);
 
 /* --- reads; each NULL without memory --- */
 
@@ -150,6 +193,7 @@ KS_CHECK struct ks_store_req *ks_store_audit_new(uint64_t first_seq, uint32_t li
 KS_CHECK struct ks_store_req *ks_store_audit_verify_new(void);
 /* KS_ENOTFOUND */
 KS_CHECK struct ks_store_req *ks_store_meta_new(struct ks_str key);
+KS_CHECK struct ks_store_req *ks_store_expirable_new(const struct ks_expiry *expiry);
 
 /* Bytes that shall live as long as the request; empty (and the failure remembered) without memory. */
 struct ks_str ks_store_req_copy(struct ks_store_req *req, struct ks_str bytes);

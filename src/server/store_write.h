@@ -15,6 +15,7 @@ enum ks_write_kind {
     KS_WRITE_ARCHIVE_REPLACE, /* archive: id and stanza */
     KS_WRITE_AUDIT,
     KS_WRITE_META,
+    KS_WRITE_EXPIRE, /* of req->expiry */
 };
 
 struct ks_store_write {

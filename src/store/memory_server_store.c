@@ -565,6 +565,11 @@ static enum ks_err memory_archive_forget(struct ks_server_store *s, uint64_t acc
     return err;
 }
 
+static enum ks_err memory_archive_disown(struct ks_server_store *s, uint64_t id, uint64_t account)
+{
+    return forget_row(self(s), id, account);
+}
+
 /* --- its index --- */
 
 static enum ks_err memory_index_add(struct ks_server_store *s, const struct ks_index_row *rows, size_t count)
@@ -603,6 +608,25 @@ static enum ks_err memory_index_scan(struct ks_server_store *s, uint64_t account
             break;
     }
     return KS_OK;
+}
+
+/* Deletes the rows of a table from one place on, up to a key. */
+static enum ks_err cut(struct memory_store *m, enum table table, size_t first, struct ks_str upto)
+{
+    const struct rows *rows = &m->tables[table];
+    enum ks_err err = KS_OK;
+
+    while (err == KS_OK && first < rows->count && ks_str_cmp(rows->at[first]->key, upto) <= 0)
+        err = delete_at(m, table, first);
+    return err;
+}
+
+static enum ks_err memory_index_cut(struct ks_server_store *s, uint64_t account, uint64_t upto)
+{
+    struct memory_store *m = self(s);
+    size_t first = lower_bound(&m->tables[INDEX], key_numbers(m, account, 0));
+
+    return cut(m, INDEX, first, key_numbers(m, account, upto));
 }
 
 /* --- the audit log --- */
@@ -662,6 +686,19 @@ static enum ks_err memory_audit_last(struct ks_server_store *s, ks_visit_audit *
     return KS_OK;
 }
 
+static enum ks_err memory_audit_cut(struct ks_server_store *s, uint64_t upto)
+{
+    struct memory_store *m = self(s);
+
+    return cut(m, AUDIT, 0, key_numbers(m, upto, 0));
+}
+
+/* What a transaction deleted is freed when it is committed. */
+static void memory_scrub(struct ks_server_store *s)
+{
+    assert(self(s)->in_txn);
+}
+
 static const struct ks_server_store_ops memory_ops = {
     .free = memory_free,
     .begin = memory_begin,
@@ -682,11 +719,15 @@ static const struct ks_server_store_ops memory_ops = {
     .archive_scan = memory_archive_scan,
     .archive_last = memory_archive_last,
     .archive_forget = memory_archive_forget,
+    .archive_disown = memory_archive_disown,
     .index_add = memory_index_add,
     .index_scan = memory_index_scan,
+    .index_cut = memory_index_cut,
     .audit_append = memory_audit_append,
     .audit_scan = memory_audit_scan,
     .audit_last = memory_audit_last,
+    .audit_cut = memory_audit_cut,
+    .scrub = memory_scrub,
 };
 
 struct ks_server_store *ks_memory_server_store_new(void)

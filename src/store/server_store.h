@@ -111,17 +111,28 @@ struct ks_server_store_ops {
     /* Takes an account out of the index and of all rows to which the index leads (so the caller adds what the index
      * lacks, first); a row without owners is deleted. */
     enum ks_err (*archive_forget)(struct ks_server_store *s, uint64_t account);
+    /* Takes an account out of one row, and leaves the index as it is; a row without owners is deleted. Nothing there is
+     * KS_OK. */
+    enum ks_err (*archive_disown)(struct ks_server_store *s, uint64_t id, uint64_t account);
 
     /* An entry that is there already is no error. */
     enum ks_err (*index_add)(struct ks_server_store *s, const struct ks_index_row *rows, size_t count);
     /* Entries of an account with first <= id <= last, rising or falling. */
     enum ks_err (*index_scan)(struct ks_server_store *s, uint64_t account, uint64_t first, uint64_t last, bool falling,
         ks_visit_index *visit, void *user);
+    /* Deletes an account's entries with id <= upto. */
+    enum ks_err (*index_cut)(struct ks_server_store *s, uint64_t account, uint64_t upto);
 
     enum ks_err (*audit_append)(struct ks_server_store *s, const struct ks_audit_row *row);
     enum ks_err (*audit_scan)(struct ks_server_store *s, uint64_t first_seq, ks_visit_audit *visit, void *user);
     /* The newest row; KS_ENOTFOUND when there is none. */
     enum ks_err (*audit_last)(struct ks_server_store *s, ks_visit_audit *visit, void *user);
+    /* Deletes the rows with seq <= upto. */
+    enum ks_err (*audit_cut)(struct ks_server_store *s, uint64_t upto);
+
+    /* Inside a transaction: when it is committed, nothing that was deleted in it or before can be found in any file of
+     * the store. Takes as long as writing what the last few thousand writes wrote. */
+    void (*scrub)(struct ks_server_store *s);
 };
 
 struct ks_server_store {

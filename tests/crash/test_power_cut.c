@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <sqlite3.h>
 
+#include "audit_chain.h"
 #include "check.h"
 #include "committer.h"
 #include "crypto.h"
@@ -26,9 +27,10 @@ static const struct ks_str domain = { "klinik.example", 14 };
 /* --- what is done, as data, so that it can be done to both --- */
 
 struct op {
-    enum { OP_MESSAGE, OP_PUT, OP_DEL, OP_ADD, OP_DELETE, OP_AUDIT, OP_META } kind;
+    enum { OP_MESSAGE, OP_PUT, OP_DEL, OP_ADD, OP_DELETE, OP_AUDIT, OP_META, OP_EXPIRE } kind;
     uint64_t a, b, number;
     size_t bytes;
+    int64_t wall_ms;
 };
 
 struct batch {
@@ -70,6 +72,33 @@ static struct ks_str text_of(const struct op *op)
     return ks_str(text, op->bytes);
 }
 
+static int64_t stamp_of(struct ks_str name, struct ks_str value)
+{
+    (void)name;
+    (void)value;
+    return 1;
+}
+
+/* A slice: of messages and values, or of the audit log. */
+static void expire(struct ks_store_req *req, const struct op *op, struct ks_str after)
+{
+    int64_t period_ms = (int64_t)op->bytes * 2;
+    struct ks_expiry x = { .now_ms = op->wall_ms, .actor = KS_STR("konsild"), .last = true };
+
+    if (op->b % 3) {
+        x.domain = domain;
+        x.after = op->b % 3 == 1 ? KS_STR_EMPTY : after;
+        x.categories[x.categories_count++] =
+            (struct ks_expire_category) { KS_STR("archive"), KS_EXPIRE_ARCHIVE, period_ms, NULL };
+        x.categories[x.categories_count++] =
+            (struct ks_expire_category) { KS_STR("read"), KS_EXPIRE_VALUES, period_ms, stamp_of };
+    } else {
+        x.categories[x.categories_count++] =
+            (struct ks_expire_category) { KS_STR("audit"), KS_EXPIRE_AUDIT, period_ms, NULL };
+    }
+    ks_store_txn_expire(req, &x);
+}
+
 static struct ks_store_req *req_of(const struct op *op)
 {
     struct ks_store_req *req = ks_store_txn_new();
@@ -106,6 +135,9 @@ static struct ks_store_req *req_of(const struct op *op)
     case OP_META:
         ks_store_txn_meta(req, KS_STR("test.setting"), text_of(op));
         break;
+    case OP_EXPIRE:
+        expire(req, op, text_a);
+        break;
     }
     return req;
 }
@@ -130,8 +162,11 @@ static void draw_batch(struct batch *batch)
         op->bytes = sizes[ks_prng_below(&chance, KS_COUNT(sizes))];
         op->a = op->kind == OP_ADD ? ++people : 1 + ks_prng_below(&chance, people);
         op->b = 1 + ks_prng_below(&chance, people);
+        op->wall_ms = wall_ms;
         if (op->kind == OP_DELETE && ks_prng_below(&chance, 2))
             op->kind = OP_MESSAGE;
+        if (op->kind == OP_MESSAGE && i == 0 && ks_prng_below(&chance, 3) == 0)
+            op->kind = OP_EXPIRE; /* one in a turn */
     }
 }
 
@@ -223,6 +258,7 @@ static void dump(struct ks_buf *buf, const struct side *side)
     const struct ks_server_store_ops *ops = side->store->ops;
     struct ks_server_store *s = side->store;
     enum ks_err err[5] = { KS_OK };
+    uint64_t good = 0, gone = 0;
 
     ks_buf_reset(buf);
     err[0] = ops->account_list(s, domain, KS_STR_EMPTY, UINT32_MAX, dump_account, buf);
@@ -235,6 +271,8 @@ static void dump(struct ks_buf *buf, const struct side *side)
     err[3] = ops->audit_scan(s, 0, dump_audit, buf);
     ks_buf_z(buf, "setting ");
     err[4] = ops->meta_get(s, KS_STR("test.setting"), buf);
+    err[3] |= ks_audit_verify(s, &good, &gone);
+    ks_buf_printf(buf, " %" PRIu64 " rows behind %" PRIu64, good, gone);
     for (int i = 0; i < 4; i++)
         if (err[i] != KS_OK)
             ks_buf_printf(buf, "%s", ks_err_name(err[i]));

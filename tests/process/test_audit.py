@@ -48,7 +48,7 @@ wanted = [("user.add", anna, ""), ("user.passwd", anna, ""), ("user.disable", an
           ("log.debug", "", "Ticket 4711"),
           ("log.normal", "", ""), ("reload", "", ""), ("backup", "", "erste"), ("backup", "", "erste"),
           ("backup", "", "failed: erste"),
-          ("user.delete", anna, "")]
+          ("delete", "klinik.example", "reason=account values=2"), ("user.delete", anna, "")]
 rows = log()
 row([(r["action"], r["subject"], r["detail"]) for r in rows] == wanted, "each act is in the audit log, in its order, with the "
     "session or the file it was about; what changed nothing is not, and what failed has a second row", rows)
@@ -126,7 +126,8 @@ conf = os.path.join(lab.dir, "konsild.conf")
 READ = [("accounts", ["user", "list", "klinik.example"]), ("accounts", ["--dry-run", "sessions", "kill", "x@klinik.example"]),
         ("accounts", ["--dry-run", "user", "delete", "x@klinik.example"]), ("operate", ["health"]),
         ("operate", ["--dry-run", "backup", "zweite"]), ("operate", ["--dry-run", "reload"]),
-        ("operate", ["--dry-run", "log", "debug", "--reason", "x"]), ("audit", ["audit", "list"]),
+        ("operate", ["--dry-run", "log", "debug", "--reason", "x"]), ("operate", ["--dry-run", "retention", "run"]),
+        ("audit", ["audit", "list"]), ("audit", ["retention", "log"]),
         ("audit", ["audit", "verify"]), ("audit", ["describe", "data"])]
 
 

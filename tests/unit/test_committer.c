@@ -384,6 +384,7 @@ static void audit(void)
 /* --- no memory --- */
 
 static uint64_t acknowledged; /* messages */
+static uint64_t deletions;    /* rows of the log of deletions */
 
 /* Submits and does one request, if there is one; its result. */
 static enum ks_err try_req(struct ks_store_req *req)
@@ -408,7 +409,7 @@ static enum ks_err try_message(void)
     if (req) {
         ks_store_txn_archive(req,
             &(struct ks_archive_row) {
-                .owner = { 2, 3 }, .with = { KS_STR("b@x"), KS_STR("a@x") }, .stanza = KS_STR("<m/>") });
+                .owner = { 1, 3 }, .with = { KS_STR("b@x"), KS_STR("a@x") }, .stanza = KS_STR("<m/>") });
         ks_store_txn_audit(req, &(struct ks_audit_row) { .actor = KS_STR("uid:0") });
     }
     err = try_req(req);
@@ -420,6 +421,7 @@ static enum ks_err try_account(struct ks_str local, bool add)
 {
     struct ks_store_req *req = ks_store_txn_new();
     struct ks_account_row row = person(local);
+    enum ks_err err;
 
     if (req && add) {
         ks_store_txn_account_add(req, &row);
@@ -427,12 +429,32 @@ static enum ks_err try_account(struct ks_str local, bool add)
     } else if (req) {
         ks_store_txn_account_delete(req, row.domain, row.local);
     }
-    return try_req(req);
+    err = try_req(req);
+    deletions += err == KS_OK && !add;
+    return err;
+}
+
+/* The account's messages, and what it keeps, are too old. */
+static enum ks_err try_expire(void)
+{
+    struct ks_store_req *req = ks_store_txn_new();
+    enum ks_err err;
+
+    if (req)
+        ks_store_txn_expire(req,
+            &(struct ks_expiry) { .domain = KS_STR("klinik.example"),
+                .categories = { { KS_STR("archive"), KS_EXPIRE_ARCHIVE, 1000, NULL } },
+                .categories_count = 1,
+                .now_ms = now.wall_ms + 5000,
+                .actor = KS_STR("konsild") });
+    err = try_req(req);
+    deletions += err == KS_OK;
+    return err;
 }
 
 static enum ks_err everything(void)
 {
-    const struct ks_page_query query = { .account = 2, .with = KS_STR("b@x"), .rows_max = 10 };
+    const struct ks_page_query query = { .account = 1, .with = KS_STR("b@x"), .rows_max = 10 };
     const uint64_t first = 1;
     enum ks_err err = KS_OK;
 
@@ -454,13 +476,15 @@ static enum ks_err everything(void)
     if (err == KS_OK)
         err = try_req(ks_store_page_new(&query));
     if (err == KS_OK)
-        err = try_req(ks_store_rows_new(2, &first, 1));
+        err = try_req(ks_store_rows_new(1, &first, 1));
     if (err == KS_OK)
         err = try_req(ks_store_load_new(KS_STR("klinik.example"), KS_STR("m1")));
     if (err == KS_OK)
         err = try_req(ks_store_accounts_new(KS_STR("klinik.example"), KS_STR_EMPTY, 10));
     if (err == KS_OK)
         err = try_req(ks_store_audit_new(1, 10));
+    if (err == KS_OK)
+        err = try_expire();
     return err == KS_OK ? try_account(KS_STR("m1"), false) : err;
 }
 
@@ -478,7 +502,7 @@ static void no_memory(void)
 
         c = NULL;
         store = NULL;
-        acknowledged = 0;
+        acknowledged = deletions = 0;
         err = everything();
         failed = fail_stop();
         struck += failed;
@@ -488,7 +512,8 @@ static void no_memory(void)
             start();
             ks_committer_stats(c, &stats);
             req = done(ks_store_audit_verify_new());
-            wrong += req->result != KS_OK || req->audit_good != acknowledged || stats.archive_id_last != acknowledged;
+            wrong += req->result != KS_OK || req->audit_good != acknowledged + deletions
+                || stats.archive_id_last != acknowledged;
             ks_store_req_free(req);
         }
         ks_committer_free(c);

@@ -63,7 +63,8 @@ const struct ks_feature ks_feature_directory = {
     .disco = (const char *const[]) { NS_KONSIL_DIRECTORY, NULL },
     .iq = { { KS_IQ_GET, NS_KONSIL_DIRECTORY, "query", KS_TO_DOMAIN, on_query } },
     .stores = { { "account", KS_DATA_CONTACTS, KS_KEEP_WITH_ACCOUNT, 0,
-                    "Name, department and profession, as the hospital's directory has them, for colleagues to see." },
+                    "Name, department and profession, as the hospital's directory has them, for colleagues to see.",
+                    KS_READ_DOMAIN | KS_READ_ADMINS, KS_IN_ACCOUNTS },
         { KS_STORE_CREDENTIALS, KS_DATA_CREDENTIALS, KS_KEEP_WITH_ACCOUNT, 0,
-            "Keys to check a password with; not the password." } },
+            "Keys to check a password with; not the password.", KS_READ_NOBODY } },
 };

@@ -127,7 +127,8 @@ const struct ks_feature ks_feature_private = {
         { KS_IQ_SET, NS_PRIVATE, "query", KS_TO_SELF, on_set } },
     .stores = { { STORE, KS_DATA_SETTINGS, KS_KEEP_WITH_ACCOUNT, 0,
         "What a person's programs keep for her other devices: settings, bookmarks, notes; in protected domains "
-        "nothing." } },
+        "nothing.",
+        KS_READ_OWNER } },
     .options = { { "private.bytes_max", KS_OPT_BYTES, .init = 65536, .min = 1024, .max = 524288,
                      .doc = "The largest element that a client keeps for the person's other devices (XEP-0049)." },
         { "private.items_max", KS_OPT_COUNT, .init = 100, .min = 0, .max = 10000,

@@ -103,7 +103,8 @@ const struct ks_feature ks_feature_vcard = {
         { KS_IQ_SET, NS_VCARD, "vCard", KS_TO_SELF, on_set },
         { KS_IQ_SET, NS_VCARD, "vCard", KS_TO_ACCOUNT, on_foreign_set } },
     .stores = { { STORE, KS_DATA_CONTACTS, KS_KEEP_WITH_ACCOUNT, 0,
-        "What a person says about herself for others to see; in protected domains nothing." } },
+        "What a person says about herself for others to see; in protected domains nothing.",
+        KS_READ_OWNER | KS_READ_CONTACTS | KS_READ_DOMAIN } },
     .options = { { "vcard.bytes_max", KS_OPT_BYTES, .init = 131072, .min = 1024, .max = 524288,
         .doc = "The largest vCard, with its photo (XEP-0054)." } },
 };

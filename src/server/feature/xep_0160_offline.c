@@ -18,12 +18,18 @@ void ks_offline_missed(struct ks_user *user, int64_t stamp_ms)
         user->missed_ms = stamp_ms;
 }
 
-/* The mark that stands, or 0. */
-static int64_t mark(const struct ks_user *user)
+static int64_t mark_stamp(struct ks_str key, struct ks_str value)
 {
     uint64_t since = 0;
 
-    return ks_str_u64(ks_kv_get(user, STORE, KEY), INT64_MAX, &since) == KS_OK ? (int64_t)since : 0;
+    (void)key;
+    return ks_str_u64(value, INT64_MAX, &since) == KS_OK ? (int64_t)since : 0;
+}
+
+/* The mark that stands, or 0. */
+static int64_t mark(const struct ks_user *user)
+{
+    return mark_stamp(KEY, ks_kv_get(user, STORE, KEY));
 }
 
 static void set_mark(struct ks_ctx *ctx, int64_t since_ms)
@@ -160,7 +166,8 @@ const struct ks_feature ks_feature_offline = {
     .name = "offline",
     .disco = (const char *const[]) { "msgoffline", NULL },
     .pass = { { KS_STAGE_RECEIVE, 1U << KS_MESSAGE, before }, { KS_STAGE_DELIVERED, 1U << KS_MESSAGE, after } },
-    .stores = { { STORE, KS_DATA_TRAFFIC, KS_KEEP_WITH_ACCOUNT, 0,
-        "Since when messages wait that reached no device; deleted when they are fetched." } },
+    .stores = { { STORE, KS_DATA_TRAFFIC, KS_KEEP_ARCHIVE, 0,
+        "Since when messages wait that reached no device; deleted when they are fetched.", KS_READ_NOBODY, KS_IN_VALUES,
+        "retention.archive", mark_stamp } },
     .available = available,
 };

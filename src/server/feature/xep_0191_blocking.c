@@ -209,7 +209,7 @@ const struct ks_feature ks_feature_blocking = {
         { KS_IQ_SET, NS_BLOCKING, "unblock", KS_TO_SELF, on_unblock } },  /* §3.4, §3.5 */
     .pass = { { KS_STAGE_SEND, ALL, outgoing }, { KS_STAGE_RECEIVE, ALL, incoming } },
     .stores = { { STORE, KS_DATA_CONTACTS, KS_KEEP_WITH_ACCOUNT, 0,
-        "Addresses from which a person wants to hear nothing." } },
+        "Addresses from which a person wants to hear nothing.", KS_READ_OWNER } },
     .options = { { "blocking.items_max", KS_OPT_COUNT, .init = 1000, .min = 10, .max = 100000,
         .doc = "Addresses one account may block." } },
     .session_size = sizeof(struct slot),

@@ -361,5 +361,6 @@ const struct ks_feature ks_feature_archive = {
     .iq = { { KS_IQ_SET, NS_MAM, "query", KS_TO_SELF, on_query }, { KS_IQ_GET, NS_MAM, "query", KS_TO_SELF, on_form },
         { KS_IQ_GET, NS_MAM, "metadata", KS_TO_SELF, on_metadata } },
     .stores = { { "archive", KS_DATA_CONTENT, KS_KEEP_ARCHIVE, 0,
-        "Messages, encrypted between devices, so that each device of sender and recipient gets them." } },
+        "Messages, encrypted between devices, so that each device of sender and recipient gets them.", KS_READ_OWNER,
+        KS_IN_ARCHIVE, "retention.archive" } },
 };

@@ -7,6 +7,7 @@
 #include "dataform.h"
 #include "feature_list.h"
 #include "option_text.h"
+#include "retention.h"
 #include "say.h"
 
 #define FORM "urn:xmpp:data-policy:0"
@@ -32,43 +33,45 @@ static void add_bool(struct ks_arena *arena, struct ks_xml *form, const char *va
 }
 
 /* §3.3: how long "data such as messages or files are stored", at most. */
-static void add_retention(struct ks_arena *arena, struct ks_xml *form)
+static void add_retention(struct ks_arena *arena, const struct ks_domain *domain, struct ks_xml *form)
 {
     bool for_good = false;
-    int days = 0;
+    int64_t longest = 0;
 
     for (size_t i = 0; ks_features[i]; i++)
         for (const struct ks_feature_store *at = ks_features[i]->stores; at->store; at++) {
             if (at->holds != KS_DATA_CONTENT || at->keep == KS_KEEP_SESSION)
                 continue;
-            if (at->keep != KS_KEEP_DAYS)
-                for_good = true;
-            else if (at->days > days)
-                days = at->days;
+            int64_t seconds = ks_retention_has_period(at) ? ks_retention_seconds(NULL, domain, at) : 0;
+            for_good = for_good || !seconds;
+            longest = seconds > longest ? seconds : longest;
         }
     if (for_good)
         ks_form_add(arena, form, "data_retention", "text-single", KS_STR("infinite"));
     else
-        add_hours(arena, form, "data_retention", days * 24);
+        add_hours(arena, form, "data_retention", (longest + 3599) / 3600);
 }
 
-static void write_keep(struct ks_buf *buf, const struct ks_feature_store *store)
+static void write_keep(struct ks_buf *buf, const struct ks_domain *domain, const struct ks_feature_store *store)
 {
     static const char *const keeps[] = {
         [KS_KEEP_WITH_ACCOUNT] = KS_WIRE("keep.account", "with the account"),
         [KS_KEEP_SESSION] = KS_WIRE("keep.session", "with the session"),
         [KS_KEEP_ARCHIVE] = KS_WIRE("keep.archive", "with both accounts"),
+        [KS_KEEP_DAYS] = KS_WIRE("keep.server", "as long as the server's audit log says"),
         [KS_KEEP_ALWAYS] = KS_WIRE("keep.always", "for good"),
     };
+    bool has_period = ks_retention_has_period(store) && store->where != KS_IN_AUDIT;
+    int64_t seconds = has_period ? ks_retention_seconds(NULL, domain, store) : 0;
 
-    if (store->keep == KS_KEEP_DAYS)
-        ks_buf_printf(buf, "%d days", store->days);
+    if (seconds)
+        ks_buf_printf(buf, "%lld days", (long long)((seconds + 86399) / 86400));
     else
         ks_buf_z(buf, keeps[store->keep]);
 }
 
 /* §3.13: a line for each store: its name, what it is for, how long it is kept. */
-static void add_stores(struct ks_arena *arena, struct ks_xml *form)
+static void add_stores(struct ks_arena *arena, const struct ks_domain *domain, struct ks_xml *form)
 {
     struct ks_xml *field = ks_form_add(arena, form, "extra_info", "text-multi", KS_STR_EMPTY);
     struct ks_str text;
@@ -78,7 +81,7 @@ static void add_stores(struct ks_arena *arena, struct ks_xml *form)
         for (const struct ks_feature_store *at = ks_features[i]->stores; at->store; at++) {
             ks_buf_init(&buf, 1000);
             ks_buf_printf(&buf, "%s: %s Kept ", at->store, at->purpose);
-            write_keep(&buf, at);
+            write_keep(&buf, domain, at);
             ks_buf_z(&buf, ".");
             if (ks_buf_err(&buf) == KS_OK && ks_arena_copy(arena, ks_buf_str(&buf), &text) == KS_OK)
                 ks_xml_add_text(arena, field, NS_DATA, "value", text);
@@ -103,7 +106,7 @@ static void disco_form(struct ks_arena *arena, const struct ks_domain *domain, s
     enum access access = (enum access)ks_domain_number(domain, "privacy.access");
 
     ks_form_add(arena, form, "auth_data", "list-single", KS_STR("hidden")); /* §3.1: SCRAM shows us no password */
-    add_retention(arena, form);
+    add_retention(arena, domain, form);
     add_bool(arena, form, "data_deletion", false);     /* §3.4: of messages */
     add_bool(arena, form, "encryption_at_rest", true); /* doc/PROTOCOL.md §1.4: konsild's store */
     if (tos.len && ks_arena_copy(arena, tos, &tos) == KS_OK)
@@ -113,7 +116,7 @@ static void disco_form(struct ks_arena *arena, const struct ks_domain *domain, s
     add_bool(arena, form, "full_erasure", false); /* §3.10: administrators delete accounts */
     add_duration(arena, form, "backup_frequency", domain, "privacy.backup_every");
     add_duration(arena, form, "backup_retention", domain, "privacy.backup_keep");
-    add_stores(arena, form);
+    add_stores(arena, domain, form);
     if (form)
         ks_xml_graft(query, form);
 }

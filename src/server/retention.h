@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* retention.h -- when what is stored is deleted, and how long it may stay.
+ *
+ * Each descriptor says for what it stores which option has its period (ks_feature_store.period); a domain has its own.
+ * Once a day, at retention.start, reactor 0 goes through all domains: it asks the committer for one slice after another
+ * (expire.h), with a pause after each. What came too late that day, because konsild was not running, is done soon after
+ * the next start. An account may have shorter periods than its domain, never longer ones: rows of KS_STORE_RETENTION,
+ * key a store's name ("archive"), value days in decimal. Rooms use that.
+ *
+ * What lies outside of the database joins with ks_feature_store.expire, called on reactor 0 when the domain's accounts
+ * are done. */
+#ifndef KS_RETENTION_H
+#define KS_RETENTION_H
+
+#include "control.h"
+
+#define KS_RETENTION_PAUSE_MS 10 /* after each slice */
+
+/* NULL without memory. */
+KS_CHECK struct ks_retention *ks_retention_new(struct ks_reactor *r);
+void ks_retention_free(struct ks_retention *retention);
+
+/* How long a domain keeps it; 0: as long as the account. The server's own period for what belongs to no domain. */
+int64_t ks_retention_seconds(
+    const struct ks_config *config, const struct ks_domain *domain, const struct ks_feature_store *store);
+/* Whether its period ends by itself. */
+bool ks_retention_has_period(const struct ks_feature_store *store);
+
+/* Begins at once; call is answered at the end with {"rows":[{"domain","category","rows","oldest"}]}. With
+ * call->dry_run nothing is deleted, only counted. */
+void ks_retention_run(struct ks_control_call *call);
+/* {"running","rows","last","next"} */
+json_t *ks_retention_state(const struct ks_reactor *r);
+
+/* One category of one domain that lies elsewhere. */
+struct ks_retention_step {
+    struct ks_reactor *reactor;
+    const struct ks_domain *domain;
+    const struct ks_feature_store *store;
+    int64_t before_ms; /* what is older goes */
+    bool dry_run;      /* only count */
+};
+/* Ends a step, on reactor 0, in the call of expire or later. */
+void ks_retention_elsewhere(struct ks_retention_step *step, uint64_t rows, int64_t oldest_ms);
+
+#endif

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* When what is stored is deleted, and how long periods are (retention.h), in a whole server on virtual time. What a
+ * slice deletes is in tests/unit/test_expire.c. */
+#include "../unit/check.h"
+#include "control.h"
+#include "crypto.h"
+#include "feature_list.h"
+#include "host_client.h"
+#include "retention.h"
+
+#define OPEN "offen.example"
+#define PASSWORD "ein Kennwort"
+#define MINUTE_MS INT64_C(60000)
+#define HOUR_MS (60 * MINUTE_MS)
+#define DAY_MS (24 * HOUR_MS)
+
+/* 2026-11-22T12:00:00Z */
+static const struct ks_now noon = { .mono_ms = 1000, .wall_ms = 1795348800000 };
+
+static struct ks_config *config;
+static struct ks_server_store *store;
+static struct host *host;
+static struct ks_control *control;
+static struct ks_buf answers;
+static struct ks_now now;
+
+static void on_control(struct host *h, const struct ks_event *event)
+{
+    (void)h;
+    if (event->kind != KS_EV_CONTROL)
+        return;
+    ks_buf_add(&answers, ks_control_output(control));
+    ks_control_output_sent(control, ks_control_output(control).len);
+}
+
+static void start(void)
+{
+    host = host_new(config, store, 2, 7, now, getenv("VERBOSE") != NULL);
+    host->on_control = on_control;
+    control = ks_control_open(
+        host->reactors[0], &(struct ks_control_setup) { .actor = "uid:0", .rights = KS_RIGHT_ALL }, now);
+}
+
+static void stop(void)
+{
+    for (struct host_conn *at = host->conns, *next; at; at = next) {
+        next = at->next;
+        host_conn_free(at);
+    }
+    ks_control_close(control);
+    now = host->now;
+    host_free(host);
+}
+
+static void fresh(void)
+{
+    ks_server_store_free(store);
+    ks_config_unref(config);
+    store = ks_memory_server_store_new();
+    config = host_config();
+    now = noon;
+    start();
+    host_add_account(host, OPEN, "anna", "Anna", PASSWORD);
+    host_add_account(host, OPEN, "jonas", "Jonas", PASSWORD);
+}
+
+static void set_domain(const char *name, int64_t value)
+{
+    if (ks_config_set_number(config, ks_config_domain(config, KS_STR(OPEN)), ks_str_z(name), value) != KS_OK)
+        abort();
+}
+
+/* What konsilctl is answered to a command, a little later. */
+static struct ks_str ask(const char *command, bool dry_run)
+{
+    ks_buf_reset(&answers);
+    ks_control_feed(control, KS_STR("{\"v\":1,\"command\":\""), host->now);
+    ks_control_feed(control, ks_str_z(command), host->now);
+    ks_control_feed(control, dry_run ? KS_STR("\",\"dry_run\":true}\n") : KS_STR("\"}\n"), host->now);
+    host_wait(host, 1000);
+    return ks_buf_str(&answers);
+}
+
+static bool has(struct ks_str text, const char *needle)
+{
+    return memmem(text.ptr, text.len, needle, strlen(needle)) != NULL;
+}
+
+static void write_to_jonas(const char *text)
+{
+    struct host_conn *anna = host_bound(host, OPEN, "anna", PASSWORD, "desk");
+
+    host_say(anna, "<message to='jonas@" OPEN "' type='chat' id='m'><body>%s</body></message>", text);
+    host_conn_free(anna);
+}
+
+/* True if the account's archive has text. */
+static bool archived(const char *local, const char *text)
+{
+    struct host_conn *conn = host_bound(host, OPEN, local, PASSWORD, "reader");
+
+    host_say(conn, "<iq type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>");
+    bool found = host_heard(conn, text), answered = host_heard(conn, "<fin");
+    host_conn_free(conn);
+    if (!answered)
+        abort();
+    return found;
+}
+
+static struct ks_str deletions(void)
+{
+    return ask("audit.list", false);
+}
+
+/* --- every day --- */
+
+static void test_time(void)
+{
+    fresh();
+    set_domain("retention.archive", 10 * 86400);
+    write_to_jonas("canary-one");
+    host_wait(host, 9 * DAY_MS);
+    write_to_jonas("canary-two");
+    check_row(archived("jonas", "canary-one"), "control: within its period a message is there", "it is not");
+    host_wait(host, DAY_MS + 13 * HOUR_MS); /* 01:00 */
+    check_row(archived("jonas", "canary-one"), "before retention.start nothing goes", "it is gone");
+    host_wait(host, HOUR_MS + MINUTE_MS);
+    check_row(!archived("jonas", "canary-one") && !archived("anna", "canary-one"),
+        "DSK I.7-c part (files, alerts, device cache): after it what is older is gone, without anybody's doing",
+        "it is there");
+    check_row(archived("jonas", "canary-two"), "what is younger is there", "it is gone");
+    check_row(has(deletions(), "reason=period oldest=2026-11-22T12:00:0") && has(deletions(), " archive=2"),
+        "DSK I.7-f: and the log tells of it", "%.*s", KS_STR_FMT(deletions()));
+    check_row(has(ask("retention.show", false), "\"last\":\"2026-12-03T02:0")
+            && has(ask("retention.show", false), "\"next\":\"2026-12-04T02:00:00.000Z\""),
+        "konsilctl hears when it was and when it will be", "%.*s", KS_STR_FMT(ask("retention.show", false)));
+    stop();
+
+    now.wall_ms += 40 * DAY_MS;
+    start();
+    host_wait(host, 5 * MINUTE_MS);
+    check_row(!archived("jonas", "canary-two"),
+        "what was missed while konsild did not run is done soon after the start", "it is there");
+    stop();
+
+    fresh();
+    set_domain("retention.archive", 86400);
+    write_to_jonas("canary-old");
+    stop();
+    now.wall_ms += 2 * DAY_MS;
+    start();
+    host_wait(host, 5 * MINUTE_MS);
+    check_row(archived("jonas", "canary-old"), "a store that never had it done waits for its hour", "it is gone");
+    host_wait(host, 15 * HOUR_MS);
+    check_row(!archived("jonas", "canary-old"), "and then it is done", "it is there");
+    stop();
+}
+
+static void test_clock(void)
+{
+    fresh();
+    set_domain("retention.archive", 86400);
+    write_to_jonas("canary-one");
+    host_wait(host, MINUTE_MS);
+    host->now.wall_ms += 2 * DAY_MS; /* somebody sets the clock */
+    host_wait(host, 11 * MINUTE_MS);
+    check_row(!archived("jonas", "canary-one"), "a clock that was set is noticed within minutes", "it is not");
+    stop();
+}
+
+/* --- an account's own period, and data in memory --- */
+
+static void own_run(struct ks_ctx *ctx)
+{
+    ks_kv_put(ctx, KS_STORE_RETENTION, KS_STR("archive"), KS_STR("3"));
+}
+
+static void test_own(void)
+{
+    struct ks_parcel *parcel = ks_parcel_new(65536);
+
+    fresh();
+    write_to_jonas("canary-one");
+    parcel->home = KS_STR("jonas@" OPEN);
+    parcel->run = own_run;
+    parcel->refused = ks_parcel_ignore;
+    ks_reactor_mail(host->reactors[0], (struct ks_mail *)parcel, host->now);
+    host_settle(host);
+    host_wait(host, 4 * DAY_MS);
+    check_row(!archived("jonas", "canary-one"),
+        "DSK I.7-c part (files, alerts, device cache): a room that says three "
+        "days has them",
+        "it is there");
+    check_row(archived("anna", "canary-one"), "who wrote to it keeps what his domain says", "it is gone");
+    stop();
+}
+
+static void test_memory(void)
+{
+    struct host_conn *jonas;
+
+    fresh();
+    set_domain("retention.archive", 86400);
+    write_to_jonas("canary-one"); /* nobody is there: a mark is set */
+    jonas = host_bound(host, OPEN, "jonas", PASSWORD, "desk");
+    for (int i = 0; i < 60; i++) { /* his data stays in memory */
+        host_wait(host, HOUR_MS);
+        host_say(jonas, "<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>");
+    }
+    check_row(has(deletions(), " archive=2 offline=1") || has(deletions(), " offline=1"),
+        "DSK II.3-b part (push registrations, delivery states): the mark that messages wait goes with them", "%.*s",
+        KS_STR_FMT(deletions()));
+    host_forget(jonas);
+    host_say(jonas, "<presence/>");
+    host_wait(host, 1000);
+    check_row(!host_heard(jonas, "canary-one"), "and is not in memory either", "it is");
+    write_to_jonas("canary-two");
+    check_row(host_heard(jonas, "canary-two"), "control: messages come as before", "none");
+    stop();
+}
+
+/* --- konsilctl --- */
+
+static void test_commands(void)
+{
+    fresh();
+    set_domain("retention.archive", 10 * 86400);
+    write_to_jonas("canary-one");
+    host_wait(host, 9 * DAY_MS);
+    check_row(
+        has(ask("retention.show", false),
+            "{\"category\":\"archive\",\"domain\":\"" OPEN "\",\"option\":\"retention.archive\",\"seconds\":864000}")
+            && has(
+                ask("retention.show", false), "{\"category\":\"audit\",\"domain\":\"\",\"option\":\"retention.audit\""),
+        "retention.show names the period of each category and domain", "%.*s",
+        KS_STR_FMT(ask("retention.show", false)));
+    check_row(has(ask("retention.run", true), "{\"rows\":[]}"), "--dry-run: nothing would go", "%.*s",
+        KS_STR_FMT(ask("retention.run", true)));
+    set_domain("retention.archive", 5 * 86400);
+    check_row(
+        has(ask("retention.run", true),
+            "{\"category\":\"archive\",\"domain\":\"" OPEN "\",\"oldest\":\"2026-11-22T12:00:00.000Z\",\"rows\":2}"),
+        "--dry-run: what would go, of which category and domain, and the oldest", "%.*s",
+        KS_STR_FMT(ask("retention.run", true)));
+    check_row(archived("jonas", "canary-one"), "and nothing goes", "it is gone");
+    check_row(!has(deletions(), "delete"), "nor is there a row", "%.*s", KS_STR_FMT(deletions()));
+    check_row(has(ask("retention.run", false), "\"rows\":2"), "retention.run deletes at once, and says what", "%.*s",
+        KS_STR_FMT(ks_buf_str(&answers)));
+    check_row(!archived("jonas", "canary-one"), "it is gone", "it is there");
+    check_row(has(deletions(), "\"action\":\"retention.run\",\"actor\":\"uid:0\"")
+            && has(deletions(), "\"action\":\"delete\",\"actor\":\"uid:0\""),
+        "DSK I.7-f: who asked for it is in the log", "%.*s", KS_STR_FMT(deletions()));
+    stop();
+}
+
+static void test_rights(void)
+{
+    static const struct {
+        const char *name;
+        unsigned rights;
+        bool show, run;
+    } rows[] = {
+        { "with the right to operate one sees periods and deletes", KS_RIGHT_OPERATE, true, true },
+        { "with the right to audit one sees periods", KS_RIGHT_AUDIT, true, false },
+        { "with the right to manage accounts neither", KS_RIGHT_ACCOUNTS, false, false },
+    };
+
+    fresh();
+    for (size_t i = 0; i < KS_COUNT(rows); i++) {
+        ks_control_close(control);
+        control = ks_control_open(
+            host->reactors[0], &(struct ks_control_setup) { .actor = "uid:5", .rights = rows[i].rights }, host->now);
+        bool show = has(ask("retention.show", false), "\"ok\":true");
+        bool run = has(ask("retention.run", false), "\"ok\":true");
+        check_row(show == rows[i].show && run == rows[i].run, rows[i].name, "show %d, run %d", show, run);
+    }
+    stop();
+}
+
+static void test_store(void)
+{
+    fresh();
+    set_domain("retention.archive", 86400);
+    write_to_jonas("canary-one");
+    host_wait(host, HOUR_MS);
+    host->now.wall_ms += 3 * DAY_MS;
+    ks_memory_server_store_room(store, 0);
+    check_row(has(ask("retention.run", false), "control.store"), "a full disk: nothing is deleted that is not logged",
+        "%.*s", KS_STR_FMT(ks_buf_str(&answers)));
+    host_wait(host, HOUR_MS);
+    ks_memory_server_store_room(store, SIZE_MAX);
+    check_row(archived("jonas", "canary-one"), "control: it is there", "it is gone");
+    host_wait(host, 11 * MINUTE_MS);
+    check_row(!archived("jonas", "canary-one"), "with room again it is done within minutes", "it is there");
+    stop();
+}
+
+/* --- descriptors --- */
+
+static void test_descriptors(void)
+{
+    int wrong = 0, periods = 0;
+
+    for (size_t i = 0; ks_features[i]; i++)
+        for (const struct ks_feature_store *at = ks_features[i]->stores; at->store; at++) {
+            const struct ks_option *option = at->period ? ks_option_find(ks_str_z(at->period)) : NULL;
+            bool deletes = at->where == KS_IN_ARCHIVE || at->where == KS_IN_AUDIT || at->where == KS_IN_LOG
+                || at->where == KS_IN_MEMORY || at->stamp_ms || at->expire;
+            bool ends = at->keep == KS_KEEP_DAYS || at->keep == KS_KEEP_ARCHIVE;
+            bool good = at->purpose && at->readers && (!at->period || (option && option->kind == KS_OPT_DURATION))
+                && (!ends || (deletes && (at->period || at->days > 0)));
+            if (!good)
+                printf("# %s: %s\n", ks_features[i]->name, at->store);
+            wrong += !good;
+            periods += ends;
+        }
+    check_row(!wrong && periods > 1,
+        "DSK II.3-a part (columns and log fields): each store has a purpose, readers, and a lifetime that something "
+        "ends",
+        "%d have not", wrong);
+}
+
+int main(void)
+{
+    if (ks_crypto_init() != KS_OK)
+        return 1;
+    ks_buf_init(&answers, 1 << 20);
+    test_time();
+    test_clock();
+    test_own();
+    test_memory();
+    test_commands();
+    test_rights();
+    test_store();
+    test_descriptors();
+    ks_buf_done(&answers);
+    ks_server_store_free(store);
+    ks_config_unref(config);
+    return check_done();
+}
