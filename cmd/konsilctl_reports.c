@@ -112,6 +112,33 @@ static void add_reading(const struct ctl *ctl, json_t *store)
     ks_buf_done(&text);
 }
 
+static int describe_fields(struct ctl *ctl)
+{
+    static const struct ctl_column columns[] = { { "field", SAY("column.field") }, { "store", SAY("column.store") },
+        { "purpose", SAY("column.purpose") }, { NULL, NULL } };
+    json_t *result = NULL, *fields, *field;
+    size_t index;
+    int status = ctl_ask(ctl, "describe.fields", NULL, &result);
+
+    fields = json_object_get(result, "fields");
+    json_array_foreach(fields, index, field)
+    {
+        char id[200];
+        snprintf(id, sizeof id, "field.%s", json_string_value(json_object_get(field, "field")));
+        for (char *at = id; *at; at++)
+            if (*at == ':')
+                *at = '.';
+        if (id[strlen(id) - 1] == '.')
+            id[strlen(id) - 1] = 0;
+        if (ks_sentence_find(ks_str_z(id)))
+            json_object_set_new(field, "purpose", text_json(ks_say(ctl->language, id)));
+    }
+    if (status == EXIT_SUCCESS && !ctl_json(ctl, fields))
+        ctl_table_print(stdout, ctl->language, columns, fields);
+    json_decref(result);
+    return status;
+}
+
 /* The purpose from the catalogue (data.STORE), where tools/gen-catalogue has made sure that it is; that of a newer
  * server stays. */
 static void translate_purpose(const struct ctl *ctl, json_t *store)
@@ -295,6 +322,7 @@ const struct ctl_command ctl_reports[] = {
     { "audit verify", "", 0, 0, audit_verify, SAY("do.audit-verify"), "" },
     { "audit list", "", 0, 0, audit_list, SAY("do.audit-list"), "--json" },
     { "describe data", "", 0, 0, describe_data, SAY("do.describe-data"), "" },
+    { "describe fields", "", 0, 0, describe_fields, SAY("do.describe-fields"), "" },
     { "health", "", 0, 0, ctl_health, SAY("do.health"), "" },
     { "log debug", "", CTL_REASON, 0, log_debug, SAY("do.log-debug"),
         "--reason \"logins from station 3 fail, ticket 17\"" },

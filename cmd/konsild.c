@@ -16,7 +16,8 @@
 #include "sentence.h"
 #include "system.h"
 
-#define STOP_MS 15000 /* clients have so long to take their leave */
+#define STOP_MS 15000        /* clients have so long to take their leave */
+#define LOG_TURN_SECONDS 600 /* how often it looks whether a log file's time is up */
 
 enum { EXIT_SETTINGS = 78 /* EX_CONFIG of sysexits.h: to start again will not help */ };
 
@@ -33,6 +34,7 @@ struct daemon {
     struct ks_control_work work;
     pthread_t main_thread;
     atomic_bool broken;
+    int64_t log_keep_seconds;
 };
 
 /* --- starting --- */
@@ -116,6 +118,7 @@ static bool start_threads(struct daemon *d)
 {
     struct konsild_parts *p = &d->parts;
 
+    d->log_keep_seconds = ks_config_number(ks_settings_config(p->settings), "retention.log");
     d->boxes = calloc(p->threads, sizeof(struct ks_mailbox *));
     d->has_store_box = ks_mailbox_init(&d->store_box) == KS_OK;
     if (!make_server(d) || !d->boxes || !d->has_store_box)
@@ -240,6 +243,7 @@ static bool reload(struct daemon *d, struct ks_buf *ret_restart)
     atomic_store(&d->work.certificates_named, ks_tls_certs_all_named(certs));
     ks_tls_certs_unref(p->certs);
     p->certs = certs;
+    d->log_keep_seconds = ks_config_number(ks_settings_config(settings), "retention.log");
     /* What runs still points into the settings of the start, so those stay. */
     ks_settings_free(settings);
     ks_log(log, KS_INFO, "konsild.reloaded");
@@ -251,7 +255,9 @@ static void serve(struct daemon *d, const sigset_t *signals)
     int number = 0;
 
     while (number != SIGTERM && number != SIGINT && number != SIGUSR1) {
-        number = sigwaitinfo(signals, NULL);
+        number = sigtimedwait(signals, NULL, &(struct timespec) { .tv_sec = LOG_TURN_SECONDS });
+        if (ks_log_file_turn(d->parts.log, d->log_keep_seconds, ks_system_now()) != KS_OK)
+            ks_log(ks_log_file_log(d->parts.log), KS_ERROR, "log.turn.failed");
         if (number == SIGHUP) {
             struct ks_buf restart;
             ks_buf_init(&restart, 65536);

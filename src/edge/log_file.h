@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* log_file.h -- lines of ks_log in a file or on stderr, from any thread.
  *
- * A line is one write(), so lines of threads do not mix, and a file may be moved away and reopened at any time. */
+ * A line is one write(), so lines of threads do not mix, and a file may be moved away and reopened at any time. Each
+ * day has a file of its own, FILE.2026-11-21 and so on, which goes when its period is over; the current one is FILE. */
 #ifndef KS_LOG_FILE_H
 #define KS_LOG_FILE_H
 
@@ -16,6 +17,10 @@ KS_CHECK struct ks_log_file *ks_log_file_open(const char *path, enum ks_level le
 /* Opens anew: after a change of the settings, or because the file was moved. KS_OK; KS_EIO: goes on as before. */
 KS_CHECK enum ks_err ks_log_file_reopen(struct ks_log_file *file, const char *path, enum ks_level level);
 void ks_log_file_close(struct ks_log_file *file);
+
+/* To be called now and then, by one thread: the day before gets its file, and files that are older than keep_seconds
+ * are deleted. Does nothing for stderr. KS_OK; KS_EIO: the file could not be moved, or its directory not be read. */
+KS_CHECK enum ks_err ks_log_file_turn(struct ks_log_file *file, int64_t keep_seconds, struct ks_now now);
 
 /* What cores and threads log to. Good until close. */
 const struct ks_log *ks_log_file_log(const struct ks_log_file *file);

@@ -2,6 +2,7 @@
 /* control_reports.c -- commands that tell: what is stored about people, what administrators did, how the server is; and
  * those that the edge carries out. */
 #include "control.h"
+#include "data_register.h"
 #include "enc.h"
 #include "reactor.h"
 #include "retention.h"
@@ -75,6 +76,17 @@ static void describe_data(struct ks_control_call *call)
     ks_control_answer(call, NULL, result);
 }
 
+/* Every field, and the store whose lifetime and readers it has. */
+static void describe_fields(struct ks_control_call *call)
+{
+    json_t *fields = json_array();
+
+    for (const struct ks_data_field *at = ks_data_register; at->name; at++)
+        json_array_append_new(
+            fields, json_pack("{s:s, s:s, s:s}", "field", at->name, "store", at->store, "purpose", at->purpose));
+    ks_control_answer(call, NULL, json_pack("{s:o}", "fields", fields));
+}
+
 /* --- the audit log --- */
 
 static void verified(struct ks_control_call *call, struct ks_store_req *req)
@@ -136,6 +148,7 @@ static void audit_list(struct ks_control_call *call)
 
 const struct ks_control_command ks_control_reports[] = {
     { "describe.data", KS_RIGHT_AUDIT, false, "", "", describe_data },
+    { "describe.fields", KS_RIGHT_AUDIT, false, "", "", describe_fields },
     { "audit.verify", KS_RIGHT_AUDIT, false, "", "", audit_verify },
     { "audit.list", KS_RIGHT_AUDIT, false, "", "after", audit_list },
     /* By the edge (src/edge/control_work.c): */

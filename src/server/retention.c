@@ -475,6 +475,8 @@ const struct ks_feature ks_feature_retention = {
         { "retention.audit", KS_OPT_DURATION, .init = 31536000, .min = 2592000, .max = 315360000,
             .scope = KS_OPT_SERVER,
             .doc = "How long the audit log keeps its rows. What remains can still be verified." },
+        { "retention.log", KS_OPT_DURATION, .init = 604800, .min = 86400, .max = 31536000, .scope = KS_OPT_SERVER,
+            .doc = "How long konsild keeps its own log files. What goes to stderr, the journal keeps as it is set." },
         { "retention.start", KS_OPT_DURATION, .init = 7200, .min = 0, .max = 86340, .scope = KS_OPT_SERVER,
             .doc = "When each day deleting begins: so long after midnight, UTC." } },
 };

@@ -142,7 +142,7 @@ def sql(statement):
 
 stored, described = set(sql("SELECT DISTINCT store FROM kv")), {store["store"] for store in stores}
 row({"roster", "blocklist", "pep-node", "pep-item", "credentials"} <= stored, "control: the account has used most of them", stored)
-row(stored <= described, "DSK II.3-a part (fields of the log, and who reads what): whatever the database has of an account is "
+row(stored <= described, "DSK II.3-a: whatever the database has of an account is "
     "in the register", stored - described)
 row(set(sql("SELECT name FROM sqlite_master WHERE type = 'table'")) ==
     {"meta", "account", "kv", "archive", "archive_index", "audit"}, "and it has no other tables than the register knows")

@@ -55,7 +55,7 @@ row("180 Tage" in answer.stdout and "noch nie" in answer.stdout and "(Server)" i
 described = {store["store"]: store for store in retention("describe", "data")}
 row(described["archive"]["days"] == 180 and described["archive"]["option"] == "retention.archive"
     and described["archive"]["readers"] == ["owner"] and described["archive"]["where"] == "archive",
-    "DSK II.3-a part (columns and log fields): describe data says how long, who reads it and where it is", described["archive"])
+    "DSK II.3-a: describe data says how long, who reads it and where it is", described["archive"])
 
 # --- nothing is old ---
 

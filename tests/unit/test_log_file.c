@@ -39,6 +39,61 @@ static struct ks_str said(void)
     return ks_str_z(seen);
 }
 
+/* The file of a day behind the start's. */
+static const char *of_day(int day)
+{
+    static char text[120];
+    char stamp[KS_STAMP_LEN + 1];
+
+    ks_stamp_write(1795312800000 + day * INT64_C(86400000), stamp);
+    snprintf(text, sizeof text, "%s.%.10s", path, stamp);
+    return text;
+}
+
+static bool is_there(const char *name)
+{
+    return access(name, F_OK) == 0;
+}
+
+static void turn(void)
+{
+    scratch_must(ks_log_file_turn(file, 7 * 86400, virtual_now) == KS_OK, "a turn");
+}
+
+/* A file for each day, and none for longer than its period. */
+static void days(void)
+{
+    char other[120];
+
+    ks_log_file_close(file);
+    unlink(path);
+    virtual_now.wall_ms = 1795312800000;
+    file = ks_log_file_open(path, KS_INFO);
+    scratch_must(file != NULL, path);
+    ks_log(ks_log_file_log(file), KS_INFO, "test.first");
+    turn();
+    check_row(!is_there(of_day(0)), "on the same day there is one file", "there are two");
+    wait_ms(86400000);
+    turn();
+    check_row(
+        is_there(of_day(0)) && scratch_bytes(path) == 0, "on the next day the day before has a file of its own", "no");
+    ks_log(ks_log_file_log(file), KS_INFO, "test.second");
+    check_row(scratch_bytes(path) > 0, "lines go into the new one", "they do not");
+    snprintf(other, sizeof other, "%s.keep", path);
+    scratch_write(other, "x", 1);
+    wait_ms(INT64_C(6) * 86400000);
+    turn();
+    check_row(is_there(of_day(0)), "within its period it stays", "it is gone");
+    wait_ms(86400000);
+    turn();
+    check_row(!is_there(of_day(0)), "DSK I.8-e part (content in logs): a day's log goes when its period is over",
+        "it is there");
+    check_row(is_there(of_day(1)), "control: the next one's is not over", "it is gone");
+    wait_ms(INT64_C(30) * 86400000);
+    turn();
+    check_row(!is_there(of_day(1)) && is_there(other) && is_there(path), "files of another name stay", "no");
+}
+
 #define BOTH KS_STR("detail normal")
 #define NORMAL KS_STR("normal")
 
@@ -80,6 +135,7 @@ int main(void)
     wait_ms(KS_LOG_DEBUG_MS);
     check_str("and is in force then", said(), KS_STR_EMPTY);
 
+    days();
     ks_log_file_close(file);
     scratch_done();
     return check_done();

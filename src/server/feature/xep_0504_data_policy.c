@@ -58,10 +58,10 @@ static void write_keep(struct ks_buf *buf, const struct ks_domain *domain, const
         [KS_KEEP_WITH_ACCOUNT] = KS_WIRE("keep.account", "with the account"),
         [KS_KEEP_SESSION] = KS_WIRE("keep.session", "with the session"),
         [KS_KEEP_ARCHIVE] = KS_WIRE("keep.archive", "with both accounts"),
-        [KS_KEEP_DAYS] = KS_WIRE("keep.server", "as long as the server's audit log says"),
+        [KS_KEEP_DAYS] = KS_WIRE("keep.server", "as long as the server says for all domains"),
         [KS_KEEP_ALWAYS] = KS_WIRE("keep.always", "for good"),
     };
-    bool has_period = ks_retention_has_period(store) && store->where != KS_IN_AUDIT;
+    bool has_period = ks_retention_has_period(store) && store->where != KS_IN_AUDIT && store->where != KS_IN_LOG;
     int64_t seconds = has_period ? ks_retention_seconds(NULL, domain, store) : 0;
 
     if (seconds)
