@@ -49,6 +49,7 @@ static const struct {
     unsigned status;
     const char *id;
 } pages[] = {
+    { 403, SAY("web.origin") },
     { 404, SAY("web.not-found") },
     { 405, SAY("web.method") },
     { 408, SAY("web.slow") },

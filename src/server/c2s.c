@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "c2s.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "csi.h"
 #include "enc.h"
 #include "route.h"
+#include "ws_writer.h"
 #include "xml_reader.h"
 #include "xml_writer.h"
 
@@ -49,8 +51,8 @@ struct ks_c2s *ks_reactor_open(struct ks_reactor *r, const struct ks_c2s_setup *
     c->timer.fire = timed_out;
     ks_list_init(&c->dirty);
     ks_list_init(&c->link);
-    ks_framer_init(&c->framer, (uint32_t)ks_config_number(r->config, "stream.bytes_before_login"),
-        (uint16_t)ks_config_number(r->config, "stream.depth_max"));
+    c->websocket = setup->websocket;
+    ks_framing_init(c, (uint32_t)ks_config_number(r->config, "stream.bytes_before_login"));
     ks_buf_init(&c->in, SIZE_MAX);
     ks_buf_init(&c->out, SIZE_MAX);
     if (ks_timer_set(&r->timers, &c->timer, now.mono_ms + ks_config_number(r->config, "stream.login_timeout") * 1000)) {
@@ -81,7 +83,7 @@ void ks_c2s_secured(struct ks_c2s *c, const struct ks_tls_facts *facts, struct k
     /* RFC 6120 §5.3.3: nothing that was said in clear counts; bytes that came behind <starttls/> in clear are not ours.
      */
     ks_buf_done(&c->in);
-    ks_framer_restart(&c->framer);
+    ks_framing_restart(c);
     c->header_seen = c->header_sent = false;
     c->held = false;
 }
@@ -215,21 +217,37 @@ static struct ks_session *shut(struct ks_c2s *c)
     return s;
 }
 
-void ks_c2s_write(struct ks_c2s *c, struct ks_str bytes)
+void ks_c2s_hang_up(struct ks_c2s *c)
 {
-    struct ks_session *s;
+    struct ks_session *s = shut(c);
 
-    if (c->detached || c->state == C2S_CLOSED)
-        return;
-    ks_buf_add(&c->out, bytes);
+    if (s)
+        ks_session_detach(s);
+}
+
+/* After bytes were added to the output. */
+static void wrote(struct ks_c2s *c)
+{
     if (ks_buf_err(&c->out) != KS_OK || c->out.len > KS_C2S_OUT_MAX) {
         ks_log(c->reactor->log, KS_INFO, "c2s.slow", KS_NUM("unsent", c->out.len));
         ks_buf_done(&c->out);
-        s = shut(c);
-        if (s)
-            ks_session_detach(s);
+        ks_c2s_hang_up(c);
     }
     ks_c2s_dirty(c);
+}
+
+void ks_c2s_write(struct ks_c2s *c, struct ks_str bytes)
+{
+    if (c->detached || c->state == C2S_CLOSED)
+        return;
+    ks_framing_write(c, bytes);
+    wrote(c);
+}
+
+void ks_c2s_pong(struct ks_c2s *c, struct ks_str payload)
+{
+    ks_ws_write(&c->out, KS_WS_OP_PONG, payload);
+    wrote(c);
 }
 
 void ks_c2s_write_xml(struct ks_c2s *c, const struct ks_xml *element)
@@ -245,55 +263,49 @@ static void write_header(struct ks_c2s *c)
 {
     const struct ks_domain *own = ks_c2s_domain(c), *domain = own ? own : ks_config_domain_at(c->reactor->config, 0);
     uint8_t id[16];
-    struct ks_buf buf;
 
     ks_prng_bytes(&c->reactor->prng, id, sizeof id);
-    ks_buf_init(&buf, 8192);
-    ks_buf_z(&buf,
-        "<?xml version='1.0'?><stream:stream xmlns='" NS_CLIENT "' xmlns:stream='" NS_STREAM
-        "' version='1.0' xml:lang='en' id='");
-    ks_hex_add(&buf, ks_str(id, sizeof id));
-    ks_buf_z(&buf, "'");
-    if (domain) {
-        ks_buf_z(&buf, " from='");
-        ks_xml_escape(&buf, domain->name);
-        ks_buf_z(&buf, "'");
+    if (!c->detached) {
+        ks_framing_write_header(c, domain ? domain->name : KS_STR_EMPTY, ks_str(id, sizeof id));
+        wrote(c);
     }
-    ks_buf_z(&buf, ">");
+    c->header_sent = true;
+}
+
+static void write_error(struct ks_c2s *c, enum ks_stream_cond cond, const char *text_z)
+{
+    struct ks_buf buf;
+
+    ks_buf_init(&buf, 8192);
+    ks_buf_printf(&buf, "<stream:error><%s xmlns='" NS_STREAMS "'/>", ks_stream_cond_name(cond));
+    if (text_z) {
+        ks_buf_z(&buf, "<text xmlns='" NS_STREAMS "' xml:lang='en'>");
+        ks_xml_escape(&buf, ks_str_z(text_z));
+        ks_buf_z(&buf, "</text>");
+    }
+    ks_buf_z(&buf, "</stream:error>");
     if (ks_buf_err(&buf) == KS_OK)
         ks_c2s_write(c, ks_buf_str(&buf));
     ks_buf_done(&buf);
-    c->header_sent = true;
+    ks_log(c->reactor->log, KS_INFO, "c2s.error", KS_ID("address", c->address_hash),
+        KS_OURS("condition", ks_stream_cond_name(cond)));
 }
 
 void ks_c2s_close(struct ks_c2s *c, enum ks_stream_cond cond, const char *text_z)
 {
     struct ks_session *s;
-    struct ks_buf buf;
 
     if (c->state == C2S_CLOSED)
         return;
     /* RFC 6120 §4.9.1.2: an error before our header needs the header first. */
     if (!c->header_sent)
         write_header(c);
-    ks_buf_init(&buf, 8192);
-    if (cond != KS_STREAM_COND_COUNT) {
-        ks_buf_printf(&buf, "<stream:error><%s xmlns='" NS_STREAMS "'/>", ks_stream_cond_name(cond));
-        if (text_z) {
-            ks_buf_z(&buf, "<text xmlns='" NS_STREAMS "' xml:lang='en'>");
-            ks_xml_escape(&buf, ks_str_z(text_z));
-            ks_buf_z(&buf, "</text>");
-        }
-        ks_buf_z(&buf, "</stream:error>");
-        ks_log(c->reactor->log, KS_INFO, "c2s.error", KS_ID("address", c->address_hash),
-            KS_OURS("condition", ks_stream_cond_name(cond)));
-    }
-    ks_buf_z(&buf, "</stream:stream>");
-    if (ks_buf_err(&buf) == KS_OK)
-        ks_c2s_write(c, ks_buf_str(&buf));
-    ks_buf_done(&buf);
+    if (cond != KS_STREAM_COND_COUNT)
+        write_error(c, cond, text_z);
     if (c->state == C2S_CLOSED)
         return; /* that was too much for it */
+    if (!c->detached)
+        ks_framing_write_end(c, cond == KS_STREAM_SYSTEM_SHUTDOWN);
     s = shut(c);
     /* RFC 6120 §4.4: a closed stream ends its session; a broken connection does not (ks_c2s_closed). */
     if (s && cond == KS_STREAM_COND_COUNT)
@@ -306,6 +318,7 @@ void ks_c2s_close(struct ks_c2s *c, enum ks_stream_cond cond, const char *text_z
 void ks_c2s_before_flush(struct ks_c2s *c)
 {
     struct ks_session *s = c->session;
+    char text[64];
     size_t room;
 
     if (!s || !s->sm || c->state != C2S_BOUND)
@@ -316,14 +329,13 @@ void ks_c2s_before_flush(struct ks_c2s *c)
     if (tell) {
         s->tell = false;
         s->in_told = ks_session_h(s);
-        ks_buf_z(&c->out, "<a xmlns='" NS_SM "' h='");
-        ks_buf_u64_dec(&c->out, s->in_told);
-        ks_buf_z(&c->out, "'/>");
+        snprintf(text, sizeof text, "<a xmlns='" NS_SM "' h='%u'/>", s->in_told);
+        ks_framing_write(c, ks_str_z(text));
     }
     if (ask) {
         s->asked = true;
         s->asked_at = ks_session_out_count(s);
-        ks_buf_z(&c->out, "<r xmlns='" NS_SM "'/>");
+        ks_framing_write(c, KS_STR("<r xmlns='" NS_SM "'/>"));
     }
 }
 
@@ -508,12 +520,32 @@ static void refuse(struct ks_c2s *c, const struct ks_xml *element)
     ks_c2s_close(c, early ? KS_STREAM_NOT_AUTHORIZED : KS_STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
 }
 
+/* RFC 7395 §3.4, §3.7. A second one in one stream is as much out of place as in one document. */
+static void on_open(struct ks_c2s *c, struct ks_parcel *parcel)
+{
+    if (c->websocket && !c->header_seen)
+        ks_c2s_on_header(c, &parcel->arena, parcel->stanza.xml, KS_STR_EMPTY, KS_STREAM_COND_COUNT);
+    else
+        refuse(c, parcel->stanza.xml);
+}
+
+/* RFC 7395 §3.6 */
+static void on_close(struct ks_c2s *c, struct ks_parcel *parcel)
+{
+    if (c->websocket)
+        ks_c2s_close(c, KS_STREAM_COND_COUNT, NULL);
+    else
+        refuse(c, parcel->stanza.xml);
+}
+
 /* All that a stranger can reach before login, and a client after it. */
 static const struct rule {
     unsigned in;
     const char *ns, *name;
     void (*handle)(struct ks_c2s *, struct ks_parcel *);
 } rules[] = {
+    { ON(C2S_SECURE) | ON(C2S_AUTHED), NS_FRAMING, "open", on_open }, /* RFC 7395 §3.4; over WebSocket alone */
+    { ON(C2S_SECURE) | ON(C2S_AUTHED) | ON(C2S_BOUND), NS_FRAMING, "close", on_close },
     { ON(C2S_PLAIN), NS_TLS, "starttls", on_starttls },  /* RFC 6120 §5.4.2.1 */
     { ON(C2S_SECURE), NS_SASL, "auth", ks_c2s_on_auth }, /* RFC 6120 §6.4.2 */
     { ON(C2S_SECURE), NS_SASL, "response", ks_c2s_on_response },
@@ -535,6 +567,10 @@ static void on_element(struct ks_c2s *c, struct ks_parcel *parcel)
 {
     const struct ks_xml *element = parcel->stanza.xml;
 
+    if (!c->header_seen && !ks_str_is(element->ns, NS_FRAMING)) { /* over TCP the framer finds the header */
+        ks_c2s_close(c, KS_STREAM_NOT_AUTHORIZED, NULL);
+        return;
+    }
     for (size_t i = 0; i < KS_COUNT(rules); i++)
         if ((rules[i].in & ON(c->state)) && ks_xml_is(element, rules[i].ns, rules[i].name)) {
             rules[i].handle(c, parcel);
@@ -545,7 +581,7 @@ static void on_element(struct ks_c2s *c, struct ks_parcel *parcel)
 
 /* What cannot be read as XML. RFC 6120 §4.9.3.22: <unsupported-encoding/> is for another encoding, and for what
  * violates the rules of UTF-8. */
-static void close_unreadable(struct ks_c2s *c, enum ks_err err, struct ks_str bytes)
+void ks_c2s_on_unreadable(struct ks_c2s *c, enum ks_err err, struct ks_str bytes)
 {
     if (err == KS_EVERSION || (err == KS_ESYNTAX && !ks_xml_text_ok(bytes)))
         ks_c2s_close(c, KS_STREAM_UNSUPPORTED_ENCODING, NULL);
@@ -583,14 +619,6 @@ static void write_features(struct ks_c2s *c)
     ks_arena_done(&arena);
 }
 
-/* RFC 6120 §4.8.5: the stream's prefix is "stream". Nothing else in a header begins with '<'. */
-static bool usual_prefix(struct ks_str header)
-{
-    while (ks_str_find_byte(ks_str_from(header, 1), '<') < header.len - 1)
-        header = ks_str_from(header, 1 + ks_str_find_byte(ks_str_from(header, 1), '<'));
-    return ks_str_starts(header, KS_STR("<stream:"));
-}
-
 /* RFC 6120 §4.7.5: 1.0 or higher. Both numbers are compared as such, so "01.0" is one, and "0.9" is not. */
 static bool is_xmpp(struct ks_str version)
 {
@@ -607,55 +635,38 @@ static bool is_xmpp(struct ks_str version)
     return positive;
 }
 
-static void on_header(struct ks_c2s *c, struct ks_str bytes)
+void ks_c2s_on_header(struct ks_c2s *c, struct ks_arena *arena, const struct ks_xml *header, struct ks_str declarations,
+    enum ks_stream_cond wrong)
 {
-    struct ks_reactor *r = c->reactor;
-    struct ks_arena arena;
-    struct ks_xml_header header;
-    struct ks_jid to = { 0 };
-    struct ks_str text;
+    struct ks_str text = ks_xml_attr(header, "to");
     const struct ks_domain *domain = NULL;
-    enum ks_err err;
+    struct ks_jid to = { 0 };
 
-    ks_arena_init(&arena, 65536);
-    err = ks_xml_read_header(&arena, bytes, &header);
-    if (err != KS_OK) {
-        close_unreadable(c, err, bytes);
-        goto out;
-    }
-    text = ks_xml_attr(header.element, "to");
-    if (text.len && ks_jid_parse(&arena, text, &to) == KS_OK)
-        domain = ks_config_domain(r->config, to.domain);
+    if (text.len && ks_jid_parse(arena, text, &to) == KS_OK)
+        domain = ks_config_domain(c->reactor->config, to.domain);
     if (domain && c->state < C2S_AUTHED)
         c->domain = domain->index;
-    /* RFC 6120 §4.9.3.10, §4.9.3.2, §4.9.3.6, §4.9.3.25: in the order in which a peer would want to know. */
-    if (!ks_xml_is(header.element, NS_STREAM, "stream"))
-        ks_c2s_close(
-            c, ks_str_is(header.element->ns, NS_STREAM) ? KS_STREAM_BAD_FORMAT : KS_STREAM_INVALID_NAMESPACE, NULL);
-    else if (!ks_str_is(header.default_ns, NS_CLIENT))
-        ks_c2s_close(c, KS_STREAM_INVALID_NAMESPACE, NULL);
-    else if (!usual_prefix(bytes))
-        ks_c2s_close(c, KS_STREAM_BAD_NAMESPACE_PREFIX, NULL);
+    /* RFC 6120 §4.9.3.6, §4.9.3.25: in the order in which a peer would want to know. */
+    if (wrong != KS_STREAM_COND_COUNT)
+        ks_c2s_close(c, wrong, NULL);
     else if (!domain)
         ks_c2s_close(c, text.len ? KS_STREAM_HOST_UNKNOWN : KS_STREAM_IMPROPER_ADDRESSING, NULL);
     else if (c->domain != domain->index)
         ks_c2s_close(c, KS_STREAM_NOT_AUTHORIZED, NULL); /* logged in to another domain */
-    else if (!is_xmpp(ks_xml_attr(header.element, "version")))
+    else if (!is_xmpp(ks_xml_attr(header, "version")))
         ks_c2s_close(c, KS_STREAM_UNSUPPORTED_VERSION, NULL);
     else {
         free(c->declarations);
-        c->declarations = header.declarations.len ? ks_str_dup(header.declarations) : NULL;
+        c->declarations = declarations.len ? ks_str_dup(declarations) : NULL;
         c->header_seen = true;
         write_header(c);
         write_features(c);
     }
-out:
-    ks_arena_done(&arena);
 }
 
 /* --- bytes --- */
 
-static void on_stanza_bytes(struct ks_c2s *c, struct ks_str bytes)
+void ks_c2s_on_bytes(struct ks_c2s *c, struct ks_str bytes)
 {
     struct ks_reactor *r = c->reactor;
     /* What is densest of what has a use is <a b=''/>, 17 bytes a byte with the copy; elements between single letters
@@ -672,63 +683,11 @@ static void on_stanza_bytes(struct ks_c2s *c, struct ks_str bytes)
     if (err == KS_OK)
         on_element(c, parcel);
     else
-        close_unreadable(c, err, bytes);
+        ks_c2s_on_unreadable(c, err, bytes);
     ks_parcel_unref(r, parcel);
 }
 
-/* XML 1.0 §3.1: an end tag has the name of its start tag, which was <stream:stream>. */
-static bool ends_stream(struct ks_str tag)
-{
-    struct ks_str name = KS_STR("</stream:stream");
-
-    return ks_str_starts(tag, name) && ks_str_is(ks_str_trim(ks_str_from(tag, name.len)), ">");
-}
-
-/* Looks at bytes, of which the first `seen` were looked at before; returns how many were used up. */
-static size_t take(struct ks_c2s *c, struct ks_str bytes, size_t seen)
-{
-    size_t used = 0, at = seen;
-
-    while (at < bytes.len && !c->held && c->state != C2S_CLOSED) {
-        size_t len;
-        enum ks_frame frame = ks_framer_next(&c->framer, ks_str_from(bytes, at), &len);
-        struct ks_str item = ks_str(bytes.ptr + used, at + len - used);
-        at += len;
-        switch (frame) {
-        case KS_FRAME_MORE:
-            break;
-        case KS_FRAME_BLANK:
-            used = at;
-            break;
-        case KS_FRAME_OPEN:
-            used = at;
-            on_header(c, item);
-            break;
-        case KS_FRAME_STANZA:
-            used = at;
-            on_stanza_bytes(c, item);
-            break;
-        case KS_FRAME_CLOSE:
-            used = at;
-            ks_c2s_close(c, ends_stream(item) ? KS_STREAM_COND_COUNT : KS_STREAM_NOT_WELL_FORMED, NULL);
-            break;
-        case KS_FRAME_BAD:
-            ks_c2s_close(c, KS_STREAM_NOT_WELL_FORMED, NULL);
-            break;
-        case KS_FRAME_RESTRICTED:
-            ks_c2s_close(c, KS_STREAM_RESTRICTED_XML, NULL);
-            break;
-        case KS_FRAME_TOO_BIG:
-            ks_c2s_close(
-                c, KS_STREAM_POLICY_VIOLATION, KS_WIRE("wire.stanza-large", "The stanza is too large or too deep."));
-            break;
-        }
-    }
-    c->seen = at - used;
-    return used;
-}
-
-/* What waits in c->in, after a hold. */
+/* What waits in c->in. */
 static void process(struct ks_c2s *c)
 {
     struct ks_buf in = c->in;
@@ -736,9 +695,9 @@ static void process(struct ks_c2s *c)
 
     if (!in.len)
         return;
-    /* take() may come back here through ks_c2s_release; what it works on is its own. */
+    /* What follows may come back here through ks_c2s_release; what it works on is its own. */
     ks_buf_init(&c->in, SIZE_MAX);
-    used = take(c, ks_buf_str(&in), c->seen);
+    used = c->websocket ? ks_framing_take_messages(c, &in) : ks_framing_take(c, ks_buf_str(&in), c->seen);
     if (c->state != C2S_CLOSED && used < in.len) {
         struct ks_buf later = c->in;
         ks_buf_drop(&in, used);
@@ -768,14 +727,14 @@ void ks_c2s_feed(struct ks_c2s *c, struct ks_str bytes, struct ks_now now)
     r->now = now;
     if (c->state == C2S_CLOSED || c->detached)
         return;
-    if (c->held || c->in.len) {
+    if (c->held || c->in.len || c->websocket) {
         ks_buf_add(&c->in, bytes);
         if (ks_buf_err(&c->in) != KS_OK)
             ks_c2s_close(c, KS_STREAM_RESOURCE_CONSTRAINT, NULL);
         else if (!c->held)
             process(c);
     } else {
-        size_t used = take(c, bytes, 0);
+        size_t used = ks_framing_take(c, bytes, 0);
         if (c->state != C2S_CLOSED && used < bytes.len)
             ks_buf_add(&c->in, ks_str_from(bytes, used));
     }
@@ -796,8 +755,8 @@ void ks_c2s_release(struct ks_c2s *c)
 void ks_c2s_authed(struct ks_c2s *c)
 {
     enter(c, C2S_AUTHED);
-    ks_framer_init(&c->framer, (uint32_t)ks_config_number(c->reactor->config, "stream.bytes"),
-        (uint16_t)ks_config_number(c->reactor->config, "stream.depth_max"));
+    ks_framing_limit(c, (uint32_t)ks_config_number(c->reactor->config, "stream.bytes"));
+    ks_framing_restart(c);
     c->header_seen = c->header_sent = false;
 }
 

@@ -3,9 +3,9 @@
 #ifndef KS_C2S_H
 #define KS_C2S_H
 
+#include "c2s_framing.h"
 #include "scram.h"
 #include "session.h"
-#include "xml_framer.h"
 
 enum c2s_state { C2S_PLAIN, C2S_SECURE, C2S_AUTHED, C2S_BOUND, C2S_CLOSED };
 
@@ -22,14 +22,15 @@ struct ks_c2s {
     bool header_seen; /* in the stream at hand */
     bool header_sent;
     bool tls_wanted, closing, close_told, move_wanted, paused, pause_told;
-    bool held;         /* an answer is awaited: what comes in stays in `in` */
-    bool detached;     /* the edge said ks_c2s_closed */
-    bool stop_reading; /* after </stream:stream> or an error */
+    bool held;     /* an answer is awaited: what comes in stays in `in` */
+    bool detached; /* the edge said ks_c2s_closed */
+    bool websocket;
+    uint16_t close_code; /* of WebSocket, where a frame was at fault; 0: what the stream's end asks for */
     uint16_t move_to;
     uint64_t address_hash; /* keyed by this process: the log names it, and it tells nobody an address */
-    struct ks_framer framer;
+    union ks_framing framing;
     struct ks_buf in, out; /* hold memory only while they hold bytes */
-    size_t seen;           /* of the first bytes of `in`: what the framer looked at */
+    size_t seen;           /* of the first bytes of `in`: what ks_framing_take looked at */
     struct ks_c2s_login *login;
     struct ks_session *session;
     struct ks_parcel *call; /* under way to a home, with user pointing to this stream; or NULL */
@@ -41,7 +42,7 @@ struct ks_c2s {
 /* Appends to the output and tells the edge. */
 void ks_c2s_write(struct ks_c2s *c, struct ks_str bytes);
 void ks_c2s_write_xml(struct ks_c2s *c, const struct ks_xml *element);
-/* Ends the stream with an error (RFC 6120 §4.9); KS_STREAM_COND_COUNT: just </stream:stream>. */
+/* Ends the stream with an error (RFC 6120 §4.9); KS_STREAM_COND_COUNT: without one. */
 void ks_c2s_close(struct ks_c2s *c, enum ks_stream_cond cond, const char *text_z);
 /* The awaited answer came: goes on with the input. */
 void ks_c2s_release(struct ks_c2s *c);
@@ -55,6 +56,20 @@ static inline const struct ks_domain *ks_c2s_domain(const struct ks_c2s *c)
 {
     return ks_config_domain_at(c->reactor->config, c->domain);
 }
+
+/* --- what c2s_framing.c finds in the bytes --- */
+
+/* A stream header: <stream:stream> or <open/>. wrong: what is wrong with its form; KS_STREAM_COND_COUNT: nothing. */
+void ks_c2s_on_header(struct ks_c2s *c, struct ks_arena *arena, const struct ks_xml *header, struct ks_str declarations,
+    enum ks_stream_cond wrong);
+/* The bytes of an element. */
+void ks_c2s_on_bytes(struct ks_c2s *c, struct ks_str bytes);
+/* What cannot be read as XML. */
+void ks_c2s_on_unreadable(struct ks_c2s *c, enum ks_err err, struct ks_str bytes);
+/* A ping of WebSocket. */
+void ks_c2s_pong(struct ks_c2s *c, struct ks_str payload);
+/* The client ends the connection, but not the stream: what is written goes, and the session may be resumed. */
+void ks_c2s_hang_up(struct ks_c2s *c);
 
 /* Login succeeded: a new stream is expected. */
 void ks_c2s_authed(struct ks_c2s *c);

@@ -3,6 +3,7 @@
  *
  *   golden [--verbose] SCRIPT…                   in the simulator
  *   golden --connect ADDRESS:PORT SCRIPT…        at a konsild with the domains klinik.example and offen.example
+ *   golden … --websocket SCRIPT…                 the same over WebSocket; with --connect, at a port of listen.https
  *   golden --accounts SCRIPT…                    prints the accounts that --connect needs: domain, localpart, password
  */
 #include <getopt.h>
@@ -124,8 +125,9 @@ static struct world *connect_to(char *where)
 int main(int argc, char **argv)
 {
     static const struct option options[] = { { "connect", required_argument, NULL, 'c' },
-        { "accounts", no_argument, NULL, 'a' }, { "verbose", no_argument, NULL, 'v' }, { 0 } };
-    bool verbose = false, accounts = false;
+        { "accounts", no_argument, NULL, 'a' }, { "websocket", no_argument, NULL, 'w' },
+        { "verbose", no_argument, NULL, 'v' }, { 0 } };
+    bool verbose = false, accounts = false, websocket = false;
     char *where = NULL;
     struct world *world = NULL;
     int option;
@@ -133,6 +135,7 @@ int main(int argc, char **argv)
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         verbose = verbose || option == 'v';
         accounts = accounts || option == 'a';
+        websocket = websocket || option == 'w';
         where = option == 'c' ? optarg : where;
         if (option == '?')
             return 2;
@@ -140,11 +143,13 @@ int main(int argc, char **argv)
     if (ks_crypto_init() != KS_OK)
         return 2;
     if (!accounts)
-        world = where ? connect_to(where) : world_sim_new(verbose);
+        world = where ? connect_to(where) : world_sim_new(verbose, websocket);
     if (!accounts && !world) {
         fprintf(stderr, "golden: nobody answers there\n");
         return 2;
     }
+    if (world && websocket)
+        world = world_websocket_new(world);
     for (int i = optind; i < argc; i++) {
         struct script script;
         struct ks_buf why;

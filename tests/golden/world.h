@@ -36,8 +36,11 @@ struct world {
     const struct world_ops *ops;
 };
 
-struct world *world_sim_new(bool verbose);
+/* websocket: for world_websocket_new. */
+struct world *world_sim_new(bool verbose, bool websocket);
 /* address: "127.0.0.1", port: "5222". NULL: nobody is there. */
 struct world *world_tcp_new(const char *address, const char *port);
+/* Plays in inner, which is freed with it, over WebSocket. */
+struct world *world_websocket_new(struct world *inner);
 
 #endif

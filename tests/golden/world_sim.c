@@ -13,7 +13,7 @@ struct sim {
     struct ks_server_store *store;
     struct host *host;
     struct ks_now now;
-    bool verbose;
+    bool verbose, websocket;
     struct given *given; /* newest first */
 };
 
@@ -137,7 +137,9 @@ static struct wire *sim_connect(struct world *world, uint64_t address)
 
     if (!wire)
         abort();
-    wire->conn = host_connect(host_of((struct sim *)world), address);
+    wire->conn = ((struct sim *)world)->websocket ? host_connect_websocket(host_of((struct sim *)world), address)
+                                                  : host_connect(host_of((struct sim *)world), address);
+    wire->conn->tls_asked = ((struct sim *)world)->websocket;
     return wire;
 }
 
@@ -215,7 +217,7 @@ static void sim_fill_disk(struct world *world, bool full)
     ks_memory_server_store_room(((struct sim *)world)->store, full ? 0 : SIZE_MAX);
 }
 
-struct world *world_sim_new(bool verbose)
+struct world *world_sim_new(bool verbose, bool websocket)
 {
     static const struct world_ops ops = {
         .free = sim_free,
@@ -239,5 +241,6 @@ struct world *world_sim_new(bool verbose)
         abort();
     sim->world.ops = &ops;
     sim->verbose = verbose;
+    sim->websocket = websocket;
     return &sim->world;
 }

@@ -173,10 +173,10 @@ void host_add_account(struct host *h, const char *domain, const char *local, con
     ks_store_req_free(done);
 }
 
-struct host_conn *host_connect(struct host *h, uint64_t address)
+static struct host_conn *open_conn(struct host *h, uint64_t address, bool websocket)
 {
     struct host_conn *conn = calloc(1, sizeof *conn);
-    struct ks_c2s_setup setup = { .edge = conn, .address_hash = address };
+    struct ks_c2s_setup setup = { .edge = conn, .tls = websocket, .websocket = websocket, .address_hash = address };
 
     if (!conn)
         abort();
@@ -188,6 +188,16 @@ struct host_conn *host_connect(struct host *h, uint64_t address)
     conn->next = h->conns;
     h->conns = conn;
     return conn;
+}
+
+struct host_conn *host_connect(struct host *h, uint64_t address)
+{
+    return open_conn(h, address, false);
+}
+
+struct host_conn *host_connect_websocket(struct host *h, uint64_t address)
+{
+    return open_conn(h, address, true);
 }
 
 void host_feed(struct host_conn *conn, struct ks_str bytes)
