@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "file_ask.h"
 #include "system.h"
 
 enum {
@@ -79,6 +80,9 @@ static void take_events(struct ks_conn_host *host)
             break;
         case KS_EV_CONTROL:
             t->all->setup.control_output(event.edge);
+            break;
+        case KS_EV_FILE:
+            event.file->answered(event.file);
             break;
         case KS_EV_WORK:
             t->all->setup.work(event.work, t->all->setup.user);

@@ -45,6 +45,8 @@ struct ks_committer {
         uint64_t number;
         enum ks_err err; /* of the failure that raised it */
     } epochs[KS_SUBMITTERS_MAX];
+    struct ks_file_bin files;
+    bool removed; /* files in the turn at hand */
     bool broken;
     struct ks_committer_stats stats;
     struct ks_index_row slice[KS_TAIL_SLICE_ENTRIES];
@@ -282,6 +284,49 @@ static enum ks_err index_account(struct ks_committer *c, uint64_t account)
     return err;
 }
 
+/* --- files --- */
+
+static enum ks_err remove_file(struct ks_committer *c, struct ks_str name)
+{
+    enum ks_err err = c->files.remove ? c->files.remove(c->files.user, name) : KS_OK;
+
+    c->removed |= c->files.remove && err == KS_OK;
+    return err;
+}
+
+struct removal {
+    struct ks_committer *c;
+    enum ks_err err;
+};
+
+static bool remove_row(void *user, const struct ks_kv_row *row)
+{
+    struct removal *removal = user;
+
+    removal->err = remove_file(removal->c, row->key);
+    return removal->err == KS_OK;
+}
+
+/* Before anything of the transaction is written: what cannot be removed fails alone. A crash behind it leaves rows of
+ * files that are gone, which is what their owner wanted; the other way round nobody would know of them any more. */
+static enum ks_err remove_files(struct ks_committer *c, const struct ks_store_req *req)
+{
+    struct removal removal = { c, KS_OK };
+
+    for (const struct ks_store_write *write = req->writes; write && removal.err == KS_OK; write = write->next)
+        if (write->kind == KS_WRITE_FILE_REMOVE) {
+            removal.err = remove_file(c, write->kv.key);
+        } else if (write->kind == KS_WRITE_ACCOUNT_DELETE) {
+            enum ks_err err =
+                c->store->ops->kv_load(c->store, write->account.id, KS_STR(KS_STORE_FILES), remove_row, &removal);
+            if (err != KS_OK)
+                return err; /* the store's own */
+        }
+    return removal.err == KS_OK ? KS_OK : KS_EIO;
+}
+
+/* --- deleting an account --- */
+
 /* What an account has, as the log of deletions counts it. */
 struct holdings {
     uint64_t gone_upto; /* in this turn: the tail still has them */
@@ -423,6 +468,8 @@ static enum ks_err apply(
         return ops->meta_put(c->store, write->kv.key, write->kv.value);
     case KS_WRITE_EXPIRE:
         return expire(c, req, now);
+    case KS_WRITE_FILE_REMOVE:
+        return KS_OK; /* remove_files did it */
     default:
         assert(!"a kind of write");
         return KS_ESTORE;
@@ -441,6 +488,10 @@ static enum ks_err do_txn(struct ks_committer *c, struct ks_store_req *req, stru
         return KS_OK;
     }
     err = check_txn(c, req, &fits);
+    if (err == KS_OK && fits == KS_OK && (err = remove_files(c, req)) == KS_EIO) {
+        fits = KS_EIO;
+        err = KS_OK;
+    }
     req->result = fits;
     for (struct ks_store_write *write = req->writes; write && err == KS_OK && fits == KS_OK; write = write->next)
         err = apply(c, req, write, now);
@@ -476,6 +527,9 @@ static enum ks_err write_all(struct ks_committer *c, const struct req_list *txns
         return err;
     for (struct ks_store_req *req = txns->first; req && err == KS_OK; req = req->next)
         err = do_txn(c, req, now);
+    if (c->removed && err == KS_OK && c->files.sync(c->files.user) != KS_OK)
+        err = KS_EFULL; /* as a full disk: the next turn tries again */
+    c->removed &= err != KS_OK;
     return ended(c->store, err);
 }
 
@@ -723,6 +777,11 @@ enum ks_err ks_committer_flush(struct ks_committer *c)
             err = move_slice(c);
     }
     return err;
+}
+
+void ks_committer_set_files(struct ks_committer *c, const struct ks_file_bin *files)
+{
+    c->files = *files;
 }
 
 void ks_committer_set_tail_max(struct ks_committer *c, size_t entries)

@@ -48,6 +48,15 @@ KS_CHECK enum ks_err ks_committer_new(
 /* Frees it and what is still queued. Nothing is written; see ks_committer_flush. */
 void ks_committer_free(struct ks_committer *c);
 
+/* Where uploaded files lie (src/edge/file_store.h), so far as a transaction may remove some. Without it nothing is
+ * there to be removed. */
+struct ks_file_bin {
+    enum ks_err (*remove)(void *user, struct ks_str name); /* KS_OK also when there is none; KS_EIO */
+    enum ks_err (*sync)(void *user); /* what was removed since the last call stays so after a power cut; KS_EIO */
+    void *user;
+};
+void ks_committer_set_files(struct ks_committer *c, const struct ks_file_bin *files);
+
 /* Takes req until a turn returns it. Never fails. */
 void ks_committer_submit(struct ks_committer *c, struct ks_store_req *req);
 size_t ks_committer_queued(const struct ks_committer *c);

@@ -68,5 +68,7 @@ const struct ks_data_field ks_data_register[] = {
     { "log:landlock", "", "Whether files are part of that." },
     { "log:port", "", "Where konsild listens." },
     { "log:serves", "", "What is spoken there." },
+    { "log:files", "", "How many uploaded files there are." },
+    { "log:expired", "", "How many of them were removed, because their time was up." },
     { NULL, NULL, NULL },
 };

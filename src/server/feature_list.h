@@ -31,6 +31,7 @@ extern const struct ks_feature ks_feature_roster;
 extern const struct ks_feature ks_feature_services;
 extern const struct ks_feature ks_feature_session;
 extern const struct ks_feature ks_feature_time;
+extern const struct ks_feature ks_feature_upload;
 extern const struct ks_feature ks_feature_vcard;
 extern const struct ks_feature ks_feature_version;
 

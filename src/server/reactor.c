@@ -5,6 +5,7 @@
 
 #include "c2s.h"
 #include "control.h"
+#include "files.h"
 #include "retention.h"
 #include "route.h"
 #include "session.h"
@@ -97,6 +98,7 @@ struct ks_reactor *ks_reactor_new(
     ks_list_init(&r->asked);
     ks_list_init(&r->works);
     ks_list_init(&r->controls);
+    ks_list_init(&r->files);
     ks_buf_init(&r->written, KS_STANZA_READ_MAX);
     r->addresses = ks_guard_addresses_new();
     while (ks_config_domain_at(r->config, domains))
@@ -255,7 +257,7 @@ bool ks_reactor_next_event(struct ks_reactor *r, struct ks_event *ret_event)
         *ret_event = (struct ks_event) { .kind = KS_EV_MAIL, .to = parcel->reactor, .mail = (struct ks_mail *)parcel };
         return true;
     }
-    if (ks_control_next_event(r, ret_event))
+    if (ks_control_next_event(r, ret_event) || ks_files_next_event(r, ret_event))
         return true;
     while (!ks_list_empty(&r->dirty)) {
         struct ks_c2s *c = KS_CONTAINER(r->dirty.next, struct ks_c2s, dirty);

@@ -23,6 +23,7 @@ struct ks_c2s;          /* one client stream */
 struct ks_mail;         /* from reactor to reactor: opaque, owned by whoever holds it */
 struct ks_control;      /* a connection of an administrator (control.h) */
 struct ks_control_call; /* one of its requests */
+struct ks_file_ask;     /* files.h */
 
 struct ks_server_setup {
     uint16_t reactors;
@@ -54,6 +55,7 @@ enum ks_event_kind {
     KS_EV_MAIL,      /* mail: hand to the reactor `to` with ks_reactor_mail */
     KS_EV_CONTROL,   /* control: has output (control.h); only on reactor 0 */
     KS_EV_WORK,      /* work: a command that only the edge can carry out; ks_control_worked answers it */
+    KS_EV_FILE,      /* file: a question of ks_files_ask is answered */
     KS_EV_STORE,     /* req: submit to the committer; its answer goes to ks_reactor_answer of this reactor */
 };
 struct ks_event {
@@ -65,6 +67,7 @@ struct ks_event {
     struct ks_store_req *req;
     struct ks_control *control;
     struct ks_control_call *work;
+    struct ks_file_ask *file;
 };
 /* False when there is none. Events of one stream come in order; several writes to one stream give one KS_EV_OUTPUT. */
 bool ks_reactor_next_event(struct ks_reactor *r, struct ks_event *ret_event);

@@ -257,6 +257,14 @@ void ks_store_txn_expire(struct ks_store_req *req, const struct ks_expiry *expir
         keep_expiry(req, expiry);
 }
 
+void ks_store_txn_file_remove(struct ks_store_req *req, struct ks_str name)
+{
+    struct ks_store_write *write = write_add(req, KS_WRITE_FILE_REMOVE);
+
+    if (write)
+        write->kv = (struct ks_kv_row) { .key = ks_store_req_copy(req, name) };
+}
+
 /* --- reads --- */
 
 static struct ks_store_req *read_new(enum ks_store_req_kind kind)

@@ -138,6 +138,9 @@ struct ks_store_req {
 /* NULL without memory. */
 KS_CHECK struct ks_store_req *ks_store_txn_new(void);
 
+/* The store in which accounts have their files: the key is the name, so that deleting an account finds them. */
+#define KS_STORE_FILES "files"
+
 /* As account: the one that this transaction adds. */
 #define KS_ACCOUNT_NEW 0
 
@@ -173,6 +176,10 @@ const struct ks_archive_row *ks_store_txn_archived(const struct ks_store_req *re
 
 /* seq, stamp_ms and hash of row are given by the committer. */
 void ks_store_txn_audit(struct ks_store_req *req, const struct ks_audit_row *row);
+/* An uploaded file, by its name in the file store (files.h). It is gone before the transaction is committed, so what
+ * was acknowledged as deleted is; one that is not there is KS_OK. When it cannot be removed, the transaction fails
+ * alone with KS_EIO, and nothing was written. */
+void ks_store_txn_file_remove(struct ks_store_req *req, struct ks_str name);
 /* A setting of the whole server. Keys of the committer itself begin with "archive." and "store." (assert). */
 void ks_store_txn_meta(struct ks_store_req *req, struct ks_str key, struct ks_str value);
 /* One slice; expiry is copied, with its texts. A transaction has at most one (assert). */

@@ -16,13 +16,14 @@ enum ks_write_kind {
     KS_WRITE_AUDIT,
     KS_WRITE_META,
     KS_WRITE_EXPIRE, /* of req->expiry */
+    KS_WRITE_FILE_REMOVE,
 };
 
 struct ks_store_write {
     struct ks_store_write *next;
     enum ks_write_kind kind;
     union {
-        struct ks_kv_row kv; /* KS_WRITE_META too: key and value */
+        struct ks_kv_row kv; /* KS_WRITE_META too: key and value; KS_WRITE_FILE_REMOVE: key */
         struct ks_account_row account;
         struct ks_archive_row archive;
         struct ks_audit_row audit;

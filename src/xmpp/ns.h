@@ -54,6 +54,7 @@
 #define NS_MDS "urn:xmpp:mds:displayed:0" /* XEP-0490 */
 #define NS_MDS_ASSIST "urn:xmpp:mds:server-assist:0"
 #define NS_EXTDISCO "urn:xmpp:extdisco:2" /* XEP-0215 */
+#define NS_UPLOAD "urn:xmpp:http:upload:0" /* XEP-0363 */
 #define NS_CORRECT "urn:xmpp:message-correct:0"
 #define NS_REACTIONS "urn:xmpp:reactions:0"
 #define NS_REPLY "urn:xmpp:reply:0"
@@ -72,6 +73,7 @@
 #define NS_KONSIL_WAKE "urn:konsil:wake:0"
 #define NS_KONSIL_ERASE "urn:konsil:erase:0"
 #define NS_KONSIL_DIRECTORY "urn:konsil:directory:0"
+#define NS_KONSIL_FILES "urn:konsil:files:0"
 #define NS_KONSIL_DEVICES "urn:konsil:devices:0"
 #define NS_KONSIL_ROOM "urn:konsil:room:0"
 

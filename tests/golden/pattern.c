@@ -27,6 +27,7 @@ static const struct {
     { "disco-items", NS_DISCO_ITEMS },
     { "eme", NS_EME },
     { "extdisco", NS_EXTDISCO },
+    { "upload", NS_UPLOAD },
     { "forward", NS_FORWARD },
     { "hints", NS_HINTS },
     { "limits", NS_STREAM_LIMITS },

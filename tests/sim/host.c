@@ -281,6 +281,7 @@ static void on_event(struct host *h, struct ks_event *event)
         break;
     case KS_EV_CONTROL:
     case KS_EV_WORK:
+    case KS_EV_FILE:
         if (h->on_control)
             h->on_control(h, event);
         break;

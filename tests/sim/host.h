@@ -34,7 +34,7 @@ struct host {
     struct ks_log log;
     struct host_conn *conns;
     bool store_held; /* requests stay where they are: the disk is slow */
-    /* KS_EV_CONTROL and KS_EV_WORK, for a test that administers it; NULL: nobody does. */
+    /* KS_EV_CONTROL, KS_EV_WORK and KS_EV_FILE, for a test that administers it or puts files; NULL: nobody does. */
     void (*on_control)(struct host *h, const struct ks_event *event);
 };
 
