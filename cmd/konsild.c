@@ -30,7 +30,9 @@ struct daemon {
     struct ks_reactors *reactors;
     struct ks_mailbox **boxes;
     struct ks_store_thread *store_thread;
-    struct ks_worker *worker;
+    struct ks_worker *worker, *files_worker;
+    struct ks_web_files web_files;
+    struct konsild_sweep sweep;
     struct ks_control_work work;
     pthread_t main_thread;
     atomic_bool broken;
@@ -158,8 +160,15 @@ static bool start_threads(struct daemon *d)
         &d->store_box);
     d->work.store = d->store_thread;
     d->worker = ks_worker_start();
+    d->files_worker = ks_worker_start();
+    d->web_files = (struct ks_web_files) { &p->files, d->files_worker, d->reactors };
+    if (p->web)
+        ks_web_set_files(p->web, &d->web_files);
+    d->sweep.store = &p->files;
+    d->sweep.worker = d->files_worker;
+    d->sweep.log = ks_log_file_log(p->log);
     fill_work(d);
-    return d->store_thread && d->worker && ks_reactors_start(d->reactors) == KS_OK;
+    return d->store_thread && d->worker && d->files_worker && ks_reactors_start(d->reactors) == KS_OK;
 }
 
 static bool start(struct daemon *d)
@@ -169,7 +178,8 @@ static bool start(struct daemon *d)
     json_object_seed(0); /* while /dev/urandom can be opened */
     if (!konsild_raise_limits(p) || !konsild_find_user(p) || !konsild_make_directories(p) || !konsild_open_log(p)
         || !konsild_open_sockets(p) || !konsild_enter_sandbox(p) || !konsild_get_key(p)
-        || !(p->certs = konsild_load_certs(p->settings)) || !konsild_make_web(p) || !konsild_open_store(p))
+        || !(p->certs = konsild_load_certs(p->settings)) || !konsild_make_web(p) || !konsild_open_store(p)
+        || !konsild_open_files(p))
         return false;
     if (!start_threads(d)) {
         konsild_say(SAY("konsild.memory"), NULL);
@@ -255,6 +265,7 @@ static void serve(struct daemon *d, const sigset_t *signals)
     int number = 0;
 
     while (number != SIGTERM && number != SIGINT && number != SIGUSR1) {
+        konsild_sweep_files(&d->sweep);
         number = sigtimedwait(signals, NULL, &(struct timespec) { .tv_sec = LOG_TURN_SECONDS });
         if (ks_log_file_turn(d->parts.log, d->log_keep_seconds, ks_system_now()) != KS_OK)
             ks_log(ks_log_file_log(d->parts.log), KS_ERROR, "log.turn.failed");
@@ -284,6 +295,7 @@ static void stop(struct daemon *d)
     }
     ks_store_thread_stop(d->store_thread);
     ks_worker_stop(d->worker);
+    ks_worker_stop(d->files_worker);
     ks_reactors_free(d->reactors);
     ks_server_free(d->server);
     if (d->has_store_box)

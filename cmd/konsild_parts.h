@@ -17,6 +17,7 @@
 #include "sqlite_server_store.h"
 #include "tls_server.h"
 #include "web.h"
+#include "web_files.h"
 
 #define KONSILD_LISTEN_MAX 16
 
@@ -40,6 +41,9 @@ struct konsild_parts {
     uint8_t key[KS_KEY_FILE_LEN]; /* wiped once it is used */
     struct ks_tls_certs *certs;
     struct ks_web *web; /* NULL: nothing listens for HTTP */
+    char *files_directory;
+    struct ks_file_store files;
+    bool files_open;
     struct ks_server_store *store;
     struct ks_committer *committer;
 };
@@ -68,6 +72,21 @@ KS_CHECK bool konsild_open_store(struct konsild_parts *parts);
 KS_CHECK bool konsild_make_web(struct konsild_parts *parts);
 /* Where browsers reach the domains, into settings that were read anew: as it was at the start. */
 KS_CHECK bool konsild_set_origins(const struct konsild_parts *parts, struct ks_config *config);
+
+/* konsild_files.c */
+KS_CHECK bool konsild_open_files(struct konsild_parts *parts);
+
+/* Removing files whose time is up, in the worker that syncs them. */
+struct konsild_sweep {
+    struct ks_file_store *store;
+    struct ks_worker *worker;
+    const struct ks_log *log;
+    struct ks_task task;
+    struct ks_file_store_counts counts;
+    unsigned at;
+    atomic_bool running;
+};
+void konsild_sweep_files(struct konsild_sweep *sweep);
 
 /* Closes and frees all of it; accepts zeroes. */
 void konsild_parts_done(struct konsild_parts *parts);

@@ -140,27 +140,29 @@ static void give_back(struct ks_file_upload *upload, uint64_t bytes)
 enum ks_err ks_file_upload_begin(
     struct ks_file_store *store, struct ks_str name, uint64_t bytes, struct ks_file_upload *ret_upload)
 {
-    char path[PATH_LEN];
+    char path[PATH_LEN], file[NAME_LEN + 1];
     struct stat there;
+    int fd;
 
     if (!is_name(name))
         return KS_EIO;
     path_of(name, path);
+    snprintf(file, sizeof file, "%.32s", name.ptr);
     if (fstatat(store->dir, path, &there, AT_SYMLINK_NOFOLLOW) == 0)
         return KS_EEXISTS;
     if (!has_room(store, bytes))
         return KS_EFULL;
-    *ret_upload = (struct ks_file_upload) { .store = store, .bytes = bytes };
-    memcpy(ret_upload->name, name.ptr, NAME_LEN);
-    ret_upload->fd = openat(store->part, ret_upload->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (ret_upload->fd < 0)
+    fd = openat(store->part, file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
         return err_of_errno();
     /* Not posix_fallocate, which writes zeroes where the file system cannot do this. */
-    if (fallocate(ret_upload->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes) != 0 && errno == ENOSPC) {
-        close(ret_upload->fd);
-        unlinkat(store->part, ret_upload->name, 0);
+    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)bytes) != 0 && errno == ENOSPC) {
+        close(fd);
+        unlinkat(store->part, file, 0);
         return KS_EFULL;
     }
+    *ret_upload = (struct ks_file_upload) { .store = store, .fd = fd, .bytes = bytes };
+    memcpy(ret_upload->name, file, sizeof file);
     atomic_fetch_add(&store->claimed, bytes);
     return KS_OK;
 }

@@ -47,7 +47,8 @@ struct ks_file_upload {
     uint64_t bytes, written;
     char name[KS_FILE_STORE_NAME_LEN + 1];
 };
-/* KS_EEXISTS: it is there, or somebody is putting it; KS_EFULL: no room for so many bytes; KS_EIO. */
+/* KS_EEXISTS: it is there, or somebody is putting it; KS_EFULL: no room for so many bytes; KS_EIO. *ret_upload is
+ * written on KS_OK only. */
 KS_CHECK enum ks_err ks_file_upload_begin(
     struct ks_file_store *store, struct ks_str name, uint64_t bytes, struct ks_file_upload *ret_upload);
 /* KS_EFULL, KS_EIO; KS_ELIMIT: more than announced. */

@@ -31,6 +31,9 @@ static const struct edge_option {
     { { "data.cipher", KS_OPT_CHOICE, .choices = ciphers, .max = 1, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
         .doc = "How pages of a new database are encrypted: aegis wants a processor with AES instructions, chacha20 is "
                "for those without. A database stays with what it was made with." } },
+    { { "files.directory", KS_OPT_TEXT, .max = 3000, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
+          .doc = "Where uploaded files lie. Made if missing. Empty: files in data.directory." },
+        true },
     { { "backup.directory", KS_OPT_TEXT, .max = 3000, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
           .doc = "Where konsilctl backup puts its files, best on another disk. Made if missing. Empty: backup in "
                  "data.directory." },

@@ -139,6 +139,11 @@ void ks_web_free(struct ks_web *web)
     free(web);
 }
 
+void ks_web_set_files(struct ks_web *web, const struct ks_web_files *files)
+{
+    web->setup.files = files;
+}
+
 const struct ks_http_site *ks_web_site(const struct ks_web *web)
 {
     return &web->site;

@@ -16,6 +16,8 @@
 /* A handler's ports are bits of enum ks_listen_for. */
 #define KS_WEB_PUBLIC KS_LISTEN_HTTPS
 
+struct ks_web_files;
+
 struct ks_web_domain {
     struct ks_str name;
     struct ks_str origin;    /* as struct ks_domain has it (config.h) */
@@ -25,8 +27,9 @@ struct ks_web_domain {
 struct ks_web_setup {
     const struct ks_web_domain *domains; /* their texts are copied */
     size_t domain_count;
-    uint16_t direct_tls_port; /* the first; 0: none */
-    struct ks_str origins;    /* web.origins */
+    uint16_t direct_tls_port;         /* the first; 0: none */
+    struct ks_str origins;            /* web.origins */
+    const struct ks_web_files *files; /* NULL: none; ks_web_set_files */
 };
 
 struct ks_web;
@@ -34,6 +37,8 @@ struct ks_web;
 /* Texts are copied. NULL without memory. */
 KS_CHECK struct ks_web *ks_web_new(const struct ks_web_setup *setup);
 void ks_web_free(struct ks_web *web); /* accepts NULL */
+/* Where files are (web_files.h): before anything is served; files lives as long as web. */
+void ks_web_set_files(struct ks_web *web, const struct ks_web_files *files);
 /* For ks_reactors_setup; lives as long as web. */
 const struct ks_http_site *ks_web_site(const struct ks_web *web);
 

@@ -10,4 +10,6 @@ extern const struct ks_http_handler *const ks_web_handlers[]; /* NULL-ended */
 extern const struct ks_http_handler ks_web_host_meta, ks_web_host_meta_json; /* web_host_meta.c */
 extern const struct ks_http_handler ks_web_socket;                           /* web_socket.c */
 
+extern const struct ks_http_handler ks_web_files_handler; /* web_files.c */
+
 #endif

@@ -11,8 +11,9 @@
 
 struct ks_parcel;
 
-#define KS_FILE_ID_LEN 40   /* hexadecimal digits */
-#define KS_FILE_NAME_LEN 32 /* likewise */
+#define KS_FILES_PATH "/files" /* at the domain's web access; files.url, where it is set, leads there */
+#define KS_FILE_ID_LEN 40      /* hexadecimal digits */
+#define KS_FILE_NAME_LEN 32    /* likewise */
 #define KS_FILE_TOKEN_LEN 32
 
 /* The id in a URL or a path of one: its first segment that is one. False: there is none. */

@@ -76,6 +76,8 @@ static void test_uploads(struct ks_file_store *s)
     check_err("one begins", ks_file_upload_begin(s, KS_STR(OTHER), 5, &up), KS_OK);
     check_err(
         "another of the same name meanwhile does not", ks_file_upload_begin(s, KS_STR(OTHER), 5, &second), KS_EEXISTS);
+    check_row(atomic_load(&s->claimed) == 5, "and takes nothing of the room", "%llu",
+        (unsigned long long)atomic_load(&s->claimed));
     check_err("more than announced is refused", ks_file_upload_write(&up, KS_STR("zu viele")), KS_ELIMIT);
     check_err("some of it", ks_file_upload_write(&up, KS_STR("zu")), KS_OK);
     check_err("less than announced is no file", ks_file_upload_end(&up, NOW + 1000), KS_ELIMIT);

@@ -22,7 +22,7 @@ static bool is_place(struct ks_str text)
 {
     static const char others[] = "-._~:/[]";
 
-    if (!text.len)
+    if (!text.len || ks_str_is(text, "none"))
         return true;
     if (!ks_str_starts(text, KS_STR("https://")) || ks_str_ends(text, KS_STR("/")))
         return false;
@@ -32,6 +32,23 @@ static bool is_place(struct ks_str text)
             return false;
     }
     return text.len > strlen("https://");
+}
+
+/* Where files are, in two parts; false: nowhere. */
+static bool place_of(const struct ks_domain *domain, struct ks_str ret_parts[2])
+{
+    struct ks_str url = ks_domain_text(domain, "files.url");
+
+    ret_parts[0] = url.len ? url : domain->origin;
+    ret_parts[1] = url.len ? KS_STR_EMPTY : KS_STR(KS_FILES_PATH);
+    return ret_parts[0].len && !ks_str_is(url, "none");
+}
+
+static bool has_place(const struct ks_domain *domain)
+{
+    struct ks_str parts[2];
+
+    return place_of(domain, parts);
 }
 
 static uint64_t bytes_max(const struct ks_domain *domain)
@@ -48,7 +65,7 @@ static void disco_form(struct ks_arena *arena, const struct ks_domain *domain, s
     struct ks_str text;
     struct ks_buf buf;
 
-    if (!ks_domain_text(domain, "files.url").len)
+    if (!has_place(domain))
         return;
     ks_disco_identity(arena, query, "store", "file", NULL);
     ks_disco_add(arena, query, NS_UPLOAD);
@@ -197,13 +214,13 @@ static void give(struct ks_ctx *ctx, const struct ks_file *slot, struct ks_str e
 {
     struct ks_xml *answer = ks_xml_new(ctx->arena, NS_UPLOAD, "slot"), *put, *header;
     char *id = ks_arena_alloc(ctx->arena, KS_FILE_ID_LEN), token[KS_FILE_TOKEN_LEN];
-    struct ks_str url, authorization;
+    struct ks_str place[2], url, authorization;
 
-    if (!id)
-        return; /* the arena knows */
+    if (!id || !place_of(ctx->domain, place))
+        return; /* the arena knows; and may_ask */
     ks_files_add_slot(ctx, slot, id, token);
-    const struct ks_str parts[] = { ks_domain_text(ctx->domain, "files.url"), KS_STR("/"), ks_str(id, KS_FILE_ID_LEN),
-        KS_STR("/file"), ending };
+    const struct ks_str parts[] = { place[0], place[1], KS_STR("/"), ks_str(id, KS_FILE_ID_LEN), KS_STR("/file"),
+        ending };
     authorization = ks_file_authorization(ctx->arena, ks_user_bare(ctx->user), ks_str(token, sizeof token));
     ks_wipe(token, sizeof token);
     if (ks_arena_join(ctx->arena, parts, KS_COUNT(parts), &url) != KS_OK || !authorization.len)
@@ -219,7 +236,7 @@ static bool may_ask(struct ks_ctx *ctx, const struct ks_stanza *iq)
 {
     if (!ctx->session || !ks_str_eq(iq->to.domain, ks_user_jid(ctx->user).domain))
         ks_reply_error(ctx, KS_FORBIDDEN, NULL); /* §6 */
-    else if (!ks_domain_text(ctx->domain, "files.url").len)
+    else if (!has_place(ctx->domain))
         ks_reply_error(ctx, KS_SERVICE_UNAVAILABLE, NULL);
     else
         return true;
@@ -297,7 +314,8 @@ const struct ks_feature ks_feature_upload = {
         KS_READ_NOBODY, KS_IN_VALUES, "files.keep", made_ms } },
     .options = { { "files.url", KS_OPT_TEXT, .max = 200, .good = is_place, .wants = SAY("wants.place"),
                      .doc = "Where clients put and get files: https://HOST:PORT/files, as they reach this server or "
-                            "what stands before it. Empty: no files (XEP-0363)." },
+                            "what stands before it (XEP-0363). Empty: at the domain's web access, if it has one. "
+                            "\"none\": no files." },
         { "files.bytes_max", KS_OPT_BYTES, .init = 100 << 20, .min = 1024, .max = 1LL << 40,
             .doc = "The largest file." },
         { "files.bytes_per_day", KS_OPT_BYTES, .init = 2LL << 30, .min = 1024, .max = 1LL << 50,
