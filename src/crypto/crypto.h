@@ -71,6 +71,16 @@ void ks_aes_gcm_seal(struct ks_str key, struct ks_str nonce, struct ks_str extra
 KS_CHECK enum ks_err ks_aes_gcm_open(struct ks_str key, struct ks_str nonce, struct ks_str extra, struct ks_str bytes,
     const uint8_t tag[16], uint8_t *ret_bytes);
 
+/* AES-GCM over bytes that come in pieces, for what is larger than memory; key and nonce as above, without extra. What
+ * an opening one gives is not verified before its end said KS_OK: nobody may see it until then (KS_ECRYPTO: never). */
+struct ks_gcm;
+KS_CHECK struct ks_gcm *ks_gcm_new(bool seal, struct ks_str key, struct ks_str nonce); /* NULL without memory */
+void ks_gcm_add(struct ks_gcm *gcm, struct ks_str bytes, uint8_t *ret_bytes);
+void ks_gcm_seal_end(struct ks_gcm *gcm, uint8_t ret_tag[16]);
+KS_CHECK enum ks_err ks_gcm_open_end(struct ks_gcm *gcm, const uint8_t tag[16]);
+void ks_gcm_free(struct ks_gcm *gcm); /* wipes; accepts NULL */
+KS_AUTO_DEFINE(struct ks_gcm, ks_gcm_free)
+
 /* NIST P-256 (FIPS 186-5; SEC 2 §2.4.2), for what others fix: certificates, Web Push, JWT. A private key is 32 bytes,
  * big-endian, at least 1 and less than the order of the group; a public key is the uncompressed point 04 | x | y
  * (SEC 1 §2.3.3); a signature r | s, 32 bytes each (RFC 7518 §3.4). A public key is looked at wherever it is used, and

@@ -326,3 +326,55 @@ enum ks_err ks_aes_gcm_open(struct ks_str key, struct ks_str nonce, struct ks_st
     mbedtls_gcm_free(&gcm);
     return fits ? KS_OK : KS_ECRYPTO;
 }
+
+struct ks_gcm {
+    mbedtls_gcm_context context;
+};
+
+/* mbedTLS takes memory for a key's schedule, so this may fail where the functions above cannot go on. */
+struct ks_gcm *ks_gcm_new(bool seal, struct ks_str key, struct ks_str nonce)
+{
+    struct ks_gcm *made = malloc(sizeof *made);
+
+    assert((key.len == 16 || key.len == 32) && (nonce.len == 12 || nonce.len == 16));
+    if (!made)
+        return NULL;
+    mbedtls_gcm_init(&made->context);
+    if (mbedtls_gcm_setkey(&made->context, MBEDTLS_CIPHER_ID_AES, (const uint8_t *)key.ptr, 8 * (unsigned)key.len)) {
+        ks_gcm_free(made);
+        return NULL;
+    }
+    gcm_start(&made->context, seal ? MBEDTLS_GCM_ENCRYPT : MBEDTLS_GCM_DECRYPT, nonce, KS_STR_EMPTY);
+    return made;
+}
+
+void ks_gcm_add(struct ks_gcm *gcm, struct ks_str bytes, uint8_t *ret_bytes)
+{
+    gcm_update(&gcm->context, bytes, ret_bytes);
+}
+
+void ks_gcm_seal_end(struct ks_gcm *gcm, uint8_t ret_tag[16])
+{
+    size_t len = 0;
+
+    must(mbedtls_gcm_finish(&gcm->context, NULL, 0, &len, ret_tag, 16));
+}
+
+enum ks_err ks_gcm_open_end(struct ks_gcm *gcm, const uint8_t tag[16])
+{
+    uint8_t expected[16];
+    bool fits;
+
+    ks_gcm_seal_end(gcm, expected);
+    fits = ks_crypto_eq(ks_str(expected, sizeof expected), ks_str(tag, 16));
+    ks_wipe(expected, sizeof expected);
+    return fits ? KS_OK : KS_ECRYPTO;
+}
+
+void ks_gcm_free(struct ks_gcm *gcm)
+{
+    if (!gcm)
+        return;
+    mbedtls_gcm_free(&gcm->context); /* wipes */
+    free(gcm);
+}

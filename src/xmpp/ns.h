@@ -53,8 +53,9 @@
 #define NS_CHAT_MARKERS "urn:xmpp:chat-markers:0"
 #define NS_MDS "urn:xmpp:mds:displayed:0" /* XEP-0490 */
 #define NS_MDS_ASSIST "urn:xmpp:mds:server-assist:0"
-#define NS_EXTDISCO "urn:xmpp:extdisco:2" /* XEP-0215 */
+#define NS_EXTDISCO "urn:xmpp:extdisco:2"  /* XEP-0215 */
 #define NS_UPLOAD "urn:xmpp:http:upload:0" /* XEP-0363 */
+#define NS_SFS "urn:xmpp:sfs:0"            /* XEP-0447 */
 #define NS_CORRECT "urn:xmpp:message-correct:0"
 #define NS_REACTIONS "urn:xmpp:reactions:0"
 #define NS_REPLY "urn:xmpp:reply:0"

@@ -454,6 +454,42 @@ static void gcm(void)
     }
 }
 
+/* The same answers, in two pieces, cut at each place. */
+static void gcm_in_pieces(void)
+{
+    uint8_t bytes[64], opened[64], tag[16];
+    size_t wrong = 0, refused = 0, accepted = 0, cuts = 0;
+
+    for (size_t i = 0; i < KS_COUNT(gcm_rows); i++) {
+        struct ks_str key = unhex(gcm_rows[i].key), nonce = unhex(gcm_rows[i].nonce), plain = unhex(gcm_rows[i].bytes);
+        struct ks_str want = unhex(gcm_rows[i].want), want_tag = unhex(gcm_rows[i].tag);
+        if (*gcm_rows[i].extra)
+            continue;
+        for (size_t cut = 0; cut <= plain.len; cut++, cuts++) {
+            struct ks_gcm *seal = ks_gcm_new(true, key, nonce), *open = ks_gcm_new(false, key, nonce);
+            struct ks_gcm *again = ks_gcm_new(false, key, nonce);
+            ks_gcm_add(seal, ks_str_head(plain, cut), bytes);
+            ks_gcm_add(seal, ks_str_from(plain, cut), bytes + cut);
+            ks_gcm_seal_end(seal, tag);
+            wrong += memcmp(bytes, want.ptr ? want.ptr : "", want.len) != 0 || memcmp(tag, want_tag.ptr, 16) != 0;
+            ks_gcm_add(open, ks_str(bytes, cut), opened);
+            ks_gcm_add(open, ks_str(bytes + cut, plain.len - cut), opened + cut);
+            refused +=
+                ks_gcm_open_end(open, tag) != KS_OK || memcmp(opened, plain.ptr ? plain.ptr : "", plain.len) != 0;
+            tag[cut % 16] ^= 1;
+            ks_gcm_add(again, ks_str(bytes, plain.len), opened);
+            accepted += ks_gcm_open_end(again, tag) == KS_OK;
+            ks_gcm_free(seal);
+            ks_gcm_free(open);
+            ks_gcm_free(again);
+        }
+    }
+    check_row(
+        wrong == 0 && cuts > 17, "AES-GCM in pieces: the same answers, wherever it is cut", "%zu of %zu", wrong, cuts);
+    check_row(refused == 0, "AES-GCM in pieces: and back", "%zu", refused);
+    check_row(accepted == 0, "AES-GCM in pieces: another tag is refused", "%zu", accepted);
+}
+
 static void gcm_tampered(size_t len, size_t nonce_len)
 {
     uint8_t key[16], nonce[16], extra[7], tag[16], *plain = ks_arena_alloc(&arena, len + 1);
@@ -609,6 +645,7 @@ int main(void)
     xchacha_tampered(LONG_LEN);
     cbc();
     gcm();
+    gcm_in_pieces();
     gcm_tampered(33, 12);
     gcm_tampered(LONG_LEN, 16);
     argon2id();
