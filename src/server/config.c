@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "feature.h"
+#include "say.h"
 #include "stanza.h"
 
 /* Options of the core; those of features stand in their files.
@@ -13,6 +14,7 @@
  * has 16 MiB for a tree: with 18 bytes for each that came (c2s.c), and a copy of up to KS_STANZA_READ_MAX, that is
  * 768 KiB. It takes 120 levels, of which copies and results of the archive (XEP-0280, XEP-0313) need three. And a queue
  * must hold a page of the archive with the stanza that fills it, or no session would get past that page. */
+static bool is_host(struct ks_str text);
 static const struct ks_option core_options[] = {
     { "server.streams_max", KS_OPT_COUNT, .init = 50000, .min = 10, .max = 1000000, .scope = KS_OPT_SERVER,
         .doc = "Connections one reactor accepts." },
@@ -38,6 +40,10 @@ static const struct ks_option core_options[] = {
         .doc = "Bytes of such stanzas." },
     { "account.bytes_max", KS_OPT_BYTES, .init = 16777216, .min = 1048576, .max = 50331648, .scope = KS_OPT_SERVER,
         .doc = "What is kept for one account besides its archive: contacts, and what its devices publish." },
+    { "rooms.host", KS_OPT_TEXT, .max = 255, .when = KS_OPT_RESTART, .good = is_host, .wants = SAY("wants.host"),
+        .doc = "The host name of the domain's room service (XEP-0045); if empty, \"rooms.\" and the domain's name." },
+    { "rooms.on", KS_OPT_BOOL, .init = 1, .min = 0, .max = 1, .when = KS_OPT_RESTART,
+        .doc = "Whether the domain has a room service." },
     { "account.forget", KS_OPT_DURATION, .init = 10, .min = 1, .max = 3600, .scope = KS_OPT_SERVER,
         .doc = "Data of an account that nobody touched for so long leaves the memory." },
     { NULL },
@@ -80,9 +86,9 @@ struct ks_option_values {
 };
 
 struct domain {
-    struct ks_domain domain;
+    struct ks_domain domain, rooms; /* rooms.name empty: it has none */
     struct ks_option_values *values;
-    char *name, *origin;
+    char *name, *origin, *rooms_name;
 };
 
 struct ks_config {
@@ -182,6 +188,7 @@ void ks_config_unref(struct ks_config *config)
         values_free(config->domains[i]->values);
         free(config->domains[i]->name);
         free(config->domains[i]->origin);
+        free(config->domains[i]->rooms_name);
         free(config->domains[i]);
     }
     free(config->domains);
@@ -189,21 +196,58 @@ void ks_config_unref(struct ks_config *config)
     free(config);
 }
 
-enum ks_err ks_config_add_domain(struct ks_config *config, struct ks_str name, bool protected)
+/* KS_OK; KS_ESYNTAX: not a normalised domainpart; KS_ENOMEM. */
+static enum ks_err check_host(struct ks_str name)
 {
     struct ks_arena arena;
     struct ks_jid jid;
     enum ks_err err;
 
-    if (ks_config_domain(config, name))
-        return KS_EEXISTS;
     ks_arena_init(&arena, 16384);
     err = ks_jid_parse(&arena, name, &jid);
     if (!err && (jid.local.len || jid.resource.len || !ks_str_eq(jid.domain, name)))
         err = KS_ESYNTAX;
     ks_arena_done(&arena);
-    if (err)
-        return err == KS_ENOMEM ? err : KS_ESYNTAX;
+    return !err || err == KS_ENOMEM ? err : KS_ESYNTAX;
+}
+
+static bool is_host(struct ks_str text)
+{
+    return !text.len || check_host(text) == KS_OK;
+}
+
+/* The room service follows from two options: whenever one of them may have changed, it is made anew. */
+static enum ks_err set_rooms(struct domain *domain)
+{
+    struct ks_str host = ks_domain_text(&domain->domain, "rooms.host");
+    const struct ks_str parts[] = { host.len ? KS_STR_EMPTY : KS_STR("rooms."), host.len ? host : domain->domain.name };
+    char *name = NULL;
+
+    if (ks_domain_number(&domain->domain, "rooms.on")) {
+        name = malloc(parts[0].len + parts[1].len);
+        if (!name)
+            return KS_ENOMEM;
+        memcpy(name, parts[0].ptr ? parts[0].ptr : "", parts[0].len);
+        memcpy(name + parts[0].len, parts[1].ptr, parts[1].len);
+    }
+    free(domain->rooms_name);
+    domain->rooms_name = name;
+    domain->rooms = domain->domain;
+    domain->rooms.name = name ? ks_str(name, parts[0].len + parts[1].len) : KS_STR_EMPTY;
+    domain->rooms.origin = KS_STR_EMPTY;
+    domain->rooms.index |= KS_DOMAIN_ROOMS;
+    domain->rooms.parent = &domain->domain;
+    return KS_OK;
+}
+
+enum ks_err ks_config_add_domain(struct ks_config *config, struct ks_str name, bool protected)
+{
+    enum ks_err err;
+
+    if (ks_config_domain(config, name))
+        return KS_EEXISTS;
+    if ((err = check_host(name)) != KS_OK)
+        return err;
     struct domain **domains = realloc(config->domains, (config->domain_count + 1) * sizeof(struct domain *));
     if (!domains)
         return KS_ENOMEM;
@@ -223,6 +267,12 @@ enum ks_err ks_config_add_domain(struct ks_config *config, struct ks_str name, b
         .protected = protected,
         .index = (uint16_t)config->domain_count,
         .values = added->values };
+    if ((err = set_rooms(added)) != KS_OK) {
+        values_free(added->values);
+        free(added->name);
+        free(added);
+        return err;
+    }
     domains[config->domain_count++] = added;
     return KS_OK;
 }
@@ -259,7 +309,7 @@ enum ks_err ks_config_set_number(
     if (number < value->option->min || number > value->option->max)
         return KS_ELIMIT;
     value->number = number;
-    return KS_OK;
+    return domain ? set_rooms(config->domains[domain->index]) : KS_OK;
 }
 
 enum ks_err ks_config_set_text(
@@ -279,7 +329,7 @@ enum ks_err ks_config_set_text(
         return KS_ENOMEM;
     text_free(value);
     value->text = copy;
-    return KS_OK;
+    return domain ? set_rooms(config->domains[domain->index]) : KS_OK;
 }
 
 const struct ks_domain *ks_config_domain(const struct ks_config *config, struct ks_str name)
@@ -290,8 +340,28 @@ const struct ks_domain *ks_config_domain(const struct ks_config *config, struct 
     return NULL;
 }
 
+/* Where a service has the name of a domain, the domain has it. */
+const struct ks_domain *ks_config_host(const struct ks_config *config, struct ks_str name)
+{
+    const struct ks_domain *domain = ks_config_domain(config, name);
+
+    for (size_t i = 0; !domain && i < config->domain_count; i++)
+        if (name.len && ks_str_eq(config->domains[i]->rooms.name, name))
+            domain = &config->domains[i]->rooms;
+    return domain;
+}
+
+const struct ks_domain *ks_config_rooms(const struct ks_config *config, const struct ks_domain *domain)
+{
+    const struct ks_domain *rooms = &config->domains[domain->index]->rooms;
+
+    return rooms->name.len ? rooms : NULL;
+}
+
 const struct ks_domain *ks_config_domain_at(const struct ks_config *config, size_t index)
 {
+    if (index & KS_DOMAIN_ROOMS && (index & ~(size_t)KS_DOMAIN_ROOMS) < config->domain_count)
+        return &config->domains[index & ~(size_t)KS_DOMAIN_ROOMS]->rooms;
     return index < config->domain_count ? &config->domains[index]->domain : NULL;
 }
 
@@ -300,7 +370,8 @@ bool ks_config_same_domains(const struct ks_config *a, const struct ks_config *b
     bool same = a->domain_count == b->domain_count;
 
     for (size_t i = 0; same && i < a->domain_count; i++)
-        same = ks_str_eq(a->domains[i]->domain.name, b->domains[i]->domain.name);
+        same = ks_str_eq(a->domains[i]->domain.name, b->domains[i]->domain.name)
+            && ks_str_eq(a->domains[i]->rooms.name, b->domains[i]->rooms.name);
     return same;
 }
 

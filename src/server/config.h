@@ -37,6 +37,8 @@ struct ks_option {
     bool open_differs;
 };
 
+/* A host name of ours: a domain, whose localparts are accounts, or the room service of one (room.h), whose localparts
+ * are rooms. A service has its domain's options and protection. */
 struct ks_domain {
     struct ks_str name; /* normalised */
     bool protected;
@@ -44,7 +46,10 @@ struct ks_domain {
     /* Where browsers reach its web access: "https://chat.klinik.example:5443"; empty: there is none. */
     struct ks_str origin;
     struct ks_option_values *values;
+    const struct ks_domain *parent; /* of a room service: its domain; NULL: a domain */
 };
+/* In the index of a room service, beside its domain's. */
+#define KS_DOMAIN_ROOMS 0x8000
 
 struct ks_config;
 
@@ -62,16 +67,21 @@ KS_CHECK enum ks_err ks_config_add_domain(struct ks_config *config, struct ks_st
 /* KS_ENOMEM. The domain of that index exists (assert). */
 KS_CHECK enum ks_err ks_config_set_origin(struct ks_config *config, size_t index, struct ks_str origin);
 /* domain NULL: of the server. KS_ENOTFOUND (no such option in that scope); KS_ELIMIT (outside min and max); KS_ESYNTAX
- * (kind, or not good). */
+ * (kind, or not good); KS_ENOMEM. */
 KS_CHECK enum ks_err ks_config_set_number(
     struct ks_config *config, const struct ks_domain *domain, struct ks_str name, int64_t value);
 KS_CHECK enum ks_err ks_config_set_text(
     struct ks_config *config, const struct ks_domain *domain, struct ks_str name, struct ks_str value);
 
 /* Reading. The name must exist (assert). */
-const struct ks_domain *ks_config_domain(const struct ks_config *config, struct ks_str name); /* NULL: not ours */
-const struct ks_domain *ks_config_domain_at(const struct ks_config *config, size_t index);    /* NULL past the last */
-/* The same names at the same places: only then may one take the other's place while the process lives. */
+const struct ks_domain *ks_config_host(const struct ks_config *config, struct ks_str name);   /* NULL: not ours */
+const struct ks_domain *ks_config_domain(const struct ks_config *config, struct ks_str name); /* the same, no service */
+/* By its index. Those from 0 on are the domains: NULL past the last. */
+const struct ks_domain *ks_config_domain_at(const struct ks_config *config, size_t index);
+/* The room service of a domain; NULL: it has none. */
+const struct ks_domain *ks_config_rooms(const struct ks_config *config, const struct ks_domain *domain);
+/* The same names at the same places, of services too: only then may one take the other's place while the process lives.
+ */
 bool ks_config_same_domains(const struct ks_config *a, const struct ks_config *b);
 int64_t ks_config_number(const struct ks_config *config, const char *name);
 struct ks_str ks_config_text(const struct ks_config *config, const char *name);

@@ -393,7 +393,7 @@ void ks_call(
 {
     struct ks_parcel *parcel;
 
-    if (!ks_config_domain(ctx->reactor->config, bare.domain) || !bare.local.len)
+    if (!ks_config_host(ctx->reactor->config, bare.domain) || !bare.local.len)
         return;
     parcel = stanza ? effect(ctx, stanza) : ks_parcel_child(ctx->parcel, KS_PARCEL_BYTES_MAX);
     if (!parcel || ks_jid_text(&parcel->arena, ks_jid_bare(bare), &parcel->home) != KS_OK) {

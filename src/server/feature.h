@@ -110,6 +110,8 @@ enum {
     KS_TO_SELF = 1,    /* no 'to', or the sender's own bare JID */
     KS_TO_ACCOUNT = 2, /* somebody else's bare JID: runs at that home */
     KS_TO_DOMAIN = 4,  /* one of our domains: runs at the sender's home */
+    KS_TO_ROOMS = 8,   /* a room service (room.h): runs at the sender's home */
+    KS_TO_ROOM = 16,   /* a room, which is there: runs at its home (ctx->user) */
 };
 
 struct ks_feature_iq {
@@ -204,6 +206,7 @@ struct ks_feature {
     const char *name;
     const char *const *disco;         /* features of the domain, NULL-ended; or NULL */
     const char *const *disco_account; /* of an account's bare JID */
+    const char *const *disco_room;    /* of a room */
     struct ks_feature_iq iq[16];
     struct ks_feature_pass pass[8];
     const struct ks_feature_clear *clear; /* or NULL */
@@ -225,6 +228,10 @@ struct ks_feature {
     /* A device of ctx->user is out: an administrator ended its session, set a password, or disabled the account. What
      * was kept for it goes, in ctx's transaction, so that nothing of it can be used. KS_DEVICES_ALL: every one. */
     void (*device_out)(struct ks_ctx *ctx, uint64_t device);
+    /* A message that a room has archived (from room/nick), at the home of an account of ours that belongs to the room
+     * and is not in it with any session, so that nothing of hers was told of it; in no order. ctx->parcel->number is
+     * its row in the room's archive. For waking devices. */
+    void (*room_missed)(struct ks_ctx *ctx, const struct ks_stanza *message);
     /* Frees what the slot owns; no ctx, nothing can be sent. */
     void (*slot_done)(void *slot);
     size_t session_size;

@@ -18,6 +18,7 @@ const struct ks_feature ks_feature_core = {
 
 const struct ks_feature *const ks_features[] = {
     &ks_feature_blocking,
+    &ks_feature_rooms,     /* takes out what only rooms say */
     &ks_feature_displayed, /* takes out what the policy would refuse */
     &ks_feature_policy,
     &ks_feature_roster,
@@ -39,6 +40,7 @@ const struct ks_feature *const ks_features[] = {
     &ks_feature_ping,
     &ks_feature_private,
     &ks_feature_retention,
+    &ks_feature_room_config,
     &ks_feature_services,
     &ks_feature_session,
     &ks_feature_time,

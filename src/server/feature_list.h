@@ -27,6 +27,8 @@ extern const struct ks_feature ks_feature_presence;
 extern const struct ks_feature ks_feature_private;
 extern const struct ks_feature ks_feature_retention;
 extern const struct ks_feature ks_feature_retraction;
+extern const struct ks_feature ks_feature_room_config;
+extern const struct ks_feature ks_feature_rooms;
 extern const struct ks_feature ks_feature_roster;
 extern const struct ks_feature ks_feature_services;
 extern const struct ks_feature ks_feature_session;

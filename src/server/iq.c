@@ -4,7 +4,7 @@
 #include "session.h"
 #include "user.h"
 
-static bool handle(struct ks_ctx *ctx, struct ks_stanza *iq, unsigned to)
+bool ks_iq_handle(struct ks_ctx *ctx, struct ks_stanza *iq, unsigned to)
 {
     for (size_t i = 0; ks_features[i]; i++)
         for (const struct ks_feature_iq *rule = ks_features[i]->iq; rule->type; rule++)
@@ -23,7 +23,8 @@ static bool is_request(const struct ks_stanza *iq)
 
 void ks_iq_sent_to_domain(struct ks_ctx *ctx, struct ks_stanza *iq)
 {
-    if (is_request(iq) && !handle(ctx, iq, KS_TO_DOMAIN))
+    if (is_request(iq)
+        && !ks_iq_handle(ctx, iq, ks_config_domain(ctx->reactor->config, iq->to.domain) ? KS_TO_DOMAIN : KS_TO_ROOMS))
         ks_reply_error(ctx, KS_SERVICE_UNAVAILABLE, NULL);
 }
 
@@ -62,6 +63,6 @@ void ks_iq_arrived(struct ks_ctx *ctx, struct ks_stanza *iq)
     if (!is_request(iq))
         return;
     /* RFC 6121 §8.5.1: an account that does not exist answers like a request that nobody handles. */
-    if (!ks_user_exists(ctx->user) || !handle(ctx, iq, own ? KS_TO_SELF : KS_TO_ACCOUNT))
+    if (!ks_user_exists(ctx->user) || !ks_iq_handle(ctx, iq, own ? KS_TO_SELF : KS_TO_ACCOUNT))
         ks_reply_error(ctx, KS_SERVICE_UNAVAILABLE, NULL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "route.h"
 
+#include "room.h"
 #include "session.h"
 #include "user.h"
 
@@ -8,7 +9,7 @@ bool ks_route_home(struct ks_reactor *r, struct ks_parcel *parcel)
 {
     struct ks_jid to = parcel->stanza.to;
 
-    if (!parcel->stanza.has_to || !to.local.len || !ks_config_domain(r->config, to.domain))
+    if (!parcel->stanza.has_to || !to.local.len || !ks_config_host(r->config, to.domain))
         return false;
     return ks_jid_text(&parcel->arena, ks_jid_bare(to), &parcel->home) == KS_OK;
 }
@@ -39,7 +40,7 @@ void ks_route_sent(struct ks_ctx *ctx, struct ks_parcel *parcel)
         ks_route_arrived(ctx);
         return;
     }
-    if (!ks_config_domain(ctx->reactor->config, stanza->to.domain)) {
+    if (!ks_config_host(ctx->reactor->config, stanza->to.domain)) {
         ks_reply_error(ctx, KS_REMOTE_SERVER_NOT_FOUND, NULL); /* RFC 6120 §10.4: federation is closed */
         return;
     }
@@ -61,6 +62,10 @@ void ks_route_arrived(struct ks_ctx *ctx)
 {
     struct ks_stanza *stanza = &ctx->parcel->stanza;
 
+    if (ctx->domain->parent) {
+        ks_room_arrived(ctx, stanza);
+        return;
+    }
     switch (stanza->kind) {
     case KS_MESSAGE:
         ks_message_arrived(ctx, stanza);

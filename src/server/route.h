@@ -16,6 +16,8 @@ void ks_route_sent(struct ks_ctx *ctx, struct ks_parcel *parcel);
 void ks_route_arrived(struct ks_ctx *ctx);
 
 /* iq.c, message.c: the parts of the two. */
+/* to: of KS_TO_SELF and so on. False: nobody handles it. */
+bool ks_iq_handle(struct ks_ctx *ctx, struct ks_stanza *iq, unsigned to);
 void ks_iq_sent_to_domain(struct ks_ctx *ctx, struct ks_stanza *iq);
 void ks_iq_arrived(struct ks_ctx *ctx, struct ks_stanza *iq);
 void ks_message_arrived(struct ks_ctx *ctx, struct ks_stanza *message);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "room.h"
 #include "session.h"
 #include "unicode.h"
 
@@ -16,7 +17,7 @@ struct ks_user *ks_user_at(struct ks_reactor *r, struct ks_str bare)
     struct ks_jid jid = ks_jid_split(bare);
     const struct ks_domain *domain;
 
-    if (user || !(domain = ks_config_domain(r->config, jid.domain)))
+    if (user || !(domain = ks_config_host(r->config, jid.domain)))
         return user;
     user = calloc(1, sizeof *user + bare.len);
     if (!user)
@@ -46,7 +47,7 @@ static void drop_data(struct ks_user *user)
     user->row_text = NULL;
     user->row.name = user->row.department = user->row.profession = KS_STR_EMPTY;
     user->kv_count = user->kv_cap = user->kv_bytes = 0;
-    if (user->state == KS_USER_LOADED)
+    if (user->state == KS_USER_LOADED || user->state == KS_USER_MAKING)
         user->reactor->stats.users_loaded--;
     user->state = KS_USER_COLD;
 }
@@ -63,6 +64,7 @@ void ks_user_free(struct ks_user *user)
     }
     for (KS_LIST_EACH_SAFE(&user->pendings, at))
         ks_pending_free(r, KS_CONTAINER(at, struct ks_pending, link));
+    ks_room_free(user->room);
     drop_data(user);
     ks_timer_clear(&r->timers, &user->forget);
     ks_map_remove(&r->users, user->bare);
@@ -105,7 +107,7 @@ static void forget(struct ks_timer *timer, struct ks_now now)
         return;
     }
     drop_data(user);
-    if (!ks_list_empty(&user->sessions))
+    if (!ks_list_empty(&user->sessions) || (user->room && !ks_room_is_empty(user->room)))
         return; /* data comes back with the next parcel */
     if (ks_guard_active(&user->guard, now))
         ks_user_touch(user);
@@ -140,10 +142,25 @@ void ks_user_wait(struct ks_user *user, struct ks_parcel *parcel)
 
 void ks_user_reload(struct ks_user *user)
 {
-    if (user->state != KS_USER_LOADED)
+    if (user->state != KS_USER_LOADED && user->state != KS_USER_MAKING)
         return;
     drop_data(user);
     load(user);
+}
+
+void ks_user_made(struct ks_user *user, struct ks_parcel *parcel)
+{
+    ks_user_reload(user);
+    if (user->state == KS_USER_LOADING)
+        ks_list_before(user->waiting.next, &parcel->link);
+    else
+        ks_reactor_refuse(user->reactor, parcel);
+}
+
+void ks_user_making(struct ks_user *user)
+{
+    assert(user->state == KS_USER_LOADED);
+    user->state = KS_USER_MAKING;
 }
 
 static size_t row_bytes(struct ks_str key, struct ks_str value)
@@ -213,7 +230,7 @@ void ks_user_loaded(struct ks_user *user, struct ks_store_req *req)
         ks_list_leave(&parcel->link);
         if (user->state == KS_USER_LOADED)
             ks_reactor_run_at(user, parcel);
-        else if (user->state == KS_USER_LOADING)
+        else if (user->state == KS_USER_LOADING || user->state == KS_USER_MAKING)
             ks_list_append(&user->waiting, &parcel->link);
         else
             ks_reactor_refuse(r, parcel);

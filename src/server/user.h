@@ -9,7 +9,10 @@
 #include "login_guard.h"
 #include "reactor.h"
 
-enum ks_user_state { KS_USER_COLD, KS_USER_LOADING, KS_USER_LOADED };
+/* MAKING: the transaction that makes it is under way, and who comes waits for that. */
+enum ks_user_state { KS_USER_COLD, KS_USER_LOADING, KS_USER_LOADED, KS_USER_MAKING };
+
+struct ks_room; /* room.h */
 
 struct ks_user {
     struct ks_reactor *reactor;
@@ -29,6 +32,7 @@ struct ks_user {
     struct ks_timer forget;
     int64_t touched_ms; /* when it was set, of ks_now.mono_ms */
     struct ks_guard guard;
+    struct ks_room *room; /* who is in it, if it is one; NULL: nobody */
 };
 
 /* The user of a bare JID of one of our domains, made if need be; NULL without memory. */
@@ -37,6 +41,10 @@ struct ks_user *ks_user_at(struct ks_reactor *r, struct ks_str bare);
 void ks_user_wait(struct ks_user *user, struct ks_parcel *parcel);
 /* Called when something happened to the user, so that it is not forgotten for a while. */
 void ks_user_touch(struct ks_user *user);
+/* ctx's transaction makes the account: whoever comes waits until ks_user_reload. */
+void ks_user_making(struct ks_user *user);
+/* It was made: its data is read, and parcel runs before those who wait; takes the reference. */
+void ks_user_made(struct ks_user *user, struct ks_parcel *parcel);
 /* Drops the stored data and reads it anew: what was written did not become durable. */
 void ks_user_reload(struct ks_user *user);
 void ks_user_free(struct ks_user *user);

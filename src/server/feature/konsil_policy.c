@@ -68,7 +68,7 @@ static bool is_clear(const struct ks_xml *element)
 
 static bool is_guarded(const struct ks_ctx *ctx, const struct ks_stanza *stanza)
 {
-    const struct ks_domain *other = stanza->has_to ? ks_config_domain(ctx->reactor->config, stanza->to.domain) : NULL;
+    const struct ks_domain *other = stanza->has_to ? ks_config_host(ctx->reactor->config, stanza->to.domain) : NULL;
 
     return ctx->domain->protected || (other && other->protected);
 }
@@ -171,12 +171,25 @@ static bool is_presence(const struct ks_xml *element)
     return ks_xml_is(element, NS_CLIENT, "error") || (is_listed(KS_CLEAR_PRESENCE, element) && is_plain(element));
 }
 
+/* What only the server of a room reads (XEP-0045 §7.2). */
+static bool is_presence_to_room(const struct ks_xml *element)
+{
+    return is_presence(element) || ks_xml_is(element, NS_MUC, "x");
+}
+
+static bool is_to_room(const struct ks_ctx *ctx, const struct ks_stanza *stanza)
+{
+    const struct ks_domain *host = stanza->has_to ? ks_config_host(ctx->reactor->config, stanza->to.domain) : NULL;
+
+    return host && host->parent;
+}
+
 static enum ks_pass protect_presence(struct ks_ctx *ctx, struct ks_stanza *presence)
 {
     struct ks_xml *error = ks_xml_child(presence->xml, NS_CLIENT, "error");
 
     if (is_guarded(ctx, presence)) {
-        ks_xml_filter(presence->xml, is_presence);
+        ks_xml_filter(presence->xml, is_to_room(ctx, presence) ? is_presence_to_room : is_presence);
         only_addresses(presence->xml);
         if (error)
             without_text(error);

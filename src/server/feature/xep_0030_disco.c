@@ -63,10 +63,17 @@ static void on_domain_info(struct ks_ctx *ctx, const struct ks_stanza *iq)
 
 static void on_domain_items(struct ks_ctx *ctx, const struct ks_stanza *iq)
 {
-    if (ks_xml_attr(iq->payload, "node").len)
+    const struct ks_domain *domain = ks_config_domain(ctx->reactor->config, iq->to.domain);
+    const struct ks_domain *rooms = domain ? ks_config_rooms(ctx->reactor->config, domain) : NULL;
+    struct ks_xml *query = ks_xml_new(ctx->arena, NS_DISCO_ITEMS, "query");
+
+    if (ks_xml_attr(iq->payload, "node").len) {
         ks_reply_error(ctx, KS_ITEM_NOT_FOUND, NULL);
-    else
-        ks_reply_result(ctx, ks_xml_new(ctx->arena, NS_DISCO_ITEMS, "query"));
+        return;
+    }
+    if (rooms) /* XEP-0045 §6.1 */
+        ks_xml_set(ctx->arena, ks_xml_add(ctx->arena, query, NS_DISCO_ITEMS, "item"), "jid", rooms->name);
+    ks_reply_result(ctx, query);
 }
 
 static void on_account_info(struct ks_ctx *ctx, const struct ks_stanza *iq)
