@@ -71,6 +71,7 @@ void ks_kv_del(struct ks_ctx *ctx, const char *store, struct ks_str key);
 struct ks_kv {
     struct ks_str store, key, value;
 };
+size_t ks_kv_count(const struct ks_user *user, const char *store);
 const struct ks_kv *ks_kv_next(const struct ks_user *user, const char *store, const struct ks_kv *after);
 
 /* Asks the committer (a page of the archive, a list of accounts); answered at the same home, with req->result to look

@@ -299,6 +299,16 @@ const struct ks_kv *ks_kv_next(const struct ks_user *user, const char *store, co
     return at < user->kv_count && ks_str_is(user->kv[at]->store, store) ? user->kv[at] : NULL;
 }
 
+size_t ks_kv_count(const struct ks_user *user, const char *store)
+{
+    const struct ks_kv *at = NULL;
+    size_t count = 0;
+
+    while ((at = ks_kv_next(user, store, at)))
+        count++;
+    return count;
+}
+
 /* Past account.bytes_max only small rows fit: the server's own marks, so that a full account still gets messages. */
 static bool has_room(const struct ks_user *user, size_t bytes)
 {

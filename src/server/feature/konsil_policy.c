@@ -73,6 +73,13 @@ static bool is_guarded(const struct ks_ctx *ctx, const struct ks_stanza *stanza)
     return ctx->domain->protected || (other && other->protected);
 }
 
+static bool is_to_room(const struct ks_ctx *ctx, const struct ks_stanza *stanza)
+{
+    const struct ks_domain *host = stanza->has_to ? ks_config_host(ctx->reactor->config, stanza->to.domain) : NULL;
+
+    return host && host->parent;
+}
+
 static enum ks_pass refuse(struct ks_ctx *ctx, const char *text)
 {
     ks_reply_error(ctx, KS_POLICY_VIOLATION, text);
@@ -122,12 +129,33 @@ static void without_text(struct ks_xml *xml)
 
 /* --- messages --- */
 
+/* XEP-0249 §2: an invitation names a room, and says nothing of why. */
+static void without_words(struct ks_xml *invitation)
+{
+    for (struct ks_xml_attr **at = &invitation->attrs; *at;)
+        if (ks_str_is((*at)->name, "jid") && !(*at)->ns.len)
+            at = &(*at)->next;
+        else
+            *at = (*at)->next;
+    invitation->child = invitation->last_child = NULL;
+}
+
+/* XEP-0045 §7.8.2, §7.13: what is asked of a room itself, which takes no reason (xep_0045_invite.c). */
+static bool is_asked_of_room(const struct ks_ctx *ctx, const struct ks_stanza *message)
+{
+    return is_to_room(ctx, message) && ks_jid_is_bare(message->to) && message->type == KS_MSG_NORMAL
+        && !ks_xml_child(message->xml, NS_CLIENT, "body")
+        && (ks_xml_child(message->xml, NS_MUC_USER, "x") || ks_xml_child(message->xml, NS_DATA, "x"));
+}
+
 static enum ks_pass protect_message(struct ks_ctx *ctx, struct ks_stanza *message)
 {
-    struct ks_xml *xml = message->xml;
+    struct ks_xml *xml = message->xml, *invitation = ks_xml_child(xml, NS_CONFERENCE, "x");
 
-    if (!is_guarded(ctx, message))
+    if (!is_guarded(ctx, message) || is_asked_of_room(ctx, message))
         return KS_PASS_ON;
+    if (invitation)
+        without_words(invitation);
     bool encrypted = ks_xml_child(xml, NS_OMEMO, "encrypted") || ks_xml_child(xml, NS_AXOLOTL, "encrypted");
     bool had_body = ks_xml_child(xml, NS_CLIENT, "body");
     /* The author should know that his words did not go out. An error repeats what it answers (RFC 6120 §8.3.1), and
@@ -175,13 +203,6 @@ static bool is_presence(const struct ks_xml *element)
 static bool is_presence_to_room(const struct ks_xml *element)
 {
     return is_presence(element) || ks_xml_is(element, NS_MUC, "x");
-}
-
-static bool is_to_room(const struct ks_ctx *ctx, const struct ks_stanza *stanza)
-{
-    const struct ks_domain *host = stanza->has_to ? ks_config_host(ctx->reactor->config, stanza->to.domain) : NULL;
-
-    return host && host->parent;
 }
 
 static enum ks_pass protect_presence(struct ks_ctx *ctx, struct ks_stanza *presence)

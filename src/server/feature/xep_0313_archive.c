@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* xep_0313_archive.c -- XEP-0313 Message Archive Management, version 1.1.3, with pages of XEP-0059 and stable ids of
- * XEP-0359. What is archived is decided in message.c; an archive is read by its owner only. */
+ * XEP-0359. What is archived is decided in message.c and room_message.c. An archive is read by its owner only; that of
+ * a room by those who may enter it now, a member's from when she came to belong to it if the room says so. */
 #include "dataform.h"
 #include "feature_list.h"
+#include "room.h"
 #include "session.h"
 #include "xml_writer.h"
 
@@ -13,7 +15,9 @@
 struct asked {
     struct ks_str queryid;
     struct ks_str with_full; /* escaped, as it stands in a stanza; empty: no resource was asked for */
-    bool ids, flip, metadata;
+    bool ids, flip;
+    bool room, with_who; /* a room's; with the addresses of authors */
+    int64_t since_ms;    /* of a room: nothing before */
 };
 
 /* --- asking --- */
@@ -143,7 +147,7 @@ static void ask_ids(struct ks_ctx *ctx, const struct ks_xml *field, struct asked
     ks_ask(ctx, ks_store_rows_new(ks_user_account(ctx->user), ids, count), answered);
 }
 
-static void on_query(struct ks_ctx *ctx, const struct ks_stanza *iq)
+static void ask(struct ks_ctx *ctx, const struct ks_stanza *iq, const struct asked *how)
 {
     struct ks_page_query query = { .account = ks_user_account(ctx->user) };
     const struct ks_xml *form = ks_form_find(ctx->arena, iq->payload, NS_MAM);
@@ -156,6 +160,7 @@ static void on_query(struct ks_ctx *ctx, const struct ks_stanza *iq)
         bad(ctx, KS_RESOURCE_CONSTRAINT);
         return;
     }
+    *asked = *how;
     asked->queryid = ks_xml_attr(iq->payload, "queryid");
     if (asked->queryid.len > QUERYID_MAX) {
         bad(ctx, KS_POLICY_VIOLATION);
@@ -170,7 +175,13 @@ static void on_query(struct ks_ctx *ctx, const struct ks_stanza *iq)
     }
     if (!read_form(ctx, form, &query, &with_full) || !read_rsm(ctx, ks_xml_child(iq->payload, NS_RSM, "set"), &query))
         return;
-    if (with_full.len) {
+    if (asked->since_ms > query.start_ms)
+        query.start_ms = asked->since_ms;
+    if (asked->room && query.with.len && !asked->with_who) {
+        bad(ctx, KS_FORBIDDEN); /* §4.1.1: who asks may not know who somebody is */
+        return;
+    }
+    if (with_full.len && !asked->room) {
         ks_buf_init(&escaped, 8 * KS_JID_MAX);
         ks_xml_escape(&escaped, with_full);
         if (ks_buf_err(&escaped) != KS_OK
@@ -188,7 +199,85 @@ static void on_query(struct ks_ctx *ctx, const struct ks_stanza *iq)
     ks_ask(ctx, req, answered);
 }
 
+static void on_query(struct ks_ctx *ctx, const struct ks_stanza *iq)
+{
+    ask(ctx, iq, &(struct asked) { 0 });
+}
+
+/* "MUC Archives": whoever may enter. False: answered. */
+static bool may_read_room(struct ks_ctx *ctx, const struct ks_stanza *iq, struct asked *ret_asked)
+{
+    struct ks_seat *seat = ks_room_seat_of(ctx, iq->from);
+    struct ks_room_config config;
+    struct ks_room_member member;
+    struct ks_str bare;
+
+    ks_room_config(ctx->user, &config);
+    if (ks_jid_text(ctx->arena, ks_jid_bare(iq->from), &bare) != KS_OK)
+        return false;
+    ks_room_member(ctx->user, bare, &member);
+    if (member.affiliation == KS_OUTCAST || (config.members_only && member.affiliation < KS_MEMBER)
+        || (config.password.len && member.affiliation < KS_MEMBER && !seat)) {
+        bad(ctx, KS_FORBIDDEN);
+        return false;
+    }
+    *ret_asked = (struct asked) { .room = true,
+        .with_who = !config.anonymous || (seat && seat->occupant->role == KS_MODERATOR),
+        .since_ms = config.history_of_join ? member.since_ms : 0 };
+    return true;
+}
+
+static void on_room_query(struct ks_ctx *ctx, const struct ks_stanza *iq)
+{
+    struct asked how;
+
+    if (may_read_room(ctx, iq, &how))
+        ask(ctx, iq, &how);
+}
+
 /* --- answering --- */
+
+/* A row of a room, to whoever asked, behind those before it. */
+static enum ks_err give_row(
+    struct ks_ctx *ctx, const struct asked *asked, const struct ks_archive_row *row, const char *id)
+{
+    struct ks_str bare, stanza = row->stanza;
+    struct ks_piece piece = { .name = "message", .stanza = ks_xml_new(ctx->arena, NS_CLIENT, "message") };
+    char stamp[KS_STAMP_LEN + 1];
+    struct ks_room_row read;
+    struct ks_buf buf;
+    enum ks_err err;
+
+    ks_buf_init(&buf, KS_STANZA_READ_MAX);
+    ks_buf_z(&buf, " from='");
+    ks_xml_escape(&buf, ks_user_bare(ctx->user));
+    ks_buf_z(&buf, "'><result xmlns='" NS_MAM "' id='");
+    ks_buf_add(&buf, ks_str(id, KS_ARCHIVE_ID_LEN));
+    if (asked->queryid.len) {
+        ks_buf_z(&buf, "' queryid='");
+        ks_xml_escape(&buf, asked->queryid);
+    }
+    ks_buf_z(&buf, "'><forwarded xmlns='" NS_FORWARD "'><delay xmlns='" NS_DELAY "' stamp='");
+    ks_buf_add(&buf, ks_stamp_write(row->stamp_ms, stamp));
+    ks_buf_z(&buf, "'/>");
+    if (asked->with_who || !ks_room_row_read(stanza, &read)) {
+        ks_buf_add(&buf, stanza);
+    } else {
+        ks_buf_z(&buf, "<message xmlns='" NS_CLIENT "'");
+        ks_buf_add(&buf, read.attributes);
+        ks_buf_byte(&buf, '>');
+        ks_buf_add(&buf, read.children);
+    }
+    ks_buf_z(&buf, "</forwarded></result></message>");
+    piece.tail = ks_buf_str(&buf);
+    err = ks_buf_err(&buf);
+    if (err == KS_OK)
+        err = ks_jid_text(ctx->arena, ks_jid_bare(ctx->parcel->stanza.from), &bare);
+    if (err == KS_OK)
+        ks_room_give(ctx, ctx->parcel->session, ks_home_of(ctx->reactor->server, bare), &piece, 1);
+    ks_buf_done(&buf);
+    return err;
+}
 
 /* KS_OK; KS_ELIMIT: longer than a client reads, which a row is not when it is stored (KS_STANZA_PASSED_MAX); KS_ENOMEM.
  */
@@ -242,7 +331,7 @@ static void answered(struct ks_ctx *ctx, struct ks_store_req *req)
     enum ks_err err;
     char *id = NULL, *first_id = NULL, *last_id = NULL;
 
-    if (!ctx->session)
+    if (!ctx->session && !asked->room)
         return;
     if (req->result != KS_OK) {
         bad(ctx, req->result == KS_ENOTFOUND ? KS_ITEM_NOT_FOUND : KS_RESOURCE_CONSTRAINT);
@@ -258,14 +347,17 @@ static void answered(struct ks_ctx *ctx, struct ks_store_req *req)
             first_id = id;
         if (at == req->rows_count - 1)
             last_id = id;
-        if ((err = write_row(ctx, asked, &req->rows[at], id)) == KS_ELIMIT) {
+        if (asked->since_ms > req->rows[at].stamp_ms)
+            continue; /* asked for by its id */
+        err = asked->room ? give_row(ctx, asked, &req->rows[at], id) : write_row(ctx, asked, &req->rows[at], id);
+        if (err == KS_ELIMIT) {
             /* To refuse the page would keep from the client all that is behind it. */
             ks_log(ctx->reactor->log, KS_ERROR, "archive.row.long", KS_NUM("bytes", req->rows[at].stanza.len));
         } else if (err != KS_OK) {
             bad(ctx, KS_RESOURCE_CONSTRAINT);
             return;
         }
-        if (!ctx->session || !ks_session_find(ctx->user, ctx->parcel->session))
+        if (!asked->room && (!ctx->session || !ks_session_find(ctx->user, ctx->parcel->session)))
             return; /* it was too much for its queue */
     }
     fin = ks_xml_new(ctx->arena, NS_MAM, "fin");
@@ -335,7 +427,9 @@ static void last_answered(struct ks_ctx *ctx, struct ks_store_req *req)
 
 static void first_answered(struct ks_ctx *ctx, struct ks_store_req *req)
 {
-    struct ks_page_query query = { .account = ks_user_account(ctx->user), .rows_max = 1, .last = true };
+    struct ks_page_query query = {
+        .account = ks_user_account(ctx->user), .start_ms = (int64_t)ctx->parcel->number, .rows_max = 1, .last = true
+    };
 
     if (req->result != KS_OK) {
         bad(ctx, KS_RESOURCE_CONSTRAINT);
@@ -346,20 +440,38 @@ static void first_answered(struct ks_ctx *ctx, struct ks_store_req *req)
     ks_ask(ctx, ks_store_page_new(&query), last_answered);
 }
 
-static void on_metadata(struct ks_ctx *ctx, const struct ks_stanza *iq)
+static void ask_metadata(struct ks_ctx *ctx, int64_t since_ms)
 {
-    struct ks_page_query query = { .account = ks_user_account(ctx->user), .rows_max = 1 };
+    struct ks_page_query query = { .account = ks_user_account(ctx->user), .start_ms = since_ms, .rows_max = 1 };
 
-    (void)iq;
+    ctx->parcel->number = (uint64_t)since_ms;
     ctx->parcel->user = ks_xml_new(ctx->arena, NS_MAM, "metadata");
     ks_ask(ctx, ks_store_page_new(&query), first_answered);
+}
+
+static void on_metadata(struct ks_ctx *ctx, const struct ks_stanza *iq)
+{
+    (void)iq;
+    ask_metadata(ctx, 0);
+}
+
+static void on_room_metadata(struct ks_ctx *ctx, const struct ks_stanza *iq)
+{
+    struct asked how;
+
+    if (may_read_room(ctx, iq, &how))
+        ask_metadata(ctx, how.since_ms);
 }
 
 const struct ks_feature ks_feature_archive = {
     .name = "archive",
     .disco_account = (const char *const[]) { NS_MAM, NS_MAM_EXTENDED, NULL },
-    .iq = { { KS_IQ_SET, NS_MAM, "query", KS_TO_SELF, on_query }, { KS_IQ_GET, NS_MAM, "query", KS_TO_SELF, on_form },
-        { KS_IQ_GET, NS_MAM, "metadata", KS_TO_SELF, on_metadata } },
+    .disco_room = (const char *const[]) { NS_MAM, NS_MAM_EXTENDED, NULL },
+    .iq = { { KS_IQ_SET, NS_MAM, "query", KS_TO_SELF, on_query },
+        { KS_IQ_GET, NS_MAM, "query", KS_TO_SELF | KS_TO_ROOM, on_form },
+        { KS_IQ_GET, NS_MAM, "metadata", KS_TO_SELF, on_metadata },
+        { KS_IQ_SET, NS_MAM, "query", KS_TO_ROOM, on_room_query },
+        { KS_IQ_GET, NS_MAM, "metadata", KS_TO_ROOM, on_room_metadata } },
     .stores = { { "archive", KS_DATA_CONTENT, KS_KEEP_ARCHIVE, 0,
         "Messages, encrypted between devices, so that each device of sender and recipient gets them.", KS_READ_OWNER,
         KS_IN_ARCHIVE, "retention.archive" } },
