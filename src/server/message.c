@@ -2,6 +2,7 @@
 /* message.c -- the way of a message at its recipient's home: policy, archive, commit, delivery (RFC 6121 §8.5). */
 #include "message.h"
 
+#include "omemo_trim.h"
 #include "route.h"
 #include "session.h"
 #include "user.h"
@@ -36,6 +37,7 @@ struct ks_bytes *ks_message_bytes(const struct ks_ctx *ctx, const struct ks_arch
 {
     const struct ks_str begin = KS_STR("<message xmlns='" NS_CLIENT "'");
     struct ks_str rest = row->stanza, delay = KS_STR_EMPTY;
+    struct ks_omemo_trim trim;
     char id[KS_ARCHIVE_ID_LEN], stamp[KS_STAMP_LEN + 1];
 
     if (!ks_str_starts(rest, begin))
@@ -50,11 +52,12 @@ struct ks_bytes *ks_message_bytes(const struct ks_ctx *ctx, const struct ks_arch
         if (ks_arena_join(ctx->arena, parts, KS_COUNT(parts), &delay) != KS_OK)
             return NULL;
     }
-    const struct ks_str parts[] = { KS_STR("<message"), ks_str_head(rest, tag + 1),
+    struct ks_str parts[8 + KS_OMEMO_TRIM_PARTS_MAX] = { KS_STR("<message"), ks_str_head(rest, tag + 1),
         KS_STR("<stanza-id xmlns='" NS_SID "' by='"), ks_user_bare(ctx->user), KS_STR("' id='"),
-        ks_archive_id_write(ctx->reactor->server->archive_ids, row->id, id), KS_STR("'/>"), delay,
-        ks_str_from(rest, tag + 1) };
-    return ks_bytes_join(parts, KS_COUNT(parts));
+        ks_archive_id_write(ctx->reactor->server->archive_ids, row->id, id), KS_STR("'/>"), delay };
+    ks_omemo_trim_read(ctx->arena, ks_str_from(rest, tag + 1), &trim);
+    return ks_bytes_join(
+        parts, 8 + ks_omemo_trim_parts(&trim, ks_user_bare(ctx->user), ks_omemo_devices(ctx->user), parts + 8));
 }
 
 /* To one session; to one that is being given what waited, behind that. */
@@ -83,7 +86,9 @@ static uint64_t deliver(struct ks_ctx *ctx, struct ks_stanza *message, const str
         && (message->type == KS_MSG_ERROR
             || (!ks_jid_is_bare(message->to) && message->type != KS_MSG_CHAT && message->type != KS_MSG_NORMAL)))
         return 0;
-    bytes = row ? ks_message_bytes(ctx, row, false) : ks_stanza_bytes(ctx->reactor, message->xml);
+    bytes = row ? ks_message_bytes(ctx, row, false)
+                : ks_stanza_bytes(ctx->reactor,
+                    ks_omemo_trim_tree(ctx->arena, message->xml, ks_user_bare(ctx->user), ks_omemo_devices(ctx->user)));
     if (!bytes)
         return 0;
     if (resource) {

@@ -2,6 +2,7 @@
 /* room_out.c -- what leaves a room: one parcel for each reactor with sessions in it. */
 #include "crypto.h"
 #include "enc.h"
+#include "omemo_trim.h"
 #include "room.h"
 #include "session.h"
 #include "xml_writer.h"
@@ -10,6 +11,7 @@
 
 struct delivery {
     struct ks_piece *pieces;
+    struct ks_omemo_trim *trims; /* of each piece */
     size_t pieces_count;
     uint64_t *sessions;
     size_t sessions_count;
@@ -62,6 +64,25 @@ static struct ks_str escaped(struct ks_buf *buf, struct ks_str jid)
     return jid;
 }
 
+/* A piece as one session gets it. */
+static void deliver_piece(struct ks_session *s, struct ks_str to, const struct delivery *delivery, size_t at)
+{
+    const struct ks_piece *piece = &delivery->pieces[at];
+    struct ks_str parts[5 + KS_OMEMO_TRIM_PARTS_MAX] = { KS_STR("<"), ks_str_z(piece->name), KS_STR(" to='"), to,
+        KS_STR("'") };
+    size_t count = 5;
+    struct ks_bytes *bytes;
+
+    if (delivery->trims[at].headers_count)
+        count += ks_omemo_trim_parts(&delivery->trims[at], s->user->bare, ks_omemo_devices(s->user), parts + count);
+    else
+        parts[count++] = piece->tail;
+    bytes = ks_bytes_join(parts, count);
+    if (bytes)
+        ks_session_deliver(s, piece->stanza, bytes, 0);
+    ks_bytes_unref(bytes);
+}
+
 static void deliver_run(struct ks_ctx *ctx)
 {
     struct delivery *delivery = ctx->parcel->user;
@@ -75,15 +96,8 @@ static void deliver_run(struct ks_ctx *ctx)
         struct ks_str to = s && !s->ending ? escaped(&buf, s->jid) : KS_STR_EMPTY;
         if (!s || s->ending)
             delivery->sessions[gone++] = id;
-        for (size_t at = 0; to.len && at < delivery->pieces_count; at++) {
-            const struct ks_piece *piece = &delivery->pieces[at];
-            const struct ks_str parts[] = { KS_STR("<"), ks_str_z(piece->name), KS_STR(" to='"), to, KS_STR("'"),
-                piece->tail };
-            struct ks_bytes *bytes = ks_bytes_join(parts, KS_COUNT(parts));
-            if (bytes)
-                ks_session_deliver(s, piece->stanza, bytes, 0);
-            ks_bytes_unref(bytes);
-        }
+        for (size_t at = 0; to.len && at < delivery->pieces_count; at++)
+            deliver_piece(s, to, delivery, at);
     }
     ks_buf_done(&buf);
     if (gone)
@@ -102,8 +116,9 @@ static struct ks_parcel *delivery_new(
     if (!delivery)
         goto fail;
     delivery->pieces = ks_arena_alloc(&parcel->arena, count * sizeof *pieces);
+    delivery->trims = ks_arena_zero(&parcel->arena, count * sizeof *delivery->trims);
     delivery->sessions = ks_arena_alloc(&parcel->arena, sessions_max * sizeof(uint64_t));
-    if (!delivery->pieces || !delivery->sessions
+    if (!delivery->pieces || !delivery->trims || !delivery->sessions
         || ks_arena_copy(&parcel->arena, ks_user_bare(ctx->user), &delivery->room) != KS_OK)
         goto fail;
     delivery->pieces_count = count;
@@ -113,6 +128,8 @@ static struct ks_parcel *delivery_new(
         piece->stanza = ks_xml_copy_top(&parcel->arena, pieces[i].stanza);
         if (!piece->stanza || ks_arena_copy(&parcel->arena, pieces[i].tail, &piece->tail) != KS_OK)
             goto fail;
+        if (*piece->name == 'm')
+            ks_omemo_trim_read(&parcel->arena, piece->tail, &delivery->trims[i]);
     }
     parcel->user = delivery;
     parcel->run = deliver_run;

@@ -2,6 +2,7 @@
 /* xep_0280_carbons.c -- XEP-0280 Message Carbons, version 1.0.1. */
 #include "feature_list.h"
 #include "message.h"
+#include "omemo_trim.h"
 #include "session.h"
 
 struct slot {
@@ -55,6 +56,8 @@ static void copy_to(
     struct ks_xml *forwarded = ks_xml_add(ctx->arena, carbon, NS_FORWARD, "forwarded");
     struct ks_xml *copy = ks_xml_copy_top(ctx->arena, message->xml);
 
+    if (copy)
+        copy = ks_omemo_trim_tree(ctx->arena, copy, ks_user_bare(ctx->user), ks_omemo_devices(ctx->user));
     if (outer && forwarded && copy) {
         if (row)
             add_mark(ctx, copy, row);

@@ -4,6 +4,7 @@
  * a room by those who may enter it now, a member's from when she came to belong to it if the room says so. */
 #include "dataform.h"
 #include "feature_list.h"
+#include "omemo_trim.h"
 #include "room.h"
 #include "session.h"
 #include "xml_writer.h"
@@ -286,10 +287,13 @@ static enum ks_err write_row(
 {
     char stamp[KS_STAMP_LEN + 1];
     struct ks_bytes *bytes = NULL;
+    struct ks_str parts[KS_OMEMO_TRIM_PARTS_MAX];
+    struct ks_omemo_trim trim;
     struct ks_buf buf;
     enum ks_err err;
+    size_t count;
 
-    /* The stanza goes on as it is stored; only what is around it is written. */
+    /* The stanza goes on as it is stored, but for other accounts' keys; only what is around it is written. */
     ks_buf_init(&buf, KS_STANZA_READ_MAX);
     ks_buf_z(&buf, "<message to='");
     ks_xml_escape(&buf, ks_session_jid(ctx->session));
@@ -304,7 +308,10 @@ static enum ks_err write_row(
     ks_buf_z(&buf, "'><forwarded xmlns='" NS_FORWARD "'><delay xmlns='" NS_DELAY "' stamp='");
     ks_buf_add(&buf, ks_stamp_write(row->stamp_ms, stamp));
     ks_buf_z(&buf, "'/>");
-    ks_buf_add(&buf, row->stanza);
+    ks_omemo_trim_read(ctx->arena, row->stanza, &trim);
+    count = ks_omemo_trim_parts(&trim, ks_user_bare(ctx->user), ks_omemo_devices(ctx->user), parts);
+    for (size_t i = 0; i < count; i++)
+        ks_buf_add(&buf, parts[i]);
     ks_buf_z(&buf, "</forwarded></result></message>");
     if ((err = ks_buf_err(&buf)) == KS_OK && !(bytes = ks_bytes_new(ks_buf_str(&buf))))
         err = KS_ENOMEM;
