@@ -15,6 +15,7 @@ static const struct {
     { "idle", load_idle },
     { "logins", load_logins },
     { "messages", load_messages },
+    { "room", load_room },
     { "verify", load_verify },
     { "catchup", load_catchup },
     { "accounts", load_accounts },
@@ -23,7 +24,7 @@ static const struct {
 };
 
 static const char usage_text[] =
-    "usage: load idle|logins|messages|verify|catchup|accounts|disk|handshakes [options]\n"
+    "usage: load idle|logins|messages|room|verify|catchup|accounts|disk|handshakes [options]\n"
     "  --host ADDRESS      numeric (127.0.0.1)    --port PORT       direct TLS (5223)\n"
     "  --domain DOMAIN     (offen.example)        --password TEXT   of every account u0, u1, ... (benchmark)\n"
     "  --clients N         sessions (200)         --concurrency N   logins under way at once (32)\n"
@@ -33,7 +34,8 @@ static const char usage_text[] =
     "  --window N          closed loop (5)        --bytes N         of one message (1300)\n"
     "  --log FILE          acknowledged messages  --side SIDE       verify: recipient or sender\n"
     "  --format FORMAT     accounts: prosody, prosody-files, ejabberd, csv\n"
-    "  --messages N        catchup: in each archive (5000)\n"
+    "  --messages N        catchup: in each archive (5000); room: accounts with a key in each message\n"
+    "  --rooms HOST        room: the room service (rooms.offen.example)\n"
     "  --directory DIR     disk; handshakes: where cert.pem and key.pem are\n";
 
 static int usage(void)
@@ -61,6 +63,7 @@ enum option_code {
     OPT_LOG,
     OPT_SIDE,
     OPT_FORMAT,
+    OPT_ROOMS,
     OPT_DIRECTORY,
     OPT_PORT, /* from here on: numbers */
     OPT_CLIENTS,
@@ -82,6 +85,7 @@ static const struct option long_options[] = {
     { "log", required_argument, NULL, OPT_LOG },
     { "side", required_argument, NULL, OPT_SIDE },
     { "format", required_argument, NULL, OPT_FORMAT },
+    { "rooms", required_argument, NULL, OPT_ROOMS },
     { "directory", required_argument, NULL, OPT_DIRECTORY },
     { "port", required_argument, NULL, OPT_PORT },
     { "clients", required_argument, NULL, OPT_CLIENTS },
@@ -123,6 +127,9 @@ static bool set(struct load_options *options, int option, const char *text)
         return true;
     case OPT_FORMAT:
         options->format = text;
+        return true;
+    case OPT_ROOMS:
+        options->rooms = text;
         return true;
     case OPT_DIRECTORY:
         options->directory = text;
@@ -179,6 +186,7 @@ int main(int argc, char **argv)
         .side = "recipient",
         .format = "",
         .directory = ".",
+        .rooms = "rooms.offen.example",
     };
     int option;
 

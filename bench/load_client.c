@@ -365,6 +365,9 @@ static void on_session_stanza(struct load_client *client, struct ks_str stanza)
     if (ks_str_starts(stanza, KS_STR("<message"))) {
         if (client->phase == LOAD_READY && client->events->message)
             client->events->message(client, stanza);
+    } else if (ks_str_starts(stanza, KS_STR("<presence"))) {
+        if (client->phase == LOAD_READY && client->events->presence)
+            client->events->presence(client, stanza);
     } else if (ks_str_starts(stanza, KS_STR("<iq"))) {
         if (client->phase == LOAD_STARTING && ks_str_is(load_attr(stanza, "id"), "roster")) {
             client->has_roster = true;

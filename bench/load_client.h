@@ -43,6 +43,7 @@ struct load_net {
 struct load_events {
     void (*ready)(struct load_client *client);
     void (*message)(struct load_client *client, struct ks_str stanza);
+    void (*presence)(struct load_client *client, struct ks_str stanza);
     void (*iq)(struct load_client *client, struct ks_str stanza);
     void (*acked)(struct load_client *client); /* client->acked has changed */
     /* Once, for whatever reason, also after logout; why is a sentence of ours, NULL after a clean logout. */

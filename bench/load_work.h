@@ -21,7 +21,8 @@ struct load_options {
     double rate;            /* messages per second offered; 0: closed loop */
     unsigned window;        /* closed loop: messages of one client under way at once */
     unsigned message_bytes; /* of one stanza */
-    unsigned messages;      /* catchup: in each archive */
+    unsigned messages;      /* catchup: in each archive; room: accounts with a key in each message */
+    const char *rooms;      /* room: the host name of the room service */
     const char *log;        /* messages writes, verify reads: what was acknowledged to whom */
     const char *side;       /* verify: whose archive, "recipient" or "sender" */
     const char *format;     /* accounts: "prosody", "prosody-files", "ejabberd" or "csv" */
@@ -36,6 +37,8 @@ int load_logins(const struct load_options *options);
 int load_messages(const struct load_options *options);
 /* Counts what a log says was acknowledged and the archive does not have. */
 int load_verify(const struct load_options *options);
+/* One room: CPU of all entering it, and of each delivery. */
+int load_room(const struct load_options *options);
 /* How fast archives of so many messages are read by those who were away. */
 int load_catchup(const struct load_options *options);
 /* Prints accounts u0, u1, ... for a server to import. */
