@@ -189,6 +189,10 @@ void ks_room_destroy(struct ks_ctx *ctx, struct ks_xml *destroy);
 void ks_room_delete(struct ks_ctx *ctx);
 /* room_message.c, xep_0045_invite.c: to all or one of them; to the room itself. */
 void ks_room_message_arrived(struct ks_ctx *ctx, struct ks_stanza *message);
+/* A message of the room to all who are in it, once it is in the archive, if such messages are kept; 'from' is set, 'to'
+ * is not. author: a bare JID, whose it is there; who: <x/> with her address for those who may know it, or NULL. Takes
+ * ctx->committed and ctx->parcel->user; ctx may write more. */
+void ks_room_publish(struct ks_ctx *ctx, struct ks_xml *stanza, struct ks_str author, struct ks_xml *who);
 void ks_room_asked(struct ks_ctx *ctx, struct ks_stanza *message);
 /* room_history.c: what was said, then the subject, to a seat that was just taken. muc: <x/> of its presence or NULL. */
 void ks_room_give_history(struct ks_ctx *ctx, struct ks_seat *seat, const struct ks_xml *muc);

@@ -8,6 +8,7 @@
 
 #include "feature_list.h"
 #include "message.h"
+#include "retraction.h"
 #include "room.h"
 #include "session.h"
 
@@ -111,6 +112,27 @@ static bool is_due(struct ks_seat *seat, void *user)
     return false;
 }
 
+/* XEP-0424: what its author takes back is taken out of the archive, when the retraction is durable. */
+static void retracted(struct ks_ctx *ctx, struct ks_store_req *req)
+{
+    struct ks_str author;
+
+    if (req->result == KS_OK && req->rows_count == 1
+        && ks_jid_text(ctx->arena, ks_jid_bare(ctx->parcel->stanza.from), &author) == KS_OK
+        && ks_str_eq(req->rows[0].with[0], author)) /* nobody else's */
+        ks_retraction_bury(ctx, &req->rows[0], ctx->parcel->stanza.id, KS_STR_EMPTY);
+}
+
+static void retract(struct ks_ctx *ctx, const struct ks_xml *message)
+{
+    const struct ks_xml *what = ks_xml_child(message, NS_RETRACT, "retract");
+    uint64_t id;
+
+    if (what && ctx->parcel->stanza.kind == KS_MESSAGE
+        && ks_archive_id_read(ctx->reactor->server->archive_ids, ks_xml_attr(what, "id"), &id) == KS_OK)
+        ks_ask(ctx, ks_store_rows_new(ks_user_account(ctx->user), &id, 1), retracted);
+}
+
 /* It is durable. */
 static void said(struct ks_ctx *ctx)
 {
@@ -130,8 +152,10 @@ static void said(struct ks_ctx *ctx)
         piece = ks_room_piece(ctx, said->stanza);
     }
     ks_room_fan(ctx, &piece, is_due, &row_id);
-    if (row)
+    if (row) {
         tell_absent(ctx, said->stanza, row_id);
+        retract(ctx, said->stanza);
+    }
 }
 
 /* <x><item jid='…' …/></x>, as the archive has it. */
@@ -161,15 +185,15 @@ static void put_subject(struct ks_ctx *ctx, const struct ks_seat *seat, struct k
     ks_buf_done(&buf);
 }
 
-static void store(struct ks_ctx *ctx, const struct ks_room_config *config, const struct ks_seat *seat)
+/* The row: with the author's address in front, where all may know it. */
+static void store(struct ks_ctx *ctx, const struct ks_xml *stanza, struct ks_str author, struct ks_xml *who)
 {
-    struct said *said = ctx->parcel->user;
-    struct ks_xml *row_xml = ks_xml_copy_top(ctx->arena, said->stanza);
+    struct ks_xml *row_xml = ks_xml_copy_top(ctx->arena, stanza);
     struct ks_store_req *txn = ks_ctx_txn(ctx);
-    struct ks_archive_row row = { .owner = { ks_user_account(ctx->user) }, .with = { seat->occupant->bare } };
+    struct ks_archive_row row = { .owner = { ks_user_account(ctx->user) }, .with = { author } };
 
-    if (row_xml && !config->anonymous)
-        ks_xml_prepend(row_xml, who_is(ctx, seat));
+    if (row_xml && who)
+        ks_xml_prepend(row_xml, who);
     if (row_xml)
         row.stanza = ks_reactor_write(ctx->reactor, row_xml, KS_STR_EMPTY);
     if (txn && row.stanza.ptr)
@@ -178,14 +202,29 @@ static void store(struct ks_ctx *ctx, const struct ks_room_config *config, const
         ctx->arena->failed = true;
 }
 
+void ks_room_publish(struct ks_ctx *ctx, struct ks_xml *stanza, struct ks_str author, struct ks_xml *who)
+{
+    struct said *words = KS_NEW(ctx->arena, struct said);
+    struct ks_room_config config;
+
+    if (!words || !stanza)
+        return; /* ks_ctx_end sees to it */
+    ks_room_config(ctx->user, &config);
+    words->stanza = stanza;
+    words->kept = is_kept(&config, stanza);
+    if (words->kept)
+        store(ctx, stanza, author, config.anonymous ? NULL : who);
+    ctx->parcel->user = words;
+    ctx->committed = said;
+}
+
 static void say(struct ks_ctx *ctx, struct ks_stanza *message)
 {
     struct ks_seat *seat = ks_room_seat_of(ctx, message->from);
     const struct ks_xml *subject = ks_xml_child(message->xml, NS_CLIENT, "subject");
     bool is_subject = subject && !ks_xml_child(message->xml, NS_CLIENT, "body");
-    struct said *words = KS_NEW(ctx->arena, struct said);
     struct ks_room_config config;
-    struct ks_xml *id;
+    struct ks_xml *stanza, *id;
 
     ks_room_config(ctx->user, &config);
     if (!seat) {
@@ -198,21 +237,17 @@ static void say(struct ks_ctx *ctx, struct ks_stanza *message)
         return;
     }
     ks_xml_filter(message->xml, is_clients);
-    if (!words || !(words->stanza = ks_xml_copy_top(ctx->arena, message->xml)))
+    if (!(stanza = ks_xml_copy_top(ctx->arena, message->xml)))
         return; /* ks_ctx_end sees to it */
-    ks_xml_unset(words->stanza, "to");
-    ks_xml_set(ctx->arena, words->stanza, "from", ks_room_nick_jid(ctx, seat->occupant->nick));
+    ks_xml_unset(stanza, "to");
+    ks_xml_set(ctx->arena, stanza, "from", ks_room_nick_jid(ctx, seat->occupant->nick));
     id = ks_xml_new(ctx->arena, NS_OCCUPANT_ID, "occupant-id");
     ks_xml_set(ctx->arena, id, "id", ks_room_occupant_id(ctx, seat->occupant->bare));
     if (id)
-        ks_xml_prepend(words->stanza, id);
-    ctx->parcel->user = words;
-    words->kept = is_kept(&config, words->stanza);
+        ks_xml_prepend(stanza, id);
     if (is_subject)
         put_subject(ctx, seat, ks_xml_text(ctx->arena, subject));
-    if (words->kept)
-        store(ctx, &config, seat);
-    ctx->committed = said;
+    ks_room_publish(ctx, stanza, seat->occupant->bare, who_is(ctx, seat));
 }
 
 /* --- to one (§7.5) --- */

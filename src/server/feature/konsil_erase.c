@@ -55,6 +55,8 @@ static void on_erase(struct ks_ctx *ctx, const struct ks_stanza *iq)
         ks_reply_error(ctx, KS_BAD_REQUEST, NULL);
         return;
     }
+    if (ctx->domain->parent) /* a room, whose archive has each message under its author (room_message.c) */
+        jid = iq->from;
     if (!asked || ks_jid_text(ctx->arena, ks_jid_bare(jid), &with) != KS_OK) {
         ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
         return;
@@ -67,5 +69,6 @@ static void on_erase(struct ks_ctx *ctx, const struct ks_stanza *iq)
 const struct ks_feature ks_feature_erase = {
     .name = "erase",
     .disco_account = (const char *const[]) { NS_KONSIL_ERASE, NULL },
-    .iq = { { KS_IQ_SET, NS_KONSIL_ERASE, "erase", KS_TO_SELF, on_erase } },
+    .disco_room = (const char *const[]) { NS_KONSIL_ERASE, NULL },
+    .iq = { { KS_IQ_SET, NS_KONSIL_ERASE, "erase", KS_TO_SELF | KS_TO_ROOM, on_erase } },
 };
