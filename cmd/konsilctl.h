@@ -39,6 +39,7 @@ struct ctl_command {
 };
 extern const struct ctl_command ctl_users[];     /* konsilctl_users.c */
 extern const struct ctl_command ctl_backups[];   /* konsilctl_backup.c */
+extern const struct ctl_command ctl_rooms[];     /* konsilctl_rooms.c */
 extern const struct ctl_command ctl_reports[];   /* konsilctl_reports.c */
 extern const struct ctl_command ctl_retention[]; /* konsilctl_retention.c */
 

@@ -184,7 +184,8 @@ static bool arguments_fit(const struct ks_control_command *command, json_t *args
 
 static const struct ks_control_command *find(struct ks_str name)
 {
-    const struct ks_control_command *lists[] = { ks_control_users, ks_control_reports, ks_control_retention };
+    const struct ks_control_command *lists[] = { ks_control_users, ks_control_rooms, ks_control_reports,
+        ks_control_retention };
 
     for (size_t i = 0; i < KS_COUNT(lists); i++)
         for (const struct ks_control_command *at = lists[i]; at->name; at++)
@@ -283,14 +284,22 @@ static void home_run(struct ks_ctx *ctx)
     call->at_home(ctx, call);
 }
 
+/* Accounts are of domains, and rooms of their services. */
+static const struct ks_domain *host_of(const struct ks_control_call *call, struct ks_str name)
+{
+    const struct ks_domain *host = ks_config_host(call->reactor->config, name);
+    bool on_rooms = ks_str_starts(ks_str_z(call->command->name), KS_STR("room."));
+
+    return host && (host->parent != NULL) == on_rooms ? host : NULL;
+}
+
 void ks_control_at_home(struct ks_control_call *call, void (*run)(struct ks_ctx *ctx, struct ks_control_call *call))
 {
     struct ks_parcel *parcel = ks_parcel_new(1u << 20);
     struct ks_jid jid;
 
     if (!parcel || ks_jid_parse(&parcel->arena, ks_control_text(call, "jid"), &jid) != KS_OK || !jid.local.len
-        || jid.resource.len || !ks_config_domain(call->reactor->config, jid.domain)
-        || ks_jid_text(&parcel->arena, jid, &parcel->home) != KS_OK) {
+        || jid.resource.len || !host_of(call, jid.domain) || ks_jid_text(&parcel->arena, jid, &parcel->home) != KS_OK) {
         ks_parcel_unref(call->reactor, parcel);
         ks_control_answer(call, SAY("control.jid"), NULL);
         return;

@@ -41,6 +41,7 @@ struct ks_control_command {
     const char *detail;                        /* the text argument that goes into the audit row; NULL: none */
 };
 extern const struct ks_control_command ks_control_users[];     /* control_users.c */
+extern const struct ks_control_command ks_control_rooms[];     /* control_rooms.c */
 extern const struct ks_control_command ks_control_reports[];   /* control_reports.c */
 extern const struct ks_control_command ks_control_retention[]; /* control_retention.c */
 
@@ -67,8 +68,8 @@ struct ks_str ks_control_text(const struct ks_control_call *call, const char *na
 /* Ends the call; on any reactor: the answer finds its way. error: a catalogue id, or NULL. Takes the reference to
  * result. */
 void ks_control_answer(struct ks_control_call *call, const char *error, json_t *result);
-/* Runs run at the home of the account that argument "jid" names, with its data there; answers by itself when it is not
- * an account's JID in one of our domains. */
+/* Runs run at the home of the account or room that argument "jid" names, with its data there; answers by itself when it
+ * is neither (commands whose name begins with "room." are on rooms, all others on accounts). */
 void ks_control_at_home(struct ks_control_call *call, void (*run)(struct ks_ctx *ctx, struct ks_control_call *call));
 /* Asks the committer; answered runs on reactor 0 with the result. req is freed afterwards. */
 void ks_control_ask(struct ks_control_call *call, struct ks_store_req *req,

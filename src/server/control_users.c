@@ -6,6 +6,7 @@
 #include "credentials.h"
 #include "device.h"
 #include "enc.h"
+#include "room.h"
 #include "say.h"
 #include "session.h"
 
@@ -211,6 +212,7 @@ static void delete_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
         return;
     }
     txn = ks_ctx_txn(ctx);
+    ks_room_account_gone(ctx);
     if (txn)
         ks_store_txn_account_delete(txn, ks_user_jid(ctx->user).domain, ks_user_jid(ctx->user).local);
     ks_control_audit(ctx, call);

@@ -98,8 +98,11 @@ struct ks_str ks_room_member_write(struct ks_arena *arena, const struct ks_room_
 
 void ks_room_member_put(struct ks_ctx *ctx, struct ks_str bare, const struct ks_room_member *member)
 {
+    bool belonged = ks_room_affiliation(ctx->user, bare) >= KS_MEMBER, belongs = member->affiliation >= KS_MEMBER;
     struct ks_str row;
 
+    if (belonged != belongs)
+        ks_room_index(ctx, bare, belongs);
     if (member->affiliation == KS_NO_AFFILIATION && !member->nick.len) {
         ks_kv_del(ctx, KS_STORE_ROOM_MEMBER, bare);
         return;
@@ -290,7 +293,13 @@ static void deleted(struct ks_ctx *ctx)
 void ks_room_delete(struct ks_ctx *ctx)
 {
     struct ks_store_req *txn = ks_ctx_txn(ctx);
+    const struct ks_kv *at = NULL;
+    struct ks_room_member member;
+    struct ks_str bare;
 
+    while (ks_room_next_member(ctx->user, &at, &bare, &member))
+        if (member.affiliation >= KS_MEMBER)
+            ks_room_index(ctx, bare, false);
     if (txn)
         ks_store_txn_account_delete(txn, ks_user_jid(ctx->user).domain, ks_user_jid(ctx->user).local);
     ctx->committed = deleted;

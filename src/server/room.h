@@ -21,6 +21,8 @@
 /* Stores: rows "config" and "subject"; rows by bare JID. */
 #define KS_STORE_ROOM "room"
 #define KS_STORE_ROOM_MEMBER "member"
+/* A store of accounts: rows by the room's bare JID. */
+#define KS_STORE_ROOM_OF "room-of"
 /* As the department of its account: anybody can find it. */
 #define KS_ROOM_LISTED "listed"
 
@@ -72,6 +74,13 @@ struct ks_str ks_room_member_write(struct ks_arena *arena, const struct ks_room_
 bool ks_room_next_member(
     const struct ks_user *room, const struct ks_kv **at, struct ks_str *ret_bare, struct ks_room_member *ret_member);
 size_t ks_room_count(const struct ks_user *room, enum ks_affiliation affiliation);
+
+/* room_index.c: the account learns that it belongs to the room of ctx, or does not any more. */
+void ks_room_index(struct ks_ctx *ctx, struct ks_str bare, bool belongs);
+/* ctx->user is being deleted: it leaves the rooms that it belongs to. */
+void ks_room_account_gone(struct ks_ctx *ctx);
+/* Whether ctx->user belongs to as many rooms as an account may, and not to this one. */
+bool ks_room_index_full(struct ks_ctx *ctx, struct ks_jid room);
 
 /* --- who is in it --- */
 
@@ -185,6 +194,8 @@ enum ks_role ks_room_role_of(const struct ks_room_config *config, enum ks_affili
 void ks_room_reconfigured(struct ks_ctx *ctx, const struct ks_room_config *from, const struct ks_room_config *to);
 /* Tells all who are in it of its end, and deletes it. destroy: <destroy/> with a reason and another room, or NULL. */
 void ks_room_destroy(struct ks_ctx *ctx, struct ks_xml *destroy);
+/* The first half of it: all are told, and out. In ctx->committed. */
+void ks_room_tell_end(struct ks_ctx *ctx, struct ks_str reason, struct ks_str venue);
 /* Deletes it with all that is stored of it; its name is not given again. Who is in it was told before. */
 void ks_room_delete(struct ks_ctx *ctx);
 /* room_message.c, xep_0045_invite.c: to all or one of them; to the room itself. */

@@ -368,6 +368,7 @@ static void make(struct ks_ctx *ctx)
         txn, KS_ACCOUNT_NEW, KS_STR(KS_STORE_ROOM), KS_STR("config"), ks_room_config_write(ctx->arena, &config));
     ks_store_txn_kv_put(
         txn, KS_ACCOUNT_NEW, KS_STR(KS_STORE_ROOM_MEMBER), bare, ks_room_member_write(ctx->arena, &owner));
+    ks_room_index(ctx, bare, true);
     ks_user_making(ctx->user);
     ctx->committed = made;
 }

@@ -199,10 +199,10 @@ static bool is_presence(const struct ks_xml *element)
     return ks_xml_is(element, NS_CLIENT, "error") || (is_listed(KS_CLEAR_PRESENCE, element) && is_plain(element));
 }
 
-/* What only the server of a room reads (XEP-0045 §7.2). */
+/* What only the server of a room reads (XEP-0045 §7.2), and what ours has put there (xep_0045_rooms.c). */
 static bool is_presence_to_room(const struct ks_xml *element)
 {
-    return is_presence(element) || ks_xml_is(element, NS_MUC, "x");
+    return is_presence(element) || ks_xml_is(element, NS_MUC, "x") || ks_xml_is(element, NS_HATS, "hats");
 }
 
 static enum ks_pass protect_presence(struct ks_ctx *ctx, struct ks_stanza *presence)

@@ -320,7 +320,7 @@ static void submit(struct ks_ctx *ctx, const struct ks_xml *form)
 
 /* --- the end (§10.9) --- */
 
-static void tell_end(struct ks_ctx *ctx, struct ks_str reason, struct ks_str venue)
+void ks_room_tell_end(struct ks_ctx *ctx, struct ks_str reason, struct ks_str venue)
 {
     struct ks_room *room = ctx->user->room;
     struct ks_room_says says = {
@@ -344,7 +344,8 @@ static void destroyed(struct ks_ctx *ctx)
 {
     const struct ks_xml *destroy = ctx->parcel->user;
 
-    tell_end(ctx, ks_xml_text(ctx->arena, ks_xml_child(destroy, NS_MUC_OWNER, "reason")), ks_xml_attr(destroy, "jid"));
+    ks_room_tell_end(
+        ctx, ks_xml_text(ctx->arena, ks_xml_child(destroy, NS_MUC_OWNER, "reason")), ks_xml_attr(destroy, "jid"));
     ks_user_reload(ctx->user);
 }
 

@@ -34,6 +34,43 @@ static enum ks_pass no_forgery(struct ks_ctx *ctx, struct ks_stanza *stanza)
     return KS_PASS_ON;
 }
 
+/* XEP-0317: what the directory says of a person, beside her nick in the room; nobody gives himself a hat. */
+static void add_hat(struct ks_ctx *ctx, struct ks_xml *hats, const char *uri, struct ks_str title)
+{
+    struct ks_xml *hat;
+
+    if (!title.len || !ks_account_text_ok(title) || ks_arena_copy(ctx->arena, title, &title) != KS_OK)
+        return;
+    hat = ks_xml_add(ctx->arena, hats, NS_HATS, "hat");
+    ks_xml_set(ctx->arena, hat, "title", title);
+    ks_xml_set(ctx->arena, hat, "uri", ks_str_z(uri));
+}
+
+static bool is_no_hat(const struct ks_xml *child)
+{
+    return !ks_xml_is(child, NS_HATS, "hats");
+}
+
+static enum ks_pass enter(struct ks_ctx *ctx, struct ks_stanza *presence)
+{
+    const struct ks_account_row *row = ks_user_row(ctx->user);
+    struct ks_xml *hats;
+
+    if (!is_to_room(ctx, presence) || presence->type != KS_TYPE_NONE)
+        return KS_PASS_ON;
+    if (ks_xml_child(presence->xml, NS_MUC, "x") && ks_room_index_full(ctx, presence->to)) {
+        ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
+        return KS_PASS_STOP;
+    }
+    ks_xml_filter(presence->xml, is_no_hat);
+    if (row->profession.len || row->department.len) {
+        hats = ks_xml_add(ctx->arena, presence->xml, NS_HATS, "hats");
+        add_hat(ctx, hats, "urn:konsil:hats:profession", row->profession);
+        add_hat(ctx, hats, "urn:konsil:hats:department", row->department);
+    }
+    return KS_PASS_ON;
+}
+
 /* --- the service (§6.1 to §6.3) --- */
 
 static void on_service_info(struct ks_ctx *ctx, const struct ks_stanza *iq)
@@ -208,17 +245,23 @@ const struct ks_feature ks_feature_rooms = {
         { KS_IQ_GET, NS_DISCO_INFO, "query", KS_TO_ROOM, on_room_info },
         { KS_IQ_GET, NS_DISCO_ITEMS, "query", KS_TO_ROOM, on_room_items },
         { KS_IQ_GET, NS_PING, "ping", KS_TO_ROOMS | KS_TO_ROOM, on_room_ping } },
-    .pass = { { KS_STAGE_SEND, 1U << KS_MESSAGE | 1U << KS_PRESENCE, no_forgery } },
+    .pass = { { KS_STAGE_SEND, 1U << KS_MESSAGE | 1U << KS_PRESENCE, no_forgery },
+        { KS_STAGE_SEND, 1U << KS_PRESENCE, enter } },
     .stores = { { KS_STORE_ROOM, KS_DATA_SETTINGS, KS_KEEP_WITH_ACCOUNT, 0,
-                    "What a room is like, and what it is about; in protected domains not the latter." },
+                    "What a room is like, and what it is about; in protected domains not the latter.",
+                    KS_READ_CONTACTS | KS_READ_ADMINS },
         { KS_STORE_ROOM_MEMBER, KS_DATA_CONTACTS, KS_KEEP_WITH_ACCOUNT, 0,
-            "Who belongs to a room, since when, and under which name there." } },
+            "Who belongs to a room, since when, and under which name there.", KS_READ_CONTACTS | KS_READ_ADMINS },
+        { KS_STORE_ROOM_OF, KS_DATA_CONTACTS, KS_KEEP_WITH_ACCOUNT, 0,
+            "Which rooms an account belongs to, so that it leaves them when it is deleted.", KS_READ_NOBODY } },
     .options = { { "rooms.create", KS_OPT_BOOL, .init = 1, .min = 0, .max = 1,
                      .doc = "Whether the domain's accounts may make rooms." },
         { "rooms.occupants_max", KS_OPT_COUNT, .init = 1000, .min = 2, .max = 10000,
             .doc = "People who may be in one room at a time." },
         { "rooms.members_max", KS_OPT_COUNT, .init = 2000, .min = 2, .max = 20000,
             .doc = "Accounts that a room may list: owners, members, and those who are banned." },
+        { "rooms.per_account", KS_OPT_COUNT, .init = 1000, .min = 1, .max = 10000,
+            .doc = "Rooms that an account may belong to; it enters no further ones." },
         { "rooms.nick_bytes", KS_OPT_COUNT, .init = 256, .min = 16, .max = 1023, .doc = "Bytes of a nick in a room." },
         { "rooms.history", KS_OPT_COUNT, .init = 25, .min = 0, .max = 200,
             .doc = "Messages that who enters a room is sent at most; clients that fetch its archive ask for none." } },
