@@ -125,6 +125,18 @@ bool ks_room_next_member(
     return true;
 }
 
+bool ks_room_is_reserved(const struct ks_user *room, struct ks_str nick, struct ks_str bare)
+{
+    const struct ks_kv *at = NULL;
+    struct ks_room_member member;
+    struct ks_str whose;
+
+    while (ks_room_next_member(room, &at, &whose, &member))
+        if (ks_str_eq(member.nick, nick) && !ks_str_eq(whose, bare))
+            return true;
+    return false;
+}
+
 size_t ks_room_count(const struct ks_user *room, enum ks_affiliation affiliation)
 {
     const struct ks_kv *at = NULL;

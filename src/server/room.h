@@ -73,6 +73,8 @@ struct ks_str ks_room_member_write(struct ks_arena *arena, const struct ks_room_
 /* const struct ks_kv *at = NULL; while (ks_room_next_member(room, &at, &bare, &member)) */
 bool ks_room_next_member(
     const struct ks_user *room, const struct ks_kv **at, struct ks_str *ret_bare, struct ks_room_member *ret_member);
+/* Whether a nick is reserved for another account than bare. */
+bool ks_room_is_reserved(const struct ks_user *room, struct ks_str nick, struct ks_str bare);
 size_t ks_room_count(const struct ks_user *room, enum ks_affiliation affiliation);
 
 /* room_index.c: the account learns that it belongs to the room of ctx, or does not any more. */

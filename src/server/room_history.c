@@ -82,14 +82,24 @@ static void give_subject(struct ks_ctx *ctx, const struct ks_seat *seat)
 
 static void answered(struct ks_ctx *ctx, struct ks_store_req *req);
 
+/* Without memory to ask she is given no history, and all that is said from now on. */
+static void ask_page(struct ks_ctx *ctx, struct ks_seat *seat, const struct ks_page_query *query)
+{
+    uint32_t before = ctx->user->questions;
+
+    ks_ask(ctx, ks_store_page_new(query), answered);
+    if (ctx->user->questions == before)
+        seat->fetching = false;
+}
+
 /* What came while the page was read. */
-static void ask_rest(struct ks_ctx *ctx, const struct ks_seat *seat)
+static void ask_rest(struct ks_ctx *ctx, struct ks_seat *seat)
 {
     struct ks_page_query query = {
         .account = ks_user_account(ctx->user), .after_id = seat->fetched, .rows_max = KS_PAGE_ROWS_MAX
     };
 
-    ks_ask(ctx, ks_store_page_new(&query), answered);
+    ask_page(ctx, seat, &query);
 }
 
 static void answered(struct ks_ctx *ctx, struct ks_store_req *req)
@@ -172,5 +182,5 @@ void ks_room_give_history(struct ks_ctx *ctx, struct ks_seat *seat, const struct
     seat->fetched = ctx->user->room->last_row;
     seat->passed_by = 0;
     ctx->parcel->user = asked;
-    ks_ask(ctx, ks_store_page_new(&query), answered);
+    ask_page(ctx, seat, &query);
 }

@@ -51,24 +51,12 @@ enum ks_role ks_room_role_of(const struct ks_room_config *config, enum ks_affili
     return config->moderated && affiliation < KS_MEMBER ? KS_VISITOR : KS_PARTICIPANT; /* §5.1.1, table 3 */
 }
 
-static bool is_reserved(const struct ks_user *room, struct ks_str nick, struct ks_str bare)
-{
-    const struct ks_kv *at = NULL;
-    struct ks_room_member member;
-    struct ks_str whose;
-
-    while (ks_room_next_member(room, &at, &whose, &member))
-        if (ks_str_eq(member.nick, nick) && !ks_str_eq(whose, bare))
-            return true;
-    return false;
-}
-
 /* §7.2.8, §7.6: somebody else has it, or it is somebody else's. */
 static bool is_taken(struct ks_ctx *ctx, struct ks_str nick, struct ks_str bare)
 {
     const struct ks_occupant *occupant = ks_room_nick(ctx->user->room, nick);
 
-    return (occupant && !ks_str_eq(occupant->bare, bare)) || is_reserved(ctx->user, nick, bare);
+    return (occupant && !ks_str_eq(occupant->bare, bare)) || ks_room_is_reserved(ctx->user, nick, bare);
 }
 
 /* Whether an account may enter; answers with what the XEP names otherwise. */
@@ -343,7 +331,7 @@ static void make(struct ks_ctx *ctx)
     }
     if (!ks_str_eq(presence->from.domain, ctx->domain->parent->name)
         || !ks_domain_number(ctx->domain, "rooms.create")) {
-        ks_reply_error(ctx, KS_NOT_ALLOWED, NULL); /* §7.2.? "The user does not have permission to create rooms" */
+        ks_reply_error(ctx, KS_NOT_ALLOWED, NULL); /* §10.1.1 */
         return;
     }
     if (ctx->domain->protected && !says_nothing(presence->to.local)) {

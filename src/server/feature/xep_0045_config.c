@@ -205,7 +205,7 @@ static bool read_field(struct ks_ctx *ctx, unsigned field, struct ks_str value, 
             config->whisper = (enum ks_room_whisper)at;
         return true;
     }
-    if (field == OCCUPANTS) { /* §16.5.? "none": as many as the service lets in */
+    if (field == OCCUPANTS) { /* "none": as many as the service lets in */
         if (ks_str_is(value, "none") || !value.len)
             config->occupants_max = (uint32_t)most;
         else if (ks_str_u64(value, UINT32_MAX, &count) != KS_OK || count < 1)
@@ -240,7 +240,7 @@ struct change {
     struct ks_room_config from, to;
 };
 
-/* Those who are not allowed in it any more go (§10.2.? with 322), all others are told what changed (104, 170 to 173).
+/* Those who are not allowed in it any more go (§10.2: with 322), all others are told what changed (104, 170 to 173).
  */
 static void configured(struct ks_ctx *ctx)
 {
@@ -342,7 +342,8 @@ void ks_room_tell_end(struct ks_ctx *ctx, struct ks_str reason, struct ks_str ve
 
 static void destroyed(struct ks_ctx *ctx)
 {
-    const struct ks_xml *destroy = ctx->parcel->user;
+    /* In a protected domain a reason would be words in clear. */
+    const struct ks_xml *destroy = ctx->domain->protected ? NULL : ctx->parcel->user;
 
     ks_room_tell_end(
         ctx, ks_xml_text(ctx->arena, ks_xml_child(destroy, NS_MUC_OWNER, "reason")), ks_xml_attr(destroy, "jid"));

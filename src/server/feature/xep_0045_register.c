@@ -41,18 +41,6 @@ static void on_get(struct ks_ctx *ctx, const struct ks_stanza *iq)
     ks_reply_result(ctx, query);
 }
 
-static bool is_reserved(const struct ks_user *room, struct ks_str nick, struct ks_str bare)
-{
-    const struct ks_kv *at = NULL;
-    struct ks_room_member member;
-    struct ks_str whose;
-
-    while (ks_room_next_member(room, &at, &whose, &member))
-        if (ks_str_eq(member.nick, nick) && !ks_str_eq(whose, bare))
-            return true;
-    return false;
-}
-
 static void affiliated(struct ks_ctx *ctx)
 {
     struct ks_str bare;
@@ -74,7 +62,7 @@ static void reserve(struct ks_ctx *ctx, struct ks_str bare, struct ks_room_membe
         return;
     }
     occupant = ks_room_nick(ctx->user->room, jid.resource);
-    if (is_reserved(ctx->user, jid.resource, bare) || (occupant && !ks_str_eq(occupant->bare, bare))) {
+    if (ks_room_is_reserved(ctx->user, jid.resource, bare) || (occupant && !ks_str_eq(occupant->bare, bare))) {
         ks_reply_error(ctx, KS_CONFLICT, NULL);
         return;
     }
