@@ -233,6 +233,9 @@ struct ks_feature {
      * and is not in it with any session, so that nothing of hers was told of it; in no order. ctx->parcel->number is
      * its row in the room's archive. For waking devices. */
     void (*room_missed)(struct ks_ctx *ctx, const struct ks_stanza *message);
+    /* A client changed a node of ctx->user: payload is what it published, or NULL. Not called for what
+     * ks_pep_publish_for and the like change, so that two features do not change each other for ever. */
+    void (*node_changed)(struct ks_ctx *ctx, struct ks_str node, const struct ks_xml *payload);
     /* Frees what the slot owns; no ctx, nothing can be sent. */
     void (*slot_done)(void *slot);
     size_t session_size;

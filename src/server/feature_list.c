@@ -21,6 +21,8 @@ const struct ks_feature *const ks_features[] = {
     &ks_feature_rooms,     /* takes out what only rooms say */
     &ks_feature_displayed, /* takes out what the policy would refuse */
     &ks_feature_policy,
+    &ks_feature_bookmarks,
+    &ks_feature_avatars, /* adds what the policy would take out */
     &ks_feature_roster,
     &ks_feature_presence,
     &ks_feature_carbons,

@@ -6,7 +6,9 @@
 #include "feature.h"
 
 extern const struct ks_feature ks_feature_archive;
+extern const struct ks_feature ks_feature_avatars;
 extern const struct ks_feature ks_feature_blocking;
+extern const struct ks_feature ks_feature_bookmarks;
 extern const struct ks_feature ks_feature_caps;
 extern const struct ks_feature ks_feature_carbons;
 extern const struct ks_feature ks_feature_contact;

@@ -13,4 +13,11 @@ void ks_pep_interested(struct ks_ctx *ctx, struct ks_session *session);
  * happens: it is by the way, and what it goes along with counts more. */
 void ks_pep_publish_for(struct ks_ctx *ctx, struct ks_str node, struct ks_str id, const struct ks_xml *element);
 
+/* The same, where a new node is for everybody to read. */
+void ks_pep_publish_open(struct ks_ctx *ctx, struct ks_str node, struct ks_str id, const struct ks_xml *element);
+/* Takes an item out, and tells it; one that is not there is no error. */
+void ks_pep_retract_for(struct ks_ctx *ctx, struct ks_str node, struct ks_str id);
+/* False also when ctx->user has no such node. */
+bool ks_pep_may_read(struct ks_ctx *ctx, struct ks_str node, struct ks_jid reader);
+
 #endif

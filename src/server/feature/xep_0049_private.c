@@ -4,6 +4,7 @@
  * One row for each name and namespace. It is read and written by its owner only; to all others an account answers as
  * one that does not have this (§2.3 allows <service-unavailable/>, which does not tell who has an account here). In a
  * protected domain nothing is kept: it would be notes about contacts and names of rooms, in clear. */
+#include "bookmarks.h"
 #include "feature_list.h"
 #include "policy.h"
 #include "reactor.h"
@@ -66,6 +67,8 @@ static void on_get(struct ks_ctx *ctx, const struct ks_stanza *iq)
     stored = ks_kv_get(ctx->user, STORE, key);
     if (!stored.ptr || ks_xml_read(ctx->arena, stored, KS_STR_EMPTY, KS_STR_EMPTY, &element) != KS_OK)
         element = ks_xml_copy_top(ctx->arena, asked); /* empty, as it was asked for */
+    if (ks_bookmarks_is_list(element) && !ctx->domain->protected)
+        ks_bookmarks_fill(ctx, element);
     if (answer && element)
         ks_xml_graft(answer, element);
     ks_reply_result(ctx, answer);
@@ -109,8 +112,13 @@ static void on_set(struct ks_ctx *ctx, const struct ks_stanza *iq)
             return;
         }
     }
-    for (const struct ks_xml *at = first; at; at = ks_xml_next(at, NULL, NULL)) {
-        struct ks_str text = ks_reactor_write(ctx->reactor, at, KS_STR_EMPTY);
+    for (struct ks_xml *at = ks_xml_child(iq->payload, NULL, NULL); at; at = ks_xml_next(at, NULL, NULL)) {
+        struct ks_str text;
+        if (ks_bookmarks_is_list(at)) { /* XEP-0402 §5.3.2: what it keeps here is what else is in the list */
+            ks_bookmarks_take(ctx, at);
+            ks_bookmarks_copy(ctx);
+        }
+        text = ks_reactor_write(ctx->reactor, at, KS_STR_EMPTY);
         if (!text.ptr)
             ctx->arena->failed = true; /* it was written a moment ago: no memory now */
         else

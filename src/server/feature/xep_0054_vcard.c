@@ -4,7 +4,8 @@
  * Where nobody wrote one, the vCard is what the hospital's directory says (konsil_directory.c), for colleagues, so that
  * every client has a name to show. In a protected domain there is no other: who somebody is is said by the directory
  * and not by herself, and a vCard has room for any words. One that was written before the domain was protected is not
- * shown. The avatar of XEP-0153 and XEP-0398 is not made into one of XEP-0084, nor back. */
+ * shown. Its picture is that of avatar.h: one that is set with it goes there, and it is shown to who may see that. */
+#include "avatar.h"
 #include "feature_list.h"
 #include "policy.h"
 #include "reactor.h"
@@ -43,7 +44,7 @@ static struct ks_xml *of_directory(struct ks_ctx *ctx)
 }
 
 /* NULL: there is none that the sender may see. */
-static struct ks_xml *vcard_for(struct ks_ctx *ctx, const struct ks_stanza *iq)
+static struct ks_xml *words_for(struct ks_ctx *ctx, const struct ks_stanza *iq)
 {
     struct ks_str stored = ctx->domain->protected ? KS_STR_EMPTY : ks_kv_get(ctx->user, STORE, KEY);
     struct ks_xml *vcard;
@@ -51,6 +52,23 @@ static struct ks_xml *vcard_for(struct ks_ctx *ctx, const struct ks_stanza *iq)
     if (stored.ptr && ks_xml_read(ctx->arena, stored, KS_STR_EMPTY, KS_STR_EMPTY, &vcard) == KS_OK)
         return vcard;
     return is_colleague(ctx, iq) ? of_directory(ctx) : NULL;
+}
+
+static struct ks_xml *vcard_for(struct ks_ctx *ctx, const struct ks_stanza *iq)
+{
+    struct ks_xml *vcard = words_for(ctx, iq), *photo;
+    struct ks_avatar avatar;
+
+    if ((ctx->domain->protected && !is_colleague(ctx, iq)) || !ks_avatar_get(ctx, iq->from, &avatar))
+        return vcard;
+    if (!vcard)
+        vcard = ks_xml_new(ctx->arena, NS_VCARD, "vCard");
+    if (vcard && (photo = ks_xml_child(vcard, NS_VCARD, "PHOTO")))
+        ks_xml_remove(vcard, photo);
+    photo = ks_xml_add(ctx->arena, vcard, NS_VCARD, "PHOTO");
+    ks_xml_add_text(ctx->arena, photo, NS_VCARD, "TYPE", avatar.type);
+    ks_xml_add_text(ctx->arena, photo, NS_VCARD, "BINVAL", avatar.base64);
+    return vcard;
 }
 
 static void on_get(struct ks_ctx *ctx, const struct ks_stanza *iq)
@@ -65,6 +83,18 @@ static void on_get(struct ks_ctx *ctx, const struct ks_stanza *iq)
     else /* §3.3: "The server MUST return the same error condition in both cases", as for an account that is not there
           */
         ks_reply_error(ctx, KS_SERVICE_UNAVAILABLE, NULL);
+}
+
+/* XEP-0398 §3.2: the picture goes to where the others are. One that is none stays in the vCard, as it is. */
+static void take_photo(struct ks_ctx *ctx, struct ks_xml *vcard)
+{
+    struct ks_xml *photo = ks_xml_child(vcard, NS_VCARD, "PHOTO");
+    const struct ks_xml *binval = ks_xml_child(photo, NS_VCARD, "BINVAL");
+
+    if (photo && (binval || !photo->child)
+        && ks_avatar_set(
+            ctx, ks_xml_text(ctx->arena, binval), ks_xml_text(ctx->arena, ks_xml_child(photo, NS_VCARD, "TYPE"))))
+        ks_xml_remove(vcard, photo);
 }
 
 static void on_set(struct ks_ctx *ctx, const struct ks_stanza *iq)
@@ -84,7 +114,14 @@ static void on_set(struct ks_ctx *ctx, const struct ks_stanza *iq)
     } else if (!text.ptr || text.len > (size_t)ks_domain_number(ctx->domain, "vcard.bytes_max")) {
         ks_reply_error(ctx, KS_POLICY_VIOLATION, NULL);
     } else {
-        ks_kv_put(ctx, STORE, KEY, text);
+        take_photo(ctx, iq->payload);
+        text = ks_reactor_write(ctx->reactor, iq->payload, KS_STR_EMPTY);
+        if (!text.ptr)
+            ctx->arena->failed = true; /* it was written a moment ago: no memory now */
+        else if (ks_xml_child(iq->payload, NULL, NULL))
+            ks_kv_put(ctx, STORE, KEY, text);
+        else
+            ks_kv_del(ctx, STORE, KEY);
         ks_reply_result(ctx, NULL);
     }
 }

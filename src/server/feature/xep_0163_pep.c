@@ -313,6 +313,14 @@ static void publish_item(struct ks_ctx *ctx, struct ks_str node, const struct ks
         tell(ctx, node, config, message);
 }
 
+/* A client changed it. */
+static void changed(struct ks_ctx *ctx, struct ks_str node, const struct ks_xml *payload)
+{
+    for (size_t i = 0; ks_features[i]; i++)
+        if (ks_features[i]->node_changed)
+            ks_features[i]->node_changed(ctx, node, payload);
+}
+
 static void on_publish(struct ks_ctx *ctx, const struct ks_stanza *iq, const struct ks_xml *publish)
 {
     const struct ks_xml *options = ks_xml_child(iq->payload, NS_PUBSUB, "publish-options");
@@ -349,9 +357,11 @@ static void on_publish(struct ks_ctx *ctx, const struct ks_stanza *iq, const str
         ks_xml_set(ctx->arena, ks_xml_add(ctx->arena, items, NS_PUBSUB, "item"), "id", id);
     ks_reply_result(ctx, answer);
     publish_item(ctx, node, &config, id, payload, item != NULL);
+    changed(ctx, node, ks_xml_child(item, NULL, NULL));
 }
 
-void ks_pep_publish_for(struct ks_ctx *ctx, struct ks_str node, struct ks_str id, const struct ks_xml *element)
+static void publish_for(
+    struct ks_ctx *ctx, struct ks_str node, struct ks_str id, const struct ks_xml *element, bool open)
 {
     struct ks_str payload = payload_text(ctx, element);
     struct ks_pep_config config;
@@ -362,9 +372,44 @@ void ks_pep_publish_for(struct ks_ctx *ctx, struct ks_str node, struct ks_str id
         if (ks_pep_node_count(ctx->user) >= (size_t)ks_domain_number(ctx->domain, "pep.nodes_max"))
             return;
         ks_pep_config_init(node, &config);
+        if (open)
+            config.access = KS_PEP_OPEN;
         ks_pep_node_put(ctx, node, &config);
     }
     publish_item(ctx, node, &config, id, payload, true);
+}
+
+void ks_pep_publish_for(struct ks_ctx *ctx, struct ks_str node, struct ks_str id, const struct ks_xml *element)
+{
+    publish_for(ctx, node, id, element, false);
+}
+
+void ks_pep_publish_open(struct ks_ctx *ctx, struct ks_str node, struct ks_str id, const struct ks_xml *element)
+{
+    publish_for(ctx, node, id, element, true);
+}
+
+bool ks_pep_may_read(struct ks_ctx *ctx, struct ks_str node, struct ks_jid reader)
+{
+    struct ks_pep_config config;
+
+    return ks_pep_node_get(ctx->user, node, &config) && may_read(ctx, &config, reader, bare_text(ctx, reader));
+}
+
+static void tell_retracted(struct ks_ctx *ctx, struct ks_str node, const struct ks_pep_config *config, struct ks_str id)
+{
+    struct ks_xml *items, *message = event_new(ctx, KS_STR_EMPTY, "items", node, &items);
+
+    ks_xml_set(ctx->arena, ks_xml_add(ctx->arena, items, NS_PUBSUB_EVENT, "retract"), "id", id);
+    tell(ctx, node, config, message);
+}
+
+void ks_pep_retract_for(struct ks_ctx *ctx, struct ks_str node, struct ks_str id)
+{
+    struct ks_pep_config config;
+
+    if (ks_pep_node_get(ctx->user, node, &config) && ks_pep_item_delete(ctx, node, id))
+        tell_retracted(ctx, node, &config, id);
 }
 
 /* §7.2 */
@@ -373,7 +418,6 @@ static void on_retract(struct ks_ctx *ctx, const struct ks_xml *retract)
     const struct ks_xml *item = ks_xml_child(retract, NS_PUBSUB, "item");
     struct ks_str node = ks_xml_attr(retract, "node"), id = ks_xml_attr(item, "id");
     struct ks_pep_config config;
-    struct ks_xml *items, *message;
     bool notify = false;
 
     if (!node.len || !id.len) {
@@ -386,11 +430,9 @@ static void on_retract(struct ks_ctx *ctx, const struct ks_xml *retract)
     }
     ks_reply_result(ctx, NULL);
     (void)ks_form_bool(ks_xml_attr(retract, "notify"), &notify);
-    if (notify || config.notify_retract) {
-        message = event_new(ctx, KS_STR_EMPTY, "items", node, &items);
-        ks_xml_set(ctx->arena, ks_xml_add(ctx->arena, items, NS_PUBSUB_EVENT, "retract"), "id", id);
-        tell(ctx, node, &config, message);
-    }
+    if (notify || config.notify_retract)
+        tell_retracted(ctx, node, &config, id);
+    changed(ctx, node, NULL);
 }
 
 /* §8.1, with the configuration beside it if there is one. */
@@ -590,12 +632,14 @@ static void on_owner(struct ks_ctx *ctx, const struct ks_stanza *iq)
         if (config.notify_delete)
             tell(ctx, node, &config, message);
         ks_pep_node_delete(ctx, node);
+        changed(ctx, node, NULL);
     } else if (iq->type == KS_IQ_SET && ks_str_is(request->name, "purge")) { /* §8.5 */
         message = event_new(ctx, KS_STR_EMPTY, "purge", node, &what);
         ks_pep_items_purge(ctx, node);
         ks_reply_result(ctx, NULL);
         if (config.notify_retract)
             tell(ctx, node, &config, message);
+        changed(ctx, node, NULL);
     } else {
         ks_reply_error(ctx, KS_FEATURE_NOT_IMPLEMENTED, NULL);
     }
@@ -700,15 +744,13 @@ const struct ks_feature ks_feature_pep = {
         { KS_IQ_GET, NS_PUBSUB, "pubsub", KS_TO_SELF | KS_TO_ACCOUNT, on_get },
         { KS_IQ_SET, NS_PUBSUB_OWNER, "pubsub", KS_TO_SELF | KS_TO_ACCOUNT, on_owner },
         { KS_IQ_GET, NS_PUBSUB_OWNER, "pubsub", KS_TO_SELF | KS_TO_ACCOUNT, on_owner } },
-    .clear = (const struct ks_feature_clear[]) { { KS_CLEAR_NODE, NS_NICK, "nick", NS_NICK },
-        { KS_CLEAR_NODE, NS_AVATAR_DATA, "data", NS_AVATAR_DATA },
-        { KS_CLEAR_NODE, NS_AVATAR_METADATA, "metadata", NS_AVATAR_METADATA }, { 0 } },
+    .clear = (const struct ks_feature_clear[]) { { KS_CLEAR_NODE, NS_NICK, "nick", NS_NICK }, { 0 } },
     .stores = { { KS_STORE_PEP_NODE, KS_DATA_SETTINGS, KS_KEEP_WITH_ACCOUNT, 0,
                     "What a device publishes for others, and who may read it.",
                     KS_READ_OWNER | KS_READ_CONTACTS | KS_READ_DOMAIN },
         { KS_STORE_PEP_ITEM, KS_DATA_KEYS, KS_KEEP_WITH_ACCOUNT, 0,
-            "Public keys and lists of devices, so that others can encrypt; how far a person has read, for her own "
-            "devices.",
+            "Public keys and lists of devices, so that others can encrypt; the picture that a person shows; which rooms "
+            "she keeps and how far she has read, for her own devices.",
             KS_READ_OWNER | KS_READ_CONTACTS | KS_READ_DOMAIN },
         { KS_STORE_PEP_SUBSCRIBER, KS_DATA_CONTACTS, KS_KEEP_WITH_ACCOUNT, 0,
             "Who wants to be told when these keys and lists change.", KS_READ_OWNER } },
