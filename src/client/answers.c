@@ -12,6 +12,8 @@ static const char *const features[] = {
     NS_AXOLOTL_DEVICES "+notify",
     NS_CAPS,
     NS_DISCO_INFO,
+    NS_AVATAR_METADATA "+notify",
+    NS_BOOKMARKS "+notify",
     NS_MDS "+notify",
     NS_OMEMO_DEVICES "+notify",
     NS_PING,

@@ -21,6 +21,7 @@
 #define KS_CODE_TO_SELF "message.to_self"
 #define KS_CODE_RETRACTED "message.retracted"
 #define KS_CODE_NO_DEVICE "device.none"
+#define KS_CODE_NO_PICTURE "picture.none" /* of a format and length that are taken */
 
 /* Why there is no connection. */
 #define KS_CODE_DISCONNECTED "connection.closed" /* by the command */

@@ -2,12 +2,15 @@
 /* commands.c -- what people ask of the engine: each command of the schema, and its answer. */
 #include <stdlib.h>
 
+#include "command.h"
 #include "contacts.h"
 #include "enc.h"
 #include "engine.h"
 #include "erase.h"
 #include "history.h"
+#include "kept_rooms.h"
 #include "peers.h"
+#include "picture.h"
 #include "refer.h"
 
 #define VERSION_TEXT "0.1.0"
@@ -68,6 +71,45 @@ static enum ks_err call_text(struct konsil *k, const struct ks_cmd *cmd, struct 
 static enum ks_err sent(struct konsil *k, const struct ks_cmd *cmd, enum ks_err err)
 {
     return err == KS_EAGAIN ? refuse(k, cmd, KS_CODE_OFFLINE, KS_STR_EMPTY) : err;
+}
+
+/* --- for handlers of other files (command.h) --- */
+
+enum ks_err ks_cmd_done(struct konsil *k, const struct ks_cmd *cmd)
+{
+    return done(k, cmd, KS_STR_EMPTY);
+}
+
+enum ks_err ks_cmd_refuse(struct konsil *k, const struct ks_cmd *cmd, const char *code, struct ks_str detail)
+{
+    return refuse(k, cmd, code, detail);
+}
+
+enum ks_err ks_cmd_text(struct konsil *k, const struct ks_cmd *cmd, struct ks_str *ret_text)
+{
+    return call_text(k, cmd, ret_text);
+}
+
+enum ks_err ks_cmd_answered(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+{
+    return on_answer(k, iq, answer);
+}
+
+enum ks_err ks_cmd_answered_text(struct konsil *k, struct ks_str text, const struct ks_stanza *answer)
+{
+    return on_answer(k, &(struct ks_iq) { .text = text }, answer);
+}
+
+struct ks_str ks_cmd_text_id(struct ks_str text)
+{
+    struct ks_str id = text, kind;
+
+    return ks_str_cut(&id, ' ', &kind) && id.len > 0 ? id : KS_STR_EMPTY;
+}
+
+enum ks_err ks_cmd_sent(struct konsil *k, const struct ks_cmd *cmd, enum ks_err err)
+{
+    return sent(k, cmd, err);
 }
 
 /* --- the account --- */
@@ -588,6 +630,38 @@ static enum ks_err on_trust(struct konsil *k, struct call *call)
     return done(k, call->cmd, KS_STR_EMPTY);
 }
 
+/* --- rooms and pictures (kept_rooms.h, picture.h) --- */
+
+static enum ks_err on_bookmarks(struct konsil *k, struct call *call)
+{
+    return ks_bookmarks_list(k, call->cmd);
+}
+
+static enum ks_err on_bookmark_set(struct konsil *k, struct call *call)
+{
+    return ks_bookmarks_set(k, call->cmd);
+}
+
+static enum ks_err on_bookmark_remove(struct konsil *k, struct call *call)
+{
+    return ks_bookmarks_remove(k, call->cmd);
+}
+
+static enum ks_err on_avatar(struct konsil *k, struct call *call)
+{
+    return ks_picture_ask(k, call->cmd);
+}
+
+static enum ks_err on_avatar_set(struct konsil *k, struct call *call)
+{
+    return ks_picture_set(k, call->cmd);
+}
+
+static enum ks_err on_avatar_remove(struct konsil *k, struct call *call)
+{
+    return ks_picture_remove(k, call->cmd);
+}
+
 /* --- the table --- */
 
 static const struct {
@@ -617,6 +691,12 @@ static const struct {
     [KS_CMD_BLOCK] = { on_block, true },
     [KS_CMD_UNBLOCK] = { on_unblock, true },
     [KS_CMD_SETTINGS] = { on_settings, true },
+    [KS_CMD_BOOKMARKS] = { on_bookmarks, true },
+    [KS_CMD_BOOKMARK_SET] = { on_bookmark_set, true },
+    [KS_CMD_BOOKMARK_REMOVE] = { on_bookmark_remove, true },
+    [KS_CMD_AVATAR] = { on_avatar, true },
+    [KS_CMD_AVATAR_SET] = { on_avatar_set, true },
+    [KS_CMD_AVATAR_REMOVE] = { on_avatar_remove, true },
     [KS_CMD_RETRY] = { on_retry, false },
 };
 

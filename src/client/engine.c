@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "inbox.h"
+#include "kept_rooms.h"
 #include "peers.h"
 #include "xml_writer.h"
 
@@ -318,7 +319,8 @@ static enum ks_err session_began(struct konsil *k, void *arg)
         return err == KS_OK ? ks_catchup_resumed(k) : err;
     }
     if ((err = ks_tell(k, KS_EV_CONNECTION, &event)) != KS_OK || (err = ks_people_online(k)) != KS_OK
-        || (err = ks_keys_online(k)) != KS_OK || (err = ks_displayed_online(k)) != KS_OK)
+        || (err = ks_keys_online(k)) != KS_OK || (err = ks_displayed_online(k)) != KS_OK
+        || (err = ks_bookmarks_online(k)) != KS_OK)
         return err;
     return ks_catchup_begin(k);
 }

@@ -3,7 +3,9 @@
 
 #include "engine.h"
 #include "history.h"
+#include "kept_rooms.h"
 #include "peers.h"
+#include "picture.h"
 
 #define EARLIER_MS 300000 /* our clock and the server's may differ by so much */
 
@@ -307,8 +309,15 @@ static enum ks_err take_event(struct konsil *k, void *arg)
     const struct event *event = arg;
     const struct ks_xml *items = ks_xml_child(event->event, NS_PUBSUB_EVENT, "items");
 
-    if (ks_str_is(ks_xml_attr(items, "node"), NS_MDS))
-        return ks_str_eq(event->from, ks_own(k)) ? ks_displayed_event(k, items) : KS_OK;
+    struct ks_str node = ks_xml_attr(items, "node");
+    bool own = ks_str_eq(event->from, ks_own(k));
+
+    if (ks_str_is(node, NS_MDS))
+        return own ? ks_displayed_event(k, items) : KS_OK;
+    if (ks_str_is(node, NS_BOOKMARKS))
+        return own ? ks_bookmarks_event(k, items) : KS_OK;
+    if (ks_str_is(node, NS_AVATAR_METADATA))
+        return ks_picture_event(k, event->from, items);
     return ks_keys_event(k, event->from, event->event);
 }
 

@@ -140,18 +140,25 @@ enum ks_err ks_pep_publish(struct konsil *k, const char *node, struct ks_str ite
 }
 
 /* XEP-0223 §3: each of these, so that a node that others may read is none to publish to. */
-static const struct {
+struct option {
     const char *name, *value;
-} own_options[] = {
+};
+static const struct option own_options[] = {
     { "FORM_TYPE", NS_PUBLISH_OPTIONS },
     { "pubsub#persist_items", "true" },
     { "pubsub#max_items", "max" },
     { "pubsub#send_last_published_item", "never" },
     { "pubsub#access_model", "whitelist" },
+    { NULL, NULL },
+};
+static const struct option public_options[] = {
+    { "FORM_TYPE", NS_PUBLISH_OPTIONS },
+    { "pubsub#access_model", "open" },
+    { NULL, NULL },
 };
 
-enum ks_err ks_pep_publish_own(struct konsil *k, const char *node, struct ks_str item, struct ks_xml *payload,
-    ks_iq_done_fn *done, struct ks_str text, uint64_t number)
+static enum ks_err publish_as(struct konsil *k, const char *node, struct ks_str item, struct ks_xml *payload,
+    const struct option *options, ks_iq_done_fn *done, struct ks_str text, uint64_t number)
 {
     struct ks_xml *pubsub = ks_xml_new(&k->arena, NS_PUBSUB, "pubsub");
     struct ks_xml *at =
@@ -163,10 +170,35 @@ enum ks_err ks_pep_publish_own(struct konsil *k, const char *node, struct ks_str
         return KS_ENOMEM;
     at = ks_xml_add(&k->arena, pubsub, NS_PUBSUB, "publish-options");
     form = ks_xml_set(&k->arena, ks_xml_add(&k->arena, at, NS_DATA, "x"), "type", KS_STR("submit"));
-    for (size_t i = 0; i < KS_COUNT(own_options); i++)
-        if (!add_field(k, form, own_options[i].name, own_options[i].value))
+    for (; options->name; options++)
+        if (!add_field(k, form, options->name, options->value))
             return KS_ENOMEM;
     return ks_iq_send(k, "set", KS_STR_EMPTY, pubsub, done, text, number);
+}
+
+enum ks_err ks_pep_publish_own(struct konsil *k, const char *node, struct ks_str item, struct ks_xml *payload,
+    ks_iq_done_fn *done, struct ks_str text, uint64_t number)
+{
+    return publish_as(k, node, item, payload, own_options, done, text, number);
+}
+
+enum ks_err ks_pep_publish_public(struct konsil *k, const char *node, struct ks_str item, struct ks_xml *payload,
+    ks_iq_done_fn *done, struct ks_str text, uint64_t number)
+{
+    return publish_as(k, node, item, payload, public_options, done, text, number);
+}
+
+enum ks_err ks_pep_retract(
+    struct konsil *k, const char *node, struct ks_str item, ks_iq_done_fn *done, struct ks_str text)
+{
+    struct ks_xml *pubsub = ks_xml_new(&k->arena, NS_PUBSUB, "pubsub");
+    struct ks_xml *at =
+        ks_xml_set(&k->arena, ks_xml_add(&k->arena, pubsub, NS_PUBSUB, "retract"), "node", ks_str_z(node));
+
+    at = ks_xml_set(&k->arena, at, "notify", KS_STR("true"));
+    if (!ks_xml_set(&k->arena, ks_xml_add(&k->arena, at, NS_PUBSUB, "item"), "id", item))
+        return KS_ENOMEM;
+    return ks_iq_send(k, "set", KS_STR_EMPTY, pubsub, done, text, 0);
 }
 
 static enum ks_err on_subscribed(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)

@@ -19,6 +19,12 @@ KS_CHECK enum ks_err ks_pep_subscribe(struct konsil *k, struct ks_str jid, const
 
 /* All items of our own node. */
 KS_CHECK enum ks_err ks_pep_fetch_all(struct konsil *k, const char *node, ks_iq_done_fn *done);
+/* Takes an item out of our own node, and has that told. */
+KS_CHECK enum ks_err ks_pep_retract(
+    struct konsil *k, const char *node, struct ks_str item, ks_iq_done_fn *done, struct ks_str text);
+/* Publishes to a node that everybody may read. KS_EAGAIN: not online. */
+KS_CHECK enum ks_err ks_pep_publish_public(struct konsil *k, const char *node, struct ks_str item,
+    struct ks_xml *payload, ks_iq_done_fn *done, struct ks_str text, uint64_t number);
 /* Publishes to a node of many items that nobody else reads (XEP-0223). KS_EAGAIN: not online. */
 KS_CHECK enum ks_err ks_pep_publish_own(struct konsil *k, const char *node, struct ks_str item, struct ks_xml *payload,
     ks_iq_done_fn *done, struct ks_str text, uint64_t number);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* picture.h -- pictures of people (XEP-0084): the own one, set and removed, and others' when somebody asks.
+ *
+ * A picture comes from the server of its owner and never from a URL; it is told only if its hash is the one that was
+ * announced, it is no longer than KS_PICTURE_MAX, and its first bytes are those of a format that programs may be given:
+ * PNG, JPEG, WebP. Nothing is stored: who draws it keeps it, by its id. In a step. */
+#ifndef KS_PICTURE_H
+#define KS_PICTURE_H
+
+#include "schema.h"
+#include "xml.h"
+
+#define KS_PICTURE_MAX 65536
+
+struct konsil;
+
+/* The media type of a picture by its first bytes; NULL: none of the three. */
+const char *ks_picture_type(struct ks_str bytes);
+
+/* <items/> of an account's metadata node, as an event. */
+KS_CHECK enum ks_err ks_picture_event(struct konsil *k, struct ks_str jid, const struct ks_xml *items);
+
+/* Commands: avatar, avatar_set, avatar_remove. */
+KS_CHECK enum ks_err ks_picture_ask(struct konsil *k, const struct ks_cmd *cmd);
+KS_CHECK enum ks_err ks_picture_set(struct konsil *k, const struct ks_cmd *cmd);
+KS_CHECK enum ks_err ks_picture_remove(struct konsil *k, const struct ks_cmd *cmd);
+
+#endif
