@@ -101,11 +101,54 @@ static void call_free(struct ks_control_call *call)
     free(call);
 }
 
+/* At the home of the account that asked. */
+static void asker_run(struct ks_ctx *ctx)
+{
+    struct ks_control_call *call = ctx->parcel->user;
+    struct ks_parcel *asker = call->asker;
+
+    call->done(ctx, call->error, call->result, call->text);
+    call_free(call);
+    ks_parcel_unref(ctx->reactor, asker);
+}
+
+/* The account's data cannot be read any more, or there is no memory: nobody is told, and what was done is in the log.
+ */
+static void asker_lost(struct ks_reactor *r, struct ks_parcel *parcel)
+{
+    struct ks_control_call *call = parcel->user;
+
+    ks_parcel_unref(r, call->asker);
+    call_free(call);
+}
+
+static void tell_asker(struct ks_control_call *call)
+{
+    struct ks_parcel *parcel = ks_parcel_child(call->asker, KS_PARCEL_BYTES_MAX);
+
+    if (!parcel) {
+        ks_parcel_unref(call->reactor, call->asker);
+        call_free(call);
+        return;
+    }
+    parcel->stanza = call->asker->stanza;
+    parcel->session = call->asker->session;
+    parcel->home = call->home;
+    parcel->run = asker_run;
+    parcel->refused = asker_lost;
+    parcel->user = call;
+    ks_post(call->reactor, parcel);
+}
+
 /* On reactor 0. */
 static void finish(struct ks_control_call *call)
 {
     struct ks_control *control = call->control;
 
+    if (call->asker) {
+        tell_asker(call);
+        return;
+    }
     if (control) {
         write_answer(control, call->error, call->result);
         control->busy = false;
@@ -117,7 +160,10 @@ static void finish(struct ks_control_call *call)
 
 static void answer_run(struct ks_ctx *ctx)
 {
-    finish(ctx->parcel->user);
+    struct ks_control_call *call = ctx->parcel->user;
+
+    call->reactor = ctx->reactor;
+    finish(call);
 }
 
 void ks_control_answer(struct ks_control_call *call, const char *error, json_t *result)
@@ -192,6 +238,50 @@ static const struct ks_control_command *find(struct ks_str name)
             if (ks_str_is(name, at->name))
                 return at;
     return NULL;
+}
+
+static void asked_run(struct ks_ctx *ctx)
+{
+    struct ks_control_call *call = ctx->parcel->user;
+
+    call->reactor = ctx->reactor;
+    if (!arguments_fit(call->command, call->args))
+        ks_control_answer(call, SAY("control.arguments"), NULL);
+    else
+        call->command->run(call);
+}
+
+void ks_control_ask_for(struct ks_ctx *ctx, const char *command, json_t *args, unsigned rights, struct ks_str text,
+    void (*done)(struct ks_ctx *ctx, const char *error, json_t *result, struct ks_str text))
+{
+    struct ks_control_call *call = calloc(1, sizeof *call);
+    struct ks_parcel *parcel = call ? ks_parcel_new(256) : NULL;
+    struct ks_str bare = ks_user_bare(ctx->user);
+
+    if (!parcel || ks_arena_copy(ctx->arena, bare, &call->home) != KS_OK) {
+        ks_parcel_unref(ctx->reactor, parcel);
+        free(call);
+        json_decref(args);
+        done(ctx, SAY("control.memory"), NULL, text);
+        return;
+    }
+    ks_list_init(&call->link);
+    ks_list_init(&call->work_link);
+    call->command = find(ks_str_z(command));
+    assert(call->command && call->command->right & rights);
+    call->args = args;
+    call->text = text;
+    call->done = done;
+    call->asker = ks_parcel_ref(ctx->parcel);
+    call->reactor = ctx->reactor;
+    /* An address that is too long for the log has a number that is not. */
+    if (bare.len < sizeof call->actor - 5)
+        snprintf(call->actor, sizeof call->actor, "jid:%.*s", KS_STR_FMT(bare));
+    else
+        snprintf(call->actor, sizeof call->actor, "account:%llu", (unsigned long long)ks_user_account(ctx->user));
+    parcel->run = asked_run;
+    parcel->user = call;
+    ks_ctx_post(ctx, parcel);
 }
 
 static void on_line(struct ks_control *control, struct ks_str line)

@@ -59,6 +59,10 @@ struct ks_control_call {
     const char *error; /* a catalogue id, or NULL */
     void (*answered)(struct ks_control_call *call, struct ks_store_req *req);
     void (*at_home)(struct ks_ctx *ctx, struct ks_control_call *call);
+    /* Of ks_control_ask_for, or NULL: */
+    struct ks_parcel *asker;
+    struct ks_str home, text;
+    void (*done)(struct ks_ctx *ctx, const char *error, json_t *result, struct ks_str text);
 };
 
 /* --- for commands --- */
@@ -81,6 +85,11 @@ void ks_control_answer_durable(struct ks_ctx *ctx, struct ks_control_call *call,
 /* One row of the audit log for the command, durable when recorded runs, on reactor 0, with the result to look at. */
 void ks_control_record(struct ks_control_call *call, struct ks_str detail,
     void (*recorded)(struct ks_control_call *call, struct ks_store_req *req));
+/* A request that comes from an account and not from a connection: the command is run, and audited, as the account's at
+ * whose home ctx is. done runs there again, with the stanza of ctx->parcel, the answer, and text (a view that lives as
+ * long as that parcel). Takes the reference to args. rights: of enum ks_right. */
+void ks_control_ask_for(struct ks_ctx *ctx, const char *command, json_t *args, unsigned rights, struct ks_str text,
+    void (*done)(struct ks_ctx *ctx, const char *error, json_t *result, struct ks_str text));
 /* Work for the edge; an audited command only when its row is durable. */
 void ks_control_hand_over(struct ks_control_call *call);
 

@@ -26,6 +26,7 @@ struct ks_user;    /* user.h: an account at its home */
 struct ks_session; /* session.h: one bound resource */
 struct ks_feature;
 struct ks_retention_step; /* retention.h */
+struct ks_adhoc_command;  /* adhoc.h: what people do by forms */
 
 /* One call of a handler. */
 struct ks_ctx {
@@ -210,7 +211,8 @@ struct ks_feature {
     const char *const *disco_room;    /* of a room */
     struct ks_feature_iq iq[16];
     struct ks_feature_pass pass[8];
-    const struct ks_feature_clear *clear; /* or NULL */
+    const struct ks_feature_clear *clear;    /* or NULL */
+    const struct ks_adhoc_command *commands; /* adhoc.h; or NULL */
     /* Nodes of personal eventing for the person's own devices, NULL-ended; or NULL. They have an item for whatever they
      * are about, nobody else reads them, and they cannot be opened (pep_node.h). */
     const char *const *own_nodes;

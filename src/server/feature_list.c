@@ -33,6 +33,8 @@ const struct ks_feature *const ks_features[] = {
     &ks_feature_caps,
     &ks_feature_csi,
     &ks_feature_pep,
+    &ks_feature_adhoc,
+    &ks_feature_admin,
     &ks_feature_contact,
     &ks_feature_data_policy,
     &ks_feature_directory,

@@ -5,6 +5,8 @@
 
 #include "feature.h"
 
+extern const struct ks_feature ks_feature_adhoc;
+extern const struct ks_feature ks_feature_admin;
 extern const struct ks_feature ks_feature_archive;
 extern const struct ks_feature ks_feature_avatars;
 extern const struct ks_feature ks_feature_blocking;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "reactor.h"
 
+#include "adhoc.h"
+
 #include <stdlib.h>
 
 #include "c2s.h"
@@ -139,6 +141,7 @@ void ks_reactor_free(struct ks_reactor *r)
             parcel->origin.session = 0;
             ks_parcel_unref(r, parcel);
         }
+    ks_adhoc_sessions_free(r->adhoc);
     ks_map_done(&r->users);
     ks_map_done(&r->sessions);
     ks_timers_done(&r->timers);

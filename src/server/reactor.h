@@ -28,6 +28,7 @@ struct ks_server {
 
 struct ks_guard_addresses;
 struct ks_retention;
+struct ks_adhoc_sessions;
 
 struct ks_reactor {
     struct ks_server *server;
@@ -50,9 +51,10 @@ struct ks_reactor {
     struct ks_list controls; /* struct ks_control with output */
     struct ks_list files;    /* struct ks_file_ask with an answer */
     struct ks_guard_addresses *addresses;
-    struct ks_retention *retention; /* on reactor 0 */
-    struct ks_buf written;          /* ks_reactor_write */
-    uint64_t epoch;                 /* of the store, as last seen (committer.h) */
+    struct ks_retention *retention;  /* on reactor 0 */
+    struct ks_adhoc_sessions *adhoc; /* adhoc.h; or NULL */
+    struct ks_buf written;           /* ks_reactor_write */
+    uint64_t epoch;                  /* of the store, as last seen (committer.h) */
     bool shutting_down, running;
     struct ks_reactor_stats stats;
 };

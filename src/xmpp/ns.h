@@ -46,6 +46,7 @@
 #define NS_PRIVATE "jabber:iq:private"
 #define NS_VCARD "vcard-temp"
 #define NS_NICK "http://jabber.org/protocol/nick"
+#define NS_COMMANDS "http://jabber.org/protocol/commands" /* XEP-0050 */
 #define NS_BOOKMARKS "urn:xmpp:bookmarks:1"   /* XEP-0402 */
 #define NS_BOOKMARKS_OLD "storage:bookmarks"  /* XEP-0048 */
 #define NS_VCARD_UPDATE "vcard-temp:x:update" /* XEP-0153 */

@@ -3,6 +3,7 @@
  * from the features' descriptors. Nodes are answered by the features that have some (pep.h). */
 #include "disco.h"
 
+#include "adhoc.h"
 #include "feature_list.h"
 #include "user.h"
 
@@ -51,6 +52,8 @@ static void on_domain_info(struct ks_ctx *ctx, const struct ks_stanza *iq)
     struct ks_xml *query = info_new(ctx->arena);
     struct ks_str node = ks_xml_attr(iq->payload, "node");
 
+    if (node.len && ks_str_eq(domain->name, ctx->domain->name) && ks_adhoc_disco_info(ctx, node))
+        return;
     if (node.len && !ks_caps_is_ours(ctx->reactor, domain, node)) {
         ks_reply_error(ctx, KS_ITEM_NOT_FOUND, NULL);
         return;
@@ -67,6 +70,8 @@ static void on_domain_items(struct ks_ctx *ctx, const struct ks_stanza *iq)
     const struct ks_domain *rooms = domain ? ks_config_rooms(ctx->reactor->config, domain) : NULL;
     struct ks_xml *query = ks_xml_new(ctx->arena, NS_DISCO_ITEMS, "query");
 
+    if (ks_str_eq(iq->to.domain, ctx->domain->name) && ks_adhoc_disco_items(ctx, ks_xml_attr(iq->payload, "node")))
+        return;
     if (ks_xml_attr(iq->payload, "node").len) {
         ks_reply_error(ctx, KS_ITEM_NOT_FOUND, NULL);
         return;

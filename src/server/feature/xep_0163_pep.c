@@ -749,7 +749,8 @@ const struct ks_feature ks_feature_pep = {
                     "What a device publishes for others, and who may read it.",
                     KS_READ_OWNER | KS_READ_CONTACTS | KS_READ_DOMAIN },
         { KS_STORE_PEP_ITEM, KS_DATA_KEYS, KS_KEEP_WITH_ACCOUNT, 0,
-            "Public keys and lists of devices, so that others can encrypt; the picture that a person shows; which rooms "
+            "Public keys and lists of devices, so that others can encrypt; the picture that a person shows; which "
+            "rooms "
             "she keeps and how far she has read, for her own devices.",
             KS_READ_OWNER | KS_READ_CONTACTS | KS_READ_DOMAIN },
         { KS_STORE_PEP_SUBSCRIBER, KS_DATA_CONTACTS, KS_KEEP_WITH_ACCOUNT, 0,
