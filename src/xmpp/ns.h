@@ -47,9 +47,9 @@
 #define NS_VCARD "vcard-temp"
 #define NS_NICK "http://jabber.org/protocol/nick"
 #define NS_COMMANDS "http://jabber.org/protocol/commands" /* XEP-0050 */
-#define NS_BOOKMARKS "urn:xmpp:bookmarks:1"   /* XEP-0402 */
-#define NS_BOOKMARKS_OLD "storage:bookmarks"  /* XEP-0048 */
-#define NS_VCARD_UPDATE "vcard-temp:x:update" /* XEP-0153 */
+#define NS_BOOKMARKS "urn:xmpp:bookmarks:1"               /* XEP-0402 */
+#define NS_BOOKMARKS_OLD "storage:bookmarks"              /* XEP-0048 */
+#define NS_VCARD_UPDATE "vcard-temp:x:update"             /* XEP-0153 */
 #define NS_AVATAR_CONVERSION "urn:xmpp:pep-vcard-conversion:0"
 #define NS_AVATAR_DATA "urn:xmpp:avatar:data"
 #define NS_AVATAR_METADATA "urn:xmpp:avatar:metadata"
