@@ -426,49 +426,6 @@ static bool valid_h(const struct ks_xml *element, uint32_t *ret_h)
     return true;
 }
 
-/* XEP-0198 §3: "the client MUST NOT attempt to enable stream management until after it has completed Resource
- * Binding … The server SHALL enforce this order and return a <failed/> element". */
-static void on_early_enable(struct ks_c2s *c, struct ks_parcel *parcel)
-{
-    (void)parcel;
-    ks_c2s_write(c, KS_STR("<failed xmlns='" NS_SM "'><unexpected-request xmlns='" NS_STANZAS "'/></failed>"));
-}
-
-/* XEP-0198 §3. Counting begins here, on both sides; "If a server receives a second <enable/> element it SHOULD respond
- * with a stream error". */
-static void on_enable(struct ks_c2s *c, struct ks_parcel *parcel)
-{
-    struct ks_session *s = c->session;
-    struct ks_str resume = ks_xml_attr(parcel->stanza.xml, "resume");
-    const struct ks_domain *domain = ks_c2s_domain(c);
-    struct ks_buf buf;
-
-    if (s->sm) {
-        ks_c2s_close(c, KS_STREAM_POLICY_VIOLATION, KS_WIRE("wire.sm-on", "Stream management is on already."));
-        return;
-    }
-    s->sm = true;
-    s->sm_resume = (ks_str_is(resume, "true") || ks_str_is(resume, "1")) && ks_domain_number(domain, "session.resume");
-    s->in_base = s->in_count;
-    s->in_told = 0;
-    ks_buf_init(&buf, 4096);
-    ks_buf_z(&buf, "<enabled xmlns='" NS_SM "'");
-    if (s->sm_resume) {
-        uint8_t id[8];
-        for (int i = 0; i < 8; i++)
-            id[i] = (uint8_t)(s->id >> (56 - 8 * i));
-        ks_prng_bytes(&c->reactor->prng, s->sm_token, sizeof s->sm_token);
-        ks_buf_z(&buf, " id='");
-        ks_hex_add(&buf, ks_str(id, sizeof id));
-        ks_hex_add(&buf, ks_str(s->sm_token, sizeof s->sm_token));
-        ks_buf_printf(&buf, "' resume='true' max='%u'", (unsigned)ks_domain_number(domain, "session.resume"));
-    }
-    ks_buf_z(&buf, "/>");
-    if (ks_buf_err(&buf) == KS_OK)
-        ks_c2s_write(c, ks_buf_str(&buf));
-    ks_buf_done(&buf);
-}
-
 static void on_r(struct ks_c2s *c, struct ks_parcel *parcel)
 {
     struct ks_session *s = c->session;
@@ -549,14 +506,17 @@ static const struct rule {
     { ON(C2S_PLAIN), NS_TLS, "starttls", on_starttls },  /* RFC 6120 §5.4.2.1 */
     { ON(C2S_SECURE), NS_SASL, "auth", ks_c2s_on_auth }, /* RFC 6120 §6.4.2 */
     { ON(C2S_SECURE), NS_SASL, "response", ks_c2s_on_response },
-    { ON(C2S_SECURE), NS_SASL, "abort", ks_c2s_on_abort }, /* RFC 6120 §6.4.4 */
-    { ON(C2S_AUTHED), NS_CLIENT, "iq", ks_c2s_on_bind },   /* RFC 6120 §7.6 */
-    { ON(C2S_AUTHED), NS_SM, "resume", ks_c2s_on_resume }, /* XEP-0198 §5 */
-    { ON(C2S_AUTHED), NS_SM, "enable", on_early_enable },  /* XEP-0198 §3 */
+    { ON(C2S_SECURE), NS_SASL, "abort", ks_c2s_on_abort },                /* RFC 6120 §6.4.4 */
+    { ON(C2S_SECURE), NS_SASL2, "authenticate", ks_c2s_on_authenticate }, /* XEP-0388 §2.3 */
+    { ON(C2S_SECURE), NS_SASL2, "response", ks_c2s_on_response2 },
+    { ON(C2S_SECURE), NS_SASL2, "abort", ks_c2s_on_abort2 },
+    { ON(C2S_AUTHED), NS_CLIENT, "iq", ks_c2s_on_bind },         /* RFC 6120 §7.6 */
+    { ON(C2S_AUTHED), NS_SM, "resume", ks_c2s_on_resume },       /* XEP-0198 §5 */
+    { ON(C2S_AUTHED), NS_SM, "enable", ks_c2s_on_early_enable }, /* XEP-0198 §3 */
     { ON(C2S_BOUND), NS_CLIENT, "message", on_stanza },
     { ON(C2S_BOUND), NS_CLIENT, "presence", on_stanza },
     { ON(C2S_BOUND), NS_CLIENT, "iq", on_stanza },
-    { ON(C2S_BOUND), NS_SM, "enable", on_enable },
+    { ON(C2S_BOUND), NS_SM, "enable", ks_c2s_on_enable },
     { ON(C2S_BOUND), NS_SM, "r", on_r },
     { ON(C2S_BOUND), NS_SM, "a", on_a },
     { ON(C2S_BOUND), NS_CSI, "active", on_csi },
@@ -595,7 +555,7 @@ void ks_c2s_on_unreadable(struct ks_c2s *c, enum ks_err err, struct ks_str bytes
 
 /* --- stream headers --- */
 
-static void write_features(struct ks_c2s *c)
+void ks_c2s_write_features(struct ks_c2s *c)
 {
     struct ks_arena arena;
     struct ks_xml *features;
@@ -608,7 +568,8 @@ static void write_features(struct ks_c2s *c)
     } else if (c->state == C2S_SECURE) {
         ks_c2s_login_features(c, &arena, features);
     } else {
-        ks_xml_add(&arena, features, NS_BIND, "bind");
+        if (c->state == C2S_AUTHED) /* bound by XEP-0386, it is past that */
+            ks_xml_add(&arena, features, NS_BIND, "bind");
         ks_xml_add(&arena, features, NS_SM, "sm");
         ks_xml_add(&arena, ks_xml_add(&arena, features, NS_SESSION, "session"), NS_SESSION, "optional");
         for (size_t i = 0; ks_features[i]; i++)
@@ -646,6 +607,8 @@ void ks_c2s_on_header(struct ks_c2s *c, struct ks_arena *arena, const struct ks_
         domain = ks_config_domain(c->reactor->config, to.domain);
     if (domain && c->state < C2S_AUTHED)
         c->domain = domain->index;
+    if (c->state == C2S_SECURE)
+        ks_c2s_login_from(c, arena, ks_xml_attr(header, "from"));
     /* RFC 6120 §4.9.3.6, §4.9.3.25: in the order in which a peer would want to know. */
     if (wrong != KS_STREAM_COND_COUNT)
         ks_c2s_close(c, wrong, NULL);
@@ -660,7 +623,7 @@ void ks_c2s_on_header(struct ks_c2s *c, struct ks_arena *arena, const struct ks_
         c->declarations = declarations.len ? ks_str_dup(declarations) : NULL;
         c->header_seen = true;
         write_header(c);
-        write_features(c);
+        ks_c2s_write_features(c);
     }
 }
 
@@ -751,13 +714,15 @@ void ks_c2s_release(struct ks_c2s *c)
     mind_pause(c);
 }
 
-/* After SASL: the stream begins anew (RFC 6120 §6.4.6), with room for real stanzas. */
-void ks_c2s_authed(struct ks_c2s *c)
+/* There is room for real stanzas now. */
+void ks_c2s_authed(struct ks_c2s *c, bool restart)
 {
     enter(c, C2S_AUTHED);
     ks_framing_limit(c, (uint32_t)ks_config_number(c->reactor->config, "stream.bytes"));
-    ks_framing_restart(c);
-    c->header_seen = c->header_sent = false;
+    if (restart) {
+        ks_framing_restart(c);
+        c->header_seen = c->header_sent = false;
+    }
 }
 
 void ks_c2s_bound(struct ks_c2s *c, struct ks_session *session)

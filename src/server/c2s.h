@@ -11,7 +11,7 @@ enum c2s_state { C2S_PLAIN, C2S_SECURE, C2S_AUTHED, C2S_BOUND, C2S_CLOSED };
 
 #define KS_C2S_OUT_MAX (8u << 20) /* unsent bytes; a client that reads so slowly is cut off and resumes or fetches */
 
-struct ks_c2s_login; /* c2s_login.c: exists until the resource is bound */
+struct ks_c2s_login; /* c2s_login.h: exists until the resource is bound */
 
 struct ks_c2s {
     struct ks_reactor *reactor;
@@ -71,27 +71,36 @@ void ks_c2s_pong(struct ks_c2s *c, struct ks_str payload);
 /* The client ends the connection, but not the stream: what is written goes, and the session may be resumed. */
 void ks_c2s_hang_up(struct ks_c2s *c);
 
-/* Login succeeded: a new stream is expected. */
-void ks_c2s_authed(struct ks_c2s *c);
+/* Login succeeded. restart: a new stream is expected (RFC 6120 §6.4.6), else this one goes on (XEP-0388 §2.6.1). */
+void ks_c2s_authed(struct ks_c2s *c, bool restart);
+/* <stream:features/> of the state at hand. */
+void ks_c2s_write_features(struct ks_c2s *c);
 /* The session is this stream's now. */
 void ks_c2s_bound(struct ks_c2s *c, struct ks_session *session);
 /* A stanza that waited for the data of its sender's account. */
 void ks_c2s_sent_run(struct ks_ctx *ctx);
 
-/* --- c2s_login.c --- */
+/* --- c2s_login.c, c2s_sasl2.c, c2s_bind.c --- */
 void ks_c2s_login_free(struct ks_c2s *c);
 /* KS_OK; KS_ENOMEM. */
 KS_CHECK enum ks_err ks_c2s_login_secured(struct ks_c2s *c, const struct ks_tls_facts *facts);
-/* <mechanisms/>, <sasl-channel-binding/>, and <limits/>. */
+/* The stream header under TLS says who is going to log in, or nobody. */
+void ks_c2s_login_from(struct ks_c2s *c, struct ks_arena *arena, struct ks_str from);
+/* <mechanisms/>, <authentication/>, <sasl-channel-binding/>, and <limits/>. */
 void ks_c2s_login_features(struct ks_c2s *c, struct ks_arena *arena, struct ks_xml *features);
 void ks_c2s_on_auth(struct ks_c2s *c, struct ks_parcel *parcel);
 void ks_c2s_on_response(struct ks_c2s *c, struct ks_parcel *parcel);
 void ks_c2s_on_abort(struct ks_c2s *c, struct ks_parcel *parcel);
+void ks_c2s_on_authenticate(struct ks_c2s *c, struct ks_parcel *parcel);
+void ks_c2s_on_response2(struct ks_c2s *c, struct ks_parcel *parcel);
+void ks_c2s_on_abort2(struct ks_c2s *c, struct ks_parcel *parcel);
 /* After a move that login asked for. */
 void ks_c2s_login_go_on(struct ks_c2s *c);
 /* The bare JID that logged in; empty before. */
 struct ks_str ks_c2s_login_bare(const struct ks_c2s *c);
 void ks_c2s_on_bind(struct ks_c2s *c, struct ks_parcel *parcel);
 void ks_c2s_on_resume(struct ks_c2s *c, struct ks_parcel *parcel);
+void ks_c2s_on_enable(struct ks_c2s *c, struct ks_parcel *parcel);
+void ks_c2s_on_early_enable(struct ks_c2s *c, struct ks_parcel *parcel);
 
 #endif

@@ -202,6 +202,12 @@ struct ks_feature_clear {
     const char *node;      /* of KS_CLEAR_NODE; with a ':' at its end: all nodes that begin so */
 };
 
+/* What a client may turn on with its resource (XEP-0386 §3.2), and nobody is asked about. */
+struct ks_feature_bind {
+    const char *ns, *name; /* the element inside <bind/>; ns is the feature's name there, too. NULL ends the list */
+    void (*on)(struct ks_ctx *ctx, struct ks_session *session, const struct ks_xml *element);
+};
+
 #define KS_DEVICES_ALL 0 /* in place of a device's number */
 
 struct ks_feature {
@@ -216,6 +222,7 @@ struct ks_feature {
     /* Nodes of personal eventing for the person's own devices, NULL-ended; or NULL. They have an item for whatever they
      * are about, nobody else reads them, and they cannot be opened (pep_node.h). */
     const char *const *own_nodes;
+    const struct ks_feature_bind *binds; /* or NULL */
     struct ks_feature_store stores[6];
     struct ks_option options[8];
     /* Adds to <stream:features/> after login (before bind), or NULL. */

@@ -259,56 +259,78 @@ static struct ks_scram_bindings bindings(const struct actor *actor)
     return data;
 }
 
-static void send_sasl(struct actor *actor, const char *open, struct ks_str data, const char *name)
+static const char *profile(const struct actor_login *login)
+{
+    return login->asking ? NS_SASL2 : NS_SASL;
+}
+
+static void send_first(struct actor *actor, const struct actor_login *login, struct ks_str message)
 {
     struct ks_buf buf;
 
     ks_buf_init(&buf, 65536);
-    ks_buf_z(&buf, open);
-    ks_base64_add(&buf, data);
-    ks_buf_printf(&buf, "</%s>", name);
+    ks_buf_printf(&buf, "<%s xmlns='%s' mechanism='%.*s'>%s", login->asking ? "authenticate" : "auth", profile(login),
+        KS_STR_FMT(login->mechanism), login->asking ? "<initial-response>" : "");
+    ks_base64_add(&buf, message);
+    if (login->asking)
+        ks_buf_printf(&buf, "</initial-response>%.*s</authenticate>", KS_STR_FMT(*login->asking));
+    else
+        ks_buf_z(&buf, "</auth>");
     actor_send(actor, ks_buf_str(&buf));
     ks_buf_done(&buf);
 }
 
-/* The next item when it is {NS_SASL}name, with its data; NULL when something else came. In the simulator the server
- * may let a client wait: time passes until it does not. */
-static struct item *sasl_item(struct actor *actor, struct ks_arena *arena, const char *name, struct ks_str *ret_data)
+static void send_response(struct actor *actor, const struct actor_login *login, struct ks_str message)
+{
+    struct ks_buf buf;
+
+    ks_buf_init(&buf, 65536);
+    ks_buf_printf(&buf, "<response xmlns='%s'>", profile(login));
+    ks_base64_add(&buf, message);
+    ks_buf_z(&buf, "</response>");
+    actor_send(actor, ks_buf_str(&buf));
+    ks_buf_done(&buf);
+}
+
+/* The next item when it has this name, with its data; NULL when something else came. In the simulator the server may
+ * let a client wait: time passes until it does not. */
+static struct item *sasl_item(struct actor *actor, const struct actor_login *login, struct ks_arena *arena,
+    const char *name, struct ks_str *ret_data)
 {
     struct item *item = actor_peek(actor);
+    const struct ks_xml *data;
 
     for (int tenth = 0; !item && actor->world->ops->wait && tenth < 10000; tenth++) {
         actor->world->ops->wait(actor->world, 100);
         item = actor_peek(actor);
     }
-    if (!item || !ks_xml_is(item->xml, NS_SASL, name)
-        || ks_base64_read(arena, ks_xml_text(&item->arena, item->xml), ret_data) != KS_OK)
+    if (!item || !ks_xml_is(item->xml, profile(login), name))
         return NULL;
-    return item;
+    data = login->asking && strcmp(name, "success") == 0 ? ks_xml_child(item->xml, NS_SASL2, "additional-data")
+                                                         : item->xml;
+    return ks_base64_read(arena, ks_xml_text(&item->arena, data), ret_data) == KS_OK ? item : NULL;
 }
 
-bool actor_authenticate(
-    struct actor *actor, struct ks_str mechanism, struct ks_str user, struct ks_str password, struct ks_buf *ret_why)
+bool actor_authenticate(struct actor *actor, const struct actor_login *login, struct ks_buf *ret_why)
 {
-    bool plus = ks_str_ends(mechanism, KS_STR("-PLUS"));
-    enum ks_hash hash = ks_str_find(mechanism, KS_STR("SHA-256")) < mechanism.len ? KS_SHA256 : KS_SHA1;
+    bool plus = ks_str_ends(login->mechanism, KS_STR("-PLUS"));
+    enum ks_hash hash = ks_str_find(login->mechanism, KS_STR("SHA-256")) < login->mechanism.len ? KS_SHA256 : KS_SHA1;
     enum ks_scram_binding binding = plus ? KS_BIND_TLS_EXPORTER : KS_BIND_NONE;
     struct ks_scram_bindings known = bindings(actor);
     struct ks_scram_client scram;
     struct ks_arena arena;
     struct ks_str message, data;
-    char open[200];
     struct item *item;
     bool good = false;
 
     ks_arena_init(&arena, 65536);
-    if (ks_scram_client_first(&scram, &arena, hash, binding, plus, user, password, actor->prng, &message) != KS_OK) {
+    if (ks_scram_client_first(&scram, &arena, hash, binding, plus, login->user, login->password, actor->prng, &message)
+        != KS_OK) {
         failed(actor, ret_why, "cannot begin SCRAM");
         goto out;
     }
-    snprintf(open, sizeof open, "<auth xmlns='" NS_SASL "' mechanism='%.*s'>", KS_STR_FMT(mechanism));
-    send_sasl(actor, open, message, "auth");
-    item = sasl_item(actor, &arena, "challenge", &data);
+    send_first(actor, login, message);
+    item = sasl_item(actor, login, &arena, "challenge", &data);
     if (!item) { /* <failure/>, most likely: the script's business */
         good = true;
         goto out;
@@ -318,12 +340,12 @@ bool actor_authenticate(
         failed(actor, ret_why, "got a challenge that is none");
         goto out;
     }
-    send_sasl(actor, "<response xmlns='" NS_SASL "'>", message, "response");
-    item = sasl_item(actor, &arena, "success", &data);
+    send_response(actor, login, message);
+    item = sasl_item(actor, login, &arena, "success", &data);
     good = !item || ks_scram_client_done(&scram, data) == KS_OK;
     if (!good)
         failed(actor, ret_why, "was let in by a server that does not know the password");
-    if (item)
+    if (item && !login->asking)
         ks_framer_restart(&actor->framer);
 out:
     ks_arena_done(&arena);

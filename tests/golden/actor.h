@@ -57,9 +57,13 @@ bool actor_sync(struct actor *actor);
 /* --- the usual ways; false: *ret_why says what went wrong --- */
 bool actor_start_stream(struct actor *actor, struct ks_buf *ret_why); /* header there, header and features back */
 bool actor_start_tls(struct actor *actor, struct ks_buf *ret_why);    /* from <proceed/> on */
-/* SCRAM as user with password, up to its outcome, which is then the first item. */
-bool actor_authenticate(
-    struct actor *actor, struct ks_str mechanism, struct ks_str user, struct ks_str password, struct ks_buf *ret_why);
+/* SCRAM as user with password, up to its outcome, which is then the first item. By <authenticate/> with this XML inside
+ * (XEP-0388), or if asking is NULL by <auth/>. */
+struct actor_login {
+    struct ks_str mechanism, user, password;
+    const struct ks_str *asking;
+};
+bool actor_authenticate(struct actor *actor, const struct actor_login *login, struct ks_buf *ret_why);
 bool actor_bind(struct actor *actor, struct ks_buf *ret_why);
 /* <presence/>, and what the server says to it is dropped. */
 bool actor_be_present(struct actor *actor, struct ks_buf *ret_why);

@@ -12,6 +12,7 @@ static const struct {
 } namespaces[] = {
     { "axolotl", NS_AXOLOTL },
     { "bind", NS_BIND },
+    { "bind2", NS_BIND2 },
     { "blocking", NS_BLOCKING },
     { "blocking-errors", NS_BLOCKING_ERRORS },
     { "caps", NS_CAPS },
@@ -28,6 +29,7 @@ static const struct {
     { "eme", NS_EME },
     { "extdisco", NS_EXTDISCO },
     { "upload", NS_UPLOAD },
+    { "fast", NS_FAST },
     { "forward", NS_FORWARD },
     { "hints", NS_HINTS },
     { "limits", NS_STREAM_LIMITS },
@@ -54,6 +56,7 @@ static const struct {
     { "roster", NS_ROSTER },
     { "rsm", NS_RSM },
     { "sasl", NS_SASL },
+    { "sasl2", NS_SASL2 },
     { "session", NS_SESSION },
     { "sid", NS_SID },
     { "sm", NS_SM },

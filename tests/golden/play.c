@@ -211,6 +211,12 @@ static bool say(struct play *play, struct actor *actor, bool whole)
 /* Counting begins and binding happens by what is said, too, and so does the end. */
 static void notice(struct actor *actor, const struct item *item)
 {
+    const struct ks_xml *bound = ks_xml_child(item->xml, NS_BIND2, "bound");
+
+    if (ks_xml_is(item->xml, NS_SASL2, "success")) {
+        actor->bound = bound || ks_xml_child(item->xml, NS_SM, "resumed");
+        actor->counts = ks_xml_child(bound, NS_SM, "enabled") || ks_xml_child(item->xml, NS_SM, "resumed");
+    }
     if (!item->xml)
         actor->counts = actor->bound = false;
     if (ks_xml_is(item->xml, NS_SM, "enabled") || ks_xml_is(item->xml, NS_SM, "resumed"))
@@ -313,7 +319,8 @@ static bool come(struct play *play, const struct step *step)
     }
     if (step->reach >= REACH_AUTHENTICATED) {
         good = good && actor_start_stream(actor, why)
-            && actor_authenticate(actor, KS_STR("SCRAM-SHA-256-PLUS"), actor->local, actor->password, why)
+            && actor_authenticate(
+                actor, &(struct actor_login) { KS_STR("SCRAM-SHA-256-PLUS"), actor->local, actor->password, NULL }, why)
             && actor->items && ks_xml_is(actor->items->xml, NS_SASL, "success");
         if (good)
             actor_drop(actor, actor->items);
@@ -328,11 +335,21 @@ static bool come(struct play *play, const struct step *step)
 static bool log_in(struct play *play, struct actor *actor)
 {
     const struct step *step = play->step;
+    struct actor_login login = { .mechanism = step->mechanism.len ? step->mechanism : KS_STR("SCRAM-SHA-256-PLUS"),
+        .user = step->user.len ? step->user : actor->local,
+        .password = step->password.len ? step->password : actor->password };
+    struct ks_str asking;
+    struct ks_buf text;
+    bool good;
 
-    return actor_authenticate(actor, step->mechanism.len ? step->mechanism : KS_STR("SCRAM-SHA-256-PLUS"),
-               step->user.len ? step->user : actor->local, step->password.len ? step->password : actor->password,
-               &play->verdict->why)
-        || fail(play, " (login)");
+    if (!fill(play, true, &text))
+        return false;
+    asking = ks_buf_str(&text);
+    if (step->sasl2)
+        login.asking = &asking;
+    good = actor_authenticate(actor, &login, &play->verdict->why) || fail(play, " (login)");
+    ks_buf_done(&text);
+    return good;
 }
 
 static bool log_out(struct play *play, struct actor *actor)

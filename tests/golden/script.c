@@ -93,7 +93,13 @@ static bool read_login(struct reading *reading, struct step *step, struct ks_str
 {
     step->kind = STEP_LOGIN;
     while (rest.len) {
-        struct ks_str key = next_word(&rest), value = next_word(&rest);
+        struct ks_str key = next_word(&rest), value;
+        if (ks_str_is(key, "asking")) {
+            step->sasl2 = true;
+            step->text = rest;
+            return true;
+        }
+        value = next_word(&rest);
         if (ks_str_is(key, "as"))
             step->user = value;
         else if (ks_str_is(key, "with"))

@@ -12,15 +12,11 @@
  *   anna  sees nothing for 5s
  *   anna  forgets what came
  *   anna  logs in [as niemand] [with wrong] [by SCRAM-SHA-1]      up to <success/> or <failure/>, which she then sees
- *   anna  starts TLS
- *   anna  disconnects                                  the network does
- *   anna  logs out
- *   anna  is cut off                                   the server closed the connection
- *   time passes 24h
- *   the server restarts      the server dies
- *   the disk is slow         the disk is full          the disk is well again
- *   option session.resume of offen.example is 60       before anybody connects; later on it is a reload
- *   only in the simulator: it counts stanzas
+ *   anna  logs in [as …] [with …] [by …] asking <bind …/>         the same by <authenticate/>, with this inline, if
+ * anything anna  starts TLS anna  disconnects                                  the network does anna  logs out anna  is
+ * cut off                                   the server closed the connection time passes 24h the server restarts the
+ * server dies the disk is slow         the disk is full          the disk is well again option session.resume of
+ * offen.example is 60       before anybody connects; later on it is a reload only in the simulator: it counts stanzas
  *   ----                                               another conversation: nobody connected, nothing stored
  *
  * The first comment is the script's title. Placeholders: pattern.h. */
@@ -62,8 +58,9 @@ struct step {
     unsigned line;
     struct ks_str row; /* of the row that begins here; empty: it goes on */
     enum step_kind kind;
-    struct ks_str actor;                     /* "anna/tablet" */
-    struct ks_str text;                      /* XML; a domain; a value; a reason */
+    struct ks_str actor; /* "anna/tablet" */
+    struct ks_str text;  /* XML; a domain; a value; a reason; of STEP_LOGIN: what is asked inline */
+    bool sasl2;
     struct ks_str user, password, mechanism; /* of STEP_LOGIN; user: the option's name of STEP_OPTION */
     enum reach reach;
     int64_t ms;

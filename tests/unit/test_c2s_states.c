@@ -23,6 +23,7 @@ enum { PLAIN, SECURE, AUTHED, BOUND, CLOSED, STATES };
 static const char *const state_names[STATES] = { "in clear", "under TLS", "logged in", "bound", "closed" };
 
 #define SASL "xmlns='" NS_SASL "'"
+#define SASL2 "xmlns='" NS_SASL2 "'"
 static const struct {
     const char *name, *xml;
     enum outcome outcome[STATES];
@@ -35,6 +36,16 @@ static const struct {
         { UNSUPPORTED, GOES_ON, UNSUPPORTED, UNSUPPORTED, DEAF } },
     { "RFC 6120 §6.4.4: <abort/>", "<abort " SASL "/>", { UNSUPPORTED, GOES_ON, UNSUPPORTED, UNSUPPORTED, DEAF } },
     { "RFC 6120 §6.4.6: <success/>, which only servers say", "<success " SASL "/>",
+        { UNSUPPORTED, UNSUPPORTED, UNSUPPORTED, UNSUPPORTED, DEAF } },
+    { "XEP-0388 §2.3: <authenticate/>", "<authenticate " SASL2 " mechanism='X'/>",
+        { UNSUPPORTED, GOES_ON, UNSUPPORTED, UNSUPPORTED, DEAF } },
+    { "XEP-0388 §2.5: <response/> to nothing", "<response " SASL2 "/>",
+        { UNSUPPORTED, NOT_AUTHORIZED, UNSUPPORTED, UNSUPPORTED, DEAF } },
+    { "XEP-0388 §6.5: <abort/> of nothing", "<abort " SASL2 "/>",
+        { UNSUPPORTED, NOT_AUTHORIZED, UNSUPPORTED, UNSUPPORTED, DEAF } },
+    { "XEP-0388 §2.6.3: <next/>, when no task was set", "<next " SASL2 " task='X'/>",
+        { UNSUPPORTED, UNSUPPORTED, UNSUPPORTED, UNSUPPORTED, DEAF } },
+    { "XEP-0386 §3.2: <bind/> by itself", "<bind xmlns='" NS_BIND2 "'/>",
         { UNSUPPORTED, UNSUPPORTED, UNSUPPORTED, UNSUPPORTED, DEAF } },
     { "RFC 6120 §7.6: binding", "<iq type='set' id='1'><bind xmlns='" NS_BIND "'><resource>r</resource></bind></iq>",
         { NOT_AUTHORIZED, NOT_AUTHORIZED, GOES_ON, GOES_ON, DEAF } },

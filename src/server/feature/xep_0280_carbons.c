@@ -23,6 +23,14 @@ static void on_enable(struct ks_ctx *ctx, const struct ks_stanza *iq)
     ks_reply_result(ctx, NULL);
 }
 
+/* XEP-0386 §3.2: with the resource. */
+static void on_bind(struct ks_ctx *ctx, struct ks_session *session, const struct ks_xml *enable)
+{
+    (void)ctx;
+    (void)enable;
+    slot(session)->on = true;
+}
+
 /* §6: of those that a person would want to see on all her devices. */
 static bool eligible(const struct ks_stanza *message)
 {
@@ -119,6 +127,7 @@ const struct ks_feature ks_feature_carbons = {
         { KS_IQ_SET, NS_CARBONS, "disable", KS_TO_SELF, on_enable } },
     .pass = { { KS_STAGE_SEND, 1U << KS_MESSAGE, no_forgery }, { KS_STAGE_DELIVERED, 1U << KS_MESSAGE, received },
         { KS_STAGE_SENT, 1U << KS_MESSAGE, sent } },
+    .binds = (const struct ks_feature_bind[]) { { NS_CARBONS, "enable", on_bind }, { 0 } },
     .clear = (const struct ks_feature_clear[]) { { KS_CLEAR_MESSAGE, NS_CARBONS, "private" }, { 0 } },
     .session_size = sizeof(struct slot),
 };

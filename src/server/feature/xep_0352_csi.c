@@ -244,10 +244,18 @@ static void stream_features(
     ks_xml_add(arena, features, NS_CSI, "csi"); /* §4.1 */
 }
 
+/* XEP-0386 §3.2: "the session must begin in that state". */
+static void on_bind(struct ks_ctx *ctx, struct ks_session *session, const struct ks_xml *state)
+{
+    (void)ctx;
+    ks_csi_set(session, ks_str_is(state->name, "inactive"));
+}
+
 const struct ks_feature ks_feature_csi = {
     .name = "csi",
     .options = { { "csi.hold_max", KS_OPT_COUNT, .init = 200, .min = 0, .max = 10000,
         .doc = "Stanzas that wait while a client says that nobody looks at it (XEP-0352); with 0 none do." } },
+    .binds = (const struct ks_feature_bind[]) { { NS_CSI, "active", on_bind }, { NS_CSI, "inactive", on_bind }, { 0 } },
     .stream_features = stream_features,
     .slot_done = slot_done,
     .session_size = sizeof(struct slot),
