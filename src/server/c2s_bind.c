@@ -57,7 +57,7 @@ static void bind_run(struct ks_ctx *ctx)
 
     if (!c || c->state != C2S_AUTHED)
         return;
-    if (!ks_user_exists(ctx->user)) {
+    if (!ks_login_stands(c, ctx->user)) {
         ks_c2s_close(c, KS_STREAM_NOT_AUTHORIZED, NULL);
         return;
     }

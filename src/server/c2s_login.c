@@ -8,6 +8,7 @@
 
 #include "c2s_login.h"
 #include "credentials.h"
+#include "device.h"
 #include "enc.h"
 #include "stream_limits.h"
 
@@ -71,8 +72,9 @@ static bool has_bindings(const struct ks_tls_facts *facts)
     return facts->has_exporter || facts->server_end_point_len;
 }
 
-static struct ks_scram_bindings bindings(const struct ks_tls_facts *facts)
+struct ks_scram_bindings ks_login_channels(const struct ks_c2s_login *login)
 {
+    const struct ks_tls_facts *facts = &login->facts;
     struct ks_scram_bindings data = { 0 };
 
     if (facts->has_exporter)
@@ -159,9 +161,8 @@ static void write_sasl(struct ks_c2s *c, const char *name, struct ks_str data)
 
 /* The account that the client names. A name with @ or / would be read as another address: it gets blanks there, which
  * no account has, and so goes the way of all unknown names (scram.h). */
-static enum ks_err account_named(struct ks_c2s_login *login, const struct ks_domain *domain)
+static enum ks_err account_named(struct ks_c2s_login *login, const struct ks_domain *domain, struct ks_str name)
 {
-    struct ks_str name = login->scram.username;
     char *text = ks_arena_alloc(&login->arena, name.len);
 
     if (!text)
@@ -172,32 +173,59 @@ static enum ks_err account_named(struct ks_c2s_login *login, const struct ks_dom
         &login->arena, (struct ks_jid) { ks_str(text, name.len), domain->name, KS_STR_EMPTY }, &login->bare);
 }
 
-bool ks_login_begin(struct ks_c2s *c, struct ks_str mechanism, struct ks_str text)
+/* SCRAM's first message. */
+static enum ks_err begin_scram(struct ks_c2s *c, const struct ks_scram_mechanism *chosen, struct ks_str data)
+{
+    const struct ks_domain *domain = ks_c2s_domain(c);
+    struct ks_c2s_login *login = c->login;
+    struct ks_scram_bindings known = ks_login_channels(login);
+    enum ks_err err = ks_scram_server_first(&login->scram, &login->arena, chosen->hash, chosen->plus,
+        has_bindings(&login->facts), domain->name, &known, data);
+
+    return err == KS_OK ? account_named(login, domain, login->scram.username) : err;
+}
+
+/* A token's only message. XEP-0484 §4.1: the client says which installation it is, and that this is a token. */
+static enum ks_err begin_token(struct ks_c2s *c, struct ks_str data)
 {
     struct ks_c2s_login *login = c->login;
-    const struct ks_domain *domain = ks_c2s_domain(c);
-    struct ks_scram_bindings known = bindings(&login->facts);
-    const struct ks_scram_mechanism *chosen = NULL;
+    struct ks_str name;
+    enum ks_err err;
+
+    if (!login->agent.len || !ks_xml_child(login->request->stanza.xml, NS_FAST, "fast"))
+        return KS_ESYNTAX;
+    err = ks_ht_read_first(&login->arena, data, &name, &login->proof);
+    return err == KS_OK ? account_named(login, ks_c2s_domain(c), name) : err;
+}
+
+static const struct ks_scram_mechanism *scram_mechanism(const struct ks_c2s_login *login, struct ks_str name)
+{
+    for (size_t i = 0; i < KS_SCRAM_MECHANISMS; i++)
+        if (ks_str_is(name, ks_scram_mechanisms[i].name)
+            && (!ks_scram_mechanisms[i].plus || has_bindings(&login->facts)))
+            return &ks_scram_mechanisms[i];
+    return NULL;
+}
+
+void ks_login_begin(struct ks_c2s *c, struct ks_str mechanism, struct ks_str text)
+{
+    struct ks_c2s_login *login = c->login;
+    struct ks_scram_bindings known = ks_login_channels(login);
+    const struct ks_scram_mechanism *scram = scram_mechanism(login, mechanism);
     struct ks_str data;
     enum ks_err err;
 
-    for (size_t i = 0; i < KS_SCRAM_MECHANISMS; i++)
-        if (ks_str_is(mechanism, ks_scram_mechanisms[i].name)
-            && (!ks_scram_mechanisms[i].plus || has_bindings(&login->facts)))
-            chosen = &ks_scram_mechanisms[i];
-    if (!chosen) {
+    login->ht = login->request ? ks_fast_mechanism(ks_c2s_domain(c), &known, mechanism) : NULL;
+    if (!scram && !login->ht) {
         ks_login_fail(c, "invalid-mechanism");
-        return false;
+        return;
     }
     if (ks_base64_read(&login->arena, text, &data) != KS_OK) {
         ks_login_fail(c, "incorrect-encoding");
-        return false;
+        return;
     }
     login->exchanging = true;
-    err = ks_scram_server_first(&login->scram, &login->arena, chosen->hash, chosen->plus, has_bindings(&login->facts),
-        domain->name, &known, data);
-    if (err == KS_OK)
-        err = account_named(login, domain);
+    err = login->ht ? begin_token(c, data) : begin_scram(c, scram, data);
     /* XEP-0388 §2.3: whoever the stream header names is the one who logs in. */
     if (err == KS_OK && login->request && login->from && !ks_str_is(login->bare, login->from))
         err = KS_EDENIED;
@@ -206,16 +234,16 @@ bool ks_login_begin(struct ks_c2s *c, struct ks_str mechanism, struct ks_str tex
         break;
     case KS_EDENIED:
         ks_login_fail(c, "invalid-authzid");
-        return false;
+        return;
     case KS_ECRYPTO:
         ks_login_fail(c, "not-authorized");
-        return false;
+        return;
     case KS_ENOMEM:
         ks_login_fail(c, "temporary-auth-failure");
-        return false;
+        return;
     default:
         ks_login_fail(c, "malformed-request");
-        return false;
+        return;
     }
     login->waiting = true;
     c->held = true;
@@ -226,7 +254,6 @@ bool ks_login_begin(struct ks_c2s *c, struct ks_str mechanism, struct ks_str tex
     } else {
         ks_c2s_login_go_on(c);
     }
-    return true;
 }
 
 /* "=" is an empty message (RFC 6120 §6.4.2). */
@@ -244,7 +271,7 @@ void ks_c2s_on_auth(struct ks_c2s *c, struct ks_parcel *parcel)
     else if (c->login->exchanging)
         ks_login_fail(c, "malformed-request");
     else
-        (void)ks_login_begin(c, ks_xml_attr(parcel->stanza.xml, "mechanism"), text_of(parcel));
+        ks_login_begin(c, ks_xml_attr(parcel->stanza.xml, "mechanism"), text_of(parcel));
 }
 
 /* At the account's home: not before the guard allows it. */
@@ -262,7 +289,8 @@ void ks_c2s_login_go_on(struct ks_c2s *c)
         ks_c2s_release(c);
         return;
     }
-    when = ks_guard_when(&user->guard, r->addresses, c->address_hash, r->now);
+    when = c->login->ht ? ks_guard_token_when(r->addresses, c->address_hash, r->now)
+                        : ks_guard_when(&user->guard, r->addresses, c->address_hash, r->now);
     if (when > r->now.mono_ms && ks_timer_set(&r->timers, &c->login->delay, when) == KS_OK) {
         /* The wait must not become a timeout of the stream. */
         if (ks_timer_set(&r->timers, &c->timer, when + ks_config_number(r->config, "stream.login_timeout") * 1000)
@@ -301,28 +329,75 @@ void ks_login_call(struct ks_c2s *c, struct ks_parcel *parcel, void (*run)(struc
     ks_post(c->reactor, parcel);
 }
 
-static void keys_run(struct ks_ctx *ctx)
+/* It is proven who this is. */
+static void prove(struct ks_c2s *c, struct ks_user *user)
 {
-    struct ks_c2s *c = ks_login_called(ctx->parcel);
-    struct ks_reactor *r = ctx->reactor;
-    struct ks_str names[KS_SCRAM_MECHANISMS], types[KS_BIND_COUNT], downgrade, message;
-    struct ks_scram_keys keys;
-    struct ks_c2s_login *login;
-    size_t count, type_count;
+    struct ks_reactor *r = c->reactor;
 
-    if (!c || c->state != C2S_SECURE)
-        return;
-    login = c->login;
-    login->waiting = false;
-    ks_credentials_get(ctx->user, login->scram.hash, &keys);
-    count = ks_login_offered(login, names, types, &type_count);
+    ks_guard_passed(&user->guard, r->addresses, c->address_hash, r->now);
+    c->login->proven_at = r->outs;
+    r->stats.logins++;
+}
+
+bool ks_login_stands(const struct ks_c2s *c, const struct ks_user *user)
+{
+    return ks_user_exists(user) && user->out_at <= c->login->proven_at;
+}
+
+static void challenge(struct ks_c2s *c, const struct ks_user *user)
+{
+    struct ks_c2s_login *login = c->login;
+    struct ks_str names[KS_SCRAM_MECHANISMS], types[KS_BIND_COUNT], downgrade, message;
+    size_t type_count, count = ks_login_offered(login, names, types, &type_count);
+    struct ks_scram_keys keys;
+
+    ks_credentials_get(user, login->scram.hash, &keys);
     if (ks_scram_downgrade(&login->arena, login->scram.hash, names, count, types, type_count, &downgrade) != KS_OK
-        || ks_scram_server_challenge(&login->scram, &keys, &r->prng, downgrade, &message) != KS_OK)
+        || ks_scram_server_challenge(&login->scram, &keys, &c->reactor->prng, downgrade, &message) != KS_OK)
         ks_login_fail(c, "temporary-auth-failure");
     else
         write_sasl(c, "challenge", message);
     ks_wipe(&keys, sizeof keys);
     ks_c2s_release(c);
+}
+
+static void check_token(struct ks_c2s *c, struct ks_user *user)
+{
+    struct ks_c2s_login *login = c->login;
+    const struct ks_xml *fast = ks_xml_child(login->request->stanza.xml, NS_FAST, "fast");
+    struct ks_scram_bindings known = ks_login_channels(login);
+    struct ks_fast_try attempt = { .mechanism = login->ht,
+        .device = ks_device_of(user->bare, login->agent, true),
+        .channel = known.data[login->ht->binding],
+        .proof = login->proof,
+        .counted = ks_xml_attr(fast, "count").ptr };
+    enum ks_fast_verdict verdict = KS_FAST_WRONG;
+    uint8_t answer[KS_HT_PROOF_LEN];
+
+    if (!attempt.counted || ks_str_u64(ks_xml_attr(fast, "count"), UINT32_MAX, &attempt.count) == KS_OK)
+        verdict = ks_fast_check(user, &attempt, &login->token, answer);
+    if (verdict == KS_FAST_RIGHT) {
+        prove(c, user);
+        ks_sasl2_succeed(c, ks_str(answer, sizeof answer));
+        return;
+    }
+    ks_guard_token_failed(c->reactor->addresses, c->address_hash, c->reactor->now);
+    ks_login_fail(c, verdict == KS_FAST_EXPIRED ? "credentials-expired" : "not-authorized");
+    ks_c2s_release(c);
+}
+
+/* At the account's home, with its data there. */
+static void keys_run(struct ks_ctx *ctx)
+{
+    struct ks_c2s *c = ks_login_called(ctx->parcel);
+
+    if (!c || c->state != C2S_SECURE)
+        return;
+    c->login->waiting = false;
+    if (c->login->ht)
+        check_token(c, ctx->user);
+    else
+        challenge(c, ctx->user);
 }
 
 static void look_up(struct ks_c2s *c)
@@ -339,12 +414,12 @@ void ks_login_respond(struct ks_c2s *c, struct ks_str text)
 {
     struct ks_c2s_login *login = c->login;
     struct ks_reactor *r = c->reactor;
-    struct ks_scram_bindings known = bindings(&login->facts);
+    struct ks_scram_bindings known = ks_login_channels(login);
     struct ks_str data, message, bare = login->bare;
     struct ks_user *user;
     enum ks_err err;
 
-    if (!login->exchanging || login->waiting) {
+    if (!login->exchanging || login->waiting || login->ht) {
         ks_login_fail(c, "malformed-request");
         return;
     }
@@ -370,8 +445,7 @@ void ks_login_respond(struct ks_c2s *c, struct ks_str text)
         ks_login_fail(c, "malformed-request");
         return;
     }
-    ks_guard_passed(&user->guard, r->addresses, c->address_hash, r->now);
-    r->stats.logins++;
+    prove(c, user);
     if (login->request) {
         ks_sasl2_succeed(c, message);
         return;

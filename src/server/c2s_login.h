@@ -5,6 +5,7 @@
 #define KS_C2S_LOGIN_H
 
 #include "c2s.h"
+#include "fast.h"
 
 #define KS_LOGIN_BYTES_MAX 65536
 
@@ -18,10 +19,14 @@ struct ks_c2s_login {
     bool exchanging;       /* between <auth/> or <authenticate/> and its outcome */
     bool waiting;          /* first message read; keys are being looked for */
     unsigned tries;
+    uint64_t proven_at; /* r->outs when it was proven who this is */
     struct ks_timer delay;
     /* SASL2 (XEP-0388): */
     struct ks_parcel *request; /* <authenticate/>, with what is asked for inline; NULL: the exchange is RFC 6120's */
     struct ks_str agent;       /* the id of its user agent, lower case; empty: none. In arena */
+    const struct ks_ht_mechanism *ht; /* the exchange is by a token (XEP-0484); NULL: by SCRAM */
+    struct ks_str proof;              /* of the token; in arena */
+    struct ks_token token;            /* that was right */
     struct ks_sasl2_answer *answer;
 };
 
@@ -29,13 +34,16 @@ struct ks_c2s_login {
 
 /* RFC 6120 §6.5: condition is one of its names. Too many close the stream. */
 void ks_login_fail(struct ks_c2s *c, const char *condition);
-/* Begins an exchange; false: it failed, which was said. */
-bool ks_login_begin(struct ks_c2s *c, struct ks_str mechanism, struct ks_str text);
+/* Begins an exchange; that it failed is said. */
+void ks_login_begin(struct ks_c2s *c, struct ks_str mechanism, struct ks_str text);
 /* A message of the exchange at hand. */
 void ks_login_respond(struct ks_c2s *c, struct ks_str text);
 /* Names of mechanisms and types of channel binding as they are offered on this connection; the former are counted. */
 size_t ks_login_offered(const struct ks_c2s_login *login, struct ks_str names[KS_SCRAM_MECHANISMS],
     struct ks_str types[KS_BIND_COUNT], size_t *ret_types);
+struct ks_scram_bindings ks_login_channels(const struct ks_c2s_login *login);
+/* Whether who logged in still may: the account is there, and nothing was locked out since. */
+bool ks_login_stands(const struct ks_c2s *c, const struct ks_user *user);
 /* Runs run at the home of the account that logs in, with this stream in parcel->user as long as it lives; takes the
  * reference. Nothing that comes in is looked at before ks_c2s_release. When the account's data cannot be read, the
  * login fails, or the stream is closed. */

@@ -5,6 +5,7 @@
  * One element asks for everything: who it is, the session to resume, or the resource and what is to be on from the
  * beginning. One element answers. Between the two the request's parcel goes through steps at the home of the account:
  *
+ *   accepted_run                   tokens (XEP-0484), in a transaction
  *   resume_run                     a session that is still there; may have to wait for its last stanzas
  *   start_answered, end_answered   where the archive begins and ends, asked of the store
  *   bind_now                       then and there
@@ -43,11 +44,13 @@ void ks_sasl2_features(struct ks_c2s *c, struct ks_arena *arena, struct ks_xml *
     struct ks_str names[KS_SCRAM_MECHANISMS], types[KS_BIND_COUNT];
     size_t type_count, count = ks_login_offered(c->login, names, types, &type_count);
     struct ks_xml *offer = ks_xml_add(arena, features, NS_SASL2, "authentication"), *list;
+    struct ks_scram_bindings channels = ks_login_channels(c->login);
 
     for (size_t i = 0; i < count; i++)
         ks_xml_add_text(arena, offer, NS_SASL2, "mechanism", names[i]);
     offer = ks_xml_add(arena, offer, NS_SASL2, "inline");
     ks_xml_add(arena, offer, NS_SM, "sm"); /* XEP-0198 §9.2 */
+    ks_fast_offer(arena, ks_c2s_domain(c), &channels, offer);
     list = ks_xml_add(arena, ks_xml_add(arena, offer, NS_BIND2, "bind"), NS_BIND2, "inline");
     add_feature(arena, list, NS_SM); /* XEP-0198 §9.1 */
     for (size_t i = 0; ks_features[i]; i++) {
@@ -145,6 +148,16 @@ static struct ks_c2s *stream_of(struct ks_ctx *ctx)
     struct ks_c2s *c = ks_login_called(ctx->parcel);
 
     return c && c->state == C2S_SECURE ? c : NULL;
+}
+
+/* Whether who logs in still may; says so if not. */
+static bool stands(struct ks_ctx *ctx, struct ks_c2s *c)
+{
+    if (ks_login_stands(c, ctx->user))
+        return true;
+    ks_login_fail(c, "not-authorized");
+    ks_c2s_release(c);
+    return false;
 }
 
 static const struct ks_xml *asked(struct ks_ctx *ctx, const char *ns, const char *name)
@@ -255,7 +268,7 @@ static void end_answered(struct ks_ctx *ctx, struct ks_store_req *req)
 {
     struct ks_c2s *c = stream_of(ctx);
 
-    if (!c)
+    if (!c || !stands(ctx, c))
         return;
     ks_archive_end_add(ctx, c->login->answer->metadata, KS_ARCHIVE_NEWEST, req);
     bind_now(ctx, c);
@@ -295,13 +308,8 @@ static void resume_run(struct ks_ctx *ctx)
     struct ks_session *s;
     bool waits;
 
-    if (!c)
+    if (!c || !stands(ctx, c))
         return;
-    if (!ks_user_exists(ctx->user)) { /* not any more */
-        ks_login_fail(c, "not-authorized");
-        ks_c2s_release(c);
-        return;
-    }
     if (!resume) {
         go_on(ctx, c);
         return;
@@ -321,6 +329,53 @@ static void resume_run(struct ks_ctx *ctx)
     }
 }
 
+/* XEP-0484: what was used, and what is wanted, into ctx's transaction. False: the token is not there any more. */
+static bool see_to_tokens(struct ks_ctx *ctx, struct ks_c2s *c)
+{
+    const struct ks_c2s_login *login = c->login;
+    const struct ks_xml *wanted = asked(ctx, NS_FAST, "request-token"), *agent = asked(ctx, NS_SASL2, "user-agent");
+    const struct ks_ht_mechanism *mechanism = NULL;
+    struct ks_scram_bindings channels = ks_login_channels(login);
+    struct ks_str name = ks_xml_text(ctx->arena, ks_xml_child(agent, NS_SASL2, "device"));
+    uint64_t device = ks_device_of(ctx->user->bare, login->agent, true);
+    bool due = false;
+
+    if (login->ht && !ks_fast_used(ctx, device, &login->token, asked(ctx, NS_FAST, "fast"), &due))
+        return false;
+    if (wanted)
+        mechanism = ks_fast_mechanism(ctx->domain, &channels, ks_xml_attr(wanted, "mechanism"));
+    else if (due)
+        mechanism = login->ht;
+    if (mechanism && login->agent.len)
+        ks_fast_issue(ctx, device, mechanism, name, login->answer->success);
+    return true;
+}
+
+/* What was written is on the disk. */
+static void accepted(struct ks_ctx *ctx)
+{
+    ctx->parcel->run = resume_run;
+    ks_ctx_post(ctx, ks_parcel_ref(ctx->parcel));
+}
+
+static void accepted_run(struct ks_ctx *ctx)
+{
+    struct ks_c2s *c = stream_of(ctx);
+
+    if (!c || !stands(ctx, c))
+        return;
+    if (!see_to_tokens(ctx, c)) {
+        ks_login_fail(c, "not-authorized");
+        ks_c2s_release(c);
+        return;
+    }
+    ks_login_keep(c, ctx->parcel);
+    if (ctx->txn)
+        ctx->committed = accepted;
+    else
+        resume_run(ctx);
+}
+
 void ks_sasl2_succeed(struct ks_c2s *c, struct ks_str message)
 {
     struct ks_arena *arena = &c->login->request->arena;
@@ -335,5 +390,5 @@ void ks_sasl2_succeed(struct ks_c2s *c, struct ks_str message)
     if (message.ptr)
         ks_xml_add_text(arena, answer->success, NS_SASL2, "additional-data", text);
     answer->identifier = ks_xml_add(arena, answer->success, NS_SASL2, "authorization-identifier");
-    ks_login_call(c, ks_parcel_ref(c->login->request), resume_run);
+    ks_login_call(c, ks_parcel_ref(c->login->request), accepted_run);
 }

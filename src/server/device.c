@@ -2,6 +2,7 @@
 #include "device.h"
 
 #include "crypto.h"
+#include "user.h"
 
 uint64_t ks_device_of(struct ks_str bare, struct ks_str name, bool said_id)
 {
@@ -18,6 +19,7 @@ uint64_t ks_device_of(struct ks_str bare, struct ks_str name, bool said_id)
 
 void ks_device_out(struct ks_ctx *ctx, uint64_t device)
 {
+    ctx->user->out_at = ++ctx->reactor->outs; /* who is logging in at this moment has to begin anew */
     for (size_t i = 0; ks_features[i]; i++)
         if (ks_features[i]->device_out)
             ks_features[i]->device_out(ctx, device);

@@ -21,6 +21,7 @@ extern const struct ks_feature ks_feature_directory;
 extern const struct ks_feature ks_feature_disco;
 extern const struct ks_feature ks_feature_displayed;
 extern const struct ks_feature ks_feature_erase;
+extern const struct ks_feature ks_feature_fast;
 extern const struct ks_feature ks_feature_limits;
 extern const struct ks_feature ks_feature_moderation;
 extern const struct ks_feature ks_feature_offline;

@@ -82,10 +82,21 @@ static bool known(const struct ks_guard *guard, uint64_t address, struct ks_now 
     return false;
 }
 
-int64_t ks_guard_when(struct ks_guard *guard, struct ks_guard_addresses *addresses, uint64_t address, struct ks_now now)
+int64_t ks_guard_token_when(struct ks_guard_addresses *addresses, uint64_t address, struct ks_now now)
 {
     struct ks_guard_count *own = entry(addresses, address, false);
-    int64_t by_address = own ? when(own, now) : now.mono_ms;
+
+    return own ? when(own, now) : now.mono_ms;
+}
+
+void ks_guard_token_failed(struct ks_guard_addresses *addresses, uint64_t address, struct ks_now now)
+{
+    fail(entry(addresses, address, true), now);
+}
+
+int64_t ks_guard_when(struct ks_guard *guard, struct ks_guard_addresses *addresses, uint64_t address, struct ks_now now)
+{
+    int64_t by_address = ks_guard_token_when(addresses, address, now);
     int64_t by_account = known(guard, address, now) ? now.mono_ms : when(&guard->strangers, now);
 
     return by_address > by_account ? by_address : by_account;

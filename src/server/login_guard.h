@@ -3,8 +3,9 @@
  *
  * After the second failure each one doubles the wait before the next try is looked at, from one second to five minutes;
  * a quarter of an hour without tries forgets it. An address from which the account logged in within a week is not
- * delayed by strangers' failures on that account, only by its own. Nothing is ever locked for good, so nobody can lock
- * a doctor out. */
+ * delayed by strangers' failures on that account, only by its own. Nor is a device with a token (fast.h), wherever it
+ * is: nobody guesses one, so its tries wait for the failures of their address alone, and count there alone. Nothing is
+ * ever locked for good, so nobody can lock a doctor out. */
 #ifndef KS_LOGIN_GUARD_H
 #define KS_LOGIN_GUARD_H
 
@@ -42,6 +43,9 @@ int64_t ks_guard_when(
     struct ks_guard *guard, struct ks_guard_addresses *addresses, uint64_t address, struct ks_now now);
 void ks_guard_failed(struct ks_guard *guard, struct ks_guard_addresses *addresses, uint64_t address, struct ks_now now);
 void ks_guard_passed(struct ks_guard *guard, struct ks_guard_addresses *addresses, uint64_t address, struct ks_now now);
+/* The same for a try with a token. */
+int64_t ks_guard_token_when(struct ks_guard_addresses *addresses, uint64_t address, struct ks_now now);
+void ks_guard_token_failed(struct ks_guard_addresses *addresses, uint64_t address, struct ks_now now);
 /* True while there is something to remember. */
 bool ks_guard_active(const struct ks_guard *guard, struct ks_now now);
 

@@ -31,6 +31,7 @@ struct ks_user {
     int64_t missed_ms;       /* offline.h; 0: nothing */
     struct ks_timer forget;
     int64_t touched_ms; /* when it was set, of ks_now.mono_ms */
+    uint64_t out_at;    /* r->outs when a device of it was last out */
     struct ks_guard guard;
     struct ks_room *room; /* who is in it, if it is one; NULL: nobody */
 };

@@ -18,7 +18,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static const char *const kinds[] = { "roster", "roster-version", "pep-node", "pep-item", "pep-subscriber", "blocklist",
-    "offline", "credentials", "archive", "meta", "private", "vcard" };
+    "offline", "credentials", "archive", "meta", "private", "vcard", "device" };
 enum { ROSTER, PEP_NODE = 2, PEP_ITEM, PEP_SUBSCRIBER, BLOCKLIST, CREDENTIALS = 7, ARCHIVE, META, PRIVATE };
 static bool is_strange; /* nothing is promised to who cannot log in any more, or of a start that was refused */
 static bool is_sound;   /* texts are such as can stand in XML: konsild writes no others, and does not look for them */

@@ -6,7 +6,7 @@
 
 #include "enc.h"
 #include "ns.h"
-#include "scram.h"
+#include "sasl_ht.h"
 #include "stanza.h"
 
 /* As our engine reads (src/client/stream.c). */
@@ -256,6 +256,7 @@ static struct ks_scram_bindings bindings(const struct actor *actor)
 
     if (actor->tls.has_exporter)
         data.data[KS_BIND_TLS_EXPORTER] = ks_str(actor->tls.exporter, sizeof actor->tls.exporter);
+    data.data[KS_BIND_TLS_SERVER_END_POINT] = ks_str(actor->tls.server_end_point, actor->tls.server_end_point_len);
     return data;
 }
 
@@ -311,8 +312,34 @@ static struct item *sasl_item(struct actor *actor, const struct actor_login *log
     return ks_base64_read(arena, ks_xml_text(&item->arena, data), ret_data) == KS_OK ? item : NULL;
 }
 
+/* One message and one answer (sasl_ht.h); the password is the token. */
+static bool authenticate_by_token(struct actor *actor, const struct actor_login *login, struct ks_buf *ret_why)
+{
+    const struct ks_ht_mechanism *mechanism = ks_ht_mechanism(login->mechanism);
+    struct ks_scram_bindings known = bindings(actor);
+    struct ks_str channel = mechanism ? known.data[mechanism->binding] : KS_STR_EMPTY, message, data;
+    uint8_t answer[KS_HT_PROOF_LEN];
+    struct ks_arena arena;
+    struct item *item;
+    bool good;
+
+    ks_arena_init(&arena, 65536);
+    if (ks_ht_first(&arena, login->user, login->password, channel, &message) != KS_OK)
+        abort();
+    send_first(actor, login, message);
+    ks_ht_proof(login->password, KS_HT_RESPONDER, channel, answer);
+    item = sasl_item(actor, login, &arena, "success", &data);
+    good = !item || ks_str_eq(data, ks_str(answer, sizeof answer));
+    if (!good)
+        failed(actor, ret_why, "was let in by a server that does not know the token");
+    ks_arena_done(&arena);
+    return good;
+}
+
 bool actor_authenticate(struct actor *actor, const struct actor_login *login, struct ks_buf *ret_why)
 {
+    if (ks_str_starts(login->mechanism, KS_STR("HT-")))
+        return authenticate_by_token(actor, login, ret_why);
     bool plus = ks_str_ends(login->mechanism, KS_STR("-PLUS"));
     enum ks_hash hash = ks_str_find(login->mechanism, KS_STR("SHA-256")) < login->mechanism.len ? KS_SHA256 : KS_SHA1;
     enum ks_scram_binding binding = plus ? KS_BIND_TLS_EXPORTER : KS_BIND_NONE;

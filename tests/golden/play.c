@@ -336,19 +336,23 @@ static bool log_in(struct play *play, struct actor *actor)
 {
     const struct step *step = play->step;
     struct actor_login login = { .mechanism = step->mechanism.len ? step->mechanism : KS_STR("SCRAM-SHA-256-PLUS"),
-        .user = step->user.len ? step->user : actor->local,
-        .password = step->password.len ? step->password : actor->password };
-    struct ks_str asking;
-    struct ks_buf text;
+        .user = step->user.len ? step->user : actor->local };
+    struct ks_str asking, unknown;
+    struct ks_buf text, secret;
     bool good;
 
+    ks_buf_init(&secret, SIZE_MAX);
     if (!fill(play, true, &text))
         return false;
+    good =
+        pattern_fill(&play->captures, step->password.len ? step->password : actor->password, true, &secret, &unknown);
+    login.password = ks_buf_str(&secret);
     asking = ks_buf_str(&text);
     if (step->sasl2)
         login.asking = &asking;
-    good = actor_authenticate(actor, &login, &play->verdict->why) || fail(play, " (login)");
+    good = (good && actor_authenticate(actor, &login, &play->verdict->why)) || fail(play, " (login)");
     ks_buf_done(&text);
+    ks_buf_done(&secret);
     return good;
 }
 

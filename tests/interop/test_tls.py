@@ -214,6 +214,10 @@ row(seen.compressions == [0] and seen.extensions[16] == b"\0\x0c\x0bxmpp-client"
 stream = wire.Stream(lab, "klinik.example")
 offers = {e.text for e in stream.features.iter("{urn:ietf:params:xml:ns:xmpp-sasl}mechanism")}
 equal("SASL mechanisms", offers, offers)
+offers = {e.text for e in stream.features.findall("{urn:xmpp:sasl:2}authentication/{urn:xmpp:sasl:2}mechanism")}
+equal("SASL mechanisms", offers, offers, "konsild offers by XEP-0388")
+offers = {e.text for e in stream.features.iter("{urn:xmpp:fast:0}mechanism")}
+equal("SASL mechanisms for tokens", offers, offers)
 bindings = {e.get("type") for e in stream.features.iter("{urn:xmpp:sasl-cb:0}channel-binding")}
 equal("channel bindings", bindings, bindings)
 for mechanism in ("PLAIN", "DIGEST-MD5", "EXTERNAL", "ANONYMOUS", "SCRAM-SHA-512", "OAUTHBEARER"):
