@@ -25,6 +25,7 @@ enum ctl_option {
     CTL_KEY_FILE = 32,
     CTL_TO = 64,
     CTL_REASON = 128,
+    CTL_DEVICE = 256,
 };
 
 struct ctl;
@@ -48,7 +49,7 @@ struct ctl {
     enum ks_language language;
     bool dry_run, json;
     unsigned given; /* which options of commands */
-    const char *name, *department, *profession, *resource, *key_file, *to, *reason;
+    const char *name, *department, *profession, *resource, *key_file, *to, *reason, *device;
     const struct ctl_command *command;
     char **words;
     struct ks_control_client *client;

@@ -35,6 +35,7 @@ static const struct known_option {
     { "key-file", "FILE", 0, CTL_KEY_FILE, offsetof(struct ctl, key_file), SAY("option.key-file") },
     { "to", "DIRECTORY", 0, CTL_TO, offsetof(struct ctl, to), SAY("option.to") },
     { "reason", "TEXT", 0, CTL_REASON, offsetof(struct ctl, reason), SAY("option.reason") },
+    { "device", "NUMBER", 0, CTL_DEVICE, offsetof(struct ctl, device), SAY("option.device") },
     { "socket", "FILE", 's', 0, 0, SAY("option.socket") },
     { "dry-run", NULL, 'n', 0, 0, SAY("option.dry-run") },
     { "json", NULL, 'j', 0, 0, SAY("option.json") },

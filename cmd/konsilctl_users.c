@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* konsilctl_users.c -- accounts, their passwords and their sessions. */
+/* konsilctl_users.c -- accounts, their passwords, their sessions and their devices. */
 #include <stdlib.h>
 
+#include "clock.h"
 #include "konsilctl.h"
 #include "konsilctl_import.h"
 #include "konsilctl_password.h"
@@ -164,6 +165,49 @@ static int sessions_kill(struct ctl *ctl)
     return status;
 }
 
+/* --- devices --- */
+
+/* The day until which each may log in without the password. */
+static void say_days(json_t *devices)
+{
+    size_t index;
+    json_t *device;
+
+    json_array_foreach(devices, index, device)
+    {
+        char stamp[KS_STAMP_LEN + 1];
+        struct ks_str text = ks_stamp_write(json_integer_value(json_object_get(device, "until_ms")), stamp);
+        json_object_set_new(device, "until", json_stringn(text.ptr, 10));
+    }
+}
+
+static int devices_list(struct ctl *ctl)
+{
+    static const struct ctl_column columns[] = { { "device", SAY("column.number") }, { "name", SAY("column.name") },
+        { "connected", SAY("column.connected") }, { "until", SAY("column.until") }, { NULL, NULL } };
+    json_t *result = NULL, *devices;
+    int status = ask_about(ctl, "devices.list", NULL, NULL, &result);
+
+    devices = json_object_get(result, "devices");
+    if (status == EXIT_SUCCESS && !ctl_json(ctl, devices)) {
+        say_days(devices);
+        ctl_table_print(stdout, ctl->language, columns, devices);
+    }
+    json_decref(result);
+    return status;
+}
+
+static int devices_revoke(struct ctl *ctl)
+{
+    json_t *result = NULL;
+    int status = ask_about(ctl, "devices.revoke", "device", json_string(ctl->device), &result);
+
+    if (status == EXIT_SUCCESS && !ctl_json(ctl, result))
+        ctl_done(ctl, SAY("ctl.device-out"));
+    json_decref(result);
+    return status;
+}
+
 const struct ctl_command ctl_users[] = {
     { "user add", "JID", 0, CTL_NAME | CTL_DEPARTMENT | CTL_PROFESSION | CTL_PASSWORD_STDIN, user_add,
         SAY("do.user-add"), "a.brandt@klinik.example --name \"Dr. Anna Brandt\" --department Innere" },
@@ -176,5 +220,8 @@ const struct ctl_command ctl_users[] = {
     { "sessions list", "JID", 0, 0, sessions_list, SAY("do.sessions-list"), "a.brandt@klinik.example" },
     { "sessions kill", "JID", 0, CTL_RESOURCE, sessions_kill, SAY("do.sessions-kill"),
         "a.brandt@klinik.example --resource tablet" },
+    { "devices list", "JID", 0, 0, devices_list, SAY("do.devices-list"), "a.brandt@klinik.example" },
+    { "devices revoke", "JID", CTL_DEVICE, 0, devices_revoke, SAY("do.devices-revoke"),
+        "a.brandt@klinik.example --device 24bd0c8e1f7a9035" },
     { NULL },
 };

@@ -8,7 +8,7 @@
 
 #include "c2s_login.h"
 #include "credentials.h"
-#include "device.h"
+#include "user_device.h"
 #include "enc.h"
 #include "stream_limits.h"
 

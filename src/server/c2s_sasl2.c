@@ -18,7 +18,7 @@
 #include <stdlib.h>
 
 #include "archive_metadata.h"
-#include "device.h"
+#include "user_device.h"
 #include "enc.h"
 #include "unicode.h"
 #include "xml_writer.h"

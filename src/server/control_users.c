@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* control_users.c -- commands on accounts and their sessions. */
+/* control_users.c -- commands on accounts, their sessions and their devices. */
 #include <stdio.h>
 
 #include "control.h"
 #include "credentials.h"
-#include "device.h"
+#include "user_device.h"
 #include "enc.h"
 #include "room.h"
+#include "fast.h"
 #include "say.h"
 #include "session.h"
 
@@ -286,6 +287,8 @@ static void list_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
         json_t *session = json_object();
         snprintf(id, sizeof id, "%016llx", (unsigned long long)s->id);
         json_object_set_new(session, "session", json_string(id)); /* as it stands in log lines */
+        snprintf(id, sizeof id, "%016llx", (unsigned long long)s->device);
+        json_object_set_new(session, "device", json_string(id));
         json_object_set_new(session, "resource", text_json(ks_session_resource(s)));
         json_object_set_new(session, "connected", json_boolean(s->stream != NULL));
         json_object_set_new(session, "available", json_boolean(ks_session_available(s)));
@@ -344,6 +347,103 @@ static void sessions_kill(struct ks_control_call *call)
     ks_control_at_home(call, kill_at_home);
 }
 
+/* --- devices --- */
+
+static bool is_connected(const struct ks_user *user, uint64_t device)
+{
+    const struct ks_session *s = NULL;
+
+    while ((s = ks_user_session(user, s)))
+        if (s->device == device && s->stream)
+            return true;
+    return false;
+}
+
+/* Those that may log in without the password (fast.h). */
+static void devices_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
+{
+    struct ks_fast_device at = { 0 };
+    json_t *devices, *result;
+
+    if (!exists(ctx, call))
+        return;
+    devices = json_array();
+    while (ks_fast_next(ctx->user, &at)) {
+        char id[17];
+        json_t *device = json_object();
+        snprintf(id, sizeof id, "%016llx", (unsigned long long)at.device);
+        json_object_set_new(device, "device", json_string(id));
+        json_object_set_new(device, "name", text_json(at.name));
+        json_object_set_new(device, "until_ms", json_integer(at.expiry_ms));
+        json_object_set_new(device, "connected", json_boolean(is_connected(ctx->user, at.device)));
+        json_array_append_new(devices, device);
+    }
+    result = json_object();
+    json_object_set_new(result, "devices", devices);
+    ks_control_audit(ctx, call); /* what somebody carries about is a question about a person */
+    ks_control_answer_durable(ctx, call, result);
+}
+
+static void device_list(struct ks_control_call *call)
+{
+    ks_control_at_home(call, devices_at_home);
+}
+
+/* The argument's number; 0: it is none. */
+static uint64_t device_named(struct ks_ctx *ctx, const struct ks_control_call *call)
+{
+    struct ks_str text = ks_control_text(call, "device"), bytes;
+    uint64_t device = 0;
+
+    if (text.len != 16 || ks_hex_read(ctx->arena, text, &bytes) != KS_OK)
+        return 0;
+    for (size_t i = 0; i < bytes.len; i++)
+        device = device << 8 | (uint8_t)bytes.ptr[i];
+    return device;
+}
+
+static void revoked(struct ks_ctx *ctx)
+{
+    struct ks_control_call *call = ctx->parcel->user;
+    uint64_t device = device_named(ctx, call);
+    struct ks_session *s = ks_user_session(ctx->user, NULL), *next;
+    json_int_t count = 0;
+
+    for (; s; s = next) {
+        next = ks_user_session(ctx->user, s);
+        if (s->device == device) {
+            ks_session_end(s, KS_STREAM_RESET);
+            count++;
+        }
+    }
+    ks_control_answer(call, NULL, json_pack("{s:I}", "ended", count));
+}
+
+static void revoke_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
+{
+    uint64_t device = device_named(ctx, call);
+
+    if (!exists(ctx, call))
+        return;
+    if (!device) {
+        ks_control_answer(call, SAY("control.arguments"), NULL);
+        return;
+    }
+    if (call->dry_run) {
+        ks_control_answer(call, NULL, NULL);
+        return;
+    }
+    if (ks_user_exists(ctx->user))
+        ks_device_out(ctx, device);
+    ks_control_audit(ctx, call);
+    ctx->committed = revoked;
+}
+
+static void device_revoke(struct ks_control_call *call)
+{
+    ks_control_at_home(call, revoke_at_home);
+}
+
 const struct ks_control_command ks_control_users[] = {
     { "user.add", KS_RIGHT_ACCOUNTS, true, "jid keys:", "name department profession", user_add },
     { "user.list", KS_RIGHT_ACCOUNTS, false, "domain", "after", user_list },
@@ -353,5 +453,7 @@ const struct ks_control_command ks_control_users[] = {
     { "user.delete", KS_RIGHT_ACCOUNTS, true, "jid", "", user_delete },
     { "sessions.list", KS_RIGHT_ACCOUNTS, true, "jid", "", sessions_list },
     { "sessions.kill", KS_RIGHT_ACCOUNTS, true, "jid", "resource", sessions_kill, "resource" },
+    { "devices.list", KS_RIGHT_ACCOUNTS, true, "jid", "", device_list },
+    { "devices.revoke", KS_RIGHT_ACCOUNTS, true, "jid device", "", device_revoke, "device" },
     { NULL },
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* fast.h -- tokens in place of passwords (XEP-0484): what the login asks of xep_0484_fast.c.
  *
- * A token belongs to one device of one account (device.h) and to one mechanism. Of the device's id the client says what
- * it likes; only with the token does it prove something. */
+ * A token belongs to one device of one account (user_device.h) and to one mechanism. Of the device's id the client says
+ * what it likes; only with the token does it prove something. */
 #ifndef KS_FAST_H
 #define KS_FAST_H
 

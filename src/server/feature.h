@@ -101,7 +101,7 @@ struct ks_str ks_session_presence(const struct ks_session *s);
 bool ks_session_available(const struct ks_session *s);
 int ks_session_priority(const struct ks_session *s); /* -128..127; 0 without presence */
 /* The number of the device that it is of, never 0: what is kept for a device (a token, an address to wake it by) is
- * kept under it, and goes by the hook device_out (device.h). */
+ * kept under it, and goes by the hook device_out (user_device.h). */
 uint64_t ks_session_device(const struct ks_session *s);
 /* The feature's slot, session_size bytes, cleared at bind. */
 void *ks_session_slot(struct ks_session *s, const struct ks_feature *feature);

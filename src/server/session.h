@@ -25,7 +25,7 @@ struct ks_session {
     struct ks_user *user;
     struct ks_c2s *stream;       /* NULL: waiting to be resumed, or ending */
     uint64_t id;                 /* random */
-    uint64_t device;             /* device.h */
+    uint64_t device;             /* user_device.h */
     struct ks_str jid;           /* full; in one block with the struct */
     struct ks_bytes *presence;   /* as last broadcast; NULL: not available */
     uint64_t fetched, passed_by; /* archive rows: the last it was given, the last that did not come to it directly */

@@ -12,5 +12,7 @@ void client_header(struct host_conn *conn, const char *domain);
 /* SCRAM-SHA-256 with tls-exporter, after the header under TLS; what the server says besides is forgotten. Ends the test
  * when the server refuses. */
 void client_login(struct host_conn *conn, const char *user, const char *password);
+/* The same by XEP-0388, with this inside; from <success/> on, what the server says is there to look at. */
+void client_authenticate(struct host_conn *conn, const char *user, const char *password, const char *inlines);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* device.h -- the devices of an account, as konsild tells them apart, and what becomes of one that is out.
+/* user_device.h -- the devices of an account, as konsild tells them apart, and what becomes of one that is out.
  *
  * A device is known by a number. It follows from the id that the client says of its installation (XEP-0388 §2.3:
  * <user-agent id='…'/>), or, when it says none, from its resource; and from the account, so that the numbers of two
  * accounts on one device have nothing in common. A client makes its id up: the number proves nothing, and only says
  * what belongs together. It is never 0. */
-#ifndef KS_DEVICE_H
-#define KS_DEVICE_H
+#ifndef KS_USER_DEVICE_H
+#define KS_USER_DEVICE_H
 
 #include "feature.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include "device.h"
+#include "user_device.h"
 
 #include "crypto.h"
 #include "user.h"
