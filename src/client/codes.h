@@ -35,6 +35,7 @@
 #define KS_CODE_NO_TLS "connection.no_tls"             /* the server offers no TLS: nothing was sent */
 #define KS_CODE_NO_MECHANISM "login.no_mechanism"
 #define KS_CODE_LOGIN_REFUSED "login.refused" /* name or password; detail: the condition */
+#define KS_CODE_LOGIN_AGAIN "login.again"     /* the device's token is of no use any more, and no password is known */
 #define KS_CODE_LOGIN_DELAYED "login.delayed" /* too many wrong tries: later */
 #define KS_CODE_LOGIN_DISABLED "login.disabled"
 #define KS_CODE_SERVER_UNPROVEN \

@@ -14,6 +14,7 @@
 #define EVENT_BYTES_MAX (256u * 1024 * 1024)
 #define DEFAULT_NAME "konsil"
 #define PASSWORD_KEY "password"
+#define TOKEN_KEY "token" /* its mechanism, a blank, and it */
 
 /* --- steps --- */
 
@@ -244,6 +245,27 @@ static enum ks_err load_resource(struct konsil *k)
     return err == KS_OK ? keep_z(&k->resource, resource) : err;
 }
 
+/* A UUID of version 4 (RFC 9562 §5.4), made once for a store. */
+static enum ks_err load_agent(struct konsil *k)
+{
+    enum ks_err err;
+    struct ks_str agent;
+    uint8_t b[16];
+    char text[37];
+
+    err = ks_meta_get(k, "agent", &agent);
+    if (err == KS_ENOTFOUND) {
+        ks_prng_bytes(&k->prng, b, sizeof(b));
+        b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+        b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+        snprintf(text, sizeof(text), "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+            b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+        agent = ks_str_z(text);
+        err = ks_meta_put(k, "agent", agent);
+    }
+    return err == KS_OK ? keep_z(&k->agent, agent) : err;
+}
+
 static enum ks_err load_number(struct konsil *k, const char *name, uint64_t fresh, uint64_t *ret_value)
 {
     enum ks_err err = ks_meta_get_u64(k, name, ret_value);
@@ -278,9 +300,27 @@ enum ks_err ks_engine_account(struct konsil *k, struct ks_str bare)
     assert(!k->omemo);
     if ((err = keep_z(&k->bare, bare)) != KS_OK || (err = keep_z(&k->local, jid.local)) != KS_OK
         || (err = keep_z(&k->domain, jid.domain)) != KS_OK || (err = load_resource(k)) != KS_OK
-        || (err = load_identity(k)) != KS_OK || (err = ks_acks_load(k)) != KS_OK || (err = ks_heal_load(k)) != KS_OK)
+        || (err = load_agent(k)) != KS_OK || (err = load_identity(k)) != KS_OK || (err = ks_acks_load(k)) != KS_OK
+        || (err = ks_heal_load(k)) != KS_OK)
         return err;
     return ks_outbox_load(k);
+}
+
+static void free_secret(char *text);
+
+/* As it is stored. */
+static enum ks_err keep_token(struct konsil *k, struct ks_str text)
+{
+    struct ks_str mechanism;
+
+    free_secret(k->token);
+    free(k->token_mechanism);
+    k->token = k->token_mechanism = NULL;
+    if (!ks_str_cut(&text, ' ', &mechanism) || !text.len)
+        return KS_OK; /* of another version: the password is asked for */
+    if (!(k->token = ks_str_dup(text)) || !(k->token_mechanism = ks_str_dup(mechanism)))
+        return KS_ENOMEM;
+    return KS_OK;
 }
 
 /* Everything the store knows: after a crash this is all there is. */
@@ -298,6 +338,8 @@ static enum ks_err load(struct konsil *k, void *arg)
         k->remember = true;
         err = keep_z(&k->password, text);
     }
+    if ((err == KS_OK || err == KS_ENOTFOUND) && (err = ks_meta_get(k, TOKEN_KEY, &text)) == KS_OK)
+        err = keep_token(k, text);
     return err == KS_ENOTFOUND ? KS_OK : err;
 }
 
@@ -328,7 +370,39 @@ static enum ks_err session_began(struct konsil *k, void *arg)
 static enum ks_err keep_password(struct konsil *k, void *arg)
 {
     (void)arg;
-    return k->remember ? ks_meta_put(k, PASSWORD_KEY, ks_str_z(k->password)) : KS_OK;
+    return k->remember && k->password ? ks_meta_put(k, PASSWORD_KEY, ks_str_z(k->password)) : KS_OK;
+}
+
+/* A token that the server gave is kept like the password that it is in place of: in the store if it is to be
+ * remembered, else until the program ends. */
+static enum ks_err take_token(struct konsil *k, void *arg)
+{
+    struct ks_login *login = arg;
+    const struct ks_str parts[] = { login->new_mechanism, KS_STR(" "), login->new_token };
+    struct ks_str text;
+    enum ks_err err = ks_arena_join(&k->arena, parts, KS_COUNT(parts), &text);
+
+    if (err == KS_OK && k->remember)
+        err = ks_meta_put(k, TOKEN_KEY, text);
+    return err == KS_OK ? keep_token(k, text) : err;
+}
+
+enum ks_err ks_engine_drop_token(struct konsil *k)
+{
+    (void)keep_token(k, KS_STR_EMPTY);
+    return ks_meta_del(k, TOKEN_KEY);
+}
+
+static enum ks_err drop_token(struct konsil *k, void *arg)
+{
+    (void)arg;
+    return ks_engine_drop_token(k);
+}
+
+void ks_engine_forget_token(struct konsil *k)
+{
+    if (k->token)
+        (void)ks_step(k, drop_token, NULL);
 }
 
 static enum ks_err delete_password(struct konsil *k, void *arg)
@@ -356,6 +430,8 @@ void ks_engine_online(struct konsil *k, bool resumed)
         ks_keys_lost(k);
         ks_catchup_lost(k);
     }
+    if (k->stream.login.new_token.len && !ks_step(k, take_token, &k->stream.login))
+        return;
     (void)(ks_step(k, keep_password, NULL) && ks_step(k, session_began, &online));
 }
 
@@ -561,6 +637,9 @@ void konsil_free(struct konsil *k)
     ks_buf_done(&k->events);
     ks_buf_done(&k->staged);
     free_secret(k->password);
+    free_secret(k->token);
+    free(k->token_mechanism);
+    free(k->agent);
     free(k->bare);
     free(k->local);
     free(k->domain);

@@ -50,7 +50,9 @@ struct konsil {
 
     /* The account; all empty until connect names it, or the store does. Owned. */
     char *bare, *local, *domain, *resource, *device_name;
+    char *agent; /* the id of this installation (XEP-0388 §2.3) */
     char *password, *host;
+    char *token, *token_mechanism; /* in place of the password (XEP-0484), or NULL */
     uint16_t port;
     bool direct_tls, remember;
     uint64_t epoch;  /* of our numbers (doc/PROTOCOL.md); in the store */
@@ -127,7 +129,9 @@ void ks_engine_stanza(struct konsil *k, struct ks_xml *stanza);
 void ks_engine_online(struct konsil *k, bool resumed);
 void ks_engine_lost(struct konsil *k); /* the session is gone for good, or its connection is */
 void ks_engine_acked(struct konsil *k, const uint64_t *tags, size_t count);
-void ks_engine_forget_password(struct konsil *k); /* in the store too */
+void ks_engine_forget_token(struct konsil *k);               /* likewise */
+KS_CHECK enum ks_err ks_engine_drop_token(struct konsil *k); /* the same within a step */
+void ks_engine_forget_password(struct konsil *k);            /* in the store too */
 /* Catch-up is over (catchup.c). */
 KS_CHECK enum ks_err ks_engine_caught_up(struct konsil *k, bool resumed);
 

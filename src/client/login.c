@@ -33,7 +33,12 @@ static const struct {
     [KS_LOGIN_CLEAR] = { "clear", TO(KS_LOGIN_PROCEED) | TO(KS_LOGIN_HANDSHAKE) },
     [KS_LOGIN_PROCEED] = { "proceed", TO(KS_LOGIN_HANDSHAKE) },
     [KS_LOGIN_HANDSHAKE] = { "handshake", TO(KS_LOGIN_SECURED) },
-    [KS_LOGIN_SECURED] = { "secured", TO(KS_LOGIN_CHALLENGE) },
+    [KS_LOGIN_SECURED] = { "secured", TO(KS_LOGIN_CHALLENGE) | TO(KS_LOGIN_CHALLENGE2) | TO(KS_LOGIN_TOKEN) },
+    [KS_LOGIN_TOKEN] = { "token",
+        TO(KS_LOGIN_CHALLENGE2) | TO(KS_LOGIN_WELCOME) | TO(KS_LOGIN_AUTHED) | TO(KS_LOGIN_RESUMED) },
+    [KS_LOGIN_CHALLENGE2] = { "challenge2", TO(KS_LOGIN_PROOF2) },
+    [KS_LOGIN_PROOF2] = { "proof2", TO(KS_LOGIN_WELCOME) | TO(KS_LOGIN_AUTHED) | TO(KS_LOGIN_RESUMED) },
+    [KS_LOGIN_WELCOME] = { "welcome", TO(KS_LOGIN_BOUND) },
     [KS_LOGIN_CHALLENGE] = { "challenge", TO(KS_LOGIN_PROOF) },
     [KS_LOGIN_PROOF] = { "proof", TO(KS_LOGIN_PROVEN) | TO(KS_LOGIN_AUTHED) },
     [KS_LOGIN_PROVEN] = { "proven", TO(KS_LOGIN_AUTHED) },
@@ -98,9 +103,10 @@ static enum ks_err write_element(const struct step *at, const struct ks_xml *ele
 }
 
 /* <name xmlns='…'>base64 of text</name> */
-static enum ks_err write_sasl(const struct step *at, const char *name, const char *mechanism, struct ks_str text)
+static enum ks_err write_sasl(
+    const struct step *at, const char *ns, const char *name, const char *mechanism, struct ks_str text)
 {
-    struct ks_xml *element = ks_xml_new(at->scratch, NS_SASL, name);
+    struct ks_xml *element = ks_xml_new(at->scratch, ns, name);
     struct ks_str encoded;
     enum ks_err err;
 
@@ -112,6 +118,10 @@ static enum ks_err write_sasl(const struct step *at, const char *name, const cha
         return KS_ENOMEM;
     return write_element(at, element);
 }
+
+static enum ks_err send_token(struct ks_login *login, struct ks_buf *out);
+static enum ks_err authenticate(const struct step *at, const struct ks_xml *features);
+static enum ks_err without_token(const struct step *at);
 
 /* --- TLS (RFC 6120 §5) --- */
 
@@ -148,6 +158,8 @@ enum ks_err ks_login_secured(
         return err;
     enter(login, KS_LOGIN_SECURED);
     write_header(login, out);
+    if (login->setup.token.len && (err = send_token(login, out)) != KS_OK)
+        return err;
     return ks_buf_err(out);
 }
 
@@ -159,14 +171,16 @@ struct offer {
     bool bindings_listed, plus;
 };
 
-static void read_offer(struct ks_arena *scratch, const struct ks_xml *features, struct offer *ret_offer)
+/* What RFC 6120 or XEP-0388 offers: each profile has a list of its own. */
+static void read_offer(struct ks_arena *scratch, const struct ks_xml *features, bool sasl2, struct offer *ret_offer)
 {
-    const struct ks_xml *list = ks_xml_child(features, NS_SASL, "mechanisms");
+    const char *ns = sasl2 ? NS_SASL2 : NS_SASL;
+    const struct ks_xml *list = ks_xml_child(features, ns, sasl2 ? "authentication" : "mechanisms");
     const struct ks_xml *bindings = ks_xml_child(features, NS_SASL_CB, "sasl-channel-binding"), *c;
 
     *ret_offer = (struct offer) { .bindings_listed = bindings != NULL };
-    for (c = ks_xml_child(list, NS_SASL, "mechanism"); c && ret_offer->name_count < MECHANISMS_MAX;
-         c = ks_xml_next(c, NS_SASL, "mechanism")) {
+    for (c = ks_xml_child(list, ns, "mechanism"); c && ret_offer->name_count < MECHANISMS_MAX;
+         c = ks_xml_next(c, ns, "mechanism")) {
         struct ks_str name = ks_str_trim(ks_xml_text(scratch, c));
 
         ret_offer->names[ret_offer->name_count++] = name;
@@ -208,20 +222,24 @@ static const struct ks_scram_mechanism *choose_mechanism(const struct offer *off
     return NULL;
 }
 
-static enum ks_err on_mechanisms(const struct step *at)
+/* SCRAM's first message by what features offer. Without a mechanism that is ours, *ret_mechanism is NULL; when the
+ * login failed, too. */
+static enum ks_err begin_scram(const struct step *at, const struct ks_xml *features, bool sasl2,
+    const struct ks_scram_mechanism **ret_mechanism, struct ks_str *ret_message)
 {
     struct ks_login *login = at->login;
     const struct ks_scram_mechanism *mechanism;
     enum ks_scram_binding binding;
-    struct ks_str password, message;
+    struct ks_str password;
     struct offer offer;
     bool have;
     enum ks_err err;
 
-    read_offer(at->scratch, at->element, &offer);
+    *ret_mechanism = NULL;
+    read_offer(at->scratch, features, sasl2, &offer);
     binding = choose_binding(login, &offer);
     if (!(mechanism = choose_mechanism(&offer, binding != KS_BIND_NONE)))
-        return fail(login, KS_CODE_NO_MECHANISM, true);
+        return KS_OK;
     if (!mechanism->plus)
         binding = KS_BIND_NONE;
     /* RFC 5802 §6: 'y' says "I could, but you did not offer it". When the server offers -PLUS with bindings that we
@@ -239,11 +257,29 @@ static enum ks_err on_mechanisms(const struct step *at)
     if (err != KS_OK)
         return err;
     err = ks_scram_client_first(&login->scram, &login->arena, mechanism->hash, binding, have, login->setup.local,
-        password, login->setup.prng, &message);
-    if (err != KS_OK)
+        password, login->setup.prng, ret_message);
+    if (err == KS_OK)
+        *ret_mechanism = mechanism;
+    return err;
+}
+
+static enum ks_err on_mechanisms(const struct step *at)
+{
+    struct ks_login *login = at->login;
+    const struct ks_scram_mechanism *mechanism;
+    struct ks_str message;
+    enum ks_err err;
+
+    if (!login->setup.password.len) /* there was a token, and this channel is not the one that it is for */
+        return fail(login, KS_CODE_LOGIN_AGAIN, true);
+    if ((err = authenticate(at, at->element)) != KS_OK || login->state != KS_LOGIN_SECURED)
         return err;
+    if ((err = begin_scram(at, at->element, false, &mechanism, &message)) != KS_OK)
+        return err;
+    if (!mechanism)
+        return login->state == KS_LOGIN_FAILED ? KS_OK : fail(login, KS_CODE_NO_MECHANISM, true);
     enter(login, KS_LOGIN_CHALLENGE);
-    return write_sasl(at, "auth", mechanism->name, message);
+    return write_sasl(at, NS_SASL, "auth", mechanism->name, message);
 }
 
 /* What an element of SASL carries: KS_ESYNTAX if it is no base64. "=" is the empty text (RFC 6120 §6.4.2). */
@@ -276,8 +312,8 @@ static enum ks_err on_challenge(const struct step *at)
         err = ks_scram_client_final(&login->scram, &login->bindings, login->downgrade, message, &answer);
     if (err != KS_OK)
         return judge(login, err);
-    enter(login, KS_LOGIN_PROOF);
-    return write_sasl(at, "response", NULL, answer);
+    enter(login, login->state == KS_LOGIN_CHALLENGE2 ? KS_LOGIN_PROOF2 : KS_LOGIN_PROOF);
+    return write_sasl(at, login->state == KS_LOGIN_PROOF2 ? NS_SASL2 : NS_SASL, "response", NULL, answer);
 }
 
 static enum ks_err check_proof(const struct step *at)
@@ -326,6 +362,8 @@ static enum ks_err on_failure(const struct step *at)
     const struct ks_xml *condition = ks_xml_child(at->element, NS_SASL, NULL);
     enum ks_err err;
 
+    if (at->login->state == KS_LOGIN_TOKEN && !ks_xml_is(condition, NS_SASL, "temporary-auth-failure"))
+        return without_token(at);
     if (condition
         && (err = ks_arena_copy(&at->login->arena, ks_str_head(condition->name, 64), &at->login->detail)) != KS_OK)
         return err;
@@ -360,16 +398,25 @@ static uint64_t read_limit(const struct step *at, const char *name, uint64_t lea
     return ks_str_u64(text, UINT32_MAX, &value) == KS_OK && value >= least ? value : 0;
 }
 
-static enum ks_err on_authed_features(const struct step *at)
+/* What the server can for a session. */
+static void take_features(const struct step *at)
 {
     struct ks_login *login = at->login;
-    struct ks_xml *resume;
 
+    login->featured = true;
     login->bytes_max = read_limit(at, "max-bytes", STANZA_BYTES_LEAST);
     login->idle_ms = (int64_t)read_limit(at, "idle-seconds", 1) * 1000;
     login->csi = ks_xml_child(at->element, NS_CSI, "csi") != NULL;
     login->sm_offered = ks_xml_child(at->element, NS_SM, "sm") != NULL;
     login->rosterver = ks_xml_child(at->element, NS_ROSTERVER, "ver") != NULL;
+}
+
+static enum ks_err on_authed_features(const struct step *at)
+{
+    struct ks_login *login = at->login;
+    struct ks_xml *resume;
+
+    take_features(at);
     if (!login->sm_offered || !login->setup.sm->id) {
         if (!ks_xml_child(at->element, NS_BIND, "bind"))
             return broken(login);
@@ -383,9 +430,9 @@ static enum ks_err on_authed_features(const struct step *at)
 }
 
 /* What the server says of our stanzas in h. False: it claims more than we sent. */
-static bool take_h(const struct step *at, bool needed)
+static bool take_h(const struct step *at, const struct ks_xml *element, bool needed)
 {
-    struct ks_str text = ks_xml_attr(at->element, "h");
+    struct ks_str text = ks_xml_attr(element, "h");
     uint64_t h;
 
     if (!text.ptr)
@@ -396,7 +443,7 @@ static bool take_h(const struct step *at, bool needed)
 
 static enum ks_err on_resumed(const struct step *at)
 {
-    if (!take_h(at, true))
+    if (!take_h(at, at->element, true))
         return broken(at->login);
     enter(at->login, KS_LOGIN_RESUMED);
     return KS_OK;
@@ -404,10 +451,24 @@ static enum ks_err on_resumed(const struct step *at)
 
 static enum ks_err on_resume_failed(const struct step *at)
 {
-    if (!take_h(at, false))
+    if (!take_h(at, at->element, false))
         return broken(at->login);
     ks_sm_reset(at->login->setup.sm);
     return write_bind(at);
+}
+
+/* The full address that the server gave, of this account. When it is none, the login failed. */
+static enum ks_err take_jid(struct ks_login *login, struct ks_str text)
+{
+    struct ks_jid jid;
+    enum ks_err err;
+
+    if ((err = ks_jid_parse(&login->arena, text, &jid)) != KS_OK)
+        return err <= KS_FATAL ? err : broken(login);
+    if (!ks_str_eq(jid.local, login->setup.local) || !ks_str_eq(jid.domain, login->setup.domain)
+        || jid.resource.len == 0)
+        return broken(login);
+    return ks_jid_text(&login->arena, jid, &login->jid);
 }
 
 static enum ks_err on_bind(const struct step *at)
@@ -415,19 +476,13 @@ static enum ks_err on_bind(const struct step *at)
     struct ks_login *login = at->login;
     const struct ks_xml *bind = ks_xml_child(at->element, NS_BIND, "bind");
     struct ks_str text = ks_xml_text(at->scratch, ks_xml_child(bind, NS_BIND, "jid"));
-    struct ks_jid jid;
     enum ks_err err;
 
     if (!ks_str_is(ks_xml_attr(at->element, "id"), BIND_ID))
         return KS_OK;
     if (!ks_str_is(ks_xml_attr(at->element, "type"), "result"))
         return fail(login, KS_CODE_REFUSED, false);
-    if ((err = ks_jid_parse(&login->arena, text, &jid)) != KS_OK)
-        return err <= KS_FATAL ? err : broken(login);
-    if (!ks_str_eq(jid.local, login->setup.local) || !ks_str_eq(jid.domain, login->setup.domain)
-        || jid.resource.len == 0)
-        return broken(login);
-    if ((err = ks_jid_text(&login->arena, jid, &login->jid)) != KS_OK)
+    if ((err = take_jid(login, text)) != KS_OK || login->state == KS_LOGIN_FAILED)
         return err;
     ks_sm_reset(login->setup.sm);
     if (!login->sm_offered) {
@@ -439,11 +494,17 @@ static enum ks_err on_bind(const struct step *at)
         at, ks_xml_set(at->scratch, ks_xml_new(at->scratch, NS_SM, "enable"), "resume", KS_STR("true")));
 }
 
+static enum ks_err take_enabled(struct ks_login *login, const struct ks_xml *enabled)
+{
+    struct ks_str resume = ks_xml_attr(enabled, "resume");
+
+    return ks_sm_enabled(
+        login->setup.sm, ks_xml_attr(enabled, "id"), ks_str_is(resume, "true") || ks_str_is(resume, "1"));
+}
+
 static enum ks_err on_enabled(const struct step *at)
 {
-    struct ks_str resume = ks_xml_attr(at->element, "resume");
-    enum ks_err err = ks_sm_enabled(
-        at->login->setup.sm, ks_xml_attr(at->element, "id"), ks_str_is(resume, "true") || ks_str_is(resume, "1"));
+    enum ks_err err = take_enabled(at->login, at->element);
 
     if (err == KS_OK)
         enter(at->login, KS_LOGIN_BOUND);
@@ -452,6 +513,208 @@ static enum ks_err on_enabled(const struct step *at)
 
 static enum ks_err on_enable_failed(const struct step *at)
 {
+    enter(at->login, KS_LOGIN_BOUND);
+    return KS_OK;
+}
+
+/* --- all in one exchange (XEP-0388, XEP-0386, XEP-0484) --- */
+
+/* XEP-0386 §3.1; without features everything is asked for, because a server leaves out what it does not know. */
+static bool is_inline(const struct ks_xml *features, const char *ns)
+{
+    const struct ks_xml *list = ks_xml_child(features, NS_SASL2, "authentication"), *c;
+
+    list = ks_xml_child(ks_xml_child(ks_xml_child(list, NS_SASL2, "inline"), NS_BIND2, "bind"), NS_BIND2, "inline");
+    for (c = ks_xml_child(list, NS_BIND2, "feature"); c; c = ks_xml_next(c, NS_BIND2, "feature"))
+        if (ks_str_is(ks_xml_attr(c, "var"), ns))
+            return true;
+    return !features;
+}
+
+/* <authenticate/> with all that follows a login. features NULL: they are not here yet. */
+static struct ks_xml *authenticate_new(struct ks_login *login, struct ks_arena *scratch, const struct ks_xml *features,
+    const char *mechanism, struct ks_str first)
+{
+    const struct ks_login_setup *setup = &login->setup;
+    const struct ks_xml *offer = ks_xml_child(features, NS_SASL2, "authentication");
+    struct ks_xml *element = ks_xml_new(scratch, NS_SASL2, "authenticate"), *child;
+    struct ks_str encoded;
+
+    offer = ks_xml_child(offer, NS_SASL2, "inline");
+    if (ks_base64(scratch, first, &encoded) != KS_OK)
+        return NULL;
+    ks_xml_set(scratch, element, "mechanism", ks_str_z(mechanism));
+    ks_xml_add_text(scratch, element, NS_SASL2, "initial-response", encoded);
+    child = ks_xml_add(scratch, element, NS_SASL2, "user-agent");
+    ks_xml_set(scratch, child, "id", setup->agent);
+    ks_xml_add_text(scratch, child, NS_SASL2, "software", KS_STR("konsil"));
+    if (setup->device.len)
+        ks_xml_add_text(scratch, child, NS_SASL2, "device", setup->device);
+    if (setup->sm->id && (!features || ks_xml_child(offer, NS_SM, "sm"))) {
+        child = ks_xml_add(scratch, element, NS_SM, "resume");
+        ks_xml_set_u64(scratch, child, "h", setup->sm->handled);
+        ks_xml_set(scratch, child, "previd", ks_str_z(setup->sm->id));
+    }
+    if (features && !ks_xml_child(offer, NS_BIND2, "bind"))
+        return element;
+    child = ks_xml_add(scratch, element, NS_BIND2, "bind");
+    ks_xml_add_text(scratch, child, NS_BIND2, "tag", setup->resource);
+    if (is_inline(features, NS_SM))
+        ks_xml_set(scratch, ks_xml_add(scratch, child, NS_SM, "enable"), "resume", KS_STR("true"));
+    if (is_inline(features, NS_CARBONS) && (login->carbons = true))
+        ks_xml_add(scratch, child, NS_CARBONS, "enable");
+    return element;
+}
+
+/* With the header, before anything came: what a token proves needs no word of the server. On a channel that it is not
+ * for it stays at home. */
+static enum ks_err send_token(struct ks_login *login, struct ks_buf *out)
+{
+    const struct ks_ht_mechanism *ht = ks_ht_mechanism(login->setup.mechanism);
+    struct ks_arena *arena = &login->arena;
+    struct ks_xml *element;
+    struct ks_str channel, first;
+    enum ks_err err;
+
+    if (!ht || (ht->binding != KS_BIND_NONE && !login->bindings.data[ht->binding].len))
+        return KS_OK;
+    channel = login->bindings.data[ht->binding];
+    if ((err = ks_ht_first(arena, login->setup.local, login->setup.token, channel, &first)) != KS_OK)
+        return err;
+    element = authenticate_new(login, arena, NULL, ht->name, first);
+    if (!ks_xml_add(arena, element, NS_FAST, "fast"))
+        return KS_ENOMEM;
+    login->ht = ht;
+    enter(login, KS_LOGIN_TOKEN);
+    ks_xml_write(out, element, KS_STR(NS_CLIENT));
+    return KS_OK;
+}
+
+/* The best mechanism for a token that the server offers and this channel has (XEP-0484 §3.2); empty: none. */
+static struct ks_str wanted_token(const struct ks_login *login, struct ks_arena *scratch, const struct ks_xml *features)
+{
+    const struct ks_xml *offer = ks_xml_child(features, NS_SASL2, "authentication"), *c;
+
+    offer = ks_xml_child(ks_xml_child(offer, NS_SASL2, "inline"), NS_FAST, "fast");
+    for (size_t i = 0; i < KS_HT_MECHANISMS; i++)
+        for (c = ks_xml_child(offer, NS_FAST, "mechanism"); c; c = ks_xml_next(c, NS_FAST, "mechanism"))
+            if (ks_str_is(ks_str_trim(ks_xml_text(scratch, c)), ks_ht_mechanisms[i].name)
+                && (ks_ht_mechanisms[i].binding == KS_BIND_NONE
+                    || login->bindings.data[ks_ht_mechanisms[i].binding].len))
+                return ks_str_z(ks_ht_mechanisms[i].name);
+    return KS_STR_EMPTY;
+}
+
+/* By the password. Where the server does not speak XEP-0388, nothing happens. */
+static enum ks_err authenticate(const struct step *at, const struct ks_xml *features)
+{
+    struct ks_login *login = at->login;
+    const struct ks_scram_mechanism *mechanism;
+    struct ks_xml *element;
+    struct ks_str message;
+    enum ks_err err;
+
+    if (!ks_xml_child(features, NS_SASL2, "authentication"))
+        return KS_OK;
+    if ((err = begin_scram(at, features, true, &mechanism, &message)) != KS_OK || !mechanism)
+        return err;
+    element = authenticate_new(login, at->scratch, features, mechanism->name, message);
+    login->wanted = wanted_token(login, at->scratch, features);
+    if (login->wanted.len)
+        ks_xml_set(at->scratch, ks_xml_add(at->scratch, element, NS_FAST, "request-token"), "mechanism", login->wanted);
+    enter(login, KS_LOGIN_CHALLENGE2);
+    return write_element(at, element);
+}
+
+/* They come before the outcome, and are needed if that is a failure. */
+static enum ks_err on_token_features(const struct step *at)
+{
+    at->login->features = ks_xml_copy(&at->login->arena, at->element);
+    return at->login->features ? KS_OK : KS_ENOMEM;
+}
+
+/* XEP-0484 §4.1: "the client SHOULD discard the token and automatically fall back to alternative authentication". */
+static enum ks_err without_token(const struct step *at)
+{
+    struct ks_login *login = at->login;
+    enum ks_err err;
+
+    login->token_refused = true;
+    if (!login->setup.password.len)
+        return fail(login, KS_CODE_LOGIN_AGAIN, true);
+    if ((err = authenticate(at, login->features)) != KS_OK || login->state != KS_LOGIN_TOKEN)
+        return err;
+    return fail(login, KS_CODE_NO_MECHANISM, true);
+}
+
+/* The server's proof. */
+static enum ks_err check_proof2(const struct step *at)
+{
+    const struct ks_xml *data = ks_xml_child(at->element, NS_SASL2, "additional-data");
+    struct ks_login *login = at->login;
+    uint8_t want[KS_HT_PROOF_LEN];
+    struct ks_str message;
+    enum ks_err err = ks_base64_read(at->scratch, ks_str_trim(ks_xml_text(at->scratch, data)), &message);
+
+    if (err != KS_OK)
+        return err;
+    if (login->state == KS_LOGIN_PROOF2)
+        return ks_scram_client_done(&login->scram, message);
+    ks_ht_proof(login->setup.token, KS_HT_RESPONDER, login->bindings.data[login->ht->binding], want);
+    return ks_crypto_eq(message, ks_str(want, sizeof want)) ? KS_OK : KS_ECRYPTO;
+}
+
+static enum ks_err take_token(const struct step *at)
+{
+    struct ks_login *login = at->login;
+    struct ks_str token = ks_xml_attr(ks_xml_child(at->element, NS_FAST, "token"), "token");
+
+    if (!token.len || token.len > KS_HT_TOKEN_MAX)
+        return KS_OK;
+    login->new_mechanism = login->state == KS_LOGIN_TOKEN ? ks_str_z(login->ht->name) : login->wanted;
+    return login->new_mechanism.len ? ks_arena_copy(&login->arena, token, &login->new_token) : KS_OK;
+}
+
+static enum ks_err on_success2(const struct step *at)
+{
+    struct ks_login *login = at->login;
+    const struct ks_xml *resumed = ks_xml_child(at->element, NS_SM, "resumed");
+    const struct ks_xml *failed = ks_xml_child(at->element, NS_SM, "failed");
+    const struct ks_xml *bound = ks_xml_child(at->element, NS_BIND2, "bound"), *enabled;
+    const struct ks_xml *who = ks_xml_child(at->element, NS_SASL2, "authorization-identifier");
+    enum ks_err err;
+
+    if ((err = check_proof2(at)) != KS_OK)
+        return err <= KS_FATAL ? err : fail(login, KS_CODE_SERVER_UNPROVEN, true);
+    if ((err = take_token(at)) != KS_OK)
+        return err;
+    if (resumed) {
+        if (!login->setup.sm->id || !take_h(at, resumed, true))
+            return broken(login);
+        enter(login, KS_LOGIN_RESUMED);
+        return KS_OK;
+    }
+    if (failed && !take_h(at, failed, false))
+        return broken(login);
+    if (!bound) { /* it is bound as RFC 6120 has it */
+        login->carbons = false;
+        if (failed)
+            ks_sm_reset(login->setup.sm);
+        enter(login, KS_LOGIN_AUTHED);
+        return KS_OK;
+    }
+    if ((err = take_jid(login, ks_str_trim(ks_xml_text(at->scratch, who)))) != KS_OK || login->state == KS_LOGIN_FAILED)
+        return err;
+    ks_sm_reset(login->setup.sm);
+    if ((enabled = ks_xml_child(bound, NS_SM, "enabled")) && (err = take_enabled(login, enabled)) != KS_OK)
+        return err;
+    enter(login, KS_LOGIN_WELCOME);
+    return KS_OK;
+}
+
+static enum ks_err on_welcome_features(const struct step *at)
+{
+    take_features(at);
     enter(at->login, KS_LOGIN_BOUND);
     return KS_OK;
 }
@@ -472,12 +735,17 @@ static const struct rule {
     { ON(KS_LOGIN_PROOF), NS_SASL, "challenge", on_proof },                          /* RFC 6120 §6.3.10 */
     { ON(KS_LOGIN_PROOF) | ON(KS_LOGIN_PROVEN), NS_SASL, "success", on_success },    /* RFC 6120 §6.4.6 */
     { ON(KS_LOGIN_CHALLENGE) | ON(KS_LOGIN_PROOF), NS_SASL, "failure", on_failure }, /* RFC 6120 §6.4.5 */
-    { ON(KS_LOGIN_AUTHED), NS_STREAM, "features", on_authed_features },              /* RFC 6120 §7.4 */
-    { ON(KS_LOGIN_RESUMING), NS_SM, "resumed", on_resumed },                         /* XEP-0198 §5 */
-    { ON(KS_LOGIN_RESUMING), NS_SM, "failed", on_resume_failed },                    /* XEP-0198 §5 */
-    { ON(KS_LOGIN_BINDING), NS_CLIENT, "iq", on_bind },                              /* RFC 6120 §7.6 */
-    { ON(KS_LOGIN_ENABLING), NS_SM, "enabled", on_enabled },                         /* XEP-0198 §3 */
-    { ON(KS_LOGIN_ENABLING), NS_SM, "failed", on_enable_failed },                    /* XEP-0198 §3 */
+    { ON(KS_LOGIN_TOKEN), NS_STREAM, "features", on_token_features },
+    { ON(KS_LOGIN_CHALLENGE2), NS_SASL2, "challenge", on_challenge },               /* XEP-0388 §2.5 */
+    { ON(KS_LOGIN_TOKEN) | ON(KS_LOGIN_PROOF2), NS_SASL2, "success", on_success2 }, /* XEP-0388 §2.6.1 */
+    { ON(KS_LOGIN_TOKEN) | ON(KS_LOGIN_CHALLENGE2) | ON(KS_LOGIN_PROOF2), NS_SASL2, "failure", on_failure },
+    { ON(KS_LOGIN_WELCOME), NS_STREAM, "features", on_welcome_features },
+    { ON(KS_LOGIN_AUTHED), NS_STREAM, "features", on_authed_features }, /* RFC 6120 §7.4 */
+    { ON(KS_LOGIN_RESUMING), NS_SM, "resumed", on_resumed },            /* XEP-0198 §5 */
+    { ON(KS_LOGIN_RESUMING), NS_SM, "failed", on_resume_failed },       /* XEP-0198 §5 */
+    { ON(KS_LOGIN_BINDING), NS_CLIENT, "iq", on_bind },                 /* RFC 6120 §7.6 */
+    { ON(KS_LOGIN_ENABLING), NS_SM, "enabled", on_enabled },            /* XEP-0198 §3 */
+    { ON(KS_LOGIN_ENABLING), NS_SM, "failed", on_enable_failed },       /* XEP-0198 §3 */
 };
 
 enum ks_err ks_login_element(struct ks_login *login, struct ks_arena *scratch, const struct ks_xml *element,

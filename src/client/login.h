@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* login.h -- from an open connection to a session: TLS, SASL, then a resumed or a bound session (RFC 6120 §5 to §7,
- * XEP-0198 §3 and §5, XEP-0440, XEP-0474).
+ * XEP-0198 §3 and §5, XEP-0440, XEP-0474); in one exchange where the server can (XEP-0388, XEP-0386), and with a token
+ * in place of the password where there is one (XEP-0484): then nothing of the server is waited for, and who comes back
+ * is there after one round trip.
  *
  * A state machine over elements: each goes in, what is to be sent comes out, and the state says what is next. Nothing
  * about the account leaves before TLS, and nothing but SCRAM proves the password, bound to the TLS channel whenever the
@@ -8,32 +10,42 @@
 #ifndef KS_LOGIN_H
 #define KS_LOGIN_H
 
+#include "sasl_ht.h"
 #include "scram.h"
 #include "sm.h"
 #include "xml.h"
 
 enum ks_login_state {
-    KS_LOGIN_CLEAR,     /* header sent without TLS: features with starttls are expected */
-    KS_LOGIN_PROCEED,   /* <starttls/> sent */
-    KS_LOGIN_HANDSHAKE, /* the caller starts TLS, then calls ks_login_secured */
-    KS_LOGIN_SECURED,   /* header sent: features with mechanisms are expected */
-    KS_LOGIN_CHALLENGE, /* <auth/> sent */
-    KS_LOGIN_PROOF,     /* <response/> sent */
-    KS_LOGIN_PROVEN,    /* the server's proof came in a <challenge/>: only <success/> is missing */
-    KS_LOGIN_AUTHED,    /* header sent: features with bind are expected */
-    KS_LOGIN_RESUMING,  /* <resume/> sent */
-    KS_LOGIN_BINDING,   /* bind sent */
-    KS_LOGIN_ENABLING,  /* <enable/> sent */
-    KS_LOGIN_RESUMED,   /* done: the former session goes on */
-    KS_LOGIN_BOUND,     /* done: a new session */
-    KS_LOGIN_FAILED,    /* code says why; close the connection */
+    KS_LOGIN_CLEAR,      /* header sent without TLS: features with starttls are expected */
+    KS_LOGIN_PROCEED,    /* <starttls/> sent */
+    KS_LOGIN_HANDSHAKE,  /* the caller starts TLS, then calls ks_login_secured */
+    KS_LOGIN_SECURED,    /* header sent: features with mechanisms are expected */
+    KS_LOGIN_CHALLENGE,  /* <auth/> sent */
+    KS_LOGIN_PROOF,      /* <response/> sent */
+    KS_LOGIN_TOKEN,      /* <authenticate/> by a token sent, with the header: features and the outcome are expected */
+    KS_LOGIN_CHALLENGE2, /* <authenticate/> by the password sent */
+    KS_LOGIN_PROOF2,     /* <response/> of XEP-0388 sent */
+    KS_LOGIN_WELCOME,    /* bound inline: features are expected */
+    KS_LOGIN_PROVEN,     /* the server's proof came in a <challenge/>: only <success/> is missing */
+    KS_LOGIN_AUTHED,     /* header sent: features with bind are expected */
+    KS_LOGIN_RESUMING,   /* <resume/> sent */
+    KS_LOGIN_BINDING,    /* bind sent */
+    KS_LOGIN_ENABLING,   /* <enable/> sent */
+    KS_LOGIN_RESUMED,    /* done: the former session goes on */
+    KS_LOGIN_BOUND,      /* done: a new session */
+    KS_LOGIN_FAILED,     /* code says why; close the connection */
     KS_LOGIN_STATES,
 };
 const char *ks_login_state_name(enum ks_login_state state);
 
 struct ks_login_setup {
     /* Views that outlive the login. local and domain are normal (jid.h); password as a person typed it. */
-    struct ks_str local, domain, password, resource;
+    struct ks_str local, domain, resource;
+    struct ks_str password; /* may be empty when there is a token */
+    struct ks_str agent;    /* a UUID that stays the same: the installation (XEP-0388 §2.3) */
+    struct ks_str device;   /* what to call it; may be empty */
+    struct ks_str token;    /* with the name of its mechanism; or empty */
+    struct ks_str mechanism;
     struct ks_prng *prng;
     struct ks_sm *sm; /* with an id: that session is resumed if the server still has it */
 };
@@ -47,15 +59,22 @@ struct ks_login {
     struct ks_str detail; /* the condition the server gave, or empty; in arena */
     struct ks_str jid;    /* in KS_LOGIN_BOUND: the full address, in arena */
     bool rosterver;       /* the server keeps versions of rosters */
-    bool csi;             /* it wants to know whether somebody looks (XEP-0352) */
-    uint64_t bytes_max;   /* the longest stanza that it takes (XEP-0478); 0: it does not say */
-    int64_t idle_ms;      /* after so much silence of ours it may hang up; 0: it does not say */
+    bool carbons;         /* they are on already */
+    bool token_refused;   /* the one that was given is of no use any more */
+    struct ks_str new_token, new_mechanism; /* to be used from now on, or empty; in arena */
+    bool featured;                          /* the server said what it can for a session: the next four */
+    bool csi;                               /* it wants to know whether somebody looks (XEP-0352) */
+    uint64_t bytes_max;                     /* the longest stanza that it takes (XEP-0478); 0: it does not say */
+    int64_t idle_ms;                        /* after so much silence of ours it may hang up; 0: it does not say */
     /* private */
     struct ks_arena arena;
     struct ks_scram_client scram;
     struct ks_scram_bindings bindings;
     struct ks_str downgrade;
     bool sm_offered;
+    const struct ks_ht_mechanism *ht; /* of the token that was sent */
+    struct ks_xml *features;          /* while the token's outcome is awaited; in arena */
+    struct ks_str wanted;             /* the mechanism for which a token was asked for */
 };
 
 /* Writes the first header. direct: TLS is there already, ks_login_secured was not called yet but will be at once, so

@@ -244,9 +244,12 @@ enum ks_err ks_people_online(struct konsil *k)
     enum ks_err err;
 
     /* Carbons before presence: from the first message on that may come, each of our devices sees all. */
-    err = ks_iq_send(k, "set", KS_STR_EMPTY, ks_xml_new(&k->arena, NS_CARBONS, "enable"), on_carbons, KS_STR_EMPTY, 0);
-    if (err != KS_OK || (err = ks_roster_ask(k)) != KS_OK || (err = ks_block_ask(k)) != KS_OK
-        || (err = ks_directory_ask(k)) != KS_OK)
+    if (!k->stream.carbons
+        && (err = ks_iq_send(
+                k, "set", KS_STR_EMPTY, ks_xml_new(&k->arena, NS_CARBONS, "enable"), on_carbons, KS_STR_EMPTY, 0))
+            != KS_OK)
+        return err;
+    if ((err = ks_roster_ask(k)) != KS_OK || (err = ks_block_ask(k)) != KS_OK || (err = ks_directory_ask(k)) != KS_OK)
         return err;
     return broadcast(k);
 }

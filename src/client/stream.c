@@ -420,11 +420,14 @@ static void went_online(struct konsil *k, bool resumed)
             return;
         }
         s->rosterver = s->login.rosterver;
+        s->carbons = s->login.carbons;
     }
-    s->csi = s->login.csi;
-    s->idle_ms = s->login.idle_ms;
-    s->stanza_max = s->login.bytes_max > 0 && s->login.bytes_max < KS_STANZA_SENT_MAX ? (size_t)s->login.bytes_max
-                                                                                      : KS_STANZA_SENT_MAX;
+    if (s->login.featured) { /* else it is what the session began with (XEP-0198 §9.2) */
+        s->csi = s->login.csi;
+        s->idle_ms = s->login.idle_ms;
+        s->stanza_max = s->login.bytes_max > 0 && s->login.bytes_max < KS_STANZA_SENT_MAX ? (size_t)s->login.bytes_max
+                                                                                          : KS_STANZA_SENT_MAX;
+    }
     s->quiet_ms = k->now.mono_ms + KS_STREAM_QUIET_MS;
     s->state = KS_STREAM_ONLINE;
     k->wait_ms[KS_WAIT_LOGIN] = KS_NEVER;
@@ -447,9 +450,11 @@ static void after_login_step(struct konsil *k, enum ks_login_state before)
     }
     if (state == before)
         return;
+    if (s->login.token_refused)
+        ks_engine_forget_token(k);
     if (state == KS_LOGIN_HANDSHAKE)
         request(k, KONSIL_START_TLS);
-    else if (state == KS_LOGIN_AUTHED)
+    else if (state == KS_LOGIN_AUTHED || state == KS_LOGIN_WELCOME)
         tell(k, KS_JS_CONNECTION_AUTHENTICATED);
     else if (state == KS_LOGIN_BOUND || state == KS_LOGIN_RESUMED)
         went_online(k, state == KS_LOGIN_RESUMED);
@@ -481,8 +486,12 @@ static void login_setup(struct konsil *k, bool direct)
     struct ks_stream *s = &k->stream;
     struct ks_login_setup setup = { .local = ks_str_z(k->local),
         .domain = ks_str_z(k->domain),
-        .password = ks_str_z(k->password),
+        .password = k->password ? ks_str_z(k->password) : KS_STR_EMPTY,
         .resource = ks_str_z(k->resource),
+        .agent = ks_str_z(k->agent),
+        .device = ks_str_z(k->device_name),
+        .token = k->token ? ks_str_z(k->token) : KS_STR_EMPTY,
+        .mechanism = k->token ? ks_str_z(k->token_mechanism) : KS_STR_EMPTY,
         .prng = &k->prng,
         .sm = &s->sm };
 

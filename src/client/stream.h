@@ -57,6 +57,7 @@ struct ks_stream {
     struct ks_arena element; /* the stanza at hand */
     char *jid;               /* full, of the bound session */
     bool rosterver;
+    bool carbons; /* on since the session was bound */
 };
 
 void ks_stream_init(struct konsil *k);

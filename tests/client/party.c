@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "crypto.h"
+#include "ns.h"
 
 #define START ((struct ks_now) { .mono_ms = 1000, .wall_ms = 1795312800000 })
 
@@ -182,8 +183,9 @@ static bool take_input(struct party *party)
         && (frame = ks_framer_next(&party->framer, ks_str_from(ks_buf_str(&party->in), party->in_seen), &step))
             != KS_FRAME_MORE) {
         struct ks_str copy;
-        bool restart = ks_str_find(ks_str_head(ks_buf_str(&party->in), party->in_seen + step), KS_STR("<success"))
-            < party->in_seen + step;
+        struct ks_str sasl = KS_STR("<success xmlns='" NS_SASL "'"); /* RFC 6120 §6.4.6 */
+        bool restart =
+            ks_str_find(ks_str_head(ks_buf_str(&party->in), party->in_seen + step), sasl) < party->in_seen + step;
 
         if (ks_arena_copy(&party->lab->kept, ks_str_head(ks_buf_str(&party->in), party->in_seen + step), &copy)
             != KS_OK)

@@ -45,12 +45,18 @@ static struct ks_str say(struct rig *rig, const char *element)
     return ks_buf_str(&rig->out);
 }
 
+static struct ks_str token; /* that the client has, or empty */
+static bool forgot;         /* its password */
+
 static void begin(struct rig *rig, bool direct)
 {
     struct ks_login_setup setup = { .local = KS_STR("anna"),
         .domain = KS_STR("klinik.example"),
-        .password = KS_STR("geheim"),
+        .password = forgot ? KS_STR_EMPTY : KS_STR("geheim"),
         .resource = KS_STR("r"),
+        .agent = KS_STR("d4565fa7-4d72-4749-b3d3-740edbf87770"),
+        .token = token,
+        .mechanism = token.len ? KS_STR("HT-SHA-256-EXPR") : KS_STR_EMPTY,
         .prng = &prng,
         .sm = &rig->sm };
 
@@ -312,7 +318,8 @@ static void test_walk(void)
 
             begin(&rig, false);
             rig.login.state = (enum ks_login_state)state;
-            if (state == KS_LOGIN_CHALLENGE || state == KS_LOGIN_PROOF) {
+            if (state == KS_LOGIN_CHALLENGE || state == KS_LOGIN_PROOF || state == KS_LOGIN_TOKEN
+                || state == KS_LOGIN_CHALLENGE2 || state == KS_LOGIN_PROOF2) {
                 end(&rig);
                 continue; /* the exchange itself is tested above */
             }
@@ -321,10 +328,191 @@ static void test_walk(void)
             walked++;
             end(&rig);
         }
-    /* Allowed and harmless: features in 3 states (one of which finds no mechanism, one no bind), proceed, success in
+    /* Allowed and harmless: features in 4 states (one of which finds no mechanism, one no bind), proceed, success in
      * PROVEN, resumed, failed (resuming, enabling), enabled, and a bind that fails. */
-    check_row(walked == 9 * KS_COUNT(elements) && left == walked - 7, "STYLE §6: every state with every element",
+    check_row(walked == 10 * KS_COUNT(elements) && left == walked - 8, "STYLE §6: every state with every element",
         "%zu walked, %zu left", walked, left);
+}
+
+/* --- all in one exchange (XEP-0388, XEP-0386, XEP-0484) --- */
+
+#define INLINE                                                                                \
+    "<inline><sm xmlns='" NS_SM "'/><fast xmlns='" NS_FAST "'>" M("HT-SHA-256-NONE")          \
+        M("HT-SHA-256-EXPR") "</fast><bind xmlns='" NS_BIND2 "'><inline><feature var='" NS_SM \
+                             "'/></inline></bind></inline>"
+#define OFFER2                                                                                                   \
+    FEATURES("<mechanisms xmlns='" NS_SASL "'>" M("SCRAM-SHA-1") "</mechanisms><authentication xmlns='" NS_SASL2 \
+                                                                 "'>" BEST INLINE "</authentication>" EXPORTER)
+#define WHO "<authorization-identifier>anna@klinik.example/r/x</authorization-identifier>"
+#define BOUND "<bound xmlns='" NS_BIND2 "'><enabled xmlns='" NS_SM "' id='s2' resume='true'/></bound>"
+
+/* <success/> with a proof and more. */
+static const char *success2(struct ks_str proof, const char *more)
+{
+    static char text[4096];
+    struct ks_str encoded;
+
+    if (ks_base64(&arena, proof, &encoded) != KS_OK)
+        exit(1);
+    snprintf(text, sizeof(text), "<success xmlns='" NS_SASL2 "'><additional-data>%.*s</additional-data>%s</success>",
+        KS_STR_FMT(encoded), more);
+    return text;
+}
+
+/* From features on up to the server's proof, by the password. */
+static struct ks_str prove2(struct rig *rig, struct ks_str authenticate)
+{
+    const struct ks_str names[] = { KS_STR("SCRAM-SHA-1"), KS_STR("SCRAM-SHA-256"), KS_STR("SCRAM-SHA-1-PLUS"),
+        KS_STR("SCRAM-SHA-256-PLUS") };
+    const struct ks_str bindings[] = { KS_STR("tls-exporter") };
+    static const uint8_t salt[KS_SCRAM_SALT_LEN] = { 1 };
+    struct ks_str first, challenge, downgrade, encoded, answer, last = KS_STR_EMPTY;
+    struct ks_scram_keys keys;
+    char text[4096];
+
+    if (ks_base64_read(
+            &arena, ks_xml_text(&arena, ks_xml_child(parse(authenticate), NS_SASL2, "initial-response")), &first)
+        != KS_OK)
+        exit(1);
+    ks_scram_keys_make(KS_SHA256, KS_STR("geheim"), salt, KS_SCRAM_ITERATIONS_MIN, &keys);
+    if (ks_scram_downgrade(&arena, KS_SHA256, names, 4, bindings, 1, &downgrade) != KS_OK
+        || ks_scram_server_first(
+               &rig->scram, &rig->server_arena, KS_SHA256, true, true, KS_STR("klinik.example"), &rig->bindings, first)
+            != KS_OK
+        || ks_scram_server_challenge(&rig->scram, &keys, &prng, downgrade, &challenge) != KS_OK
+        || ks_base64(&arena, challenge, &encoded) != KS_OK)
+        exit(1);
+    snprintf(text, sizeof(text), "<challenge xmlns='" NS_SASL2 "'>%.*s</challenge>", KS_STR_FMT(encoded));
+    answer = say(rig, text);
+    if (!answer.len || ks_scram_server_final(&rig->scram, &rig->bindings, sasl_text(answer), &last) != KS_OK)
+        return KS_STR_EMPTY;
+    return last;
+}
+
+static void test_sasl2(void)
+{
+    struct ks_str out, last;
+    struct rig rig;
+
+    begin(&rig, true);
+    secure(&rig);
+    out = say(&rig, OFFER2);
+    check_contains("XEP-0388 §2.3: the server's profile that can do more is taken", out,
+        "<authenticate xmlns='" NS_SASL2 "' mechanism='SCRAM-SHA-256-PLUS'>");
+    check_contains("XEP-0388 §2.3: with the installation's id", out, "<user-agent id='d4565fa7-");
+    check_contains("XEP-0386 §3.2: with the resource, and stream management", out,
+        "<tag>r</tag><enable xmlns='" NS_SM "' resume='true'/></bind>");
+    check_row(ks_str_find(out, KS_STR(NS_CARBONS)) == out.len, "XEP-0386 §3.1: what is not offered is not asked for",
+        "%.*s", KS_STR_FMT(out));
+    check_contains("XEP-0484 §3.2: and a token is asked for, the best there is", out,
+        "<request-token xmlns='" NS_FAST "' mechanism='HT-SHA-256-EXPR'/>");
+    last = prove2(&rig, out);
+    (void)say(
+        &rig, success2(last, WHO BOUND "<token xmlns='" NS_FAST "' token='geheim2' expiry='2026-12-24T00:00:00Z'/>"));
+    check_state(&rig, "XEP-0388 §2.6.1: features are awaited, and no new stream is begun", KS_LOGIN_WELCOME);
+    check_row(rig.out.len == 0 && rig.sm.id && ks_str_is(rig.login.new_token, "geheim2")
+            && ks_str_is(rig.login.new_mechanism, "HT-SHA-256-EXPR"),
+        "the session can be resumed, and there is a token", "%.*s", KS_STR_FMT(rig.login.new_token));
+    (void)say(&rig, FEATURES("<ver xmlns='" NS_ROSTERVER "'/>"));
+    check_row(
+        rig.login.state == KS_LOGIN_BOUND && ks_str_is(rig.login.jid, "anna@klinik.example/r/x") && rig.login.rosterver,
+        "XEP-0386 §3.2: bound to what the server made of it", "%.*s", KS_STR_FMT(rig.login.jid));
+    end(&rig);
+
+    begin(&rig, true);
+    secure(&rig);
+    (void)prove2(&rig, say(&rig, OFFER2));
+    (void)say(&rig, success2(KS_STR("v=AAAA"), WHO BOUND));
+    check_row(rig.login.state == KS_LOGIN_FAILED && strcmp(rig.login.code, KS_CODE_SERVER_UNPROVEN) == 0,
+        "RFC 5802 §3: a server without the proof is left here, too", "%s", ks_login_state_name(rig.login.state));
+    end(&rig);
+
+    begin(&rig, true);
+    secure(&rig);
+    out = say(&rig,
+        FEATURES("<authentication xmlns='" NS_SASL2 "'>" M("SCRAM-SHA-256-PLUS") INLINE "</authentication>" EXPORTER));
+    last = prove2(&rig, out);
+    check_row(!last.len && rig.login.state == KS_LOGIN_FAILED && strcmp(rig.login.code, KS_CODE_SERVER_UNPROVEN) == 0,
+        "XEP-0474 §5.2: mechanisms that somebody took away are noticed in this profile, too", "%s",
+        ks_login_state_name(rig.login.state));
+    end(&rig);
+
+    begin(&rig, true);
+    secure(&rig);
+    last = prove2(&rig, say(&rig, OFFER2));
+    (void)say(&rig, success2(last, "<authorization-identifier>eve@klinik.example/r</authorization-identifier>" BOUND));
+    check_state(&rig, "another account's address is not taken", KS_LOGIN_FAILED);
+    end(&rig);
+}
+
+/* What follows the header when there is a token, and the server's proof of it. */
+static struct ks_str token_proof(void)
+{
+    static uint8_t proof[KS_HT_PROOF_LEN];
+
+    ks_ht_proof(token, KS_HT_RESPONDER, KS_STR("12345678901234567890123456789012"), proof);
+    return ks_str(proof, sizeof(proof));
+}
+
+static void test_token(void)
+{
+    struct ks_str out;
+    struct rig rig;
+
+    token = KS_STR("geheim2");
+    begin(&rig, true);
+    if (ks_sm_enabled(&rig.sm, KS_STR("s1"), true) != KS_OK)
+        exit(1);
+    secure(&rig);
+    out = ks_buf_str(&rig.out);
+    check_contains("XEP-0484 §3.4: a token goes with the header, before the server said a word", out,
+        "mechanism='HT-SHA-256-EXPR'");
+    check_contains("XEP-0198 §9.2: and the session to resume with it", out, "previd='s1'");
+    (void)say(&rig, OFFER2);
+    check_state(&rig, "the features are looked at later, if at all", KS_LOGIN_TOKEN);
+    (void)say(&rig, success2(token_proof(), WHO "<resumed xmlns='" NS_SM "' h='0' previd='s1'/>"));
+    check_row(rig.login.state == KS_LOGIN_RESUMED && !rig.login.featured,
+        "XEP-0198 §9.2: so a session goes on after one round trip", "%s", ks_login_state_name(rig.login.state));
+    end(&rig);
+
+    begin(&rig, true);
+    secure(&rig);
+    (void)say(&rig, OFFER2);
+    (void)say(&rig, success2(KS_STR("12345678901234567890123456789012"), WHO BOUND));
+    check_row(rig.login.state == KS_LOGIN_FAILED && strcmp(rig.login.code, KS_CODE_SERVER_UNPROVEN) == 0,
+        "draft-schmaus-kitten-sasl-ht §3.2: a server that does not know the token is left", "%s",
+        ks_login_state_name(rig.login.state));
+    end(&rig);
+
+    begin(&rig, true);
+    secure(&rig);
+    (void)say(&rig, OFFER2);
+    out = say(&rig, "<failure xmlns='" NS_SASL2 "'><credentials-expired xmlns='" NS_SASL "'/></failure>");
+    check_contains("XEP-0484 §4.1: one that is refused is followed by the password, in the same stream", out,
+        "mechanism='SCRAM-SHA-256-PLUS'");
+    check_row(rig.login.token_refused && rig.login.state == KS_LOGIN_CHALLENGE2, "and is not used again", "%s",
+        ks_login_state_name(rig.login.state));
+    end(&rig);
+
+    begin(&rig, true);
+    secure(&rig);
+    (void)say(&rig, OFFER2);
+    (void)say(&rig, "<failure xmlns='" NS_SASL2 "'><temporary-auth-failure xmlns='" NS_SASL "'/></failure>");
+    check_row(!rig.login.token_refused && rig.login.state == KS_LOGIN_FAILED && !rig.login.final,
+        "RFC 6120 §6.5.9: a server that cannot tell now is asked again later, with it", "%s", rig.login.code);
+    end(&rig);
+
+    forgot = true;
+    begin(&rig, true);
+    secure(&rig);
+    (void)say(&rig, OFFER2);
+    (void)say(&rig, "<failure xmlns='" NS_SASL2 "'><not-authorized xmlns='" NS_SASL "'/></failure>");
+    check_row(rig.login.state == KS_LOGIN_FAILED && rig.login.final && rig.login.token_refused
+            && strcmp(rig.login.code, KS_CODE_LOGIN_AGAIN) == 0,
+        "without a password the person is asked", "%s", rig.login.code);
+    end(&rig);
+    forgot = false;
+    token = KS_STR_EMPTY;
 }
 
 int main(void)
@@ -341,6 +529,8 @@ int main(void)
     resume("<resumed xmlns='" NS_SM "' h='7'/>", KS_LOGIN_FAILED, 2,
         "XEP-0198 §5: a server that has more than was sent is left");
     test_wrong_servers();
+    test_sasl2();
+    test_token();
     test_walk();
     ks_arena_done(&arena);
     return check_done();

@@ -13,8 +13,8 @@
 
 #define STORE "device"
 #define KEY_LEN 16   /* the device's number in hexadecimal; behind it: */
-#define NAME_KEY 'n' /* what the person calls it */
-#define NAME_MAX 40
+#define NAME_KEY 'n' /* what the person calls it, behind the seconds until which that is kept */
+#define NAME_MAX 36
 #define TOKEN_LEN KS_BASE64_LEN(32)
 
 struct key {
@@ -70,6 +70,14 @@ static void get(const struct ks_user *user, uint64_t device, struct ks_tokens *r
 
     if (!ks_user_exists(user) || ks_tokens_read(ks_kv_get(user, STORE, key_of(device, &key)), ret_tokens) != KS_OK)
         *ret_tokens = (struct ks_tokens) { 0 };
+}
+
+static struct ks_str name_of(const struct ks_user *user, uint64_t device)
+{
+    struct key key;
+
+    (void)key_of(device, &key);
+    return ks_str_from(ks_kv_get(user, STORE, name_key(&key)), 4);
 }
 
 static void drop(struct ks_ctx *ctx, uint64_t device)
@@ -216,8 +224,9 @@ static void make_room(struct ks_ctx *ctx, uint64_t device)
 }
 
 /* No more of it than a small row holds, and no half a character. */
-static void set_name(struct ks_ctx *ctx, uint64_t device, struct ks_str name)
+static void set_name(struct ks_ctx *ctx, uint64_t device, struct ks_str name, uint32_t expiry)
 {
+    struct ks_buf buf;
     struct key key;
 
     if (name.len > NAME_MAX) {
@@ -226,8 +235,14 @@ static void set_name(struct ks_ctx *ctx, uint64_t device, struct ks_str name)
             name.len--;
     }
     (void)key_of(device, &key);
-    if (name.len && ks_account_text_ok(name) && !ks_str_eq(name, ks_kv_get(ctx->user, STORE, name_key(&key))))
-        ks_kv_put(ctx, STORE, name_key(&key), name);
+    if (!name.len || !ks_account_text_ok(name))
+        return;
+    ks_buf_init(&buf, 64);
+    ks_buf_u32(&buf, expiry);
+    ks_buf_add(&buf, name);
+    if (ks_buf_err(&buf) == KS_OK)
+        ks_kv_put(ctx, STORE, name_key(&key), ks_buf_str(&buf));
+    ks_buf_done(&buf);
 }
 
 void ks_fast_issue(struct ks_ctx *ctx, uint64_t device, const struct ks_ht_mechanism *mechanism, struct ks_str name,
@@ -246,7 +261,7 @@ void ks_fast_issue(struct ks_ctx *ctx, uint64_t device, const struct ks_ht_mecha
     get(ctx->user, device, &tokens);
     tokens.slots[KS_TOKEN_NEW] = token; /* §3.5: one that was not used goes */
     set(ctx, device, &tokens);
-    set_name(ctx, device, name);
+    set_name(ctx, device, name.len ? name : name_of(ctx->user, device), token.expiry);
     element = ks_xml_add(ctx->arena, success, NS_FAST, "token");
     ks_xml_set(ctx->arena, element, "token", derive(ctx->user, device, &token, text));
     ks_xml_set(ctx->arena, element, "expiry", ks_stamp_write((int64_t)token.expiry * 1000, stamp));
@@ -269,7 +284,6 @@ bool ks_fast_next(const struct ks_user *user, struct ks_fast_device *at)
 {
     const struct ks_kv *kv = NULL;
     struct ks_tokens tokens;
-    struct key key;
 
     while ((kv = ks_kv_next(user, STORE, kv))) {
         uint64_t device = device_of(kv->key);
@@ -280,8 +294,7 @@ bool ks_fast_next(const struct ks_user *user, struct ks_fast_device *at)
         for (int i = 0; i < KS_TOKEN_SLOTS; i++)
             if (tokens.slots[i].mechanism && (int64_t)tokens.slots[i].expiry * 1000 > at->expiry_ms)
                 at->expiry_ms = (int64_t)tokens.slots[i].expiry * 1000;
-        (void)key_of(device, &key);
-        at->name = ks_kv_get(user, STORE, name_key(&key));
+        at->name = name_of(user, device);
         return true;
     }
     return false;
@@ -298,11 +311,27 @@ static void device_out(struct ks_ctx *ctx, uint64_t device)
         drop(ctx, device);
 }
 
+/* When the last token of a row is good for nothing any more. */
+static int64_t stamp_ms(struct ks_str key, struct ks_str value)
+{
+    struct ks_cursor at = ks_cursor(value);
+    struct ks_tokens tokens;
+    uint32_t last = 0;
+
+    if (key.len > KEY_LEN)
+        return ks_cursor_u32(&at, &last) == KS_OK ? (int64_t)last * 1000 : 0;
+    if (ks_tokens_read(value, &tokens) == KS_OK)
+        for (int i = 0; i < KS_TOKEN_SLOTS; i++)
+            last = tokens.slots[i].expiry > last ? tokens.slots[i].expiry : last;
+    return (int64_t)last * 1000;
+}
+
 const struct ks_feature ks_feature_fast = {
     .name = "fast",
-    .stores = { { STORE, KS_DATA_CREDENTIALS, KS_KEEP_WITH_ACCOUNT, 0,
+    .stores = { { STORE, KS_DATA_CREDENTIALS, KS_KEEP_DAYS, 1,
         "Until when a device may log in without the password, and what its owner calls it; deleted when it is locked "
-        "out, and after its time at the account's next login." } },
+        "out, and a day after its time.",
+        KS_READ_ADMINS, .stamp_ms = stamp_ms } },
     .options = { { "token.lifetime", KS_OPT_DURATION, .init = 30 * 86400, .min = 0, .max = 366 * 86400,
                      .doc = "How long a device may stay away and still log in without the password (XEP-0484); with 0 "
                             "none may." },
