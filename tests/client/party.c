@@ -313,11 +313,16 @@ const char *party_send(struct party *party, const char *to, const char *body)
     return text_of(event, "message");
 }
 
-void party_restart(struct party *party)
+void party_reborn(struct party *party)
 {
     konsil_free(party->engine);
     drop_connection(party, false);
     start_engine(party);
+}
+
+void party_restart(struct party *party)
+{
+    party_reborn(party);
     party_connect(party);
 }
 

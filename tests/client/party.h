@@ -67,6 +67,8 @@ const char *party_send(struct party *party, const char *to, const char *body);
 /* The process dies between two moments, and starts again on what its store has; or only ends. */
 void party_crash(struct party *party);
 void party_restart(struct party *party);
+/* The same, and it does not connect. */
+void party_reborn(struct party *party);
 /* The connection breaks. */
 void party_cut(struct party *party);
 
