@@ -14,6 +14,7 @@ static const struct {
 } workloads[] = {
     { "idle", load_idle },
     { "logins", load_logins },
+    { "returns", load_returns },
     { "messages", load_messages },
     { "room", load_room },
     { "verify", load_verify },
@@ -25,6 +26,7 @@ static const struct {
 
 static const char usage_text[] =
     "usage: load idle|logins|messages|room|verify|catchup|accounts|disk|handshakes [options]\n"
+    "usage: load idle|logins|returns|messages|verify|catchup|accounts|disk|handshakes [options]\n"
     "  --host ADDRESS      numeric (127.0.0.1)    --port PORT       direct TLS (5223)\n"
     "  --domain DOMAIN     (offen.example)        --password TEXT   of every account u0, u1, ... (benchmark)\n"
     "  --clients N         sessions (200)         --concurrency N   logins under way at once (32)\n"

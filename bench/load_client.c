@@ -249,6 +249,43 @@ struct ks_str load_attr(struct ks_str stanza, const char *name)
     return KS_STR_EMPTY;
 }
 
+/* What is asked for with a login (XEP-0386, XEP-0198 §9). Each account has one device. */
+static void queue_inline(struct load_client *client)
+{
+    ks_buf_printf(&client->out,
+        "<user-agent id='00000000-0000-4000-8000-0000%08x'/><bind xmlns='urn:xmpp:bind:0'><tag>load</tag>"
+        "<enable xmlns='urn:xmpp:sm:3' resume='true'/></bind>",
+        client->account);
+}
+
+static void start_token(struct load_client *client)
+{
+    uint8_t bound[9 + EXPORTER_LEN] = "Initiator", message[32 + KS_HASH_MAX];
+    size_t len = (size_t)snprintf((char *)message, 32, "u%u", client->account) + 1;
+
+    if (SSL_export_keying_material(client->ssl, bound + 9, EXPORTER_LEN, "EXPORTER-Channel-Binding", 24, NULL, 0, 0)
+        != 1)
+        return;
+    ks_hmac(KS_SHA256, ks_str_z(client->token), ks_str(bound, sizeof(bound)), message + len);
+    ks_buf_z(&client->out,
+        "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='HT-SHA-256-EXPR'><fast xmlns='urn:xmpp:fast:0'/>"
+        "<initial-response>");
+    ks_base64_add(&client->out, ks_str(message, len + 32));
+    ks_buf_z(&client->out, "</initial-response>");
+    queue_inline(client);
+    ks_buf_z(&client->out, "</authenticate>");
+    client->net->logins_token++;
+    client->phase = LOAD_TOKEN;
+}
+
+/* The text of the first element of this name. */
+static struct ks_str text_in(struct ks_str stanza, const char *start)
+{
+    struct ks_str rest = ks_str_from(stanza, ks_str_find(stanza, ks_str_z(start)) + strlen(start));
+
+    return ks_str_head(rest, ks_str_find_byte(rest, '<'));
+}
+
 static enum ks_err start_sasl(struct load_client *client, struct ks_str features)
 {
     uint8_t exporter[EXPORTER_LEN];
@@ -274,9 +311,18 @@ static enum ks_err start_sasl(struct load_client *client, struct ks_str features
             != KS_OK
         || (err = ks_base64(client->arena, message, &text)) != KS_OK)
         return err;
-    ks_buf_printf(&client->out,
-        "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='SCRAM-SHA-256%s'>%.*s</auth>", plus ? "-PLUS" : "",
-        KS_STR_FMT(text));
+    if (client->net->tokens) {
+        ks_buf_printf(&client->out,
+            "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='SCRAM-SHA-256%s'><initial-response>%.*s"
+            "</initial-response><request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-EXPR'/>",
+            plus ? "-PLUS" : "", KS_STR_FMT(text));
+        queue_inline(client);
+        ks_buf_z(&client->out, "</authenticate>");
+    } else {
+        ks_buf_printf(&client->out,
+            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='SCRAM-SHA-256%s'>%.*s</auth>",
+            plus ? "-PLUS" : "", KS_STR_FMT(text));
+    }
     mark_dirty(client);
     return KS_OK;
 }
@@ -290,17 +336,18 @@ static enum ks_err answer_challenge(struct load_client *client, struct ks_str ch
         || (err = load_scram_final(&client->scram, &client->net->keys, decoded, &message)) != KS_OK
         || (err = ks_base64(client->arena, message, &text)) != KS_OK)
         return err;
-    ks_buf_printf(&client->out, "<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>%.*s</response>", KS_STR_FMT(text));
+    ks_buf_printf(&client->out, "<response xmlns='%s'>%.*s</response>",
+        client->net->tokens ? "urn:xmpp:sasl:2" : "urn:ietf:params:xml:ns:xmpp-sasl", KS_STR_FMT(text));
     mark_dirty(client);
     return KS_OK;
 }
 
 static enum ks_err check_success(struct load_client *client, struct ks_str success)
 {
-    struct ks_str decoded;
+    struct ks_str decoded, proof = client->net->tokens ? text_in(success, "<additional-data>") : content(success);
     enum ks_err err;
 
-    if ((err = ks_base64_read(client->arena, content(success), &decoded)) != KS_OK
+    if ((err = ks_base64_read(client->arena, proof, &decoded)) != KS_OK
         || (err = load_scram_done(&client->scram, decoded)) != KS_OK)
         return err;
     ks_arena_done(client->arena);
@@ -395,7 +442,24 @@ static const char *on_login_stanza(struct load_client *client, struct ks_str sta
     case LOAD_SUCCESS:
         if (!ks_str_starts(stanza, KS_STR("<success")) || check_success(client, stanza) != KS_OK)
             return "login refused";
+        if (client->net->tokens) {
+            struct ks_str token = ks_str_from(stanza, ks_str_find(stanza, KS_STR(" token='")) + 8);
+            snprintf(client->token, sizeof(client->token), "%.*s",
+                KS_STR_FMT(ks_str_head(token, ks_str_find_byte(token, '\''))));
+            client->phase = LOAD_WELCOME;
+            return NULL;
+        }
         open_stream(client, LOAD_BIND_FEATURES);
+        return NULL;
+    case LOAD_TOKEN:
+        if (ks_str_starts(stanza, KS_STR("<stream:features")))
+            return NULL;
+        if (!ks_str_starts(stanza, KS_STR("<success")) || !has(stanza, "<bound "))
+            return "token refused";
+        client->phase = LOAD_WELCOME;
+        return NULL;
+    case LOAD_WELCOME:
+        start_session(client);
         return NULL;
     case LOAD_BIND_FEATURES:
         if (!has(stanza, "urn:xmpp:sm:3"))
@@ -549,6 +613,8 @@ static void shake_hands(struct load_client *client)
     if (result == 1) {
         watch(client, false);
         open_stream(client, LOAD_FEATURES);
+        if (client->token[0])
+            start_token(client);
         return;
     }
     error = SSL_get_error(client->ssl, result);
@@ -582,6 +648,8 @@ static void on_ready_socket(struct load_client *client, uint32_t events)
     case LOAD_FEATURES:
     case LOAD_CHALLENGE:
     case LOAD_SUCCESS:
+    case LOAD_TOKEN:
+    case LOAD_WELCOME:
     case LOAD_BIND_FEATURES:
     case LOAD_BINDING:
     case LOAD_ENABLING:

@@ -14,6 +14,7 @@
 #include <openssl/ssl.h>
 
 #include "buf.h"
+#include "enc.h"
 #include "load_scram.h"
 #include "prng.h"
 #include "xml_framer.h"
@@ -37,6 +38,8 @@ struct load_net {
     struct load_client *dirty; /* have something to send at the end of the turn */
     char *bytes;               /* what was just read */
     uint64_t logins_plus;      /* logins that were bound to their channel */
+    bool tokens;           /* by XEP-0388 with everything inline; with a token from the second login on (XEP-0484) */
+    uint64_t logins_token; /* logins by one */
 };
 
 /* What a workload wants to hear; each may be NULL. Views are good during the call only. */
@@ -57,6 +60,8 @@ enum load_phase {
     LOAD_FEATURES,
     LOAD_CHALLENGE,
     LOAD_SUCCESS,
+    LOAD_TOKEN,   /* said with the stream header; features come first */
+    LOAD_WELCOME, /* bound by XEP-0386: features are to come */
     LOAD_BIND_FEATURES,
     LOAD_BINDING,
     LOAD_ENABLING,
@@ -82,6 +87,7 @@ struct load_client {
     struct ks_arena *arena; /* of the login only */
     struct load_scram scram;
     struct load_client *next_dirty;
+    char token[KS_BASE64_LEN(32) + 1]; /* outlives the connection; empty: none yet */
 
     uint32_t sent, acked; /* stanzas since <enabled/>; what the server's last h covers */
     uint32_t handled;     /* stanzas received since then */

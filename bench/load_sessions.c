@@ -62,16 +62,18 @@ out:
     return status;
 }
 
-int load_logins(const struct load_options *options)
+static int log_in_twice(const struct load_options *options, bool tokens)
 {
     struct load_crowd crowd;
     struct load_cost before, after;
     double logins = options->clients;
     int status = 1;
 
-    /* The first round fills caches on both sides: PBKDF2 here, accounts there. */
-    if (load_crowd_init(&crowd, options, options->clients) != KS_OK
-        || !load_crowd_gather(&crowd, options->clients, options->concurrency))
+    /* The first round fills caches on both sides: PBKDF2 and tokens here, accounts there. */
+    if (load_crowd_init(&crowd, options, options->clients) != KS_OK)
+        goto out;
+    crowd.net.tokens = tokens;
+    if (!load_crowd_gather(&crowd, options->clients, options->concurrency))
         goto out;
     load_crowd_leave(&crowd);
     load_crowd_rest(&crowd, options->warm_seconds);
@@ -80,13 +82,24 @@ int load_logins(const struct load_options *options)
     if (!load_crowd_gather(&crowd, options->clients, options->concurrency))
         goto out;
     load_cost_now(options, false, &after);
-    printf("{\"workload\":\"logins\",\"logins\":%u,\"channel_bound\":%llu,\"concurrency\":%u,\"per_second\":%.1f,"
+    printf("{\"workload\":\"%s\",\"logins\":%u,\"channel_bound\":%llu,\"concurrency\":%u,\"per_second\":%.1f,"
            "\"cpu_us_per_login\":%.1f,\"generator_cpu\":%.2f}\n",
-        options->clients, (unsigned long long)crowd.net.logins_plus, options->concurrency,
+        tokens ? "returns" : "logins", options->clients,
+        (unsigned long long)(tokens ? crowd.net.logins_token : crowd.net.logins_plus), options->concurrency,
         logins / seconds_between(&before, &after), cpu_us(&before, &after) / logins, own_share(&before, &after));
     status = 0;
     load_crowd_leave(&crowd);
 out:
     load_crowd_done(&crowd);
     return status;
+}
+
+int load_logins(const struct load_options *options)
+{
+    return log_in_twice(options, false);
+}
+
+int load_returns(const struct load_options *options)
+{
+    return log_in_twice(options, true);
 }

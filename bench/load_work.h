@@ -33,6 +33,8 @@ struct load_options {
 int load_idle(const struct load_options *options);
 /* CPU of the server for each login, and logins per second. */
 int load_logins(const struct load_options *options);
+/* The same with a token from the second round on, and everything in one exchange. */
+int load_returns(const struct load_options *options);
 /* CPU for each message, messages per second, latency; with a log, also after a kill of the server. */
 int load_messages(const struct load_options *options);
 /* Counts what a log says was acknowledged and the archive does not have. */
