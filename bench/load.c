@@ -25,8 +25,7 @@ static const struct {
 };
 
 static const char usage_text[] =
-    "usage: load idle|logins|messages|room|verify|catchup|accounts|disk|handshakes [options]\n"
-    "usage: load idle|logins|returns|messages|verify|catchup|accounts|disk|handshakes [options]\n"
+    "usage: load idle|logins|returns|messages|room|verify|catchup|accounts|disk|handshakes [options]\n"
     "  --host ADDRESS      numeric (127.0.0.1)    --port PORT       direct TLS (5223)\n"
     "  --domain DOMAIN     (offen.example)        --password TEXT   of every account u0, u1, ... (benchmark)\n"
     "  --clients N         sessions (200)         --concurrency N   logins under way at once (32)\n"

@@ -2,9 +2,9 @@
 /* c2s_bind.c -- resources (RFC 6120 §7), and the beginning and resumption of stream management (XEP-0198 §3, §5). */
 #include "c2s_login.h"
 #include "csi.h"
-#include "user_device.h"
 #include "enc.h"
 #include "unicode.h"
+#include "user_device.h"
 
 /* --- binding --- */
 

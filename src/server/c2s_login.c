@@ -8,9 +8,9 @@
 
 #include "c2s_login.h"
 #include "credentials.h"
-#include "user_device.h"
 #include "enc.h"
 #include "stream_limits.h"
+#include "user_device.h"
 
 static void look_up(struct ks_c2s *c);
 

@@ -18,9 +18,9 @@
 #include <stdlib.h>
 
 #include "archive_metadata.h"
-#include "user_device.h"
 #include "enc.h"
 #include "unicode.h"
+#include "user_device.h"
 #include "xml_writer.h"
 
 #define TAG_MAX 128

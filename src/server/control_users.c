@@ -4,12 +4,12 @@
 
 #include "control.h"
 #include "credentials.h"
-#include "user_device.h"
 #include "enc.h"
-#include "room.h"
 #include "fast.h"
+#include "room.h"
 #include "say.h"
 #include "session.h"
+#include "user_device.h"
 
 /* --- accounts --- */
 

@@ -2,7 +2,6 @@
 /* xep_0313_archive.c -- XEP-0313 Message Archive Management, version 1.1.3, with pages of XEP-0059 and stable ids of
  * XEP-0359. What is archived is decided in message.c and room_message.c. An archive is read by its owner only; that of
  * a room by those who may enter it now, a member's from when she came to belong to it if the room says so. */
- * XEP-0359. What is archived is decided in message.c; an archive is read by its owner only. */
 #include "archive_metadata.h"
 #include "dataform.h"
 #include "feature_list.h"
@@ -409,6 +408,17 @@ static void on_form(struct ks_ctx *ctx, const struct ks_stanza *iq)
     ks_reply_result(ctx, query);
 }
 
+static void add_end(struct ks_ctx *ctx, struct ks_xml *metadata, const char *name, const struct ks_archive_row *row)
+{
+    struct ks_xml *end = ks_xml_add(ctx->arena, metadata, NS_MAM, name);
+    char *id = id_of(ctx, row->id), *stamp = ks_arena_alloc(ctx->arena, KS_STAMP_LEN + 1);
+
+    if (!id || !stamp)
+        return;
+    ks_xml_set(ctx->arena, end, "id", ks_str(id, KS_ARCHIVE_ID_LEN));
+    ks_xml_set(ctx->arena, end, "timestamp", ks_stamp_write(row->stamp_ms, stamp));
+}
+
 void ks_archive_end_ask(
     struct ks_ctx *ctx, enum ks_archive_end end, void (*then)(struct ks_ctx *ctx, struct ks_store_req *req))
 {
@@ -422,15 +432,8 @@ void ks_archive_end_ask(
 void ks_archive_end_add(
     struct ks_ctx *ctx, struct ks_xml *metadata, enum ks_archive_end end, const struct ks_store_req *req)
 {
-    const struct ks_archive_row *row = req->result == KS_OK && req->rows_count ? &req->rows[0] : NULL;
-    struct ks_xml *at =
-        row ? ks_xml_add(ctx->arena, metadata, NS_MAM, end == KS_ARCHIVE_NEWEST ? "end" : "start") : NULL;
-    char *id = row ? id_of(ctx, row->id) : NULL, *stamp = row ? ks_arena_alloc(ctx->arena, KS_STAMP_LEN + 1) : NULL;
-
-    if (!id || !stamp)
-        return;
-    ks_xml_set(ctx->arena, at, "id", ks_str(id, KS_ARCHIVE_ID_LEN));
-    ks_xml_set(ctx->arena, at, "timestamp", ks_stamp_write(row->stamp_ms, stamp));
+    if (req->result == KS_OK && req->rows_count)
+        add_end(ctx, metadata, end == KS_ARCHIVE_NEWEST ? "end" : "start", &req->rows[0]);
 }
 
 /* §5: the oldest and the newest message, asked for one after the other. */
@@ -457,18 +460,9 @@ static void first_answered(struct ks_ctx *ctx, struct ks_store_req *req)
         bad(ctx, KS_RESOURCE_CONSTRAINT);
         return;
     }
-    ks_archive_end_add(ctx, metadata, KS_ARCHIVE_NEWEST, req);
-    ks_reply_result(ctx, metadata);
-}
-
-static void first_answered(struct ks_ctx *ctx, struct ks_store_req *req)
-{
-    if (req->result != KS_OK) {
-        bad(ctx, KS_RESOURCE_CONSTRAINT);
-        return;
-    }
-    ks_archive_end_add(ctx, ctx->parcel->user, KS_ARCHIVE_OLDEST, req);
-    ks_archive_end_ask(ctx, KS_ARCHIVE_NEWEST, last_answered);
+    if (req->rows_count)
+        add_end(ctx, ctx->parcel->user, "start", &req->rows[0]);
+    ks_ask(ctx, ks_store_page_new(&query), last_answered);
 }
 
 static void ask_metadata(struct ks_ctx *ctx, int64_t since_ms)
@@ -476,9 +470,8 @@ static void ask_metadata(struct ks_ctx *ctx, int64_t since_ms)
     struct ks_page_query query = { .account = ks_user_account(ctx->user), .start_ms = since_ms, .rows_max = 1 };
 
     ctx->parcel->number = (uint64_t)since_ms;
-    (void)iq;
     ctx->parcel->user = ks_xml_new(ctx->arena, NS_MAM, "metadata");
-    ks_archive_end_ask(ctx, KS_ARCHIVE_OLDEST, first_answered);
+    ks_ask(ctx, ks_store_page_new(&query), first_answered);
 }
 
 static void on_metadata(struct ks_ctx *ctx, const struct ks_stanza *iq)
