@@ -55,10 +55,7 @@ struct ks_reactor {
     struct ks_adhoc_sessions *adhoc; /* adhoc.h; or NULL */
     struct ks_buf written;           /* ks_reactor_write */
     uint64_t epoch;                  /* of the store, as last seen (committer.h) */
-    struct ks_retention *retention; /* on reactor 0 */
-    struct ks_buf written;          /* ks_reactor_write */
-    uint64_t epoch;                 /* of the store, as last seen (committer.h) */
-    uint64_t outs;                  /* how often a device was out (user_device.h) */
+    uint64_t outs;                   /* how often a device was out (user_device.h) */
     bool shutting_down, running;
     struct ks_reactor_stats stats;
 };
