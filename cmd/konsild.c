@@ -168,6 +168,8 @@ static bool start_threads(struct daemon *d)
     d->sweep.worker = d->files_worker;
     d->sweep.log = ks_log_file_log(p->log);
     fill_work(d);
+    if (p->web)
+        ks_web_watch(p->web, ks_control_work_figures, &d->work);
     return d->store_thread && d->worker && d->files_worker && ks_reactors_start(d->reactors) == KS_OK;
 }
 
@@ -428,7 +430,8 @@ static int usage(void)
 static int check(const char *path)
 {
     struct konsild_parts parts = { .settings = konsild_read_settings(path) };
-    bool good = parts.settings && konsild_read_addresses(&parts) && (parts.certs = konsild_load_certs(parts.settings));
+    bool good = parts.settings && konsild_read_addresses(&parts) && (parts.certs = konsild_load_certs(parts.settings))
+        && konsild_make_web(&parts);
 
     konsild_parts_done(&parts);
     if (good)

@@ -447,6 +447,8 @@ bool konsild_enter_sandbox(struct konsild_parts *p)
     if (*log_path)
         let_directory_of(&paths, log_path, true);
     let_read(&paths, p->config_path);
+    if (*ks_settings_text(p->settings, "web.root"))
+        let(&paths, strdup(ks_settings_text(p->settings, "web.root")), false);
     for (size_t i = 0; ks_config_domain_at(ks_settings_config(p->settings), i); i++) {
         let_read(&paths, ks_settings_domain_text(p->settings, i, "certificate"));
         let_read(&paths, ks_settings_domain_text(p->settings, i, "key"));

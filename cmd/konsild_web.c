@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* konsild_web.c -- web access, from the settings. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "jid.h"
 #include "konsild_parts.h"
@@ -51,12 +54,18 @@ bool konsild_make_web(struct konsild_parts *p)
     struct ks_config *config = ks_settings_config(p->settings);
     struct ks_web_domain *domains;
     const struct ks_domain *domain;
+    const char *root_path = ks_settings_text(p->settings, "web.root");
+    int root = -1;
     size_t count = 0;
 
     if (!konsild_set_origins(p, config))
         return false;
     if (!first_port(p, KS_LISTEN_HTTPS | KS_LISTEN_REDIRECT | KS_LISTEN_METRICS))
         return true;
+    if (*root_path && (root = open(root_path, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0) {
+        konsild_say(SAY("konsild.web-root"), "directory", root_path, "reason", strerror(errno), NULL);
+        return false;
+    }
     while (ks_config_domain_at(config, count))
         count++;
     domains = calloc(count, sizeof domains[0]);
@@ -68,8 +77,11 @@ bool konsild_make_web(struct konsild_parts *p)
         p->web = ks_web_new(&(struct ks_web_setup) { .domains = domains,
             .domain_count = count,
             .direct_tls_port = first_port(p, KS_LISTEN_DIRECT_TLS),
+            .root = root,
             .origins = ks_str_z(ks_settings_text(p->settings, "web.origins")) });
     free(domains);
+    if (!p->web && root >= 0)
+        close(root);
     if (!p->web)
         konsild_say(SAY("konsild.memory"), NULL);
     return p->web != NULL;

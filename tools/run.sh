@@ -6,11 +6,13 @@
 #   --address ADDRESS    to listen on (127.0.0.1)                   ADDRESS=…
 #   --port PORT          STARTTLS (5222)                            PORT=…
 #   --direct-port PORT   direct TLS (5223)                          DIRECT_PORT=…
+#   --https-port PORT    HTTPS and WebSocket (5443)                 HTTPS_PORT=…
 #   --build DIR          the programs (build/release)               BUILD=…
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 
 dir=${DIR:-$top/demo} address=${ADDRESS:-127.0.0.1} port=${PORT:-5222} direct_port=${DIRECT_PORT:-5223}
+https_port=${HTTPS_PORT:-5443}
 build=${BUILD:-$top/build/release}
 fail() {
     echo "run: $*" >&2
@@ -18,9 +20,9 @@ fail() {
 }
 while [ $# -gt 0 ]; do
     case $1 in
-    --dir | --address | --port | --direct-port | --build) [ $# -gt 1 ] || fail "$1 needs a value" ;;
+    --dir | --address | --port | --direct-port | --https-port | --build) [ $# -gt 1 ] || fail "$1 needs a value" ;;
     --help)
-        sed -n '3,9s/^# \{0,1\}//p' "$0"
+        sed -n '3,10s/^# \{0,1\}//p' "$0"
         exit
         ;;
     *) fail "$1 is no option; --help shows all" ;;
@@ -30,6 +32,7 @@ while [ $# -gt 0 ]; do
     --address) address=$2 ;;
     --port) port=$2 ;;
     --direct-port) direct_port=$2 ;;
+    --https-port) https_port=$2 ;;
     --build) build=$2 ;;
     esac
     shift 2
@@ -68,10 +71,10 @@ make_settings() {
     cat >"$conf" <<END
 # The demo hospital, written anew by each tools/run.sh. 'konsild --print-options' shows all there is to set.
 data: { directory = "data"; };
-listen: { starttls = "$address:$port"; direct_tls = "$address:$direct_port"; };
+listen: { starttls = "$address:$port"; direct_tls = "$address:$direct_port"; https = "$address:$https_port"; };
 control: { socket = "control"; };
 domains = (
-  { name = "klinik.example"; certificate = "cert.pem"; key = "key.pem"; },
+  { name = "klinik.example"; certificate = "cert.pem"; key = "key.pem"; web: { url = "https://$address:$https_port"; }; },
   # Without end-to-end encryption by default: for tests only.
   { name = "offen.example"; protected = false; certificate = "cert.pem"; key = "key.pem"; }
 );
@@ -136,6 +139,7 @@ cat <<END
 konsild serves the demo hospital; its data, settings and certificates are in
   $dir
   $address port $port (STARTTLS) and $direct_port (direct TLS); clients trust $dir/ca.pem
+  https://$address:$https_port/ in a browser, and wss://$address:$https_port/xmpp-websocket (XMPP over WebSocket)
   klinik.example: end-to-end encryption is required; offen.example: it is not, for tests
 
 Logins:

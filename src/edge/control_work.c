@@ -21,42 +21,6 @@ void ks_control_work_done(struct ks_control_work *work)
 
 /* --- health --- */
 
-static json_t *describe_reactors(const struct ks_control_work *work)
-{
-    struct ks_reactor_stats sum = { 0 }, one;
-
-    for (size_t i = 0; i < work->threads; i++) {
-        ks_reactors_stats(work->reactors, i, &one);
-        sum.streams += one.streams;
-        sum.sessions += one.sessions;
-        sum.users_loaded += one.users_loaded;
-        sum.stanzas_in += one.stanzas_in;
-        sum.stanzas_out += one.stanzas_out;
-        sum.logins += one.logins;
-        sum.logins_refused += one.logins_refused;
-    }
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "threads", (json_int_t)work->threads, "connections",
-        (json_int_t)sum.streams, "sessions", (json_int_t)sum.sessions, "accounts_loaded", (json_int_t)sum.users_loaded,
-        "stanzas_in", (json_int_t)sum.stanzas_in, "stanzas_out", (json_int_t)sum.stanzas_out, "logins",
-        (json_int_t)sum.logins, "logins_refused", (json_int_t)sum.logins_refused);
-}
-
-static json_t *describe_store(const struct ks_control_work *work)
-{
-    struct ks_committer_stats stats;
-    struct statvfs disk = { 0 };
-    json_int_t block_bytes;
-
-    ks_store_thread_stats(work->store, &stats);
-    statvfs(work->data_directory, &disk);
-    block_bytes = (json_int_t)disk.f_frsize;
-    return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "failing", stats.failing, "turns",
-        (json_int_t)stats.turns, "commits", (json_int_t)stats.commits, "failures", (json_int_t)stats.failures,
-        "transactions", (json_int_t)stats.txns, "reads", (json_int_t)stats.reads, "archived",
-        (json_int_t)stats.archived, "index_tail", (json_int_t)stats.tail_entries, "disk_free_bytes",
-        (json_int_t)disk.f_bavail * block_bytes);
-}
-
 /* jemalloc's, where the program runs on it. */
 int mallctl(const char *name, void *old, size_t *old_len, void *new, size_t new_len) __attribute__((weak));
 
@@ -73,16 +37,64 @@ static size_t heap_bytes(void)
     return heap.arena + heap.hblkhd;
 }
 
-static json_t *describe_health(struct ks_control_work *work, struct ks_now now)
+void ks_control_work_figures(struct ks_figures *ret_figures, void *user)
+{
+    struct ks_control_work *work = user;
+    struct ks_reactor_stats *sum = &ret_figures->clients, one;
+    struct statvfs disk = { 0 };
+
+    *ret_figures = (struct ks_figures) { .uptime_s = (uint64_t)(ks_system_now().mono_ms - work->started_ms) / 1000,
+        .heap_bytes = heap_bytes(),
+        .connections_max = work->connections_max,
+        .certificates_end_ms = atomic_load(&work->certificates_end_ms) };
+    for (size_t i = 0; i < work->threads; i++) {
+        ks_reactors_stats(work->reactors, i, &one);
+        sum->streams += one.streams;
+        sum->sessions += one.sessions;
+        sum->users_loaded += one.users_loaded;
+        sum->stanzas_in += one.stanzas_in;
+        sum->stanzas_out += one.stanzas_out;
+        sum->logins += one.logins;
+        sum->logins_refused += one.logins_refused;
+    }
+    ks_store_thread_stats(work->store, &ret_figures->store);
+    statvfs(work->data_directory, &disk);
+    ret_figures->disk_free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+}
+
+static json_t *describe_clients(const struct ks_control_work *work, const struct ks_reactor_stats *sum)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "threads", (json_int_t)work->threads, "connections",
+        (json_int_t)sum->streams, "sessions", (json_int_t)sum->sessions, "accounts_loaded",
+        (json_int_t)sum->users_loaded, "stanzas_in", (json_int_t)sum->stanzas_in, "stanzas_out",
+        (json_int_t)sum->stanzas_out, "logins", (json_int_t)sum->logins, "logins_refused",
+        (json_int_t)sum->logins_refused);
+}
+
+static json_t *describe_store(const struct ks_figures *figures)
+{
+    const struct ks_committer_stats *stats = &figures->store;
+
+    return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "failing", stats->failing, "turns",
+        (json_int_t)stats->turns, "commits", (json_int_t)stats->commits, "failures", (json_int_t)stats->failures,
+        "transactions", (json_int_t)stats->txns, "reads", (json_int_t)stats->reads, "archived",
+        (json_int_t)stats->archived, "index_tail", (json_int_t)stats->tail_entries, "disk_free_bytes",
+        (json_int_t)figures->disk_free_bytes);
+}
+
+static json_t *describe_health(struct ks_control_work *work)
 {
     char stamp[KS_STAMP_LEN + 1];
+    struct ks_figures figures;
     json_t *health;
 
+    ks_control_work_figures(&figures, work);
     health = json_pack("{s:s, s:I, s:b, s:I, s:I, s:s, s:b, s:o, s:o}", "version", work->version, "uptime_seconds",
-        (json_int_t)((now.mono_ms - work->started_ms) / 1000), "sandbox", work->sandbox, "connections_max",
-        (json_int_t)work->connections_max, "memory_bytes", (json_int_t)heap_bytes(), "certificates_until",
-        ks_stamp_write(atomic_load(&work->certificates_end_ms), stamp).ptr, "certificates_named",
-        (int)atomic_load(&work->certificates_named), "clients", describe_reactors(work), "store", describe_store(work));
+        (json_int_t)figures.uptime_s, "sandbox", work->sandbox, "connections_max", (json_int_t)figures.connections_max,
+        "memory_bytes", (json_int_t)figures.heap_bytes, "certificates_until",
+        ks_stamp_write(figures.certificates_end_ms, stamp).ptr, "certificates_named",
+        (int)atomic_load(&work->certificates_named), "clients", describe_clients(work, &figures.clients), "store",
+        describe_store(&figures));
     if (atomic_load(&work->backup.running))
         json_object_set_new(health, "backup_percent", json_integer(atomic_load(&work->backup.percent)));
     return health;
@@ -159,7 +171,7 @@ void ks_control_work_do(struct ks_control_call *call, void *user)
     struct ks_now now = ks_system_now();
 
     if (ks_str_is(name, "health")) {
-        ks_control_worked(call, NULL, describe_health(work, now), now);
+        ks_control_worked(call, NULL, describe_health(work), now);
     } else if (ks_str_is(name, "backup")) {
         ks_backup_work_do(&work->backup, call);
     } else if (call->dry_run) {

@@ -10,6 +10,7 @@
 
 #include "backup_work.h"
 #include "control.h"
+#include "figures.h"
 #include "log_file.h"
 #include "reactor_thread.h"
 #include "store_thread.h"
@@ -39,6 +40,8 @@ struct ks_control_work {
 void ks_control_work_init(struct ks_control_work *work);
 void ks_control_work_done(struct ks_control_work *work);
 
+/* From any thread; user is the ks_control_work. */
+void ks_control_work_figures(struct ks_figures *ret_figures, void *user);
 /* In the thread of reactor 0; user is the ks_control_work. */
 void ks_control_work_do(struct ks_control_call *call, void *user);
 /* In the main thread, after a reload: answers all who asked for it. restart: names of the options that were changed and

@@ -136,6 +136,7 @@ static const int allowed_calls[] = {
     /* files: the store, certificates, the log */
     SCMP_SYS(open),
     SCMP_SYS(openat),
+    SCMP_SYS(openat2),
     SCMP_SYS(close),
     SCMP_SYS(read),
     SCMP_SYS(write),

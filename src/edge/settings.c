@@ -74,6 +74,12 @@ static const struct edge_option {
         .when = KS_OPT_RESTART,
         .doc = "HTTP connections at a time from one address (of IPv6, from one /64); more are closed at once. Sessions "
                "over WebSocket do not count." } },
+    { { "web.root", KS_OPT_TEXT, .max = 3000, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
+          .doc =
+              "The directory of the web app: its files are served over HTTPS, and what lies elsewhere is not, whatever "
+              "links say. NAME.br and NAME.gz beside a file go to browsers that take them. Empty: a page that says "
+              "what runs here." },
+        true },
     { { "web.origins", KS_OPT_TEXT, .max = 2000, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
         .good = ks_web_origins_ok, .wants = SAY("wants.origins"),
         .doc = "Other sites whose pages may connect over WebSocket, separated by blanks: https://app.klinik.example. A "

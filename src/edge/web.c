@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "arena.h"
 #include "crypto.h"
@@ -18,6 +19,8 @@ struct ks_web {
     struct ks_web_setup setup;
     struct ks_arena arena; /* of all texts */
     struct ks_http_site site;
+    void (*take)(struct ks_figures *ret_figures, void *user);
+    void *user;
 };
 
 /* --- on every answer --- */
@@ -117,6 +120,7 @@ struct ks_web *ks_web_new(const struct ks_web_setup *setup)
     if (err == KS_OK)
         err = ks_arena_copy(&web->arena, setup->origins, &origins);
     if (err) {
+        web->setup.root = -1; /* still the caller's */
         ks_web_free(web);
         return NULL;
     }
@@ -135,6 +139,8 @@ void ks_web_free(struct ks_web *web)
 {
     if (!web)
         return;
+    if (web->setup.root >= 0)
+        close(web->setup.root);
     ks_arena_done(&web->arena);
     free(web);
 }
@@ -142,6 +148,12 @@ void ks_web_free(struct ks_web *web)
 void ks_web_set_files(struct ks_web *web, const struct ks_web_files *files)
 {
     web->setup.files = files;
+}
+
+void ks_web_watch(struct ks_web *web, void (*take)(struct ks_figures *ret_figures, void *user), void *user)
+{
+    web->take = take;
+    web->user = user;
 }
 
 const struct ks_http_site *ks_web_site(const struct ks_web *web)
@@ -156,6 +168,15 @@ const struct ks_web_setup *ks_web_of(const struct ks_http_exchange *x)
     const struct ks_web *web = ks_http_user(x);
 
     return &web->setup;
+}
+
+bool ks_web_figures(const struct ks_http_exchange *x, struct ks_figures *ret_figures)
+{
+    const struct ks_web *web = ks_http_user(x);
+
+    if (web->take)
+        web->take(ret_figures, web->user);
+    return web->take;
 }
 
 static struct ks_str host_of(struct ks_str origin)

@@ -9,6 +9,7 @@
 #define KS_WEB_H
 
 #include "connection.h"
+#include "figures.h"
 #include "http_handler.h"
 
 #define KS_WEB_SOCKET_PATH "/xmpp-websocket"
@@ -30,6 +31,7 @@ struct ks_web_setup {
     uint16_t direct_tls_port;         /* the first; 0: none */
     struct ks_str origins;            /* web.origins */
     const struct ks_web_files *files; /* NULL: none; ks_web_set_files */
+    int root;                         /* web.root, a directory, which becomes ours to close; -1: there is none */
 };
 
 struct ks_web;
@@ -39,6 +41,8 @@ KS_CHECK struct ks_web *ks_web_new(const struct ks_web_setup *setup);
 void ks_web_free(struct ks_web *web); /* accepts NULL */
 /* Where files are (web_files.h): before anything is served; files lives as long as web. */
 void ks_web_set_files(struct ks_web *web, const struct ks_web_files *files);
+/* Whom to ask for figures, from any thread; before the threads start. */
+void ks_web_watch(struct ks_web *web, void (*take)(struct ks_figures *ret_figures, void *user), void *user);
 /* For ks_reactors_setup; lives as long as web. */
 const struct ks_http_site *ks_web_site(const struct ks_web *web);
 
@@ -47,6 +51,8 @@ const struct ks_http_site *ks_web_site(const struct ks_web *web);
 const struct ks_web_setup *ks_web_of(const struct ks_http_exchange *x);
 /* The domain that a request means: by its name, or by that of its web.url. NULL: none of ours. */
 const struct ks_web_domain *ks_web_domain(const struct ks_http_exchange *x, const struct ks_http_request *request);
+/* False: there are none yet. */
+bool ks_web_figures(const struct ks_http_exchange *x, struct ks_figures *ret_figures);
 /* Answers with a text of this media type, and more fields, at most 8; to GET it has an ETag, and If-None-Match is
  * minded. */
 void ks_web_answer_text(struct ks_http_exchange *x, const struct ks_http_request *request, const char *media_type,

@@ -1,7 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: AGPL-3.0-or-later
-# tests/golden/live.sh KONSILD KONSILCTL GOLDEN SCRIPT…: the same conversations with the real program, over TCP and TLS.
+# tests/golden/live.sh [--websocket] KONSILD KONSILCTL GOLDEN SCRIPT…: the same conversations with the real program, over TCP
+# and TLS, or over WebSocket.
 set -u
+listen='starttls = "127.0.0.1:0";' how=()
+[ "$1" != --websocket ] || { shift && listen='starttls = ""; https = "127.0.0.1:0";' how=(--websocket); }
 konsild=$(realpath "$1") konsilctl=$(realpath "$2") golden=$(realpath "$3")
 shift 3
 dir=$(mktemp -d)
@@ -13,7 +16,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -su
     { cat "$dir/openssl.log" && exit 2; }
 cat >"$dir/konsild.conf" <<END
 data: { directory = "$dir/data"; };
-listen: { starttls = "127.0.0.1:0"; direct_tls = ""; };
+listen: { $listen direct_tls = ""; };
 control: { socket = "$dir/control"; };
 process: { threads = 2; };
 domains = (
@@ -35,4 +38,4 @@ cat <&9 >"$dir/rest.log" & # nobody reads what it says from now on, and it shall
 "$golden" --accounts "$@" | LC_ALL=C sort -u | sed "s/^\([^\t]*\)\t\([^\t]*\)\t\(.*\)/\2@\1;\2;;;\3/" >"$dir/accounts.csv"
 "$konsilctl" --socket "$dir/control" user import "$dir/accounts.csv" >"$dir/import.log" 2>&1 ||
     { sed 's/^/# /' "$dir/import.log" | head -20 && echo "Bail out! no accounts" && exit 2; }
-"$golden" --connect "127.0.0.1:$port" "$@"
+"$golden" "${how[@]}" --connect "127.0.0.1:$port" "$@"

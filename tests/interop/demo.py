@@ -22,7 +22,7 @@ class Demo:
     def __init__(self):
         self.home = tempfile.mkdtemp(prefix="konsil-")
         self.dir = os.path.join(self.home, "hospital")
-        self.port, self.direct_port = _free_port(), _free_port()
+        self.port, self.direct_port, self.https_port = (_free_port() for _ in range(3))
         self.ca, self.errors, self.processes = os.path.join(self.dir, "ca.pem"), subprocess.DEVNULL, []
         atexit.register(self.end)
         self.start()
@@ -30,7 +30,7 @@ class Demo:
     def start(self):
         """Returns when it has said all; self.said is that."""
         self.process = subprocess.Popen([RUN, "--dir", self.dir, "--port", str(self.port), "--direct-port",
-                                         str(self.direct_port), "--build", BUILD], stdout=subprocess.PIPE,
+                                         str(self.direct_port), "--https-port", str(self.https_port), "--build", BUILD], stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=_end_with_parent)
         self.lines = Lines(self.process.stdout, lambda line: line.decode().rstrip("\n"))
         self.lines.wait(lambda line: line == "Ctrl-C stops it.", "tools/run.sh")

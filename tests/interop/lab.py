@@ -226,8 +226,9 @@ def _die_with_parent():
 
 
 class Lab:
-    def __init__(self, settings="", tap=False):
-        """settings: more lines for konsild.conf; tap: record in self.tap what konsild says and hears inside TLS (tap.py),
+    def __init__(self, settings="", tap=False, web=False):
+        """settings: more lines for konsild.conf; web: listens for HTTPS, too (at https_port and, with ALPN, at direct_port),
+        for HTTP in clear (http_port) and for machines that watch (metrics_port); tap: record in self.tap what konsild says and hears inside TLS (tap.py),
         and let flip() alter it."""
         for program in ("konsild", "konsilctl", "konsil"):
             if not os.access(os.path.join(BUILD, "cmd", program), os.X_OK):
@@ -240,7 +241,9 @@ class Lab:
         self.log_path = os.path.join(self.dir, "konsild.log")
         self.data = os.path.join(self.dir, "data")
         self.ca = os.path.join(self.dir, "ca.pem")
-        self.port, self.direct_port = _free_port(), _free_port()
+        self.port, self.direct_port, self.https_port, self.http_port, self.metrics_port = (_free_port() for _ in range(5))
+        self.web = f"""https = "127.0.0.1:{self.https_port} 127.0.0.1:{self.direct_port}";
+  http = "127.0.0.1:{self.http_port}"; metrics = "127.0.0.1:{self.metrics_port}";""" if web else ""
         self.tap = os.path.join(self.dir, "tap") if tap else None
         self.flip("")
         self._certificates()
@@ -262,7 +265,7 @@ class Lab:
     def settings(self, more=""):
         with open(os.path.join(self.dir, "konsild.conf"), "w") as file:
             file.write(f"""data: {{ directory = "data"; }};
-listen: {{ starttls = "127.0.0.1:{self.port}"; direct_tls = "127.0.0.1:{self.direct_port}"; }};
+listen: {{ starttls = "127.0.0.1:{self.port}"; direct_tls = "127.0.0.1:{self.direct_port}"; {self.web} }};
 control: {{ socket = "control"; }};
 process: {{ threads = 2; }};
 {more}

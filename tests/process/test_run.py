@@ -26,6 +26,9 @@ row(domains.count("klinik.example") == 5 and domains.count("offen.example") == 2
     "five logins of the hospital are printed and two for tests, each with its own password", demo.said)
 row(demo.dir in demo.said and str(demo.port) in demo.said and str(demo.direct_port) in demo.said
     and listens(demo.port) and listens(demo.direct_port), "directory and ports are those of the options, and are told", demo.said)
+page = run(["curl", "-s", "--cacert", demo.ca, f"https://127.0.0.1:{demo.https_port}/"])
+row(f"https://127.0.0.1:{demo.https_port}/ in a browser" in demo.said and f"wss://127.0.0.1:{demo.https_port}/xmpp-websocket" in page.stdout,
+    "a browser finds a page that says where clients connect", page)
 row(os.stat(demo.dir).st_mode & 0o7777 == 0o700, "what it made is its owner's alone", oct(os.stat(demo.dir).st_mode))
 *looking, = demo.lines_after("To look around:")
 answers = [run(["sh", "-c", line]) for line in looking]
@@ -60,7 +63,8 @@ row(added.returncode == 0 and "\nneu " in users.stdout, "and the account that wa
 B.start()
 row(B.wait_body(later)["from"] == jana, "and the message that waited")
 B.close()
-second = run([RUN, "--dir", demo.dir + "2", "--port", str(demo.port), "--direct-port", str(demo.direct_port), "--build",
+second = run([RUN, "--dir", demo.dir + "2", "--port", str(demo.port), "--direct-port", str(demo.direct_port), "--https-port",
+              str(demo.https_port), "--build",
               os.environ["KONSIL_BUILD"]])
 row(second.returncode == 1 and str(demo.port) in second.stderr and "did not start" in second.stderr,
     "a port that is taken: it says so, and ends", second)

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* web_metrics.c -- /metrics for Prometheus, in its text format 0.0.4, and /health for whoever asks whether to send
+ * clients here.
+ *
+ * There is no series about a person, a room or a department, and figures of people are left out while they are about
+ * fewer than ten of them (DSK I.8-d): at night, who is on duty would be told apart. */
+#include "figures.h"
+#include "web.h"
+#include "web_handlers.h"
+
+#define FEW 10
+#define METRICS_BYTES_MAX 65536
+
+struct metric {
+    const char *name, *help; /* documentation, and English like all of it */
+    bool counter, of_people;
+    uint64_t (*value)(const struct ks_figures *figures);
+};
+
+#define VALUE(name, expression)                      \
+    static uint64_t name(const struct ks_figures *f) \
+    {                                                \
+        return (uint64_t)(expression);               \
+    }
+VALUE(uptime, f->uptime_s)
+VALUE(heap, f->heap_bytes)
+VALUE(disk_free, f->disk_free_bytes)
+VALUE(connections_max, f->connections_max)
+VALUE(certificate_end, f->certificates_end_ms / 1000)
+VALUE(streams, f->clients.streams)
+VALUE(sessions, f->clients.sessions)
+VALUE(accounts, f->clients.users_loaded)
+VALUE(stanzas_in, f->clients.stanzas_in)
+VALUE(stanzas_out, f->clients.stanzas_out)
+VALUE(logins, f->clients.logins)
+VALUE(logins_refused, f->clients.logins_refused)
+VALUE(failing, f->store.failing)
+VALUE(commits, f->store.commits)
+VALUE(transactions, f->store.txns)
+VALUE(failures, f->store.failures)
+VALUE(reads, f->store.reads)
+#undef VALUE
+
+static const struct metric metrics[] = {
+    { "konsil_uptime_seconds", "Time since konsild started.", false, false, uptime },
+    { "konsil_heap_bytes", "Memory that the heap takes of the machine.", false, false, heap },
+    { "konsil_disk_free_bytes", "Room left where the database lies.", false, false, disk_free },
+    { "konsil_connections_max", "How many connections konsild has descriptors for.", false, false, connections_max },
+    { "konsil_certificate_expiry_timestamp_seconds", "When the first certificate expires.", false, false,
+        certificate_end },
+    { "konsil_connections", "XMPP streams that are open.", false, true, streams },
+    { "konsil_sessions", "Sessions, with those that wait for their client to come back.", false, true, sessions },
+    { "konsil_accounts_loaded", "Accounts whose data is in memory.", false, true, accounts },
+    { "konsil_stanzas_received_total", "Stanzas that clients sent.", true, true, stanzas_in },
+    { "konsil_stanzas_sent_total", "Stanzas sent to clients.", true, true, stanzas_out },
+    { "konsil_logins_total", "Logins.", true, true, logins },
+    { "konsil_logins_refused_total", "Logins that were refused.", true, true, logins_refused },
+    { "konsil_store_failing", "1 while the last change could not be stored.", false, false, failing },
+    { "konsil_store_commits_total", "Commits of the database.", true, false, commits },
+    { "konsil_store_transactions_total", "Transactions in these commits.", true, true, transactions },
+    { "konsil_store_failures_total", "Commits that failed.", true, false, failures },
+    { "konsil_store_reads_total", "Questions to the database.", true, true, reads },
+};
+
+static void on_metrics(struct ks_http_exchange *x, const struct ks_http_request *request)
+{
+    static const struct ks_http_field fresh = { "Cache-Control", KS_STR_INIT("no-store") };
+    struct ks_figures figures;
+    struct ks_buf buf;
+
+    if (!ks_web_figures(x, &figures)) {
+        ks_http_fail(x, 503, NULL, 0);
+        return;
+    }
+    ks_buf_init(&buf, METRICS_BYTES_MAX);
+    for (size_t i = 0; i < KS_COUNT(metrics); i++) {
+        const struct metric *metric = &metrics[i];
+        uint64_t value = metric->value(&figures);
+        ks_buf_printf(&buf, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help, metric->name,
+            metric->counter ? "counter" : "gauge");
+        if (!metric->of_people || value >= FEW) {
+            ks_buf_printf(&buf, "%s ", metric->name);
+            ks_buf_u64_dec(&buf, value);
+            ks_buf_byte(&buf, '\n');
+        }
+    }
+    if (ks_buf_err(&buf) == KS_OK)
+        ks_web_answer_text(x, request, "text/plain; version=0.0.4; charset=utf-8", ks_buf_str(&buf), &fresh, 1);
+    else
+        ks_http_fail(x, 500, NULL, 0);
+    ks_buf_done(&buf);
+}
+
+/* Ready: what clients send can be stored, and none is sent away. It says nothing else. */
+static void on_health(struct ks_http_exchange *x, const struct ks_http_request *request)
+{
+    static const struct ks_http_field fields[] = { { "Content-Type", KS_STR_INIT("text/plain; charset=utf-8") },
+        { "Cache-Control", KS_STR_INIT("no-store") } };
+    const struct ks_conn_host *host = ks_conn_host_of(ks_http_edge(x));
+    struct ks_figures figures;
+
+    (void)request;
+    bool ready = !host->shutting_down && ks_web_figures(x, &figures) && !figures.store.failing;
+    ks_http_answer(x,
+        &(struct ks_http_answer) { .status = ready ? 200 : 503,
+            .fields = fields,
+            .field_count = KS_COUNT(fields),
+            .body = ready ? KS_STR("ok\n") : KS_STR("not ready\n") });
+}
+
+const struct ks_http_handler ks_web_metrics = {
+    .path = "/metrics",
+    .ports = KS_LISTEN_METRICS,
+    .methods = KS_HTTP_CAN(KS_HTTP_GET),
+    .head = on_metrics,
+};
+
+const struct ks_http_handler ks_web_health = {
+    .path = "/health",
+    .ports = KS_WEB_PUBLIC | KS_LISTEN_METRICS,
+    .methods = KS_HTTP_CAN(KS_HTTP_GET),
+    .head = on_health,
+};
