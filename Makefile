@@ -51,7 +51,7 @@ sim: packages-check deps ## the simulator: make sim [SEEDS=1000] [JOBS=2], or on
 	export SEEDS='$(SEEDS)' SEED='$(SEED)' JOBS='$(JOBS)' TRACE='$(TRACE)' MUTANT='$(MUTANT)'
 	$(call script,tests/sim/run.sh,The simulator)
 dsk: ## what of the 140 requirements of the data protection authorities is met
-	@$(call script,tools/dsk,The list)
+	@$(call script,tools/dsk,The list,--json build/dsk-results.json)
 
 .PHONY: check test-native test-fuzz test-wasm test-interop coverage
 # What does not compile does not keep the rest from being tested; it fails all the same.

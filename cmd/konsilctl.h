@@ -26,6 +26,9 @@ enum ctl_option {
     CTL_TO = 64,
     CTL_REASON = 128,
     CTL_DEVICE = 256,
+    CTL_RESULTS = 1 << 24,
+    CTL_DEVIATIONS = 1 << 25,
+    CTL_HOSPITAL = 1 << 26,
 };
 
 struct ctl;
@@ -42,6 +45,7 @@ extern const struct ctl_command ctl_users[];     /* konsilctl_users.c */
 extern const struct ctl_command ctl_backups[];   /* konsilctl_backup.c */
 extern const struct ctl_command ctl_rooms[];     /* konsilctl_rooms.c */
 extern const struct ctl_command ctl_reports[];   /* konsilctl_reports.c */
+extern const struct ctl_command ctl_evidences[]; /* konsilctl_evidence.c */
 extern const struct ctl_command ctl_retention[]; /* konsilctl_retention.c */
 
 struct ctl {
@@ -49,7 +53,7 @@ struct ctl {
     enum ks_language language;
     bool dry_run, json;
     unsigned given; /* which options of commands */
-    const char *name, *department, *profession, *resource, *key_file, *to, *reason, *device;
+    const char *name, *department, *profession, *resource, *key_file, *to, *reason, *device, *results, *deviations, *hospital;
     const struct ctl_command *command;
     char **words;
     struct ks_control_client *client;

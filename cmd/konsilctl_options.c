@@ -8,7 +8,8 @@
 /* All commands by number; NULL past the last. */
 static const struct ctl_command *command_at(size_t number)
 {
-    static const struct ctl_command *const lists[] = { ctl_users, ctl_rooms, ctl_reports, ctl_retention, ctl_backups };
+    static const struct ctl_command *const lists[] = { ctl_users, ctl_rooms, ctl_reports, ctl_retention, ctl_evidences,
+        ctl_backups };
 
     for (size_t i = 0; i < KS_COUNT(lists); i++)
         for (const struct ctl_command *at = lists[i]; at->name; at++)
@@ -36,6 +37,9 @@ static const struct known_option {
     { "to", "DIRECTORY", 0, CTL_TO, offsetof(struct ctl, to), SAY("option.to") },
     { "reason", "TEXT", 0, CTL_REASON, offsetof(struct ctl, reason), SAY("option.reason") },
     { "device", "NUMBER", 0, CTL_DEVICE, offsetof(struct ctl, device), SAY("option.device") },
+    { "results", "FILE", 0, CTL_RESULTS, offsetof(struct ctl, results), SAY("option.results") },
+    { "deviations", "FILE", 0, CTL_DEVIATIONS, offsetof(struct ctl, deviations), SAY("option.deviations") },
+    { "hospital", "TEXT", 0, CTL_HOSPITAL, offsetof(struct ctl, hospital), SAY("option.hospital") },
     { "socket", "FILE", 's', 0, 0, SAY("option.socket") },
     { "dry-run", NULL, 'n', 0, 0, SAY("option.dry-run") },
     { "json", NULL, 'j', 0, 0, SAY("option.json") },
