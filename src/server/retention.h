@@ -14,7 +14,7 @@
 
 #include "control.h"
 
-#define KS_RETENTION_PAUSE_MS 10 /* after each slice */
+#define KS_RETENTION_PAUSE_MS 20 /* after each slice */
 
 /* NULL without memory. */
 KS_CHECK struct ks_retention *ks_retention_new(struct ks_reactor *r);

@@ -52,7 +52,7 @@ struct ks_page_query {
 
 /* --- what goes when its time is up (expire.h) --- */
 
-#define KS_EXPIRE_ROWS_MAX 100    /* deleted by one slice */
+#define KS_EXPIRE_ROWS_MAX 25     /* deleted by one slice: each lies on a page of its own */
 #define KS_EXPIRE_ACCOUNTS_MAX 32 /* looked at by one slice */
 #define KS_EXPIRE_CATEGORIES_MAX 32
 #define KS_RETENTION_DAYS_MAX 36500
