@@ -385,12 +385,22 @@ static int run(const char *config_path, bool sandbox, bool probe)
 
 /* --- options --- */
 
-enum { OPT_CHECK = 1, OPT_PRINT, OPT_PRINT_MANUAL, OPT_PROBE, OPT_NO_SANDBOX, OPT_VERSION, OPT_HELP };
+enum {
+    OPT_CHECK = 1,
+    OPT_PRINT,
+    OPT_PRINT_DEFAULTS,
+    OPT_PRINT_MANUAL,
+    OPT_PROBE,
+    OPT_NO_SANDBOX,
+    OPT_VERSION,
+    OPT_HELP
+};
 
 static const struct option options[] = {
     { "config", required_argument, NULL, 'c' },
     { "check", required_argument, NULL, OPT_CHECK },
     { "print-options", no_argument, NULL, OPT_PRINT },
+    { "print-defaults", no_argument, NULL, OPT_PRINT_DEFAULTS },
     { "print-manual", no_argument, NULL, OPT_PRINT_MANUAL },
     { "sandbox-probe", required_argument, NULL, OPT_PROBE },
     { "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
@@ -407,6 +417,7 @@ static int help(FILE *to)
         { "[--config FILE]", SAY("konsild.help-serve") },
         { "--check FILE", SAY("konsild.help-check") },
         { "--print-options", SAY("konsild.help-print-options") },
+        { "--print-defaults", SAY("konsild.help-print-defaults") },
         { "--sandbox-probe FILE", SAY("konsild.help-probe") },
         { "--no-sandbox", SAY("konsild.help-no-sandbox") },
     };
@@ -439,12 +450,15 @@ static int check(const char *path)
     return good ? 0 : EXIT_SETTINGS;
 }
 
-static int print_options(bool manual)
+static int print_options(int what)
 {
     struct ks_buf buf;
 
     ks_buf_init(&buf, 1 << 20);
-    ks_settings_print(&buf, manual);
+    if (what == OPT_PRINT_DEFAULTS)
+        ks_settings_print_defaults(&buf);
+    else
+        ks_settings_print(&buf, what == OPT_PRINT_MANUAL);
     bool printed = ks_buf_err(&buf) == KS_OK && fwrite(buf.ptr, 1, buf.len, stdout) == buf.len;
     ks_buf_done(&buf);
     return printed ? 0 : 1;
@@ -469,8 +483,9 @@ int main(int argc, char **argv)
         case OPT_CHECK:
             return check(optarg);
         case OPT_PRINT:
+        case OPT_PRINT_DEFAULTS:
         case OPT_PRINT_MANUAL:
-            return print_options(option == OPT_PRINT_MANUAL);
+            return print_options(option);
         case OPT_PROBE:
             config_path = optarg;
             probe = true;

@@ -9,7 +9,7 @@ _konsild() {
         while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -f -- "$word")
         ;;
     *)
-        while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -W "--config --check --print-options \
+        while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -W "--config --check --print-options --print-defaults \
             --sandbox-probe --no-sandbox --version --help" -- "$word")
         ;;
     esac

@@ -699,3 +699,15 @@ void ks_settings_print(struct ks_buf *buf, bool manual)
     for (size_t at = 0; (option = option_next(&at));)
         print_option(buf, manual, option);
 }
+
+void ks_settings_print_defaults(struct ks_buf *buf)
+{
+    const struct ks_option *option;
+
+    for (size_t at = 0; (option = option_next(&at));) {
+        ks_buf_printf(buf, "%s = ", option->name);
+        print_default(buf, option);
+        ks_buf_byte(buf, '\n');
+    }
+    ks_buf_z(buf, "protected = true\n");
+}

@@ -39,5 +39,7 @@ const struct ks_option *ks_settings_changed(
 /* The reference of all options, as text or as the body of a manual page (mdoc). It is documentation, and English like
  * all of it (doc/ARCHITECTURE.md). */
 void ks_settings_print(struct ks_buf *buf, bool manual);
+/* What is in force where a file says nothing: a line "name = value" for each option. */
+void ks_settings_print_defaults(struct ks_buf *buf);
 
 #endif
