@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "retraction.h"
 
+#include "expire.h"
 #include "reactor.h"
 #include "xml_reader.h"
 #include "xml_writer.h"
@@ -117,6 +118,22 @@ static void keep_attr(struct ks_ctx *ctx, struct ks_xml *tombstone, const struct
         ks_xml_set(ctx->arena, tombstone, name, value);
 }
 
+/* The log of deletions says that one went, and by which kind of hand; not whose it was. */
+static void log_one(struct ks_ctx *ctx, struct ks_store_req *txn, bool moderated)
+{
+    struct ks_audit_row row = { .actor = moderated ? KS_STR("moderator") : KS_STR("author"),
+        .action = KS_ACTION_DELETE,
+        .subject = ctx->domain->name };
+    struct ks_buf detail;
+
+    ks_buf_init(&detail, 1000);
+    ks_deletion_begin(&detail, "retraction", 0);
+    ks_deletion_add(&detail, KS_STR("archive"), 1);
+    row.detail = ks_buf_str(&detail);
+    ks_store_txn_audit(txn, &row);
+    ks_buf_done(&detail);
+}
+
 void ks_retraction_bury(
     struct ks_ctx *ctx, const struct ks_archive_row *row, struct ks_str retraction, struct ks_str by)
 {
@@ -137,10 +154,12 @@ void ks_retraction_bury(
             ks_xml_set(ctx->arena, retracted, "by", by);
         ks_xml_set(ctx->arena, retracted, "stamp", ks_stamp_write(ctx->now.wall_ms, stamp));
         text = ks_reactor_write(ctx->reactor, tombstone, KS_STR_EMPTY);
-        if (txn && text.ptr)
+        if (txn && text.ptr) {
             ks_store_txn_archive_replace(txn, row->id, text);
-        else
+            log_one(ctx, txn, by.len > 0);
+        } else {
             ctx->arena->failed = true;
+        }
     }
     ks_arena_done(&arena);
 }

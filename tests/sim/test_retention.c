@@ -219,6 +219,24 @@ static void test_memory(void)
     stop();
 }
 
+static void test_retraction(void)
+{
+    struct host_conn *anna;
+
+    fresh();
+    write_to_jonas("canary-one");
+    anna = host_bound(host, OPEN, "anna", PASSWORD, "desk");
+    host_say(anna,
+        "<message to='jonas@" OPEN "' type='chat' id='r'><retract xmlns='urn:xmpp:message-retract:1' id='m'/>"
+        "<store xmlns='urn:xmpp:hints'/></message>");
+    host_conn_free(anna);
+    check_row(!archived("jonas", "canary-one"), "control: what its author takes back is gone", "it is there");
+    check_row(has(deletions(), "\"action\":\"delete\",\"actor\":\"author\",\"detail\":\"reason=retraction archive=1\"")
+            && !has(deletions(), "anna") && !has(deletions(), "jonas") && !has(deletions(), "canary"),
+        "DSK I.7-f: a message that is taken back has its row, without whose it was", "%.*s", KS_STR_FMT(deletions()));
+    stop();
+}
+
 /* --- konsilctl --- */
 
 static void test_commands(void)
@@ -329,6 +347,7 @@ int main(void)
     test_clock();
     test_own();
     test_memory();
+    test_retraction();
     test_commands();
     test_rights();
     test_store();

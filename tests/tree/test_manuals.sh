@@ -87,7 +87,8 @@ seen=$(cat "$4")
 [ "$(grep -c "^ExecStart=/.*/sbin/konsild --config $settings\$" "$4")" = 1 ] && ! grep -q '@[A-Z]*@' "$4"
 row "the service starts what is installed, with those settings"
 # adduser has two of its own.
-named=$(options <"$top/lang/catalogue.txt" | grep -vxE -- '--(system|group)')
+# The requirements of others (dsk.ID) name what is to come.
+named=$(sed "/^\[dsk\./,/^$/d" "$top/lang/catalogue.txt" | options | grep -vxE -- "--(system|group)")
 seen=$(comm -23 <(printf '%s\n' "$named") <(printf '%s\n' $all --help --version | sort -u))
 printf '%s\n' "$named" | grep -qx -- --server && [ -z "$seen" ]
 row "lang/catalogue.txt: every option that a sentence names is one of a program"
