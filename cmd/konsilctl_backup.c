@@ -2,6 +2,7 @@
 /* konsilctl_backup.c -- a backup is made by konsild while it works; it is verified and restored here, without one. */
 #include <dirent.h>
 #include <errno.h>
+#include <ftw.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -41,17 +42,18 @@ static const char *sentence_of(enum ks_err err)
 
 static void show_facts(const struct ctl *ctl, const struct ks_backup_facts *facts)
 {
-    struct ctl_fact list[6] = { { SAY("backup.cut"), "" }, { SAY("backup.accounts"), "" },
+    struct ctl_fact list[8] = { { SAY("backup.cut"), "" }, { SAY("backup.accounts"), "" },
         { SAY("backup.messages"), "" }, { SAY("backup.values"), "" }, { SAY("backup.audit-rows"), "" },
-        { SAY("backup.bytes"), "" } };
+        { SAY("backup.bytes"), "" }, { SAY("backup.files"), "" }, { SAY("backup.file-bytes"), "" } };
     const uint64_t counts[] = { facts->accounts, facts->messages, facts->values, facts->audit_rows };
     char stamp[KS_STAMP_LEN + 1];
 
     if (ctl->json) {
-        json_t *object = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "created",
+        json_t *object = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "created",
             ks_stamp_write(facts->created_ms, stamp).ptr, "accounts", (json_int_t)facts->accounts, "messages",
             (json_int_t)facts->messages, "values", (json_int_t)facts->values, "audit_rows",
-            (json_int_t)facts->audit_rows, "bytes", (json_int_t)facts->bytes, "schema", (json_int_t)facts->schema);
+            (json_int_t)facts->audit_rows, "bytes", (json_int_t)facts->bytes, "files", (json_int_t)facts->files,
+            "file_bytes", (json_int_t)facts->file_bytes, "schema", (json_int_t)facts->schema);
         ctl_json(ctl, object);
         json_decref(object);
         return;
@@ -60,6 +62,8 @@ static void show_facts(const struct ctl *ctl, const struct ks_backup_facts *fact
     for (size_t i = 0; i < KS_COUNT(counts); i++)
         snprintf(list[i + 1].text, sizeof list[i + 1].text, "%llu", (unsigned long long)counts[i]);
     ctl_write_bytes(list[5].text, sizeof list[5].text, ctl->language, facts->bytes);
+    snprintf(list[6].text, sizeof list[6].text, "%llu", (unsigned long long)facts->files);
+    ctl_write_bytes(list[7].text, sizeof list[7].text, ctl->language, facts->file_bytes);
     ctl_facts_print(stdout, ctl->language, list, KS_COUNT(list));
 }
 
@@ -167,7 +171,7 @@ static int verify(struct ctl *ctl)
 
 /* What restore makes, and who is to have it. */
 struct target {
-    char database[PATH_MAX], key_path[PATH_MAX];
+    char database[PATH_MAX], key_path[PATH_MAX], files[PATH_MAX];
     struct stat directory;
     bool made; /* the directory was */
 };
@@ -177,13 +181,25 @@ static bool open_target(const struct ctl *ctl, struct target *t)
     int a = snprintf(t->database, sizeof t->database, "%s/" DATABASE, ctl->to);
     int b = snprintf(t->key_path, sizeof t->key_path, "%s/" KEY, ctl->to);
 
-    if (a < (int)sizeof t->database && b < (int)sizeof t->key_path) {
+    int c = snprintf(t->files, sizeof t->files, "%s/files", ctl->to);
+
+    if (a < (int)sizeof t->database && b < (int)sizeof t->key_path && c < (int)sizeof t->files) {
         t->made = mkdir(ctl->to, 0700) == 0;
         if ((t->made || errno == EEXIST) && stat(ctl->to, &t->directory) == 0 && S_ISDIR(t->directory.st_mode))
             return true;
     }
     ctl_fail(ctl, SAY("restore.directory"), ctl->to);
     return false;
+}
+
+static const struct stat *new_owner;
+
+static int give_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st;
+    (void)kind;
+    (void)at;
+    return lchown(path, new_owner->st_uid, new_owner->st_gid);
 }
 
 /* When root restores, konsild has to read it: its directory's owner gets it. */
@@ -194,7 +210,8 @@ static bool give_away(const struct target *t)
     for (size_t i = 0; i < KS_COUNT(paths); i++)
         if (geteuid() == 0 && chown(paths[i], t->directory.st_uid, t->directory.st_gid) < 0)
             return false;
-    return true;
+    new_owner = &t->directory;
+    return geteuid() != 0 || access(t->files, F_OK) != 0 || nftw(t->files, give_one, 16, FTW_PHYS) == 0;
 }
 
 /* How the pages are encrypted stands in the backup, and nowhere else: tries one way after the other. */
@@ -211,7 +228,7 @@ static enum ks_err restore_pages(const struct ctl *ctl, const struct target *t, 
     ks_wipe(seed, sizeof seed);
     for (size_t i = 0; i < KS_COUNT(ways) && err == KS_ESTATE; i++) {
         struct ks_sqlite_setup store = { .path = t->database, .key = store_key, .pages = ways[i] };
-        err = ks_backup_restore(ctl->words[0], key, &store, KEY, &prng, ret_facts);
+        err = ks_backup_restore(ctl->words[0], key, &store, t->files, KEY, &prng, ret_facts);
     }
     ks_prng_done(&prng);
     return err;
@@ -227,6 +244,7 @@ static int restore_to(const struct ctl *ctl, struct target *t, const uint8_t key
         err = restore_pages(ctl, t, key, store_key, &facts);
         if (err == KS_OK && !give_away(t)) {
             unlink(t->database);
+            ks_file_store_destroy(t->files);
             err = KS_EIO;
         }
         if (err != KS_OK)

@@ -12,13 +12,15 @@
 #include <unistd.h>
 
 #include "archive_settings.h"
+#include "backup_files.h"
 #include "backup_stream.h"
 #include "crypto.h"
 #include "sqlite_schema.h"
 #include "sqlite_server_store.h"
 
 #define DATABASE "server.db" /* its name in the manifest */
-#define MANIFEST_VERSION 1
+#define FILES "files"        /* likewise, of what lies beside it */
+#define MANIFEST_VERSION 2   /* 1: the database alone */
 #define MANIFEST_BYTES_MAX (64u << 10)
 #define CHUNK (256u << 10)
 #define STEP_PAGES 64
@@ -32,6 +34,7 @@ struct ks_backup {
     sqlite3 *copy;
     sqlite3_backup *copying;
     bool copied;
+    struct ks_file_store *files;
 };
 
 /* What stands in front of the stream. */
@@ -40,6 +43,7 @@ struct manifest {
     enum ks_pages pages;
     uint8_t page_key[KS_STORE_KEY_LEN];
     uint8_t sha256[32]; /* of the database, facts.bytes long */
+    bool has_files;     /* behind it (backup_files.h) */
 };
 
 /* --- paths --- */
@@ -136,7 +140,7 @@ static bool facts_same(const struct ks_backup_facts *a, const struct ks_backup_f
 
 static void manifest_write(const struct manifest *m, struct ks_buf *buf)
 {
-    ks_buf_u16(buf, MANIFEST_VERSION);
+    ks_buf_u16(buf, m->has_files ? MANIFEST_VERSION : 1);
     ks_buf_u64(buf, (uint64_t)m->facts.created_ms);
     ks_buf_u32(buf, (uint32_t)m->facts.schema);
     ks_buf_u64(buf, m->facts.accounts);
@@ -147,10 +151,12 @@ static void manifest_write(const struct manifest *m, struct ks_buf *buf)
     ks_buf_u32(buf, m->facts.archive_epoch);
     ks_buf_u16(buf, (uint16_t)m->pages);
     ks_buf_add(buf, ks_str(m->page_key, sizeof m->page_key));
-    ks_buf_u32(buf, 1); /* files */
+    ks_buf_u32(buf, m->has_files ? 2 : 1); /* what follows */
     ks_buf_field(buf, KS_STR(DATABASE));
     ks_buf_u64(buf, m->facts.bytes);
     ks_buf_add(buf, ks_str(m->sha256, sizeof m->sha256));
+    if (m->has_files)
+        ks_buf_field(buf, KS_STR(FILES));
 }
 
 static bool take_u64(struct ks_cursor *at, uint64_t *ret_number)
@@ -177,18 +183,20 @@ static enum ks_err manifest_read(struct ks_str record, struct manifest *ret)
     uint32_t schema = 0, files = 0;
     uint16_t version = 0, pages = 0;
     struct ks_str name;
-    bool fits = ks_cursor_u16(&at, &version) == KS_OK && version == MANIFEST_VERSION && take_u64(&at, &created)
-        && ks_cursor_u32(&at, &schema) == KS_OK && take_u64(&at, &f->accounts) && take_u64(&at, &f->values)
-        && take_u64(&at, &f->messages) && take_u64(&at, &f->audit_rows) && take_u64(&at, &f->cut_row)
-        && ks_cursor_u32(&at, &f->archive_epoch) == KS_OK && ks_cursor_u16(&at, &pages) == KS_OK
-        && take_bytes(&at, ret->page_key, sizeof ret->page_key) && ks_cursor_u32(&at, &files) == KS_OK && files == 1
-        && ks_cursor_field(&at, &name) == KS_OK && ks_str_is(name, DATABASE) && take_u64(&at, &f->bytes)
-        && take_bytes(&at, ret->sha256, sizeof ret->sha256) && ks_cursor_done(&at) && pages <= KS_PAGES_PLAIN
-        && schema <= KS_SCHEMA_VERSION;
+    bool fits = ks_cursor_u16(&at, &version) == KS_OK && version >= 1 && version <= MANIFEST_VERSION
+        && take_u64(&at, &created) && ks_cursor_u32(&at, &schema) == KS_OK && take_u64(&at, &f->accounts)
+        && take_u64(&at, &f->values) && take_u64(&at, &f->messages) && take_u64(&at, &f->audit_rows)
+        && take_u64(&at, &f->cut_row) && ks_cursor_u32(&at, &f->archive_epoch) == KS_OK
+        && ks_cursor_u16(&at, &pages) == KS_OK && take_bytes(&at, ret->page_key, sizeof ret->page_key)
+        && ks_cursor_u32(&at, &files) == KS_OK && files == version && ks_cursor_field(&at, &name) == KS_OK
+        && ks_str_is(name, DATABASE) && take_u64(&at, &f->bytes) && take_bytes(&at, ret->sha256, sizeof ret->sha256)
+        && (files == 1 || (ks_cursor_field(&at, &name) == KS_OK && ks_str_is(name, FILES))) && ks_cursor_done(&at)
+        && pages <= KS_PAGES_PLAIN && schema <= KS_SCHEMA_VERSION;
 
     f->created_ms = (int64_t)created;
     f->schema = (int)schema;
     ret->pages = (enum ks_pages)pages;
+    ret->has_files = files == 2;
     return fits ? KS_OK : KS_EVERSION;
 }
 
@@ -234,6 +242,7 @@ enum ks_err ks_backup_new(const struct ks_backup_setup *setup, struct ks_server_
     memcpy(b->key, setup->key, sizeof b->key);
     b->pages = setup->pages;
     b->now_ms = setup->now_ms;
+    b->files = setup->files;
     ks_prng_bytes(prng, b->page_key, sizeof b->page_key);
     ks_prng_bytes(prng, seed, sizeof seed);
     ks_prng_init(&b->prng, seed);
@@ -332,8 +341,9 @@ static enum ks_err hash_file(const char *path, uint8_t ret_sha256[32], uint64_t 
     return err;
 }
 
-static enum ks_err write_all(struct ks_backup *b, const struct manifest *m)
+static enum ks_err write_all(struct ks_backup *b, struct manifest *m)
 {
+    struct ks_backup_files counts = { 0 };
     struct ks_backup_writer *w = NULL;
     struct ks_buf record, head;
     uint64_t bytes = 0;
@@ -353,8 +363,12 @@ static enum ks_err write_all(struct ks_backup *b, const struct manifest *m)
         err = each_chunk(b->copy_path, NULL, w, &bytes);
     if (err == KS_OK && bytes != m->facts.bytes)
         err = KS_EIO;
+    if (err == KS_OK && m->has_files)
+        err = ks_backup_files_write(w, b->files, &counts);
     if (err == KS_OK)
         err = ks_backup_writer_end(w);
+    m->facts.files = counts.files;
+    m->facts.file_bytes = counts.bytes;
     ks_backup_writer_free(w);
     ks_buf_done(&record);
     ks_buf_done(&head);
@@ -379,7 +393,7 @@ static enum ks_err count_copy(const char *path, struct manifest *m, bool check)
 
 enum ks_err ks_backup_finish(struct ks_backup *b, struct ks_backup_facts *ret_facts)
 {
-    struct manifest m = { .pages = b->pages, .facts = { .created_ms = b->now_ms } };
+    struct manifest m = { .pages = b->pages, .facts = { .created_ms = b->now_ms }, .has_files = b->files != NULL };
     enum ks_err err;
 
     assert(b->copied);
@@ -438,8 +452,19 @@ static enum ks_err read_manifest(struct ks_backup_reader *r, struct manifest *re
     return err;
 }
 
+/* What stands behind the database: into a store, or past. */
+static enum ks_err unpack_files(struct ks_backup_reader *r, struct manifest *m, struct ks_file_store *store)
+{
+    struct ks_backup_files counts = { 0 };
+    enum ks_err err = m->has_files ? ks_backup_files_read(r, store, &counts) : KS_OK;
+
+    m->facts.files = counts.files;
+    m->facts.file_bytes = counts.bytes;
+    return err == KS_OK ? ks_backup_reader_end(r) : err;
+}
+
 /* The database of the stream, to a new file. */
-static enum ks_err unpack(struct ks_backup_reader *r, const struct manifest *m, const char *to)
+static enum ks_err unpack(struct ks_backup_reader *r, struct manifest *m, const char *to, struct ks_file_store *files)
 {
     uint8_t sha256[32];
     char *chunk = malloc(CHUNK);
@@ -457,7 +482,7 @@ static enum ks_err unpack(struct ks_backup_reader *r, const struct manifest *m, 
         left -= len;
     }
     if (err == KS_OK)
-        err = ks_backup_reader_end(r);
+        err = unpack_files(r, m, files);
     if (err == KS_OK) {
         ks_hasher_end(hasher, sha256);
         err = memcmp(sha256, m->sha256, sizeof sha256) == 0 ? KS_OK : KS_ECRYPTO;
@@ -469,10 +494,12 @@ static enum ks_err unpack(struct ks_backup_reader *r, const struct manifest *m, 
     return err;
 }
 
-/* All that verify promises; leaves the database at `to`, also when it fails. */
+/* All that verify promises; leaves the database at `to`, and its files in a store at `files` (NULL: nowhere), also when
+ * it fails. */
 static enum ks_err open_backup(
-    const char *path, const uint8_t key[KS_BACKUP_KEY_LEN], const char *to, struct manifest *ret)
+    const char *path, const uint8_t key[KS_BACKUP_KEY_LEN], const char *to, const char *files, struct manifest *ret)
 {
+    struct ks_file_store store = { .dir = -1, .part = -1 };
     struct ks_backup_reader *r = NULL;
     struct manifest found;
     enum ks_err err = ks_backup_reader_new(path, key, &r);
@@ -480,8 +507,11 @@ static enum ks_err open_backup(
     if (err != KS_OK)
         return err == KS_ENOTFOUND ? KS_EIO : err;
     err = read_manifest(r, ret);
+    if (err == KS_OK && files && ret->has_files)
+        err = ks_file_store_open(&store, files, 0);
     if (err == KS_OK)
-        err = unpack(r, ret, to);
+        err = unpack(r, ret, to, files && ret->has_files ? &store : NULL);
+    ks_file_store_close(&store);
     ks_backup_reader_free(r);
     if (err != KS_OK)
         return err;
@@ -504,7 +534,7 @@ enum ks_err ks_backup_verify(
         return KS_EIO;
     err = path_join(copy, directory, "/" DATABASE);
     if (err == KS_OK)
-        err = open_backup(path, key, copy, &m);
+        err = open_backup(path, key, copy, NULL, &m);
     remove_database(copy);
     rmdir(directory);
     if (err == KS_OK)
@@ -566,7 +596,8 @@ static enum ks_err start_epoch(const struct ks_sqlite_setup *setup, struct ks_pr
 }
 
 enum ks_err ks_backup_restore(const char *path, const uint8_t key[KS_BACKUP_KEY_LEN],
-    const struct ks_sqlite_setup *store, const char *beside, struct ks_prng *prng, struct ks_backup_facts *ret_facts)
+    const struct ks_sqlite_setup *store, const char *files, const char *beside, struct ks_prng *prng,
+    struct ks_backup_facts *ret_facts)
 {
     struct manifest m = { 0 };
     struct ks_sqlite_setup fresh = *store;
@@ -582,7 +613,7 @@ enum ks_err ks_backup_restore(const char *path, const uint8_t key[KS_BACKUP_KEY_
     if (err != KS_OK)
         return err;
     fresh.path = next;
-    err = open_backup(path, key, part, &m);
+    err = open_backup(path, key, part, files, &m);
     if (err == KS_OK && m.pages != store->pages)
         err = KS_ESTATE;
     if (err == KS_OK)
@@ -596,6 +627,8 @@ enum ks_err ks_backup_restore(const char *path, const uint8_t key[KS_BACKUP_KEY_
         err = sync_directory_of(store->path);
     if (err == KS_OK)
         *ret_facts = m.facts;
+    if (err != KS_OK)
+        ks_file_store_destroy(files);
     remove_database(part);
     remove_database(next);
     ks_wipe(&m, sizeof m);

@@ -12,6 +12,7 @@
 #ifndef KS_BACKUP_H
 #define KS_BACKUP_H
 
+#include "file_store.h"
 #include "prng.h"
 #include "server_store.h"
 #include "sqlite_connect.h"
@@ -23,9 +24,10 @@ struct ks_backup_facts {
     int64_t created_ms;
     int schema;
     uint64_t accounts, values, messages, audit_rows;
-    uint64_t cut_row;       /* the newest archive row in it; 0: none */
-    uint32_t archive_epoch; /* of the archive ids (archive_id.h) */
-    uint64_t bytes;         /* of the database */
+    uint64_t cut_row;           /* the newest archive row in it; 0: none */
+    uint32_t archive_epoch;     /* of the archive ids (archive_id.h) */
+    uint64_t bytes;             /* of the database */
+    uint64_t files, file_bytes; /* uploaded ones; known when all of it was read or written */
 };
 
 struct ks_backup_setup {
@@ -33,6 +35,7 @@ struct ks_backup_setup {
     const uint8_t *key;  /* KS_BACKUP_KEY_LEN bytes */
     enum ks_pages pages; /* of the store: SQLite copies only between like ones */
     int64_t now_ms;
+    struct ks_file_store *files; /* NULL: the database alone */
 };
 
 struct ks_backup;
@@ -66,9 +69,11 @@ KS_CHECK enum ks_err ks_backup_verify(
 /* Makes a store out of a backup, after all that verify does: store->path under store->key, which need not be those it
  * came from; store->pages must be what the backup was made with (else KS_ESTATE). store->path's directory must be there
  * and empty but for a file named `beside` (its key; NULL: none). The store gets a new epoch of archive ids, so that
- * clients notice that the server went back. On an error the directory is left empty. Errors as of verify, and
+ * clients notice that the server went back. Uploaded files of the backup go to the directory `files`, which is made if
+ * there are any. On an error the directory is left empty. Errors as of verify, and
  * KS_EEXISTS: the directory is not empty. */
 KS_CHECK enum ks_err ks_backup_restore(const char *path, const uint8_t key[KS_BACKUP_KEY_LEN],
-    const struct ks_sqlite_setup *store, const char *beside, struct ks_prng *prng, struct ks_backup_facts *ret_facts);
+    const struct ks_sqlite_setup *store, const char *files, const char *beside, struct ks_prng *prng,
+    struct ks_backup_facts *ret_facts);
 
 #endif

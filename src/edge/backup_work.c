@@ -52,9 +52,11 @@ static void answer(void *user)
     json_t *result = NULL;
 
     if (run->err == KS_OK)
-        result = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "file", run->path, "key_file", run->work->key_path,
-            "accounts", (json_int_t)run->facts.accounts, "messages", (json_int_t)run->facts.messages, "audit_rows",
-            (json_int_t)run->facts.audit_rows, "bytes", (json_int_t)run->facts.bytes);
+        result =
+            json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "file", run->path, "key_file", run->work->key_path,
+                "accounts", (json_int_t)run->facts.accounts, "messages", (json_int_t)run->facts.messages, "audit_rows",
+                (json_int_t)run->facts.audit_rows, "bytes", (json_int_t)run->facts.bytes, "files",
+                (json_int_t)run->facts.files, "file_bytes", (json_int_t)run->facts.file_bytes);
     ks_control_worked(run->call, sentence_of(run->err), result, now);
     atomic_store(&run->work->running, false);
     free(run->path);
@@ -82,7 +84,7 @@ static void finish(void *user)
 
 static enum ks_err begin(struct run *run)
 {
-    struct ks_backup_setup setup = { run->path, run->key, run->work->pages, ks_system_now().wall_ms };
+    struct ks_backup_setup setup = { run->path, run->key, run->work->pages, ks_system_now().wall_ms, run->work->files };
     uint8_t seed[KS_PRNG_SEED_LEN];
     struct ks_prng prng;
 

@@ -18,6 +18,7 @@ struct ks_backup_work {
     struct ks_store_thread *store_thread;
     struct ks_server_store *store;
     struct ks_worker *worker;
+    struct ks_file_store *files;
     enum ks_pages pages;
     const char *directory; /* where backups go */
     const char *key_path;

@@ -339,3 +339,23 @@ enum ks_err ks_file_store_each(struct ks_file_store *store,
     }
     return err;
 }
+
+void ks_file_store_destroy(const char *directory)
+{
+    struct ks_file_store_counts counts;
+    struct ks_file_store store;
+    unsigned at = 0;
+    char shard[8];
+
+    if (!directory || access(directory, F_OK) != 0 || ks_file_store_open(&store, directory, 0) != KS_OK)
+        return;
+    while (ks_file_store_sweep(&store, INT64_MAX, &at, SIZE_MAX, &counts))
+        ;
+    for (unsigned i = 0; i < KS_FILE_SHARDS; i++) {
+        snprintf(shard, sizeof shard, "%02x", i);
+        unlinkat(store.dir, shard, AT_REMOVEDIR);
+    }
+    unlinkat(store.dir, "part", AT_REMOVEDIR);
+    ks_file_store_close(&store);
+    rmdir(directory);
+}

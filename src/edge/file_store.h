@@ -77,6 +77,8 @@ struct ks_file_store_counts {
 /* Removes those whose time is up, in all shards from *at on until it looked at `limit` files; true: there are more. */
 bool ks_file_store_sweep(
     struct ks_file_store *store, int64_t now_ms, unsigned *at, size_t limit, struct ks_file_store_counts *counts);
+/* Removes a store that is not open, with all that is in it, so far as there is one. Accepts NULL. */
+void ks_file_store_destroy(const char *directory);
 /* Calls visit with each whole file, for backups; it returns KS_OK to go on. KS_EIO. */
 KS_CHECK enum ks_err ks_file_store_each(struct ks_file_store *store,
     enum ks_err (*visit)(void *user, int fd, struct ks_str name, uint64_t bytes, int64_t until_ms), void *user);

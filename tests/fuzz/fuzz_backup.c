@@ -153,7 +153,7 @@ static enum ks_err restore(struct ks_backup_facts *ret_facts)
     enum ks_err err;
 
     ks_prng_init_number(&prng, 4);
-    err = ks_backup_restore(given, key, &setup, NULL, &prng, ret_facts);
+    err = ks_backup_restore(given, key, &setup, NULL, NULL, &prng, ret_facts);
     ks_prng_done(&prng);
     if (err == KS_OK) {
         assert(ks_sqlite_server_store_open(&setup, &store) == KS_OK);

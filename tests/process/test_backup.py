@@ -11,7 +11,7 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 import wire
-from lab import BUILD, Lab, done, row
+from lab import BUILD, Lab, done, open_to_others, row
 
 SM = "{urn:xmpp:sm:3}"
 lab = Lab()
@@ -192,9 +192,8 @@ answer = lab.ctl("restore", saved[0], "--key-file", saved[1], "--to", lab.data)
 row(f"Restored in {lab.data}." in answer.stdout and "The database has a new key" in answer.stdout
     and f"accounts               {second['accounts']}" in answer.stdout,
     "restore: without a server and its data, prints what it restored", answer)
-row(sorted(os.listdir(lab.data)) == ["konsild.db", "konsild.key"] and oct(os.stat(lab.data).st_mode & 0o777) == "0o700"
-    and all(os.stat(os.path.join(lab.data, name)).st_mode & 0o777 == 0o600 for name in os.listdir(lab.data)),
-    "database and new key are there, and nobody else's", os.listdir(lab.data))
+row(sorted(os.listdir(lab.data)) == ["files", "konsild.db", "konsild.key"] and not open_to_others(lab.data),
+    "database, files and new key are there, and nobody else's", open_to_others(lab.data))
 lab.start()
 row([message.find("{*}body").text for message in lab.stream(jonas).archive()] == archive
     and lab.ctl("--json", "user", "list", "klinik.example").stdout == accounts

@@ -3,6 +3,7 @@
 import glob
 import hashlib
 import http.client
+import json
 import os
 import re
 import socket
@@ -280,6 +281,27 @@ row(status == 201 and seen == 200 * MB and hashed.digest() == hashlib.sha256(pie
 row(peak[0] - before < 2048,
     "and take konsild less than 2 MiB of memory", f"{peak[0] - before} KiB")
 note(f"up {200 / took:.0f} MiB/s, down {200 / down:.0f} MiB/s with this client beside it on the machine; {peak[0] - before} KiB more at the peak")
+
+# --- a backup has them, too ---
+
+kept = os.urandom(100000)
+saved = Place(one, len(kept))
+put(saved, kept)
+lab.ctl("backup", "mit-dateien")
+keys = ["--key-file", f"{lab.data}/backup.key"]
+facts = json.loads(lab.ctl("--json", "backup", "verify", f"{lab.data}/backup/mit-dateien", *keys).stdout)
+row(facts["files"] == len(stored()) and facts["file_bytes"] == sum(os.path.getsize(n) for n in glob.glob(f"{lab.data}/files/*/*")),
+    "DSK I.9-a part (files): a backup that is taken while konsild works has all of them", facts)
+fresh_data = f"{lab.dir}/restored"
+lab.ctl("restore", f"{lab.data}/backup/mit-dateien", "--to", fresh_data, *keys)
+held = lambda data: [(os.path.basename(name), open(name, "rb").read(), os.stat(name).st_mtime)
+                     for name in sorted(glob.glob(f"{data}/files/*/*"))]
+row(held(lab.data) == held(fresh_data) and len(held(fresh_data)) > 1, "and restoring brings them back, with the times at which they go")
+flipped = bytearray(open(f"{lab.data}/backup/mit-dateien", "rb").read())
+flipped[-50] ^= 1
+open(f"{lab.dir}/flipped", "wb").write(flipped)
+bad = lab.ctl("restore", f"{lab.dir}/flipped", "--to", f"{lab.dir}/nothing", *keys, check=False)
+row(bad.returncode != 0 and not os.path.exists(f"{lab.dir}/nothing/files"), "of one with a flipped bit among the files nothing is left", bad)
 
 # --- an account that goes takes its files along ---
 

@@ -188,7 +188,7 @@ static enum ks_err restore(const char *path, const char *beside)
     struct ks_sqlite_setup to = setup_of(host_path, other_key);
     struct ks_backup_facts facts;
 
-    return ks_backup_restore(path, backup_key, &to, beside, &chance, &facts);
+    return ks_backup_restore(path, backup_key, &to, NULL, beside, &chance, &facts);
 }
 
 static enum ks_err audit_verify(void)
