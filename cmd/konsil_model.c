@@ -191,6 +191,64 @@ static void set_reason(struct model_message *message, json_t *recipients)
         set(&message->reason, text(recipient, "reason"));
 }
 
+/* --- rooms --- */
+
+static const struct {
+    const char *notice, *say;
+} notices[] = {
+    { "founded", SAY("konsil.room-founded") },
+    { "joined", SAY("konsil.room-joined") },
+    { "added", SAY("konsil.room-added") },
+    { "added_owner", SAY("konsil.room-added-owner") },
+    { "removed", SAY("konsil.room-removed") },
+    { "left", SAY("konsil.room-left") },
+    { "owner", SAY("konsil.room-owner") },
+    { "no_owner", SAY("konsil.room-no-owner") },
+    { "renamed", SAY("konsil.room-renamed") },
+    { "history_join", SAY("konsil.room-history-join") },
+    { "history_all", SAY("konsil.room-history-all") },
+    { "destroyed", SAY("konsil.room-destroyed") },
+};
+
+/* A line that tells what became of a room, in words. */
+static void say_notice(struct model *model, struct model_message *message, json_t *event)
+{
+    const struct model_person *about = model_person(model, text(event, "about"));
+    struct ks_str who = ks_str_z(about ? model_name(about) : text(event, "about"));
+    struct ks_buf buf;
+
+    for (size_t i = 0; i < KS_COUNT(notices); i++) {
+        if (strcmp(notices[i].notice, text(event, "notice")) != 0)
+            continue;
+        ks_buf_init(&buf, 2048);
+        ks_sentence_write(&buf, model->language, notices[i].say,
+            (const struct ks_filling[]) { { "who", who }, { NULL, KS_STR_EMPTY } });
+        ks_buf_byte(&buf, 0);
+        if (ks_buf_err(&buf) == KS_OK)
+            set(&message->body, buf.ptr);
+        ks_buf_done(&buf);
+    }
+}
+
+static void on_room(struct model *model, json_t *room)
+{
+    struct model_person *person = person_at(model, text(room, "room"));
+
+    if (!person)
+        return;
+    if (*text(room, "title"))
+        set(&person->name, text(room, "title"));
+    set(&person->about, text(room, "subject"));
+}
+
+static void on_rooms(struct model *model, json_t *event)
+{
+    size_t index;
+    json_t *room;
+
+    json_array_foreach(json_object_get(event, "rooms"), index, room) on_room(model, room);
+}
+
 static void on_message(struct model *model, json_t *event, bool fresh)
 {
     struct model_person *person = person_at(model, text(event, "conversation"));
@@ -205,6 +263,7 @@ static void on_message(struct model *model, json_t *event, bool fresh)
     set(&message->id, text(event, "message"));
     set(&message->from, text(event, "from"));
     set(&message->body, text(event, "body"));
+    say_notice(model, message, event);
     message->time_ms = json_integer_value(json_object_get(event, "time"));
     message->mine = flag(event, "mine");
     message->edited = flag(event, "edited");
@@ -220,7 +279,7 @@ static void on_message(struct model *model, json_t *event, bool fresh)
     }
     if (message->time_ms > person->last_ms)
         person->last_ms = message->time_ms;
-    if (fresh && !message->mine)
+    if (fresh && !message->mine && !json_object_get(event, "notice"))
         person->unread++;
 }
 
@@ -380,6 +439,10 @@ void model_event(struct model *model, json_t *event)
         on_contact(model, json_object_get(event, "contact"), flag(event, "removed"));
     else if (strcmp(name, "conversations") == 0)
         on_conversations(model, event);
+    else if (strcmp(name, "room") == 0)
+        on_room(model, json_object_get(event, "room"));
+    else if (strcmp(name, "rooms") == 0)
+        on_rooms(model, event);
     else if (strcmp(name, "message") == 0)
         on_message(model, json_object_get(event, "message"), true);
     else if (strcmp(name, "history") == 0)

@@ -64,6 +64,7 @@ static void ask_all(struct terminal *terminal)
 {
     command(terminal, "{\"cmd\":\"state\"}");
     command(terminal, "{\"cmd\":\"contacts\"}");
+    command(terminal, "{\"cmd\":\"rooms\"}");
     command(terminal, "{\"cmd\":\"conversations\"}");
 }
 

@@ -5,12 +5,14 @@
 
 #include "chain.h"
 #include "engine.h"
+#include "group.h"
 #include "history.h"
 #include "inbox.h"
 #include "sealing.h"
 
 #define ACCOUNTS_MAX 256 /* acknowledged in one round */
 #define READ_PAGE 200
+#define KEY_BYTES_MAX 8192
 #define TRIES_MAX 80
 #define META_TELL_READ "tell_read"
 
@@ -18,7 +20,7 @@
 struct flying {
     struct ks_list link;
     uint64_t number;
-    struct ks_str conversation, id; /* behind the ranges; id: of its stanza */
+    struct ks_str conversation, author, id; /* behind the ranges; id: of its stanza */
     size_t count;
     struct claim {
         uint32_t device;
@@ -122,19 +124,27 @@ static bool owes_displayed(const struct ks_chain *chain)
     return chain->read > chain->displayed;
 }
 
+/* Whose messages, and where: in a conversation of two both are the other account. */
+struct debt {
+    struct ks_str conversation, author;
+};
+
 struct debts {
     struct konsil *k;
     struct ks_arena *arena;
-    struct ks_str accounts[ACCOUNTS_MAX];
+    struct debt items[ACCOUNTS_MAX];
     size_t count;
     enum ks_err err;
 };
 
-static bool is_flying(const struct konsil *k, struct ks_str conversation)
+static bool is_flying(const struct konsil *k, const struct debt *debt)
 {
-    for (KS_LIST_EACH(&k->acks.flying, at))
-        if (ks_str_eq(KS_CONTAINER(at, struct flying, link)->conversation, conversation))
+    for (KS_LIST_EACH(&k->acks.flying, at)) {
+        const struct flying *flying = KS_CONTAINER(at, struct flying, link);
+
+        if (ks_str_eq(flying->conversation, debt->conversation) && ks_str_eq(flying->author, debt->author))
             return true;
+    }
     return false;
 }
 
@@ -145,9 +155,12 @@ static bool note_debt(void *user, const struct ks_chain *chain)
     if (ks_str_eq(chain->author, ks_own(debts->k)) || (!owes_stored(chain) && !owes_displayed(chain)))
         return true;
     for (size_t i = 0; i < debts->count; i++)
-        if (ks_str_eq(debts->accounts[i], chain->conversation))
+        if (ks_str_eq(debts->items[i].conversation, chain->conversation)
+            && ks_str_eq(debts->items[i].author, chain->author))
             return true;
-    debts->err = ks_arena_copy(debts->arena, chain->conversation, &debts->accounts[debts->count]);
+    if ((debts->err = ks_arena_copy(debts->arena, chain->conversation, &debts->items[debts->count].conversation))
+        == KS_OK)
+        debts->err = ks_arena_copy(debts->arena, chain->author, &debts->items[debts->count].author);
     return debts->err == KS_OK && ++debts->count < ACCOUNTS_MAX;
 }
 
@@ -163,7 +176,7 @@ static enum ks_err find_debts(struct konsil *k, void *arg)
 
 struct gather {
     struct konsil *k;
-    struct ks_str account;
+    struct debt debt;
     struct ks_chain chains[KS_ACK_RANGES_MAX / 2]; /* each may give two ranges */
     size_t count;
 };
@@ -172,11 +185,12 @@ static bool gather_chain(void *user, const struct ks_chain *chain)
 {
     struct gather *gather = user;
 
-    if (ks_str_eq(chain->author, ks_own(gather->k)) || (!owes_stored(chain) && !owes_displayed(chain)))
+    if (!ks_str_eq(chain->author, gather->debt.author) || (!owes_stored(chain) && !owes_displayed(chain)))
         return true;
     gather->chains[gather->count] = *chain;
-    /* Views of the call would not last. In a conversation of two the author is the other account. */
-    gather->chains[gather->count].conversation = gather->chains[gather->count].author = gather->account;
+    /* Views of the call would not last. */
+    gather->chains[gather->count].conversation = gather->debt.conversation;
+    gather->chains[gather->count].author = gather->debt.author;
     return ++gather->count < KS_COUNT(gather->chains);
 }
 
@@ -193,6 +207,8 @@ static enum ks_err add_range(
         .device = chain->device, .epoch = chain->epoch, .from = chain->base, .to = to, .displayed = displayed
     };
     memcpy(range->hash, number.hash, sizeof(range->hash));
+    if (!ks_str_eq(chain->conversation, chain->author))
+        range->conversation = chain->conversation;
     if (!(range->except = ks_arena_zero(&k->arena, KS_ACK_EXCEPT_MAX * sizeof(*range->except))))
         return KS_ENOMEM;
     for (size_t i = 0; i < chain->gap_count && chain->gaps[i].to < to && range->except_count < KS_ACK_EXCEPT_MAX; i++)
@@ -220,20 +236,29 @@ static enum ks_err add_ranges(
     return KS_OK;
 }
 
+static struct ks_str keep_text(char **at, struct ks_str text)
+{
+    struct ks_str kept = ks_str(*at, text.len);
+
+    memcpy(*at, text.ptr, text.len);
+    *at += text.len;
+    return kept;
+}
+
 static enum ks_err note_flying(
-    struct konsil *k, struct ks_str conversation, const struct ks_content *content, uint64_t *ret_number)
+    struct konsil *k, const struct debt *debt, const struct ks_content *content, uint64_t *ret_number)
 {
     size_t size = content->range_count * sizeof(struct claim);
-    struct flying *flying = calloc(1, sizeof(*flying) + size + conversation.len + content->k.id.len);
+    struct flying *flying =
+        calloc(1, sizeof(*flying) + size + debt->conversation.len + debt->author.len + content->k.id.len);
     char *text;
 
     if (!flying)
         return KS_ENOMEM;
     text = (char *)(flying + 1) + size;
-    memcpy(text, conversation.ptr, conversation.len);
-    flying->conversation = ks_str(text, conversation.len);
-    memcpy(text + conversation.len, content->k.id.ptr, content->k.id.len);
-    flying->id = ks_str(text + conversation.len, content->k.id.len);
+    flying->conversation = keep_text(&text, debt->conversation);
+    flying->author = keep_text(&text, debt->author);
+    flying->id = keep_text(&text, content->k.id);
     flying->number = *ret_number = k->acks.next++;
     flying->count = content->range_count;
     for (size_t i = 0; i < content->range_count; i++) {
@@ -248,7 +273,7 @@ static enum ks_err note_flying(
 }
 
 struct sending {
-    struct ks_str account;
+    struct debt debt;
     bool again, waits;
 };
 
@@ -274,7 +299,7 @@ static enum ks_err send_ranges(struct konsil *k, struct sending *sending, struct
     }
     if (!sealing.stanza)
         return KS_ENOTFOUND;
-    if ((err = note_flying(k, sending->account, content, &number)) != KS_OK)
+    if ((err = note_flying(k, &sending->debt, content, &number)) != KS_OK)
         return err;
     return ks_send_stanza(k, sealing.stanza, KS_TAG(KS_TAG_ACK, number));
 }
@@ -286,7 +311,7 @@ static enum ks_err send_displayed(struct konsil *k, struct sending *sending, str
     enum ks_err err = add_ranges(k, &content, gather, false, true);
 
     for (size_t i = 0; i < content.range_count; i++)
-        content.ranges[i].jid = sending->account;
+        content.ranges[i].jid = sending->debt.author;
     if (err != KS_OK || (err = send_ranges(k, sending, ks_own(k), &content)) != KS_ENOTFOUND)
         return err;
     for (size_t i = 0; i < gather->count; i++) {
@@ -308,17 +333,17 @@ static enum ks_err send_ack(struct konsil *k, void *arg)
     if (!gather)
         return KS_ENOMEM;
     gather->k = k;
-    gather->account = sending->account;
-    if ((err = ks_keys_ready(k, sending->account, &ready)) != KS_OK
+    gather->debt = sending->debt;
+    if ((err = ks_keys_ready(k, sending->debt.author, &ready)) != KS_OK
         || (err = ks_keys_ready(k, ks_own(k), &own_ready)) != KS_OK)
         return err;
     sending->waits = !ready || !own_ready;
     if (sending->waits)
         return KS_OK;
-    if ((err = ks_chain_visit(k, sending->account, gather_chain, gather)) != KS_OK
+    if ((err = ks_chain_visit(k, sending->debt.conversation, gather_chain, gather)) != KS_OK
         || (err = add_ranges(k, &content, gather, true, k->acks.tell_read)) != KS_OK)
         return err;
-    err = send_ranges(k, sending, sending->account, &content);
+    err = send_ranges(k, sending, sending->debt.author, &content);
     if (err != KS_OK && err != KS_ENOTFOUND)
         return err;
     return k->acks.tell_read ? KS_OK : send_displayed(k, sending, gather);
@@ -387,13 +412,13 @@ void ks_acks_due(struct konsil *k)
         return;
     k->acks.owed = k->acks.waits = false;
     send_requests(k);
-    ks_arena_init(&arena, ACCOUNTS_MAX * (KS_JID_MAX + 16));
+    ks_arena_init(&arena, 2 * ACCOUNTS_MAX * (KS_JID_MAX + 16));
     debts.arena = &arena;
     if (ks_step(k, find_debts, &debts))
         for (size_t i = 0; i < debts.count && k->failed == KS_OK; i++) {
-            struct sending sending = { .account = debts.accounts[i] };
+            struct sending sending = { .debt = debts.items[i] };
 
-            if (is_flying(k, debts.accounts[i]))
+            if (is_flying(k, &sending.debt))
                 continue; /* ks_acks_acked looks again */
             (void)ks_step(k, send_ack, &sending);
             k->acks.waits = k->acks.waits || sending.waits;
@@ -439,8 +464,7 @@ enum ks_err ks_acks_acked(struct konsil *k, uint64_t number)
         const struct claim *claim = &flying->claims[i];
         struct ks_chain chain;
 
-        if ((err = ks_chain_get(k, flying->conversation, flying->conversation, claim->device, claim->epoch, &chain))
-            != KS_OK)
+        if ((err = ks_chain_get(k, flying->conversation, flying->author, claim->device, claim->epoch, &chain)) != KS_OK)
             break;
         if (claim->displayed && claim->to > chain.displayed)
             chain.displayed = claim->to;
@@ -489,10 +513,62 @@ static enum ks_err tell_differs(struct konsil *k, const struct ks_inbound *in)
     return ks_tell(k, KS_EV_WARNING, &event);
 }
 
+/* How far an account is with a numbering of ours: in a conversation of two that stands in the numbering itself, in a
+ * room beside it, for each member. */
+static enum ks_err heard_key(struct ks_buf *key, struct ks_str member, const struct ks_chain *chain)
+{
+    ks_buf_init(key, KEY_BYTES_MAX);
+    ks_buf_byte(key, 'h');
+    ks_buf_add(key, chain->conversation);
+    ks_buf_byte(key, 0);
+    ks_buf_add(key, member);
+    ks_buf_byte(key, 0);
+    ks_buf_u32(key, chain->device);
+    ks_buf_u64(key, chain->epoch);
+    return ks_buf_err(key);
+}
+
+static enum ks_err get_heard(
+    struct konsil *k, struct ks_str member, const struct ks_chain *chain, struct ks_chain *ret_heard)
+{
+    struct ks_str record;
+    struct ks_buf key;
+    enum ks_err err = heard_key(&key, member, chain);
+
+    *ret_heard = *chain;
+    if (err == KS_OK && !ks_str_eq(chain->conversation, member)) {
+        ret_heard->stored = ret_heard->displayed = ret_heard->gap_count = 0;
+        err = ks_store_get(k, KS_T_GROUP, ks_buf_str(&key), &record);
+        if (err == KS_OK)
+            err = ks_chain_decode(record, ret_heard);
+    }
+    ks_buf_done(&key);
+    ret_heard->base = chain->base;
+    ret_heard->top = chain->top;
+    return err == KS_ENOTFOUND ? KS_OK : err;
+}
+
+static enum ks_err put_heard(struct konsil *k, struct ks_str member, const struct ks_chain *heard)
+{
+    struct ks_buf key, record;
+    enum ks_err err;
+
+    if (ks_str_eq(heard->conversation, member))
+        return ks_chain_put(k, heard);
+    ks_buf_init(&record, 4096);
+    ks_chain_encode(&record, heard);
+    if ((err = heard_key(&key, member, heard)) == KS_OK && (err = ks_buf_err(&record)) == KS_OK)
+        err = k->store->ops->put(k->store, KS_T_GROUP, ks_buf_str(&key), ks_buf_str(&record));
+    ks_buf_done(&record);
+    ks_buf_done(&key);
+    return err;
+}
+
 /* Of our own numbering: the other account has what the range says. */
 static enum ks_err take_range(struct konsil *k, const struct ks_inbound *in, const struct ks_ack_range *range)
 {
-    struct ks_chain chain;
+    struct ks_str conversation = range->conversation.ptr ? range->conversation : in->peer;
+    struct ks_chain own, chain;
     struct ks_number number;
     /* What no receipt covered so far: with numbers of our own device, below what is known, too. */
     struct ks_range open[KS_CHAIN_GAPS_MAX + 1];
@@ -501,14 +577,16 @@ static enum ks_err take_range(struct konsil *k, const struct ks_inbound *in, con
     bool keep = !range->displayed && range->device == ks_omemo_device(k->omemo);
     enum ks_err err;
 
-    if ((err = ks_chain_get(k, in->peer, ks_own(k), range->device, range->epoch, &chain)) != KS_OK)
+    if ((err = ks_chain_get(k, conversation, ks_own(k), range->device, range->epoch, &own)) != KS_OK)
         return err;
-    if (chain.top == 0 || range->to > chain.top)
+    if (own.top == 0 || range->to > own.top)
         return KS_OK; /* of a device of ours whose messages are not here (yet) */
-    if ((err = ks_number_get(k, &chain, range->to, &number)) != KS_OK)
+    if ((err = ks_number_get(k, &own, range->to, &number)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
     if (memcmp(number.hash, range->hash, KS_SCE_HASH_LEN) != 0)
         return tell_differs(k, in);
+    if ((err = get_heard(k, in->from, &own, &chain)) != KS_OK)
+        return err;
     known = range->displayed ? &chain.displayed : &chain.stored;
     if (keep) {
         open_count = chain.gap_count;
@@ -519,20 +597,23 @@ static enum ks_err take_range(struct konsil *k, const struct ks_inbound *in, con
     for (size_t i = 0; i < open_count; i++)
         for (uint64_t n = open[i].from; n <= open[i].to; n++) {
             if (covers(range, n)
-                && (err = ks_outbox_receipt(k, in->peer, range->device, range->epoch, n, range->displayed)) != KS_OK)
+                && (err = ks_outbox_receipt(
+                        k, conversation, in->from, range->device, range->epoch, n, range->displayed))
+                    != KS_OK)
                 return err;
             if (keep && !covers(range, n))
                 add_uncovered(&chain, n);
         }
     if (range->to > *known)
         *known = range->to;
-    return ks_chain_put(k, &chain);
+    return put_heard(k, in->from, &chain);
 }
 
 /* Another device of ours tells the author what it has and what it read: what is read there is read here as well. */
 static enum ks_err take_sibling(struct konsil *k, const struct ks_inbound *in, const struct ks_ack_range *range)
 {
     struct ks_str author = range->jid.ptr ? range->jid : in->to;
+    struct ks_str conversation = range->conversation.ptr ? range->conversation : author;
     struct ks_chain chain;
     struct ks_number number;
     uint64_t n;
@@ -540,7 +621,7 @@ static enum ks_err take_sibling(struct konsil *k, const struct ks_inbound *in, c
 
     if (ks_str_eq(author, ks_own(k)))
         return KS_OK;
-    if ((err = ks_chain_get(k, author, author, range->device, range->epoch, &chain)) != KS_OK || chain.top == 0)
+    if ((err = ks_chain_get(k, conversation, author, range->device, range->epoch, &chain)) != KS_OK || chain.top == 0)
         return err;
     if (!range->displayed) {
         /* "a device stays silent when another device of its account has already said as much" */
@@ -557,30 +638,36 @@ static enum ks_err take_sibling(struct konsil *k, const struct ks_inbound *in, c
         return err;
     for (n = chain.read; n >= chain.base && n > 0; n--) {
         if ((err = ks_number_get(k, &chain, n, &number)) == KS_OK && number.order > 0)
-            return ks_conversation_read(k, author, number.order);
+            return ks_conversation_read(k, conversation, number.order);
         if (err != KS_OK && err != KS_ENOTFOUND)
             return err;
     }
     return KS_OK;
 }
 
-/* The names of a numbering that the envelope says when the range does not (§7.1). */
-static bool is_ours(struct konsil *k, const struct ks_inbound *in, const struct ks_ack_range *range)
+/* The names of a numbering that the envelope says when the range does not (§7.1): what we wrote to him, or to a room of
+ * which he was a recipient. */
+static enum ks_err is_ours(
+    struct konsil *k, const struct ks_inbound *in, const struct ks_ack_range *range, bool *ret_ours)
 {
-    return (!range->jid.ptr || ks_str_eq(range->jid, ks_own(k)))
+    *ret_ours = (!range->jid.ptr || ks_str_eq(range->jid, ks_own(k)))
         && (!range->conversation.ptr || ks_str_eq(range->conversation, in->from));
+    if (*ret_ours || !range->conversation.ptr || (range->jid.ptr && !ks_str_eq(range->jid, ks_own(k))))
+        return KS_OK;
+    return ks_group_is(k, range->conversation, ret_ours); /* what he was no recipient of has no receipt of his */
 }
 
 enum ks_err ks_acks_take(struct konsil *k, const struct ks_inbound *in, const struct ks_content *content)
 {
     enum ks_err err = KS_OK;
+    bool ours;
 
     for (size_t i = 0; i < content->range_count && err == KS_OK; i++) {
         const struct ks_ack_range *range = &content->ranges[i];
 
         if (in->mine)
             err = take_sibling(k, in, range);
-        else if (is_ours(k, in, range))
+        else if ((err = is_ours(k, in, range, &ours)) == KS_OK && ours)
             err = take_range(k, in, range);
     }
     return err;

@@ -17,34 +17,38 @@
 
 struct konsil;
 
+/* Of one archive: our own, or a room's. */
 struct ks_catchup {
-    bool running, done; /* done: since the XMPP session began */
-    bool recheck;       /* reading once more what may have been missed */
-    bool twice;         /* what is being read was perhaps here already */
-    bool ended;         /* the last page is here, and what was held back is to be taken in */
-    bool unasked;       /* the question ran out of time while the connection was lost */
-    bool again;         /* held back more than there is room for */
-    char query[24];     /* id of the query at hand */
-    struct ks_buf held; /* stanzas, each a field of buf.h */
+    struct ks_str archive; /* the room; empty: our own account's. A view that lives as long */
+    bool running, done;    /* done: since the XMPP session began */
+    bool recheck;          /* reading once more what may have been missed */
+    bool twice;            /* what is being read was perhaps here already */
+    bool ended;            /* the last page is here, and what was held back is to be taken in */
+    bool unasked;          /* the question ran out of time while the connection was lost */
+    bool again;            /* held back more than there is room for */
+    char query[24];        /* id of the query at hand */
+    struct ks_buf held;    /* stanzas, each a field of buf.h */
 };
 
-void ks_catchup_lost(struct konsil *k);
+void ks_catchup_lost(struct ks_catchup *c);
+/* Of our own archive. */
 bool ks_catchup_done(const struct konsil *k);
 
 /* In a step. */
-KS_CHECK enum ks_err ks_catchup_begin(struct konsil *k);
+KS_CHECK enum ks_err ks_catchup_begin(struct konsil *k, struct ks_catchup *c);
 /* The session goes on: what is still running is asked for again if need be. */
-KS_CHECK enum ks_err ks_catchup_resumed(struct konsil *k);
+KS_CHECK enum ks_err ks_catchup_resumed(struct konsil *k, struct ks_catchup *c);
 /* Reads the last hour once more, for something that is missing; then ks_heal_wake is called. */
-KS_CHECK enum ks_err ks_catchup_recheck(struct konsil *k);
-/* This one of our archive is durable here with the step at hand. */
-KS_CHECK enum ks_err ks_catchup_note(struct konsil *k, struct ks_str archive_id, int64_t stamp_ms);
+KS_CHECK enum ks_err ks_catchup_recheck(struct konsil *k, struct ks_catchup *c);
+/* This one of an archive is durable here with the step at hand. */
+KS_CHECK enum ks_err ks_catchup_note(
+    struct konsil *k, struct ks_catchup *c, struct ks_str archive_id, int64_t stamp_ms);
 
 /* Outside of steps. After the step in which the last page came. */
-void ks_catchup_release_due(struct konsil *k);
-/* <result/> of a query. */
-void ks_catchup_result(struct konsil *k, const struct ks_xml *result);
+void ks_catchup_release_due(struct konsil *k, struct ks_catchup *c);
+/* <result/> of a query, whose id says of which archive it is. */
+bool ks_catchup_result(struct konsil *k, struct ks_catchup *c, const struct ks_xml *result);
 /* True if a live message was held back. */
-bool ks_catchup_hold(struct konsil *k, const struct ks_xml *message);
+bool ks_catchup_hold(struct ks_catchup *c, const struct ks_xml *message);
 
 #endif

@@ -65,4 +65,22 @@
 #define KS_CODE_ACK_DIFFERS "message.ack_differs"
 #define KS_CODE_KEYS_UNPUBLISHED "keys.unpublished"
 
+/* Rooms. */
+#define KS_CODE_ROOM_NONE "room.none"
+#define KS_CODE_ROOM_NOT_OWNER "room.not_owner"
+#define KS_CODE_ROOM_NOT_MEMBER "room.not_member" /* this account */
+#define KS_CODE_ROOM_NO_MEMBER "room.no_member"   /* another one */
+#define KS_CODE_ROOM_NO_SERVICE "room.no_service"
+#define KS_CODE_ROOM_BUSY "room.busy"
+#define KS_CODE_ROOM_TOO_MANY "room.too_many"
+#define KS_CODE_ROOM_LAST_OWNER "room.last_owner"
+#define KS_CODE_ROOM_CONFLICT "room.conflict"
+#define KS_CODE_ROOM_GHOST "room.ghost"         /* the server lists somebody who is no member */
+#define KS_CODE_ROOM_STRANGER "room.stranger"   /* somebody who is no member wrote */
+#define KS_CODE_ROOM_FORKED "room.forked"       /* two statements of one version */
+#define KS_CODE_ROOM_UNPROVEN "room.unproven"   /* its signer could not be proven */
+#define KS_CODE_ROOM_REFUSED "room.refused"     /* a statement that does not follow */
+#define KS_CODE_ROOM_WENT_BACK "room.went_back" /* the server serves an older state than the known one */
+#define KS_CODE_ROOM_WITHHELD "room.withheld"   /* the server does not show what a welcome promised */
+
 #endif

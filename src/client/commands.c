@@ -7,6 +7,7 @@
 #include "enc.h"
 #include "engine.h"
 #include "erase.h"
+#include "group_commands.h"
 #include "history.h"
 #include "kept_rooms.h"
 #include "peers.h"
@@ -36,6 +37,13 @@ static enum ks_err done(struct konsil *k, const struct ks_cmd *cmd, struct ks_st
     return ks_tell(k, KS_EV_RESULT, &event);
 }
 
+static enum ks_err done_room(struct konsil *k, const struct ks_cmd *cmd, struct ks_str room)
+{
+    struct ks_ev_result event = { .re = cmd->id, .cmd = cmd_name(cmd), .room = room };
+
+    return ks_tell(k, KS_EV_RESULT, &event);
+}
+
 static enum ks_err refuse(struct konsil *k, const struct ks_cmd *cmd, const char *code, struct ks_str detail)
 {
     struct ks_ev_error event = { .re = cmd->id, .cmd = cmd_name(cmd), .code = ks_str_z(code), .detail = detail };
@@ -45,9 +53,9 @@ static enum ks_err refuse(struct konsil *k, const struct ks_cmd *cmd, const char
 
 /* --- what the server decides: iq->text is the command's id, iq->number its kind --- */
 
-static enum ks_err on_answer(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+enum ks_err ks_command_answer(struct konsil *k, struct ks_str text, struct ks_str room, const struct ks_stanza *answer)
 {
-    struct ks_cmd cmd = { .id = iq->text };
+    struct ks_cmd cmd = { .id = text };
     struct ks_str kind;
 
     /* "kind id": the id may be empty, and then it is left out as it came. */
@@ -57,8 +65,13 @@ static enum ks_err on_answer(struct konsil *k, const struct ks_iq *iq, const str
     if (cmd.id.len == 0)
         cmd.id = KS_STR_EMPTY;
     if (ks_iq_ok(answer))
-        return done(k, &cmd, KS_STR_EMPTY);
+        return room.len > 0 ? done_room(k, &cmd, room) : done(k, &cmd, KS_STR_EMPTY);
     return refuse(k, &cmd, answer ? KS_CODE_REFUSED : KS_CODE_OFFLINE, ks_str_z(ks_iq_condition(answer)));
+}
+
+static enum ks_err on_answer(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+{
+    return ks_command_answer(k, iq->text, KS_STR_EMPTY, answer);
 }
 
 static enum ks_err call_text(struct konsil *k, const struct ks_cmd *cmd, struct ks_str *ret_text)
@@ -456,6 +469,8 @@ static enum ks_err conversation_event(
     struct ks_js_message *last;
     struct ks_message *messages;
     struct ks_contact contact;
+    struct ks_group group;
+    struct ks_js_room room;
     size_t count;
     enum ks_err err;
 
@@ -465,6 +480,14 @@ static enum ks_err conversation_event(
         || (err = ks_history_page(k, conversation->with, 0, 1, &messages, &count)) != KS_OK)
         return err;
     ret_event->name = ks_contact_name(&contact);
+    if ((err = ks_group_get(k, conversation->with, &group)) == KS_OK) {
+        if ((err = ks_group_event(k, &group, &room)) != KS_OK)
+            return err;
+        ret_event->room = true;
+        ret_event->name = room.title;
+    } else if (err != KS_ENOTFOUND) {
+        return err;
+    }
     if (count == 0)
         return KS_OK;
     if (!(last = ks_arena_zero(&k->arena, sizeof(*last))))
@@ -594,6 +617,60 @@ static enum ks_err on_unblock(struct konsil *k, struct call *call)
     return set_block(k, call, call->cmd->unblock.jid, false);
 }
 
+/* --- rooms --- */
+
+static enum ks_err on_rooms(struct konsil *k, struct call *call)
+{
+    struct ks_ev_rooms event = { .re = call->cmd->id };
+    enum ks_err err = ks_group_rooms(k, &event.rooms);
+
+    return err == KS_OK ? ks_tell(k, KS_EV_ROOMS, &event) : err;
+}
+
+static enum ks_err on_members(struct konsil *k, struct call *call)
+{
+    struct ks_ev_members event = { .re = call->cmd->id, .room = call->cmd->members.room };
+    const char *code;
+    enum ks_err err = ks_group_members(k, event.room, &code, &event.members);
+
+    if (err != KS_OK)
+        return err;
+    return code ? refuse(k, call->cmd, code, KS_STR_EMPTY) : ks_tell(k, KS_EV_MEMBERS, &event);
+}
+
+/* Answered when the room's server decided. */
+static enum ks_err on_room_change(struct konsil *k, struct call *call)
+{
+    const char *code = NULL;
+    struct ks_str text;
+    enum ks_err err = call_text(k, call->cmd, &text);
+
+    if (err != KS_OK || (err = ks_group_command(k, call->cmd, text, &code)) != KS_OK)
+        return err;
+    return code ? refuse(k, call->cmd, code, KS_STR_EMPTY) : KS_OK;
+}
+
+static enum ks_err on_room_leave(struct konsil *k, struct call *call)
+{
+    const char *code;
+    enum ks_err err = ks_group_leave(k, call->cmd->room_leave.room, &code);
+
+    if (err != KS_OK)
+        return err;
+    return code ? refuse(k, call->cmd, code, KS_STR_EMPTY) : done_room(k, call->cmd, call->cmd->room_leave.room);
+}
+
+static enum ks_err on_room_destroy(struct konsil *k, struct call *call)
+{
+    const char *code;
+    struct ks_str text;
+    enum ks_err err = call_text(k, call->cmd, &text);
+
+    if (err != KS_OK || (err = ks_group_destroy(k, call->cmd->room_destroy.room, text, &code)) != KS_OK)
+        return err;
+    return code ? refuse(k, call->cmd, code, KS_STR_EMPTY) : KS_OK;
+}
+
 /* --- devices --- */
 
 static enum ks_err on_devices(struct konsil *k, struct call *call)
@@ -697,6 +774,16 @@ static const struct {
     [KS_CMD_AVATAR] = { on_avatar, true },
     [KS_CMD_AVATAR_SET] = { on_avatar_set, true },
     [KS_CMD_AVATAR_REMOVE] = { on_avatar_remove, true },
+    [KS_CMD_ROOMS] = { on_rooms, true },
+    [KS_CMD_MEMBERS] = { on_members, true },
+    [KS_CMD_ROOM_CREATE] = { on_room_change, true },
+    [KS_CMD_ROOM_ADD] = { on_room_change, true },
+    [KS_CMD_ROOM_REMOVE] = { on_room_change, true },
+    [KS_CMD_ROOM_OWNER] = { on_room_change, true },
+    [KS_CMD_ROOM_RENAME] = { on_room_change, true },
+    [KS_CMD_ROOM_HISTORY] = { on_room_change, true },
+    [KS_CMD_ROOM_LEAVE] = { on_room_leave, true },
+    [KS_CMD_ROOM_DESTROY] = { on_room_destroy, true },
     [KS_CMD_RETRY] = { on_retry, false },
 };
 

@@ -124,7 +124,7 @@ enum ks_err ks_conversation_read(struct konsil *k, struct ks_str with, int64_t o
     conversation.read_order = order;
     conversation.unread = 0;
     for (size_t i = 0; i < count && messages[i].order > order; i++)
-        if (!(messages[i].flags & KS_MSG_MINE))
+        if (!(messages[i].flags & (KS_MSG_MINE | KS_MSG_NOTICE)))
             conversation.unread++;
     event.unread = conversation.unread;
     if ((err = ks_conversation_put(k, &conversation)) != KS_OK)

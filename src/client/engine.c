@@ -300,8 +300,8 @@ enum ks_err ks_engine_account(struct konsil *k, struct ks_str bare)
     assert(!k->omemo);
     if ((err = keep_z(&k->bare, bare)) != KS_OK || (err = keep_z(&k->local, jid.local)) != KS_OK
         || (err = keep_z(&k->domain, jid.domain)) != KS_OK || (err = load_resource(k)) != KS_OK
-        || (err = load_agent(k)) != KS_OK || (err = load_identity(k)) != KS_OK || (err = ks_acks_load(k)) != KS_OK
-        || (err = ks_heal_load(k)) != KS_OK)
+        || (err = load_agent(k)) != KS_OK || (err = load_identity(k)) != KS_OK || (err = ks_device_key_load(k)) != KS_OK
+        || (err = ks_acks_load(k)) != KS_OK || (err = ks_heal_load(k)) != KS_OK)
         return err;
     return ks_outbox_load(k);
 }
@@ -349,6 +349,17 @@ struct online {
     bool resumed;
 };
 
+/* What is being read of archives is asked for again if need be. */
+static enum ks_err resume_archives(struct konsil *k)
+{
+    enum ks_err err = ks_catchup_resumed(k, &k->catchup);
+
+    for (KS_LIST_EACH(&k->groups.live, at))
+        if (err == KS_OK)
+            err = ks_catchup_resumed(k, &KS_CONTAINER(at, struct ks_group_live, link)->catchup);
+    return err;
+}
+
 static enum ks_err session_began(struct konsil *k, void *arg)
 {
     const struct online *online = arg;
@@ -358,13 +369,13 @@ static enum ks_err session_began(struct konsil *k, void *arg)
     if (online->resumed) {
         /* Lost in the middle of it, the server sends the rest of the page again. */
         err = ks_catchup_done(k) ? ks_engine_caught_up(k, true) : ks_tell(k, KS_EV_CONNECTION, &event);
-        return err == KS_OK ? ks_catchup_resumed(k) : err;
+        return err == KS_OK ? resume_archives(k) : err;
     }
     if ((err = ks_tell(k, KS_EV_CONNECTION, &event)) != KS_OK || (err = ks_people_online(k)) != KS_OK
         || (err = ks_keys_online(k)) != KS_OK || (err = ks_displayed_online(k)) != KS_OK
         || (err = ks_bookmarks_online(k)) != KS_OK)
         return err;
-    return ks_catchup_begin(k);
+    return ks_catchup_begin(k, &k->catchup);
 }
 
 static enum ks_err keep_password(struct konsil *k, void *arg)
@@ -428,7 +439,9 @@ void ks_engine_online(struct konsil *k, bool resumed)
     if (!resumed) { /* of a session that could not be resumed */
         ks_iq_lost(k);
         ks_keys_lost(k);
-        ks_catchup_lost(k);
+        ks_catchup_lost(&k->catchup);
+        ks_groups_lost(k);
+        ks_device_key_lost(k);
     }
     if (k->stream.login.new_token.len && !ks_step(k, take_token, &k->stream.login))
         return;
@@ -445,7 +458,8 @@ enum ks_err ks_engine_caught_up(struct konsil *k, bool resumed)
     if ((err = ks_tell(k, KS_EV_CONNECTION, &event)) != KS_OK || (err = ks_tell(k, KS_EV_READY, &ready)) != KS_OK)
         return err;
     if ((err = ks_keys_caught_up(k, resumed)) != KS_OK || (err = ks_heal_caught_up(k)) != KS_OK
-        || (err = ks_displayed_caught_up(k)) != KS_OK)
+        || (err = ks_displayed_caught_up(k)) != KS_OK || (err = ks_device_key_online(k)) != KS_OK
+        || (err = ks_groups_online(k, resumed)) != KS_OK)
         return err;
     ks_acks_wake(k);
     return ks_outbox_online(k, resumed);
@@ -506,6 +520,14 @@ static enum ks_err take_request(struct konsil *k, void *arg)
     return ks_people_request(k, arg);
 }
 
+/* Of those whose last page came with the stanza at hand, what was held back is taken in. */
+static void release_archives(struct konsil *k)
+{
+    ks_catchup_release_due(k, &k->catchup);
+    for (KS_LIST_EACH_SAFE(&k->groups.live, at))
+        ks_catchup_release_due(k, &KS_CONTAINER(at, struct ks_group_live, link)->catchup);
+}
+
 void ks_engine_stanza(struct konsil *k, struct ks_xml *xml)
 {
     struct ks_stanza stanza;
@@ -533,7 +555,7 @@ void ks_engine_stanza(struct konsil *k, struct ks_xml *xml)
             (void)ks_step(k, take_request, &stanza);
         else
             ks_iq_answer(k, &stanza);
-        ks_catchup_release_due(k);
+        release_archives(k);
         break;
     }
 }
@@ -549,6 +571,7 @@ static void (*const due[KS_WAIT_COUNT])(struct konsil *k) = {
     [KS_WAIT_HEAL] = ks_heal_due,
     [KS_WAIT_KEYS] = ks_keys_due,
     [KS_WAIT_OUTBOX] = ks_outbox_due,
+    [KS_WAIT_GROUP] = ks_groups_due,
 };
 
 int64_t konsil_deadline_ms(const struct konsil *k)
@@ -603,6 +626,8 @@ struct konsil *konsil_new(const struct konsil_setup *setup)
     ks_stream_init(k);
     ks_people_init(k);
     ks_keys_init(k);
+    ks_device_key_init(k);
+    ks_groups_init(k);
     ks_acks_init(k);
     ks_heal_init(k);
     k->device_name = ks_str_dup(ks_str_z(setup->device_name ? setup->device_name : DEFAULT_NAME));
@@ -625,7 +650,9 @@ void konsil_free(struct konsil *k)
 {
     if (!k)
         return;
-    ks_catchup_lost(k);
+    ks_catchup_lost(&k->catchup);
+    ks_groups_done(k);
+    ks_device_key_done(k);
     ks_keys_done(k);
     ks_acks_done(k);
     ks_heal_done(k);

@@ -13,8 +13,10 @@
 #include "acks.h"
 #include "catchup.h"
 #include "codes.h"
+#include "device_key.h"
 #include "displayed.h"
 #include "engine_store.h"
+#include "group.h"
 #include "heal.h"
 #include "iq_client.h"
 #include "keys.h"
@@ -38,6 +40,7 @@ enum ks_wait {
     KS_WAIT_HEAL,    /* repair: gathered requests, next tries */
     KS_WAIT_KEYS,    /* heartbeats and daily upkeep */
     KS_WAIT_OUTBOX,  /* messages that wait for something */
+    KS_WAIT_GROUP,   /* rooms: pings, other tries */
     KS_WAIT_COUNT
 };
 
@@ -74,6 +77,8 @@ struct konsil {
     struct ks_catchup catchup;
     struct ks_acks acks;
     struct ks_heal heal;
+    struct ks_device_key device_key;
+    struct ks_groups groups;
     struct ks_displayed displayed;
 };
 
@@ -140,5 +145,9 @@ void ks_engine_due(struct konsil *k);
 
 /* commands.c */
 void ks_command(struct konsil *k, struct ks_str json);
+/* In a step: answers the command behind text (of ks_command_text), when a server decided about it: room is the
+ * result's. An empty text was no command. */
+KS_CHECK enum ks_err ks_command_answer(
+    struct konsil *k, struct ks_str text, struct ks_str room, const struct ks_stanza *answer);
 
 #endif

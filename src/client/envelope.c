@@ -12,7 +12,8 @@
 
 bool ks_says_numbered(enum ks_says says)
 {
-    return says == KS_SAYS_TEXT || says == KS_SAYS_EDIT || says == KS_SAYS_REACTIONS || says == KS_SAYS_RETRACT;
+    return says == KS_SAYS_TEXT || says == KS_SAYS_EDIT || says == KS_SAYS_REACTIONS || says == KS_SAYS_RETRACT
+        || says == KS_SAYS_ROOM;
 }
 
 /* --- writing --- */
@@ -58,6 +59,10 @@ static struct ks_xml *write_k(struct ks_arena *arena, struct ks_xml *content, co
     }
     if (k->urgency != KS_URGENCY_NORMAL)
         node = ks_xml_set(arena, node, "u", ks_str_z(urgencies[k->urgency]));
+    if (k->has_state) {
+        node = ks_xml_set_u64(arena, node, "ms", k->state_version);
+        node = set_hash(arena, node, "mh", k->state_hash);
+    }
     return node;
 }
 
@@ -166,6 +171,41 @@ static struct ks_xml *write_items(
     return node;
 }
 
+/* doc/PROTOCOL.md §6.5, §9.2. */
+static struct ks_xml *write_heads(struct ks_arena *arena, struct ks_xml *room, const struct ks_content *says)
+{
+    struct ks_xml *heads = ks_xml_add(arena, room, NS_KONSIL_MSG, "heads");
+
+    for (size_t i = 0; i < says->range_count && heads; i++) {
+        const struct ks_ack_range *range = &says->ranges[i];
+        struct ks_xml *head = ks_xml_set(arena, ks_xml_add(arena, heads, NS_KONSIL_MSG, "head"), "jid", range->jid);
+
+        head = ks_xml_set_u64(arena, head, "dev", range->device);
+        head = ks_xml_set_u64(arena, set_hex(arena, head, "ep", range->epoch), "n", range->to);
+        if (!set_hash(arena, head, "h", range->hash))
+            return NULL;
+    }
+    return heads;
+}
+
+static struct ks_xml *write_room(struct ks_arena *arena, struct ks_xml *content, const struct ks_content *says)
+{
+    struct ks_xml *room = ks_xml_add(arena, content, NS_KONSIL_ROOM, says->room_leave ? "leave" : "room");
+    struct ks_str look;
+
+    room = ks_xml_set(arena, room, "jid", says->room);
+    if (says->room_leave)
+        return room;
+    room = set_hash(arena, ks_xml_set_u64(arena, room, "v", says->room_v), "h", says->room_hash);
+    if (!room || (says->room_statement && !ks_xml_graft(room, says->room_statement)))
+        return NULL;
+    if (says->room_look.len > 0
+        && (ks_base64(arena, says->room_look, &look) != KS_OK
+            || !ks_xml_add_text(arena, room, NS_KONSIL_ROOM, "look", look)))
+        return NULL;
+    return says->range_count > 0 && !write_heads(arena, room, says) ? NULL : room;
+}
+
 static struct ks_xml *write_says(struct ks_arena *arena, struct ks_xml *content, const struct ks_content *says)
 {
     struct ks_xml *node;
@@ -193,6 +233,8 @@ static struct ks_xml *write_says(struct ks_arena *arena, struct ks_xml *content,
         if (ks_base64(arena, says->resent, &text) != KS_OK)
             return NULL;
         return ks_xml_add_text(arena, content, NS_KONSIL_HEAL, "resend", text);
+    case KS_SAYS_ROOM:
+        return write_room(arena, content, says);
     case KS_SAYS_NOTHING:
     case KS_SAYS_UNKNOWN:
         break;
@@ -308,6 +350,13 @@ static enum ks_err read_k(struct ks_arena *arena, const struct ks_xml *node, str
     if (ks_xml_attr(node, "pep").ptr
         && (!read_epoch(node, "pep", &k->epoch_before) || !read_u64(node, "pn", NUMBER_MAX, &k->number_before)))
         return KS_OK;
+    if (ks_xml_attr(node, "ms").ptr || ks_xml_attr(node, "mh").ptr) {
+        if (!read_u64(node, "ms", NUMBER_MAX, &k->state_version))
+            return KS_OK;
+        if ((err = read_hash(arena, node, "mh", k->state_hash)) != KS_OK)
+            return err == KS_ESYNTAX ? KS_OK : err;
+        k->has_state = true;
+    }
     k->urgency = read_urgency(ks_xml_attr(node, "u"));
     content->rejected = false;
     return KS_OK;
@@ -519,6 +568,59 @@ static enum ks_err read_resend(struct ks_arena *arena, const struct ks_xml *node
     return err;
 }
 
+static enum ks_err read_head(struct ks_arena *arena, const struct ks_xml *node, struct ks_ack_range *head)
+{
+    head->jid = ks_xml_attr(node, "jid");
+    if (head->jid.len == 0 || !read_device(node, "dev", &head->device) || !read_epoch(node, "ep", &head->epoch)
+        || !read_u64(node, "n", NUMBER_MAX, &head->to) || head->to == 0)
+        return KS_ESYNTAX;
+    head->from = head->to;
+    return read_hash(arena, node, "h", head->hash);
+}
+
+static enum ks_err read_heads(struct ks_arena *arena, const struct ks_xml *heads, struct ks_content *content)
+{
+    size_t count = count_children(heads, NS_KONSIL_MSG, "head");
+    enum ks_err err;
+
+    if (count > KS_ACK_RANGES_MAX)
+        return KS_ESYNTAX;
+    if (!(content->ranges = ks_arena_zero(arena, (count + 1) * sizeof(*content->ranges))))
+        return KS_ENOMEM;
+    for (const struct ks_xml *c = ks_xml_child(heads, NS_KONSIL_MSG, "head"); c;
+         c = ks_xml_next(c, NS_KONSIL_MSG, "head"))
+        if ((err = read_head(arena, c, &content->ranges[content->range_count++])) != KS_OK)
+            return err;
+    return KS_OK;
+}
+
+static enum ks_err read_room(struct ks_arena *arena, const struct ks_xml *node, struct ks_content *content)
+{
+    const struct ks_xml *look = ks_xml_child(node, NS_KONSIL_ROOM, "look"),
+                        *heads = ks_xml_child(node, NS_KONSIL_MSG, "heads");
+    enum ks_err err;
+
+    content->room = ks_xml_attr(node, "jid");
+    if (content->room.len == 0 || !read_u64(node, "v", NUMBER_MAX, &content->room_v))
+        return KS_ESYNTAX;
+    if ((err = read_hash(arena, node, "h", content->room_hash)) != KS_OK
+        || (look && (err = ks_base64_read(arena, ks_xml_text(arena, look), &content->room_look)) != KS_OK)
+        || (heads && (err = read_heads(arena, heads, content)) != KS_OK))
+        return err;
+    content->room_statement = ks_xml_child(node, NS_KONSIL_ROOM, "statement");
+    content->says = KS_SAYS_ROOM;
+    return KS_OK;
+}
+
+static enum ks_err read_leave(struct ks_arena *arena, const struct ks_xml *node, struct ks_content *content)
+{
+    (void)arena;
+    content->room = ks_xml_attr(node, "jid");
+    content->room_leave = true;
+    content->says = KS_SAYS_ROOM;
+    return content->room.len > 0 ? KS_OK : KS_ESYNTAX;
+}
+
 /* doc/PROTOCOL.md §4.6: these carry nothing that a person would miss. name NULL: all of the namespace. */
 static const struct {
     const char *ns, *name;
@@ -537,6 +639,8 @@ static const struct {
     { NS_KONSIL_HEAL, "heal", read_heal },
     { NS_KONSIL_HEAL, "gone", read_gone },
     { NS_KONSIL_HEAL, "resend", read_resend },
+    { NS_KONSIL_ROOM, "room", read_room },
+    { NS_KONSIL_ROOM, "leave", read_leave },
     { NS_FALLBACK, NULL, read_hint },
     { NS_CHATSTATES, NULL, read_hint },
     { NS_MARKERS, NULL, read_hint },

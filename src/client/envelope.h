@@ -26,6 +26,9 @@ struct ks_k {
     uint8_t prev[KS_SCE_HASH_LEN]; /* zeroes at number 1 */
     enum ks_urgency urgency;
     uint64_t epoch_before, number_before; /* pep, pn; 0: none */
+    bool has_state;                       /* ms, mh: by which statement a room's members were chosen */
+    uint64_t state_version;
+    uint8_t state_hash[KS_SCE_HASH_LEN];
 };
 
 /* One <r/> of <ack/>: of this numbering everything between `from` and `to` is here, but for the exceptions. */
@@ -61,6 +64,7 @@ enum ks_says {
     KS_SAYS_GONE,      /* items: will not come */
     KS_SAYS_NOTHING,   /* nothing that a person would miss */
     KS_SAYS_UNKNOWN,
+    KS_SAYS_ROOM, /* room …: a room's newest state, a welcome with heads (ranges), or a wish to leave */
 };
 
 struct ks_content {
@@ -79,6 +83,12 @@ struct ks_content {
     size_t range_count;
     struct ks_heal_item *items;
     size_t item_count;
+    struct ks_str room; /* of which KS_SAYS_ROOM speaks */
+    bool room_leave;
+    uint64_t room_v;
+    uint8_t room_hash[KS_SCE_HASH_LEN];
+    struct ks_str room_look;       /* JSON of group_look.h, or empty */
+    struct ks_xml *room_statement; /* room_state.h; NULL: not enclosed. Written once */
 };
 
 /* <content/> with what it says. Limits above are asserted; NULL without memory. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "engine.h"
+#include "group.h"
 #include "history.h"
 #include "inbox.h"
 #include "lost.h"
@@ -175,8 +176,10 @@ enum ks_err ks_heal_resent(struct konsil *k, const struct ks_inbound *in, const 
         return err;
     inner.resent_by = in->opened.device;
     inner.idle = false;
-    /* Of another device of ours, handed in to ourselves: it went to somebody else. */
-    if (in->mine && sce.to.len > 0)
+    /* To a room, whose members hand it in to one of them; or of another device of ours, to somebody else. */
+    if ((err = ks_group_is(k, sce.to, &inner.room)) != KS_OK)
+        return err;
+    if ((in->mine && sce.to.len > 0) || inner.room)
         inner.to = inner.peer = sce.to;
     if ((err = ks_intake_envelope(k, &inner, content->resent)) != KS_OK)
         return err;
@@ -191,11 +194,15 @@ enum ks_err ks_heal_gone(struct konsil *k, const struct ks_inbound *in, const st
     for (size_t i = 0; i < content->item_count; i++) {
         const struct ks_heal_item *item = &content->items[i];
         struct ks_chain chain;
+        bool room = false;
 
         /* Only the author's devices speak of his numbers. */
         if (item->id.len > 0 || (item->jid.ptr && !ks_str_eq(item->jid, in->from)))
             continue;
-        if ((err = ks_chain_get(k, in->peer, in->from, item->device, item->epoch, &chain)) != KS_OK)
+        if (item->conversation.ptr && (err = ks_group_is(k, item->conversation, &room)) != KS_OK)
+            return err;
+        if ((err = ks_chain_get(k, room ? item->conversation : in->peer, in->from, item->device, item->epoch, &chain))
+            != KS_OK)
             return err;
         if (chain.gap_count == 0)
             continue;
@@ -271,10 +278,14 @@ static enum ks_err queue_answer(struct konsil *k, struct ks_str jid, uint32_t de
     return KS_OK;
 }
 
-/* doc/PROTOCOL.md §8.2: only an account that was a recipient is answered. Ours always was, by its other devices. */
-static bool was_recipient(const struct ks_inbound *in, const struct ks_out *out)
+/* doc/PROTOCOL.md §8.2: only an account that was a recipient is answered. Ours always was, by its other devices. In a
+ * room it must be a member still. */
+static enum ks_err was_recipient(struct konsil *k, const struct ks_inbound *in, const struct ks_out *out, bool *ret_was)
 {
-    return in->mine || ks_str_eq(out->conversation, in->from);
+    *ret_was = in->mine || ks_str_eq(out->conversation, in->from);
+    if (*ret_was || !out->in_room)
+        return KS_OK;
+    return ks_group_was_recipient(k, out->conversation, out->room_v, in->from, ret_was);
 }
 
 static enum ks_err answer_range(
@@ -282,6 +293,7 @@ static enum ks_err answer_range(
 {
     struct ks_str envelope;
     struct ks_out out;
+    bool was;
     enum ks_err err;
 
     for (uint64_t n = item->from; n <= item->to; n++) {
@@ -291,7 +303,7 @@ static enum ks_err answer_range(
         err = ks_outbox_find(k, conversation, item->epoch, n, &out, &envelope);
         if (err == KS_ENOTFOUND)
             err = queue_answer(k, in->from, in->opened.device, 0, &one, conversation);
-        else if (err == KS_OK && was_recipient(in, &out))
+        else if (err == KS_OK && (err = was_recipient(k, in, &out, &was)) == KS_OK && was)
             err = queue_answer(k, in->from, in->opened.device, out.seq, NULL, conversation);
         if (err != KS_OK)
             return err;
@@ -304,11 +316,26 @@ static enum ks_err answer_lost(struct konsil *k, const struct ks_inbound *in, st
     struct ks_str envelope;
     struct ks_out out;
     enum ks_err err = ks_outbox_find_id(k, id, &out, &envelope);
+    bool was;
 
-    if (err != KS_OK)
+    if (err != KS_OK || (err = was_recipient(k, in, &out, &was)) != KS_OK || !was)
         return err == KS_ENOTFOUND ? KS_OK : err;
-    return was_recipient(in, &out) ? queue_answer(k, in->from, in->opened.device, out.seq, NULL, out.conversation)
-                                   : KS_OK;
+    return queue_answer(k, in->from, in->opened.device, out.seq, NULL, out.conversation);
+}
+
+/* A conversation of two is theirs; a room is of those who are members now. */
+static enum ks_err may_ask_about(
+    struct konsil *k, const struct ks_inbound *in, struct ks_str conversation, bool *ret_may)
+{
+    struct ks_group group;
+    enum ks_err err;
+
+    *ret_may = in->mine || ks_str_eq(conversation, in->from);
+    if (*ret_may || (err = ks_group_get(k, conversation, &group)) == KS_ENOTFOUND)
+        return KS_OK;
+    if (err == KS_OK)
+        *ret_may = !(group.flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED)) && ks_group_recipient(&group, in->from);
+    return err;
 }
 
 enum ks_err ks_heal_asked(struct konsil *k, const struct ks_inbound *in, const struct ks_content *content)
@@ -320,13 +347,16 @@ enum ks_err ks_heal_asked(struct konsil *k, const struct ks_inbound *in, const s
     for (size_t i = 0; i < content->item_count && err == KS_OK; i++) {
         const struct ks_heal_item *item = &content->items[i];
         struct ks_str conversation = item->conversation.ptr ? item->conversation : in->from;
+        bool member = false;
 
         if (item->device != ks_omemo_device(k->omemo))
             continue; /* another device's: it is asked as well */
         if (item->id.len > 0)
             err = answer_lost(k, in, item->id);
-        else if ((!item->jid.ptr || ks_str_eq(item->jid, ks_own(k))) && (in->mine || ks_str_eq(conversation, in->from)))
-            err = answer_range(k, in, item, conversation);
+        else if (!item->jid.ptr || ks_str_eq(item->jid, ks_own(k))) {
+            if ((err = may_ask_about(k, in, conversation, &member)) == KS_OK && member)
+                err = answer_range(k, in, item, conversation);
+        }
     }
     return err;
 }
@@ -445,6 +475,19 @@ static bool look_at_lost(void *user, const struct ks_lost *lost)
     return note_account(user, lost->jid);
 }
 
+static enum ks_err recheck_archives(struct konsil *k)
+{
+    enum ks_err err = ks_catchup_recheck(k, &k->catchup);
+
+    for (KS_LIST_EACH(&k->groups.live, at)) {
+        struct ks_group_live *live = KS_CONTAINER(at, struct ks_group_live, link);
+
+        if (err == KS_OK && live->ready)
+            err = ks_catchup_recheck(k, &live->catchup);
+    }
+    return err == KS_EAGAIN ? KS_OK : err;
+}
+
 /* Who is to be asked; gaps that are old enough are declared. */
 static enum ks_err take_survey(struct konsil *k, void *arg)
 {
@@ -466,7 +509,7 @@ static enum ks_err take_survey(struct konsil *k, void *arg)
         k->heal.archive_asked = true;
         survey->count = 0;
         ks_heal_gap(k);
-        return ks_catchup_recheck(k);
+        return recheck_archives(k);
     }
     return KS_OK;
 }
@@ -497,7 +540,8 @@ static bool add_chain(void *user, const struct ks_chain *chain)
 
     if (!ks_str_eq(chain->author, asking->jid) || (own && chain->device == ks_omemo_device(asking->k->omemo)))
         return true;
-    if (own && (asking->err = ks_arena_copy(&asking->k->arena, chain->conversation, &item.conversation)) != KS_OK)
+    if ((own || !ks_str_eq(chain->conversation, chain->author))
+        && (asking->err = ks_arena_copy(&asking->k->arena, chain->conversation, &item.conversation)) != KS_OK)
         return false;
     for (size_t i = 0; i < chain->gap_count; i++) {
         item.from = chain->gaps[i].from;

@@ -278,7 +278,7 @@ enum ks_err ks_history_add(struct konsil *k, struct ks_message *message)
     id_key(&key, message->conversation, message->id, message->author);
     if ((err = put_order(k, &key, message->order)) != KS_OK)
         return err;
-    if (!(message->flags & KS_MSG_MINE) && conversation.unread < UNREAD_MAX)
+    if (!(message->flags & (KS_MSG_MINE | KS_MSG_NOTICE)) && conversation.unread < UNREAD_MAX)
         conversation.unread++;
     if (message->stamp_ms > conversation.last_ms)
         conversation.last_ms = message->stamp_ms;
@@ -469,7 +469,9 @@ enum ks_err ks_history_event(struct konsil *k, const struct ks_message *message,
         .retracted = flags & KS_MSG_RETRACTED,
         .unknown = flags & KS_MSG_UNKNOWN,
         .unreadable = flags & KS_MSG_UNREADABLE,
-        .late = flags & KS_MSG_LATE };
+        .late = flags & KS_MSG_LATE,
+        .notice = message->notice,
+        .about = flags & KS_MSG_NOTICE ? given(message->raw) : KS_STR_EMPTY };
     if ((err = receipts_event(k, message, ret_event)) != KS_OK)
         return err;
     return reactions_event(k, message, ret_event);

@@ -34,6 +34,7 @@ enum {
     KS_MSG_LATE = 32,
     KS_MSG_REPLY_BROKEN = 64,
     KS_MSG_HAS_HASH = 128,
+    KS_MSG_NOTICE = 256, /* a line that tells what became of a room */
 };
 
 struct ks_receipt {
@@ -65,8 +66,10 @@ struct ks_message {
     enum ks_js_encryption encryption;
     enum ks_js_wake wake;
     struct ks_str body, reply_to;
-    struct ks_str raw; /* the envelope of a KS_MSG_UNKNOWN, for a newer version to read */
-    uint64_t outbox;   /* our row in the outbox; 0: none */
+    struct ks_str
+        raw; /* the envelope of a KS_MSG_UNKNOWN, for a newer version to read; whom a KS_MSG_NOTICE is about */
+    enum ks_js_notice notice;
+    uint64_t outbox; /* our row in the outbox; 0: none */
     struct ks_receipt *receipts;
     size_t receipt_count;
     struct ks_reaction *reactions;

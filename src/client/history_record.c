@@ -23,6 +23,8 @@ void ks_message_encode(struct ks_buf *buf, const struct ks_message *message)
     ks_buf_field(buf, message->body);
     ks_buf_field(buf, message->reply_to);
     ks_buf_field(buf, message->raw);
+    if (message->flags & KS_MSG_NOTICE)
+        ks_buf_byte(buf, (uint8_t)message->notice);
     ks_buf_u64(buf, message->outbox);
     ks_buf_u32(buf, (uint32_t)message->receipt_count);
     for (size_t i = 0; i < message->receipt_count; i++) {
@@ -56,7 +58,7 @@ static enum ks_err read_i64(struct ks_cursor *at, int64_t *ret_value)
 static enum ks_err read_head(struct ks_cursor *at, struct ks_message *message)
 {
     struct ks_str hash;
-    uint8_t encryption, wake;
+    uint8_t encryption, wake, notice = 0;
     uint32_t flags;
     enum ks_err err;
 
@@ -70,13 +72,16 @@ static enum ks_err read_head(struct ks_cursor *at, struct ks_message *message)
         || (err = ks_cursor_field(at, &message->edited_id)) != KS_OK || (err = ks_cursor_u8(at, &encryption)) != KS_OK
         || (err = ks_cursor_u8(at, &wake)) != KS_OK || (err = ks_cursor_field(at, &message->body)) != KS_OK
         || (err = ks_cursor_field(at, &message->reply_to)) != KS_OK
-        || (err = ks_cursor_field(at, &message->raw)) != KS_OK || (err = ks_cursor_u64(at, &message->outbox)) != KS_OK)
+        || (err = ks_cursor_field(at, &message->raw)) != KS_OK
+        || (flags & KS_MSG_NOTICE && (err = ks_cursor_u8(at, &notice)) != KS_OK)
+        || (err = ks_cursor_u64(at, &message->outbox)) != KS_OK)
         return err;
-    if (encryption > KS_JS_ENCRYPTION_OMEMO1 || wake > KS_JS_WAKE_HIGH)
+    if (encryption > KS_JS_ENCRYPTION_OMEMO1 || wake > KS_JS_WAKE_HIGH || notice > KS_JS_NOTICE_DESTROYED)
         return KS_ESYNTAX;
     message->flags = flags;
     message->encryption = (enum ks_js_encryption)encryption;
     message->wake = (enum ks_js_wake)wake;
+    message->notice = (enum ks_js_notice)notice;
     memcpy(message->hash, hash.ptr, sizeof(message->hash));
     return KS_OK;
 }

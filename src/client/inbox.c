@@ -2,6 +2,7 @@
 #include "inbox.h"
 
 #include "engine.h"
+#include "group.h"
 #include "history.h"
 #include "kept_rooms.h"
 #include "peers.h"
@@ -89,7 +90,7 @@ struct opening {
 /* Where we are in the archive, durable with what came. */
 static enum ks_err note_archive(struct konsil *k, const struct ks_inbound *in)
 {
-    return in->archive_id.len > 0 ? ks_catchup_note(k, in->archive_id, in->stamp_ms) : KS_OK;
+    return in->archive_id.len > 0 ? ks_catchup_note(k, in->archive, in->archive_id, in->stamp_ms) : KS_OK;
 }
 
 /* XEP-0384 §5.6 and §6: an exchange of keys is completed, and a long chain broken, by an empty answer. */
@@ -166,7 +167,7 @@ static enum ks_err note_failure(struct konsil *k, void *arg)
         return KS_OK; /* here already */
     if (opening->err == KS_ENOTFOUND && in->stamp_ms < k->born_ms + EARLIER_MS)
         return KS_OK; /* from before this device was one */
-    if (in->idle && k->catchup.twice)
+    if (in->idle && in->archive->twice)
         return KS_OK; /* receipts and the like are in no history to be known by, and their keys are used up */
     if (opening->err == KS_EDENIED && (err = tell_identity(k, in)) != KS_OK)
         return err;
@@ -266,16 +267,147 @@ static void take_message(struct konsil *k, const struct ks_xml *message, int64_t
     if (err != KS_OK)
         return;
     in.archive_id = id;
+    in.archive = &k->catchup;
     take(k, &in);
+}
+
+/* --- of a room (doc/PROTOCOL.md §9.3) --- */
+
+/* Who wrote it: whose keys open it decides, never the nick. The server's word, and after that the device's id, only say
+ * where to try. */
+struct author {
+    struct ks_str room, hint;
+    uint32_t device;
+    struct ks_str jid; /* found; empty: nobody who may be here */
+};
+
+static enum ks_err has_device(struct konsil *k, struct ks_str jid, uint32_t device, bool *ret_has)
+{
+    struct ks_peer peer;
+    enum ks_err err = ks_peer_load(k, jid, &peer);
+
+    *ret_has = err == KS_OK
+        && (ks_peer_device(&peer, device) || (ks_str_eq(jid, ks_own(k)) && device == ks_omemo_device(k->omemo)));
+    return err;
+}
+
+static enum ks_err find_author(struct konsil *k, void *arg)
+{
+    struct author *author = arg;
+    struct ks_group group;
+    const struct ks_room_state *state = &group.newest.state;
+    bool has = false, member;
+    enum ks_err err = ks_group_get(k, author->room, &group);
+
+    author->jid = KS_STR_EMPTY;
+    if (err != KS_OK || group.newest.data.len == 0)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    member = author->hint.len > 0 && ks_room_state_member(state, author->hint);
+    if (member && (err = has_device(k, author->hint, author->device, &has)) != KS_OK)
+        return err;
+    for (size_t i = 0; !has && i < state->member_count; i++) {
+        if ((err = has_device(k, state->members[i].jid, author->device, &has)) != KS_OK)
+            return err;
+        if (has)
+            author->jid = state->members[i].jid;
+    }
+    /* A device that is new to us: then it is as the server says, or opens nothing. Who is no member any more may have
+     * been one when he wrote (ks_group_admits). */
+    if (author->jid.len == 0 && author->hint.len > 0 && !member
+        && (err = ks_group_ever_had(k, author->room, author->hint, &member)) != KS_OK)
+        return err;
+    if (author->jid.len == 0 && member)
+        author->jid = author->hint;
+    /* Out of the step's arena: it is needed in the next. */
+    return ks_arena_copy(&k->stream.element, author->jid, &author->jid);
+}
+
+static enum ks_err tell_stranger(struct konsil *k, void *arg)
+{
+    const struct author *author = arg;
+
+    return ks_group_warn(k, KS_CODE_ROOM_STRANGER, author->room, author->hint, KS_STR_EMPTY);
+}
+
+/* XEP-0045 §7.4 and XEP-0313 §5.1.2: the author's address, where the room tells it. */
+static struct ks_str told_author(struct konsil *k, struct ks_group_live *live, const struct ks_xml *message)
+{
+    const struct ks_xml *item = ks_xml_child(ks_xml_child(message, NS_MUC_USER, "x"), NS_MUC_USER, "item");
+    struct ks_str bare = ks_xml_attr(item, "jid");
+
+    if (bare.len == 0)
+        return ks_group_occupant(live, ks_jid_split(ks_xml_attr(message, "from")).resource);
+    return bare_text(k, &k->stream.element, bare, &bare) == KS_OK ? bare : KS_STR_EMPTY;
+}
+
+static void take_room_message(
+    struct konsil *k, struct ks_group_live *live, const struct ks_xml *message, int64_t stamp_ms, struct ks_str id)
+{
+    const struct ks_xml *newer = ks_xml_child(message, NS_OMEMO, "encrypted");
+    const struct ks_xml *encrypted = newer ? newer : ks_xml_child(message, NS_AXOLOTL, "encrypted");
+    struct author author = {
+        .room = live->room, .hint = told_author(k, live, message), .device = sender_device(encrypted)
+    };
+    struct ks_inbound in = {
+        .message = message, .stamp_ms = stamp_ms, .id = message_id(message), .archive_id = id, .archive = &live->catchup
+    };
+
+    if (!encrypted || author.device == 0) /* a subject, or words that nobody sealed: no room of ours has them */
+        return;
+    if (!ks_step(k, find_author, &author))
+        return;
+    if (author.jid.len == 0) {
+        /* Somebody may have been added a moment ago. */
+        if (!ks_group_hold_for(k, live, author.hint, message))
+            (void)ks_step(k, tell_stranger, &author);
+        return;
+    }
+    in.from = author.jid;
+    in.to = in.peer = live->room;
+    in.room = true;
+    in.mine = ks_str_eq(in.from, ks_own(k));
+    in.idle = ks_str_is(ks_xml_attr(ks_xml_child(message, NS_KONSIL_WAKE, "wake"), "level"), "none");
+    take(k, &in);
+}
+
+/* Our own server gives a message its id in our archive, a room in its own. */
+static struct ks_str room_archive_id(const struct ks_group_live *live, const struct ks_xml *message)
+{
+    for (const struct ks_xml *c = ks_xml_child(message, NS_SID, "stanza-id"); c;
+         c = ks_xml_next(c, NS_SID, "stanza-id"))
+        if (ks_str_eq(ks_xml_attr(c, "by"), live->room))
+            return ks_xml_attr(c, "id");
+    return KS_STR_EMPTY;
+}
+
+static struct ks_group_live *room_of(struct konsil *k, struct ks_str from)
+{
+    struct ks_str room;
+
+    return from.len > 0 && bare_text(k, &k->stream.element, from, &room) == KS_OK ? ks_group_live(k, room) : NULL;
+}
+
+static void take_groupchat(struct konsil *k, const struct ks_xml *message, bool held)
+{
+    struct ks_group_live *live = room_of(k, ks_xml_attr(message, "from"));
+
+    if (!live || live->place != KS_GROUP_IN || (!held && ks_catchup_hold(&live->catchup, message)))
+        return;
+    take_room_message(k, live, message, delay_stamp(k, message), room_archive_id(live, message));
 }
 
 /* --- the ways in --- */
 
-void ks_inbox_archived(struct konsil *k, const struct ks_xml *forwarded, struct ks_str id)
+void ks_inbox_archived(struct konsil *k, struct ks_catchup *archive, const struct ks_xml *forwarded, struct ks_str id)
 {
     const struct ks_xml *message = ks_xml_child(forwarded, NS_CLIENT, "message");
+    struct ks_str type = ks_xml_attr(message, "type");
 
-    if (message && !ks_str_is(ks_xml_attr(message, "type"), "error"))
+    if (archive->archive.len > 0) {
+        if (message && ks_str_is(type, "groupchat"))
+            take_room_message(
+                k, KS_CONTAINER(archive, struct ks_group_live, catchup), message, delay_stamp(k, forwarded), id);
+    } else if (message && !ks_str_is(type, "error") && !ks_str_is(type, "groupchat"))
         take_message(k, message, delay_stamp(k, forwarded), id);
 }
 
@@ -354,16 +486,21 @@ void ks_inbox_message(struct konsil *k, const struct ks_stanza *stanza)
 {
     const struct ks_xml *result = ks_xml_child(stanza->xml, NS_MAM, "result");
     struct event event = { .event = ks_xml_child(stanza->xml, NS_PUBSUB_EVENT, "event") };
+    struct ks_group_live *live;
 
     if (stanza->type == KS_MSG_ERROR) {
         on_error(k, stanza);
     } else if (result) {
         if (from_own_server(k, stanza))
-            ks_catchup_result(k, result);
+            (void)ks_catchup_result(k, &k->catchup, result);
+        else if (stanza->has_from && (live = room_of(k, ks_xml_attr(stanza->xml, "from"))))
+            (void)ks_catchup_result(k, &live->catchup, result);
     } else if (event.event) {
         if (bare_text(k, &k->stream.element, ks_xml_attr(stanza->xml, "from"), &event.from) == KS_OK)
             (void)ks_step(k, take_event, &event);
-    } else if (stanza->type != KS_MSG_GROUPCHAT && !ks_catchup_hold(k, stanza->xml)) {
+    } else if (stanza->type == KS_MSG_GROUPCHAT) {
+        take_groupchat(k, stanza->xml, false);
+    } else if (!ks_catchup_hold(&k->catchup, stanza->xml)) {
         take_live(k, stanza);
     }
 }
@@ -376,6 +513,10 @@ void ks_inbox_held(struct konsil *k, struct ks_str bytes)
 
     ks_arena_reset(&k->stream.element);
     if (ks_xml_read(&k->stream.element, bytes, KS_STR_EMPTY, KS_STR_EMPTY, &xml) == KS_OK
-        && ks_stanza_read(&k->stream.element, xml, &stanza, &cond) == KS_OK)
-        take_live(k, &stanza);
+        && ks_stanza_read(&k->stream.element, xml, &stanza, &cond) == KS_OK) {
+        if (stanza.type == KS_MSG_GROUPCHAT)
+            take_groupchat(k, stanza.xml, true);
+        else
+            take_live(k, &stanza);
+    }
 }

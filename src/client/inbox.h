@@ -15,10 +15,12 @@ struct konsil;
 /* A message on its way in. Addresses are bare and normal. */
 struct ks_inbound {
     const struct ks_xml *message; /* the inner one of a carbon or an archived copy */
-    struct ks_str from, to, peer; /* peer: the other account, which names the conversation */
+    struct ks_str from, to, peer; /* peer: the other account, or the room, which names the conversation */
     struct ks_str id;             /* origin-id, or else the stanza's; as we keep it */
     int64_t stamp_ms;             /* when the server took it */
-    struct ks_str archive_id;     /* in our archive; empty: unknown */
+    struct ks_str archive_id;     /* in our archive, or the room's; empty: unknown */
+    struct ks_catchup *archive;   /* which of them */
+    bool room;                    /* peer is a room */
     bool mine;                    /* from our own account: another device of ours, or this one */
     bool idle;                    /* wake level none: nothing that a person would miss */
     /* once opened */
@@ -29,8 +31,9 @@ struct ks_inbound {
 
 /* Outside of steps. */
 void ks_inbox_message(struct konsil *k, const struct ks_stanza *stanza);
-/* One of our archive's, by catchup.c: forwarded is <forwarded/>. */
-void ks_inbox_archived(struct konsil *k, const struct ks_xml *forwarded, struct ks_str archive_id);
+/* One of an archive, by catchup.c: forwarded is <forwarded/>. */
+void ks_inbox_archived(
+    struct konsil *k, struct ks_catchup *archive, const struct ks_xml *forwarded, struct ks_str archive_id);
 /* One that was held back during catch-up, as the server sent it. */
 void ks_inbox_held(struct konsil *k, struct ks_str bytes);
 

@@ -2,6 +2,7 @@
 /* intake.c -- what an opened envelope says takes effect (inbox.h; doc/PROTOCOL.md §4.2, §5, §6). */
 #include "chain.h"
 #include "engine.h"
+#include "group.h"
 #include "history.h"
 #include "inbox.h"
 #include "peers.h"
@@ -76,7 +77,6 @@ static enum ks_js_wake wake_of(enum ks_urgency urgency)
 static enum ks_err take_text(
     struct konsil *k, struct ks_inbound *in, const struct ks_content *content, int64_t time_ms, int64_t *ret_order)
 {
-    struct ks_receipt receipt = { .jid = in->peer, .state = KS_JS_STATE_SERVER };
     struct ks_message message = { .conversation = in->peer,
         .id = in->id,
         .author = in->from,
@@ -93,8 +93,9 @@ static enum ks_err take_text(
 
     if (in->mine) {
         message.flags |= KS_MSG_MINE;
-        message.receipts = &receipt;
-        message.receipt_count = 1;
+        err = ks_group_receipts(k, in->peer, KS_JS_STATE_SERVER, &message.receipts, &message.receipt_count);
+        if (err != KS_OK)
+            return err;
     }
     if (content->says == KS_SAYS_UNKNOWN || content->more) {
         message.flags |= KS_MSG_UNKNOWN;
@@ -252,6 +253,8 @@ static enum ks_err take_content(
         return ks_heal_resent(k, in, content);
     case KS_SAYS_GONE:
         return ks_heal_gone(k, in, content);
+    case KS_SAYS_ROOM:
+        return ks_group_said(k, in, content);
     case KS_SAYS_NOTHING:
         return KS_OK;
     }
@@ -284,9 +287,14 @@ static enum ks_err intake_at(struct konsil *k, struct ks_inbound *in, struct ks_
 {
     struct place place = { .drop = false };
     int64_t order = 0;
+    bool admitted = true;
     enum ks_err err;
 
     if ((err = new_id_if_none(k, in)) != KS_OK)
+        return err;
+    if (in->room && ((err = ks_group_admits(k, in, &content->k, &admitted)) != KS_OK || !admitted))
+        return err == KS_OK ? ks_group_warn(k, KS_CODE_ROOM_STRANGER, in->peer, in->from, KS_STR_EMPTY) : err;
+    if (in->room && (err = ks_group_cited(k, in, &content->k)) != KS_OK)
         return err;
     if (content->k.number == 0)
         return take_content(k, in, content, time_ms, &order);

@@ -147,6 +147,7 @@ static void wake(struct konsil *k)
     ks_outbox_wake(k);
     ks_acks_keys(k);
     ks_heal_wake(k);
+    ks_groups_wake(k);
 }
 
 /* --- our own list --- */
@@ -628,6 +629,22 @@ enum ks_err ks_keys_begin(struct konsil *k, struct ks_str jid)
         bundle->begun = k->keys.begun = true;
     }
     return KS_OK;
+}
+
+bool ks_keys_unbegun(struct konsil *k, struct ks_str jid)
+{
+    struct ring *ring = find_ring(k, jid);
+
+    if (ring)
+        for (KS_LIST_EACH(&ring->bundles, at)) {
+            const struct bundle *bundle = KS_CONTAINER(at, struct bundle, link);
+
+            if (bundle->state == HERE && !bundle->begun
+                && (bundle->renew
+                    || ks_omemo_session_find(k->omemo, bundle->version, jid, bundle->device) == KS_ENOTFOUND))
+                return true;
+        }
+    return false;
 }
 
 void ks_keys_step_ended(struct konsil *k, bool durable)

@@ -55,6 +55,8 @@ KS_CHECK enum ks_err ks_keys_ready(struct konsil *k, struct ks_str jid, bool *re
 /* Begins sessions with devices of an account whose bundles were fetched. KS_EAGAIN: one is unusable, and is left out
  * from now on: undo the step and do it again. */
 KS_CHECK enum ks_err ks_keys_begin(struct konsil *k, struct ks_str jid);
+/* Whether bundles of an account are here of which no session was begun yet. */
+bool ks_keys_unbegun(struct konsil *k, struct ks_str jid);
 /* One device is to get a new session: the old one is left, and its bundle fetched anew. *ret_ready as above. */
 KS_CHECK enum ks_err ks_keys_renew(struct konsil *k, struct ks_str jid, uint32_t device, bool *ret_ready);
 /* Its session proved unusable: it gets another before it is used again. */

@@ -4,16 +4,18 @@
 #include "chain.h"
 #include "engine.h"
 #include "erase.h"
+#include "group.h"
 #include "outbox_record.h"
 #include "peers.h"
 #include "receipts.h"
 #include "sealing.h"
 #include "xml_writer.h"
 
-#define TRIES_MAX 80    /* of sealing one message: each leaves out one more device */
+#define TRIES_MAX 4096  /* of sealing one message: each leaves out one more device */
 #define UNACKED_MAX 512 /* on their way to the server at once */
 #define NAMES_BYTES_MAX (4u * 1024 * 1024)
 #define DAILY_MAX 100000
+#define BEGIN_AT_ONCE 8 /* accounts of a room with which sessions are begun in one step */
 
 /* --- taking --- */
 
@@ -28,7 +30,8 @@ enum ks_err ks_outbox_load(struct konsil *k)
 /* The message as it stands in the history at once. */
 static enum ks_err add_message(struct konsil *k, const struct ks_content *content, struct ks_out *out)
 {
-    struct ks_receipt receipt = { .jid = out->conversation, .state = KS_JS_STATE_WAITING };
+    struct ks_receipt *receipts;
+    size_t count;
     struct ks_message message = { .conversation = out->conversation,
         .flags = KS_MSG_MINE,
         .id = out->id,
@@ -41,13 +44,15 @@ static enum ks_err add_message(struct konsil *k, const struct ks_content *conten
                                                       : KS_JS_WAKE_NONE_GIVEN,
         .body = content->body,
         .reply_to = content->reply_to,
-        .outbox = out->seq,
-        .receipts = &receipt,
-        .receipt_count = 1 };
+        .outbox = out->seq };
     enum ks_err err;
 
-    if (!k->outbox.open)
-        receipt.reason = KS_STR(KS_CODE_WAIT_CONNECTION);
+    if ((err = ks_group_receipts(k, out->conversation, KS_JS_STATE_WAITING, &receipts, &count)) != KS_OK)
+        return err;
+    for (size_t i = 0; !k->outbox.open && i < count; i++)
+        receipts[i].reason = KS_STR(KS_CODE_WAIT_CONNECTION);
+    message.receipts = receipts;
+    message.receipt_count = count;
     if ((err = ks_history_add(k, &message)) != KS_OK)
         return err;
     out->order = message.order;
@@ -106,7 +111,7 @@ static enum ks_err tell_failed(struct konsil *k, const struct ks_out *out, const
     return ks_tell(k, KS_EV_WARNING, &event);
 }
 
-static enum ks_err fail(struct konsil *k, struct ks_out *out, struct ks_str jid, const char *code, struct ks_str detail)
+static enum ks_err fail(struct konsil *k, struct ks_out *out, const char *code, struct ks_str detail)
 {
     enum ks_err err;
 
@@ -116,7 +121,7 @@ static enum ks_err fail(struct konsil *k, struct ks_out *out, struct ks_str jid,
         return err;
     if (out->order == 0)
         return tell_failed(k, out, code, detail);
-    return ks_receipt_set(k, out->conversation, out->order, jid, KS_JS_STATE_FAILED, code);
+    return ks_receipt_all(k, out->conversation, out->order, KS_JS_STATE_FAILED, code);
 }
 
 static enum ks_err on_server(struct konsil *k, struct ks_out *out)
@@ -131,7 +136,7 @@ static enum ks_err on_server(struct konsil *k, struct ks_out *out)
         return err;
     if (out->order == 0)
         return KS_OK;
-    return ks_receipt_set(k, out->conversation, out->order, out->conversation, KS_JS_STATE_SERVER, NULL);
+    return ks_receipt_all(k, out->conversation, out->order, KS_JS_STATE_SERVER, NULL);
 }
 
 enum ks_err ks_outbox_acked(struct konsil *k, uint64_t seq)
@@ -170,25 +175,33 @@ enum ks_err ks_outbox_bounced(struct konsil *k, struct ks_str id, struct ks_str 
         return err == KS_ENOTFOUND ? KS_OK : err;
     if (!ks_str_eq(from, out.conversation) || out.state == KS_OUT_DONE)
         return KS_OK;
+    /* We are not in the room any more: it goes when we are again (ks_outbox_entered). */
+    if (out.in_room && ks_str_is(condition, "not-acceptable"))
+        return ks_group_again(k, from);
     if ((err = ks_out_del_row(k, 's', seq)) != KS_OK)
         return err;
-    return fail(k, &out, from, KS_CODE_BOUNCED, condition);
+    return fail(k, &out, KS_CODE_BOUNCED, condition);
 }
 
 static enum ks_err delivered(struct konsil *k, struct ks_out *out)
 {
+    bool complete = true;
     enum ks_err err;
 
     if (out->state == KS_OUT_DONE)
         return KS_OK;
+    /* In a room each member has to have it. What made no message is kept for its time. */
+    if (out->in_room
+        && ((err = ks_receipt_complete(k, out->conversation, out->order, &complete)) != KS_OK || !complete))
+        return err;
     out->state = KS_OUT_DONE;
     if ((err = ks_out_save(k, out)) != KS_OK || (err = ks_out_del_row(k, 'w', out->seq)) != KS_OK)
         return err;
     return ks_out_del_row(k, 's', out->seq);
 }
 
-enum ks_err ks_outbox_receipt(
-    struct konsil *k, struct ks_str conversation, uint32_t device, uint64_t epoch, uint64_t number, bool displayed)
+enum ks_err ks_outbox_receipt(struct konsil *k, struct ks_str conversation, struct ks_str jid, uint32_t device,
+    uint64_t epoch, uint64_t number, bool displayed)
 {
     struct ks_chain chain = { .conversation = conversation, .author = ks_own(k), .device = device, .epoch = epoch };
     struct ks_number known;
@@ -198,17 +211,17 @@ enum ks_err ks_outbox_receipt(
 
     if (err != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
-    if (device == ks_omemo_device(k->omemo)) {
-        if ((err = ks_out_by_number(k, conversation, epoch, number, &seq)) == KS_OK
-            && (err = ks_out_load(k, seq, &out)) == KS_OK)
-            err = delivered(k, &out);
-        if (err != KS_OK && err != KS_ENOTFOUND)
-            return err;
-    }
-    if (known.order == 0)
+    if (known.order > 0
+        && (err = ks_receipt_set(
+                k, conversation, known.order, jid, displayed ? KS_JS_STATE_READ : KS_JS_STATE_DELIVERED, NULL))
+            != KS_OK)
+        return err;
+    if (device != ks_omemo_device(k->omemo))
         return KS_OK;
-    return ks_receipt_set(
-        k, conversation, known.order, conversation, displayed ? KS_JS_STATE_READ : KS_JS_STATE_DELIVERED, NULL);
+    if ((err = ks_out_by_number(k, conversation, epoch, number, &seq)) == KS_OK
+        && (err = ks_out_load(k, seq, &out)) == KS_OK)
+        err = delivered(k, &out);
+    return err == KS_ENOTFOUND ? KS_OK : err;
 }
 
 enum ks_err ks_outbox_received(struct konsil *k, struct ks_str conversation, struct ks_str id)
@@ -298,9 +311,10 @@ enum ks_err ks_outbox_count(struct konsil *k, uint64_t *ret_waiting)
 
 struct attempt {
     uint64_t seq;
-    bool again;   /* a device was left out: once more */
-    bool blocked; /* keys are on their way */
-    bool too_big; /* the server would not take it */
+    bool again;     /* a device was left out: once more */
+    bool blocked;   /* keys are on their way */
+    unsigned begun; /* accounts of a room with which sessions were begun, instead of sealing */
+    bool too_big;   /* the server would not take it */
 };
 
 /* Numbers it: the next of our chain in this conversation. */
@@ -381,61 +395,163 @@ static const char *wake_level(enum ks_urgency urgency)
     return urgency == KS_URGENCY_HIGH ? "high" : urgency == KS_URGENCY_NONE ? "none" : NULL;
 }
 
-static enum ks_err seal(struct konsil *k, struct ks_out *out, struct ks_content *content)
+/* Who is written to, and whether it can be now. */
+struct audience {
+    struct ks_group group; /* of a room */
+    bool room, konsil, ready;
+    const char *code; /* nobody ever: why */
+    struct ks_str *accounts;
+    size_t count;
+    size_t devices; /* known ones of an account */
+};
+
+static enum ks_err find_person(struct konsil *k, const struct ks_out *out, struct audience *audience)
+{
+    struct ks_peer peer;
+    enum ks_err err;
+
+    if ((err = ks_keys_ready(k, out->conversation, &audience->ready)) != KS_OK
+        || (err = ks_peer_load(k, out->conversation, &peer)) != KS_OK)
+        return err;
+    audience->konsil = peer.konsil;
+    audience->devices = peer.count;
+    return KS_OK;
+}
+
+/* In a room we are in, its statements and archive read, and its members' keys here as far as they can be had. */
+static enum ks_err find_members(
+    struct konsil *k, const struct ks_out *out, struct audience *audience, struct attempt *attempt)
+{
+    const struct ks_group_live *live = ks_group_live(k, out->conversation);
+    enum ks_err err = ks_group_get(k, out->conversation, &audience->group);
+    bool ready;
+
+    if (err != KS_OK)
+        return err;
+    audience->konsil = audience->ready = true;
+    if (audience->group.flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED) && out->says != KS_SAYS_ROOM) {
+        audience->code = KS_CODE_ROOM_NOT_MEMBER;
+        return KS_OK;
+    }
+    if ((err = ks_group_recipients(k, &audience->group, &audience->accounts, &audience->count)) != KS_OK)
+        return err;
+    audience->ready = live && live->ready;
+    for (size_t i = 0; audience->ready && i < audience->count; i++) {
+        if ((err = ks_keys_ready(k, audience->accounts[i], &ready)) != KS_OK)
+            return err;
+        audience->ready = audience->ready && ready;
+    }
+    /* Sessions that are missing are begun some at a time, each time durable: the host's loop goes on between. */
+    for (size_t i = 0; audience->ready && i < audience->count && attempt->begun < BEGIN_AT_ONCE; i++)
+        if (ks_keys_unbegun(k, audience->accounts[i])) {
+            attempt->begun++;
+            if ((err = ks_keys_begin(k, audience->accounts[i])) != KS_OK)
+                return err;
+        }
+    return KS_OK;
+}
+
+static enum ks_err find_audience(
+    struct konsil *k, const struct ks_out *out, struct audience *audience, struct attempt *attempt)
+{
+    bool own_ready;
+    enum ks_err err;
+
+    *audience = (struct audience) { .room = false };
+    if ((err = ks_group_is(k, out->conversation, &audience->room)) != KS_OK)
+        return err;
+    err = audience->room ? find_members(k, out, audience, attempt) : find_person(k, out, audience);
+    if (err != KS_OK || (err = ks_keys_ready(k, ks_own(k), &own_ready)) != KS_OK)
+        return err;
+    audience->ready = audience->ready && own_ready;
+    return KS_OK;
+}
+
+static void address(struct ks_sealing *sealing, const struct audience *audience)
+{
+    sealing->room = audience->room;
+    sealing->accounts = audience->accounts;
+    sealing->account_count = audience->count;
+}
+
+static enum ks_err seal(
+    struct konsil *k, struct ks_out *out, struct ks_content *content, const struct audience *audience)
 {
     struct ks_sealing sealing = {
         .to = out->conversation, .id = out->id, .siblings = true, .wake = wake_level(content->k.urgency)
     };
     struct ks_chain chain;
-    struct ks_peer peer;
     enum ks_err err;
 
+    address(&sealing, audience);
     if (content->says == KS_SAYS_TEXT || content->says == KS_SAYS_EDIT)
         sealing.text = content->body;
-    if ((err = ks_peer_load(k, out->conversation, &peer)) != KS_OK
-        || (err = ks_chain_get(k, out->conversation, ks_own(k), ks_omemo_device(k->omemo), k->epoch, &chain)) != KS_OK
+    if ((err = ks_chain_get(k, out->conversation, ks_own(k), ks_omemo_device(k->omemo), k->epoch, &chain)) != KS_OK
         || (err = give_number(k, &chain, content)) != KS_OK)
         return err;
     content->k.id = out->id;
-    content->receipt_wanted = content->says == KS_SAYS_TEXT && !peer.konsil;
+    content->receipt_wanted = content->says == KS_SAYS_TEXT && !audience->konsil;
+    if (audience->room) {
+        out->in_room = content->k.has_state = true;
+        out->room_v = content->k.state_version = audience->group.newest.state.v;
+        memcpy(content->k.state_hash, audience->group.newest.hash, sizeof(content->k.state_hash));
+    }
     err = ks_envelope_make(k, out->conversation, content, out->made_ms, &sealing.envelope);
     if (err == KS_ELIMIT) /* cannot be: commands are limited below it */
-        return fail(k, out, out->conversation, KS_CODE_CANNOT, KS_STR_EMPTY);
+        return fail(k, out, KS_CODE_CANNOT, KS_STR_EMPTY);
     if (err != KS_OK || (err = ks_seal(k, &sealing)) != KS_OK)
         return err;
     if (!sealing.stanza)
-        return fail(k, out, out->conversation,
-            content->says != KS_SAYS_TEXT && peer.count > 0 ? KS_CODE_CANNOT : sealing.code, KS_STR_EMPTY);
+        return fail(k, out, content->says != KS_SAYS_TEXT && audience->devices > 0 ? KS_CODE_CANNOT : sealing.code,
+            KS_STR_EMPTY);
     out->epoch = k->epoch;
     out->number = content->k.number;
     ks_sce_hash(sealing.envelope, out->hash);
-    return keep_and_send(k, out, &chain, content, &sealing);
+    if ((err = keep_and_send(k, out, &chain, content, &sealing)) != KS_OK || !audience->room)
+        return err;
+    return ks_receipt_unreached(
+        k, out->conversation, out->order, sealing.accounts, sealing.reached, sealing.account_count);
+}
+
+static enum ks_err wait_for_keys(struct konsil *k, struct ks_out *out, struct attempt *attempt)
+{
+    attempt->blocked = true;
+    if (out->order == 0)
+        return KS_OK;
+    return ks_receipt_all(k, out->conversation, out->order, KS_JS_STATE_WAITING, KS_CODE_WAIT_KEYS);
 }
 
 static enum ks_err try_one(struct konsil *k, void *arg)
 {
     struct attempt *attempt = arg;
+    struct audience *audience = ks_arena_zero(&k->arena, sizeof(*audience));
     struct ks_content content;
     struct ks_str draft;
     struct ks_out out;
-    bool peer_ready, own_ready;
     enum ks_err err;
 
+    if (!audience)
+        return KS_ENOMEM;
+    attempt->begun = 0;
     if ((err = ks_out_load(k, attempt->seq, &out)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
-    if ((err = ks_keys_ready(k, out.conversation, &peer_ready)) != KS_OK
-        || (err = ks_keys_ready(k, ks_own(k), &own_ready)) != KS_OK)
+    if ((err = find_audience(k, &out, audience, attempt)) != KS_OK) {
+        attempt->again = err == KS_EAGAIN;
         return err;
-    if (!peer_ready || !own_ready) {
+    }
+    if (audience->code)
+        return fail(k, &out, audience->code, KS_STR_EMPTY);
+    if (!audience->ready)
+        return wait_for_keys(k, &out, attempt);
+    if (attempt->begun > 0) {
         attempt->blocked = true;
-        if (out.order == 0)
-            return KS_OK;
-        return ks_receipt_set(k, out.conversation, out.order, out.conversation, KS_JS_STATE_WAITING, KS_CODE_WAIT_KEYS);
+        ks_outbox_wake(k);
+        return KS_OK;
     }
     if ((err = ks_out_get_row(k, 'd', attempt->seq, &draft)) != KS_OK
         || (err = ks_draft_decode(&k->arena, draft, &content)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_ESTORE : err;
-    if ((err = seal(k, &out, &content)) == KS_EAGAIN)
+    if ((err = seal(k, &out, &content, audience)) == KS_EAGAIN)
         attempt->again = true;
     attempt->too_big = err == KS_ELIMIT;
     return err;
@@ -448,7 +564,7 @@ static enum ks_err fail_too_big(struct konsil *k, void *arg)
     struct ks_out out;
     enum ks_err err = ks_out_load(k, attempt->seq, &out);
 
-    return err == KS_OK ? fail(k, &out, out.conversation, KS_CODE_TOO_BIG, KS_STR_EMPTY) : err;
+    return err == KS_OK ? fail(k, &out, KS_CODE_TOO_BIG, KS_STR_EMPTY) : err;
 }
 
 /* After TRIES_MAX devices that proved unusable, nobody is left. */
@@ -458,7 +574,7 @@ static enum ks_err give_up(struct konsil *k, void *arg)
     struct ks_out out;
     enum ks_err err = ks_out_load(k, attempt->seq, &out);
 
-    return err == KS_OK ? fail(k, &out, out.conversation, KS_CODE_NO_KEYS, KS_STR_EMPTY) : err;
+    return err == KS_OK ? fail(k, &out, KS_CODE_NO_KEYS, KS_STR_EMPTY) : err;
 }
 
 struct queue {
@@ -554,7 +670,7 @@ static enum ks_err fail_sealed(struct konsil *k, uint64_t seq)
 
     if ((err = ks_out_load(k, seq, &out)) != KS_OK || (err = ks_out_del_row(k, 's', seq)) != KS_OK)
         return err;
-    return fail(k, &out, out.conversation, KS_CODE_TOO_BIG, KS_STR_EMPTY);
+    return fail(k, &out, KS_CODE_TOO_BIG, KS_STR_EMPTY);
 }
 
 enum ks_err ks_outbox_online(struct konsil *k, bool resumed)
@@ -571,6 +687,12 @@ enum ks_err ks_outbox_online(struct konsil *k, bool resumed)
     if ((err = ks_erase_online(k)) != KS_OK || (err = ks_out_list(k, 'w', UNACKED_MAX, &seqs, &count)) != KS_OK)
         return err;
     for (size_t i = 0; i < count; i++) {
+        struct ks_out out;
+
+        if ((err = ks_out_load(k, seqs[i], &out)) != KS_OK)
+            return err == KS_ENOTFOUND ? KS_ESTORE : err;
+        if (out.in_room)
+            continue; /* when we are in it */
         if ((err = ks_out_get_row(k, 's', seqs[i], &stanza)) == KS_OK)
             err = stanza.len <= k->stream.stanza_max ? ks_send_bytes(k, stanza, KS_TAG(KS_TAG_OUTBOX, seqs[i]))
                                                      : fail_sealed(k, seqs[i]);
@@ -578,6 +700,54 @@ enum ks_err ks_outbox_online(struct konsil *k, bool resumed)
             return err == KS_ENOTFOUND ? KS_ESTORE : err;
     }
     return KS_OK;
+}
+
+/* The same envelope, for those who are members now. */
+static enum ks_err seal_again(struct konsil *k, struct ks_out *out, const struct ks_group *group)
+{
+    struct audience audience = { .group = *group, .room = true };
+    struct ks_sealing sealing = { .to = out->conversation, .id = out->id, .siblings = true };
+    struct ks_buf stanza;
+    enum ks_err err;
+
+    if ((err = ks_group_recipients(k, group, &audience.accounts, &audience.count)) != KS_OK
+        || (err = ks_out_get_row(k, 'e', out->seq, &sealing.envelope)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_ESTORE : err;
+    address(&sealing, &audience);
+    if ((err = ks_seal(k, &sealing)) != KS_OK)
+        return err;
+    if (!sealing.stanza)
+        return fail(k, out, sealing.code, KS_STR_EMPTY);
+    out->room_v = group->newest.state.v;
+    ks_buf_init(&stanza, KS_STANZA_SENT_MAX);
+    ks_xml_write(&stanza, sealing.stanza, KS_STR(NS_CLIENT));
+    if ((err = ks_buf_err(&stanza)) == KS_OK && (err = ks_out_save(k, out)) == KS_OK)
+        err = ks_out_put_row(k, 's', out->seq, ks_buf_str(&stanza));
+    ks_buf_done(&stanza);
+    return err;
+}
+
+enum ks_err ks_outbox_entered(struct konsil *k, const struct ks_group *group)
+{
+    uint64_t *seqs;
+    size_t count;
+    enum ks_err err = ks_out_list(k, 'w', UNACKED_MAX, &seqs, &count);
+
+    for (size_t i = 0; err == KS_OK && i < count; i++) {
+        struct ks_str stanza;
+        struct ks_out out;
+
+        if ((err = ks_out_load(k, seqs[i], &out)) != KS_OK)
+            return err == KS_ENOTFOUND ? KS_ESTORE : err;
+        if (!ks_str_eq(out.conversation, group->room))
+            continue;
+        if (out.room_v != group->newest.state.v
+            && ((err = seal_again(k, &out, group)) != KS_OK || out.state != KS_OUT_SEALED))
+            continue;
+        if ((err = ks_out_get_row(k, 's', seqs[i], &stanza)) == KS_OK)
+            err = ks_send_bytes(k, stanza, KS_TAG(KS_TAG_OUTBOX, seqs[i]));
+    }
+    return err;
 }
 
 void ks_outbox_lost(struct konsil *k)
@@ -601,7 +771,7 @@ enum ks_err ks_outbox_retry(struct konsil *k)
         if ((err = ks_out_save(k, &out)) != KS_OK || (err = ks_out_put_row(k, 'q', out.seq, KS_STR(""))) != KS_OK)
             return err;
         if (out.order > 0)
-            err = ks_receipt_set(k, out.conversation, out.order, out.conversation, KS_JS_STATE_WAITING, NULL);
+            err = ks_receipt_all(k, out.conversation, out.order, KS_JS_STATE_WAITING, NULL);
     }
     ks_outbox_wake(k);
     return err;
@@ -625,12 +795,12 @@ static enum ks_err upkeep_one(struct konsil *k, uint64_t seq)
         return ks_out_drop(k, &out);
     if ((err = ks_peer_load(k, out.conversation, &peer)) != KS_OK)
         return err;
-    /* Programs that acknowledge nothing leave it at "server". */
-    if (!peer.konsil)
+    /* Programs that acknowledge nothing leave it at "server"; so does what made no message in a room. */
+    if (out.in_room ? out.order == 0 : !peer.konsil)
         return ks_out_drop(k, &out);
     if (age < KS_OUTBOX_FAIL_MS)
         return KS_OK;
-    if (out.state == KS_OUT_SERVER && (err = fail(k, &out, out.conversation, KS_CODE_EXPIRED, KS_STR_EMPTY)) != KS_OK)
+    if (out.state == KS_OUT_SERVER && (err = fail(k, &out, KS_CODE_EXPIRED, KS_STR_EMPTY)) != KS_OK)
         return err;
     return ks_out_drop(k, &out);
 }

@@ -47,6 +47,8 @@ struct ks_out {
     uint8_t hash[KS_SCE_HASH_LEN];
     int64_t made_ms; /* wall */
     int64_t order;   /* of its message in the history; 0: it made none */
+    bool in_room;    /* it was sealed for the members by version room_v of the room's state */
+    uint64_t room_v;
 };
 
 /* In a step. */
@@ -57,14 +59,17 @@ KS_CHECK enum ks_err ks_outbox_add(
     struct konsil *k, struct ks_str conversation, struct ks_content *content, struct ks_str *ret_id);
 /* Caught up: what waits goes out, and what the server does not have is sent again (unless the session was resumed). */
 KS_CHECK enum ks_err ks_outbox_online(struct konsil *k, bool resumed);
+/* We are in a room: what its server does not have is sent again, to those who are members now. */
+struct ks_group;
+KS_CHECK enum ks_err ks_outbox_entered(struct konsil *k, const struct ks_group *group);
 /* The server has it: by acknowledgement, or because it stands in our archive. */
 KS_CHECK enum ks_err ks_outbox_acked(struct konsil *k, uint64_t seq);
 KS_CHECK enum ks_err ks_outbox_seen(struct konsil *k, struct ks_str id);
 /* A message of ours came back as an error. */
 KS_CHECK enum ks_err ks_outbox_bounced(struct konsil *k, struct ks_str id, struct ks_str from, struct ks_str condition);
-/* An account has (or read) the message with this number of ours, or of another device of ours. */
-KS_CHECK enum ks_err ks_outbox_receipt(
-    struct konsil *k, struct ks_str conversation, uint32_t device, uint64_t epoch, uint64_t number, bool displayed);
+/* An account, jid, has (or read) the message with this number of ours, or of another device of ours. */
+KS_CHECK enum ks_err ks_outbox_receipt(struct konsil *k, struct ks_str conversation, struct ks_str jid, uint32_t device,
+    uint64_t epoch, uint64_t number, bool displayed);
 /* The same by id, of third parties. */
 KS_CHECK enum ks_err ks_outbox_received(struct konsil *k, struct ks_str conversation, struct ks_str id);
 /* A message of ours by number or id, and its envelope, in the step's arena. KS_ENOTFOUND. */

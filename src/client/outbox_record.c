@@ -2,6 +2,8 @@
 #include "outbox_record.h"
 
 #include "engine.h"
+#include "xml_reader.h"
+#include "xml_writer.h"
 
 #define VERSION 1
 #define KEY_BYTES_MAX 8192
@@ -20,6 +22,8 @@ void ks_out_encode(struct ks_buf *buf, const struct ks_out *out)
     ks_buf_add(buf, ks_str(out->hash, sizeof(out->hash)));
     ks_buf_u64(buf, (uint64_t)out->made_ms);
     ks_buf_u64(buf, (uint64_t)out->order);
+    if (out->in_room)
+        ks_buf_u64(buf, out->room_v);
 }
 
 enum ks_err ks_out_decode(struct ks_str record, struct ks_out *ret_out)
@@ -37,7 +41,7 @@ enum ks_err ks_out_decode(struct ks_str record, struct ks_out *ret_out)
         || ks_cursor_u8(&at, &says) != KS_OK || ks_cursor_u8(&at, &state) != KS_OK
         || ks_cursor_u64(&at, &ret_out->epoch) != KS_OK || ks_cursor_u64(&at, &ret_out->number) != KS_OK
         || ks_cursor_take(&at, sizeof(ret_out->hash), &hash) != KS_OK || ks_cursor_u64(&at, &made) != KS_OK
-        || ks_cursor_u64(&at, &order) != KS_OK || says > KS_SAYS_UNKNOWN || state < KS_OUT_WAITING
+        || ks_cursor_u64(&at, &order) != KS_OK || says > KS_SAYS_ROOM || state < KS_OUT_WAITING
         || state > KS_OUT_FAILED)
         return KS_ESTORE;
     ret_out->says = (enum ks_says)says;
@@ -45,7 +49,37 @@ enum ks_err ks_out_decode(struct ks_str record, struct ks_out *ret_out)
     memcpy(ret_out->hash, hash.ptr, sizeof(ret_out->hash));
     ret_out->made_ms = (int64_t)made;
     ret_out->order = (int64_t)order;
+    ret_out->in_room = !ks_cursor_done(&at);
+    if (ret_out->in_room && ks_cursor_u64(&at, &ret_out->room_v) != KS_OK)
+        return KS_ESTORE;
     return KS_OK;
+}
+
+/* What is said of a room: nobody sends it by hand, and it is made when it is queued. */
+static void encode_room(struct ks_buf *buf, const struct ks_content *content)
+{
+    struct ks_buf statement;
+
+    ks_buf_init(&statement, 256 * 1024);
+    if (content->room_statement)
+        ks_xml_write(&statement, content->room_statement, KS_STR_EMPTY);
+    ks_buf_field(buf, content->room);
+    ks_buf_byte(buf, content->room_leave);
+    ks_buf_u64(buf, content->room_v);
+    ks_buf_add(buf, ks_str(content->room_hash, sizeof(content->room_hash)));
+    ks_buf_field(buf, content->room_look);
+    ks_buf_field(buf, ks_buf_str(&statement));
+    if (ks_buf_err(&statement) != KS_OK && ks_buf_err(buf) == KS_OK)
+        buf->err = ks_buf_err(&statement);
+    ks_buf_done(&statement);
+    ks_buf_u32(buf, (uint32_t)content->range_count);
+    for (size_t i = 0; i < content->range_count; i++) {
+        ks_buf_field(buf, content->ranges[i].jid);
+        ks_buf_u32(buf, content->ranges[i].device);
+        ks_buf_u64(buf, content->ranges[i].epoch);
+        ks_buf_u64(buf, content->ranges[i].to);
+        ks_buf_add(buf, ks_str(content->ranges[i].hash, sizeof(content->ranges[i].hash)));
+    }
 }
 
 void ks_draft_encode(struct ks_buf *buf, const struct ks_content *content)
@@ -62,6 +96,49 @@ void ks_draft_encode(struct ks_buf *buf, const struct ks_content *content)
     ks_buf_u32(buf, (uint32_t)content->emoji_count);
     for (size_t i = 0; i < content->emoji_count; i++)
         ks_buf_field(buf, content->emoji[i]);
+    if (content->says == KS_SAYS_ROOM)
+        encode_room(buf, content);
+}
+
+static enum ks_err read_heads(struct ks_arena *arena, struct ks_cursor *at, struct ks_content *content)
+{
+    uint32_t count;
+
+    if (ks_cursor_u32(at, &count) != KS_OK || count > KS_ACK_RANGES_MAX)
+        return KS_ESTORE;
+    if (!(content->ranges = ks_arena_zero(arena, (count + 1) * sizeof(*content->ranges))))
+        return KS_ENOMEM;
+    for (content->range_count = 0; content->range_count < count; content->range_count++) {
+        struct ks_ack_range *head = &content->ranges[content->range_count];
+        struct ks_str hash;
+
+        if (ks_cursor_field(at, &head->jid) != KS_OK || ks_cursor_u32(at, &head->device) != KS_OK
+            || ks_cursor_u64(at, &head->epoch) != KS_OK || ks_cursor_u64(at, &head->to) != KS_OK
+            || ks_cursor_take(at, sizeof(head->hash), &hash) != KS_OK)
+            return KS_ESTORE;
+        memcpy(head->hash, hash.ptr, hash.len);
+        head->from = head->to;
+    }
+    return KS_OK;
+}
+
+static enum ks_err read_room(struct ks_arena *arena, struct ks_cursor *at, struct ks_content *content)
+{
+    struct ks_str hash, statement;
+    uint8_t leave;
+    enum ks_err err;
+
+    if (ks_cursor_field(at, &content->room) != KS_OK || ks_cursor_u8(at, &leave) != KS_OK
+        || ks_cursor_u64(at, &content->room_v) != KS_OK
+        || ks_cursor_take(at, sizeof(content->room_hash), &hash) != KS_OK
+        || ks_cursor_field(at, &content->room_look) != KS_OK || ks_cursor_field(at, &statement) != KS_OK)
+        return KS_ESTORE;
+    content->room_leave = leave;
+    memcpy(content->room_hash, hash.ptr, hash.len);
+    if (statement.len > 0
+        && (err = ks_xml_read(arena, statement, KS_STR_EMPTY, KS_STR_EMPTY, &content->room_statement)) != KS_OK)
+        return err == KS_ENOMEM ? err : KS_ESTORE;
+    return read_heads(arena, at, content);
 }
 
 static enum ks_err read_emoji(struct ks_arena *arena, struct ks_cursor *at, struct ks_content *content)
@@ -84,6 +161,7 @@ enum ks_err ks_draft_decode(struct ks_arena *arena, struct ks_str record, struct
     struct ks_cursor at = ks_cursor(record);
     struct ks_str hash;
     uint8_t version, says, urgency, has_ref;
+    enum ks_err err;
 
     *ret_content = (struct ks_content) { .ours = true };
     if (ks_cursor_u8(&at, &version) != KS_OK)
@@ -94,14 +172,16 @@ enum ks_err ks_draft_decode(struct ks_arena *arena, struct ks_str record, struct
         || ks_cursor_field(&at, &ret_content->body) != KS_OK || ks_cursor_field(&at, &ret_content->reply_to) != KS_OK
         || ks_cursor_field(&at, &ret_content->reply_author) != KS_OK
         || ks_cursor_field(&at, &ret_content->target) != KS_OK || ks_cursor_u8(&at, &has_ref) != KS_OK
-        || ks_cursor_take(&at, sizeof(ret_content->ref_hash), &hash) != KS_OK || says > KS_SAYS_RETRACT
-        || urgency > KS_URGENCY_HIGH)
+        || ks_cursor_take(&at, sizeof(ret_content->ref_hash), &hash) != KS_OK
+        || (says > KS_SAYS_RETRACT && says != KS_SAYS_ROOM) || urgency > KS_URGENCY_HIGH)
         return KS_ESTORE;
     ret_content->says = (enum ks_says)says;
     ret_content->k.urgency = (enum ks_urgency)urgency;
     ret_content->has_ref = has_ref;
     memcpy(ret_content->ref_hash, hash.ptr, sizeof(ret_content->ref_hash));
-    return read_emoji(arena, &at, ret_content);
+    if ((err = read_emoji(arena, &at, ret_content)) != KS_OK || says != KS_SAYS_ROOM)
+        return err;
+    return read_room(arena, &at, ret_content);
 }
 
 /* --- rows --- */

@@ -160,10 +160,13 @@ static enum ks_err on_subscription(struct konsil *k, const struct ks_stanza *pre
 enum ks_err ks_people_presence(struct konsil *k, const struct ks_stanza *presence)
 {
     struct ks_str bare;
+    bool taken;
     enum ks_err err;
 
     if (!presence->has_from)
         return KS_OK;
+    if ((err = ks_group_presence(k, presence, &taken)) != KS_OK || taken)
+        return err;
     if ((err = ks_jid_text(&k->arena, ks_jid_bare(presence->from), &bare)) != KS_OK)
         return err;
     switch (presence->type) {

@@ -79,8 +79,11 @@ static enum ks_err ended(struct konsil *k, const struct ks_iq *iq, const struct 
     struct ks_ev_warning event = { .code = KS_STR(KS_CODE_KEYS_UNPUBLISHED),
         .detail = ks_str_z(ks_iq_condition(answer)) };
     struct ks_str rest = iq->text, node;
-    enum ks_err err = ks_str_cut(&rest, '\0', &node) ? ks_keys_published(k, node, good) : KS_OK;
+    enum ks_err err = KS_OK;
 
+    if (ks_str_cut(&rest, '\0', &node))
+        err =
+            ks_str_is(node, NS_KONSIL_DEVICE_KEY) ? ks_device_key_published(k, good) : ks_keys_published(k, node, good);
     return err == KS_OK && !good && answer ? ks_tell(k, KS_EV_WARNING, &event) : err;
 }
 

@@ -10,4 +10,14 @@
 KS_CHECK enum ks_err ks_receipt_set(struct konsil *k, struct ks_str conversation, int64_t order, struct ks_str jid,
     enum ks_js_state state, const char *reason);
 
+/* The same for every account that it goes to. */
+KS_CHECK enum ks_err ks_receipt_all(
+    struct konsil *k, struct ks_str conversation, int64_t order, enum ks_js_state state, const char *reason);
+/* Those that got no key (reached[i] false, by place in jids) say why they wait. */
+KS_CHECK enum ks_err ks_receipt_unreached(struct konsil *k, struct ks_str conversation, int64_t order,
+    const struct ks_str *jids, const bool *reached, size_t count);
+/* Whether every account has it; a message that is not in the history is had by nobody. */
+KS_CHECK enum ks_err ks_receipt_complete(
+    struct konsil *k, struct ks_str conversation, int64_t order, bool *ret_complete);
+
 #endif

@@ -4,8 +4,6 @@
 #include "engine.h"
 #include "peers.h"
 
-#define RECIPIENTS_MAX (2 * KS_PEER_DEVICES_MAX)
-
 enum ks_err ks_envelope_make(
     struct konsil *k, struct ks_str to, struct ks_content *content, int64_t time_ms, struct ks_str *ret_envelope)
 {
@@ -27,16 +25,32 @@ enum ks_err ks_envelope_make(
     return err;
 }
 
+/* Who gets a key, by enum ks_omemo_version; accounts[i] is the place of recipients[i]'s account, or NOBODY. */
 struct choice {
-    struct ks_omemo_recipient recipients[2][RECIPIENTS_MAX]; /* by enum ks_omemo_version */
-    size_t counts[2];
-    size_t listed;  /* devices of `to` that are on a list */
+    struct ks_omemo_recipient *recipients[2];
+    size_t *accounts[2];
+    size_t counts[2], max;
+    size_t listed;  /* devices of others that are on a list */
     size_t refused; /* of them, not trusted */
 };
+#define NOBODY SIZE_MAX /* an own other device */
 
-static enum ks_err choose_device(struct konsil *k, struct choice *choice, struct ks_str jid, bool peer,
+static enum ks_err choice_init(struct konsil *k, struct choice *choice, size_t max)
+{
+    *choice = (struct choice) { .max = max };
+    for (int version = KS_OMEMO_2; version <= KS_OMEMO_1; version++) {
+        choice->recipients[version] = ks_arena_alloc(&k->arena, max * sizeof(*choice->recipients[version]));
+        choice->accounts[version] = ks_arena_alloc(&k->arena, max * sizeof(*choice->accounts[version]));
+        if (!choice->recipients[version] || !choice->accounts[version])
+            return KS_ENOMEM;
+    }
+    return KS_OK;
+}
+
+static enum ks_err choose_device(struct konsil *k, struct choice *choice, struct ks_str jid, size_t account,
     const struct ks_peer_device *device, bool text)
 {
+    bool peer = account != NOBODY;
     struct ks_omemo_peer known;
     enum ks_omemo_version version;
     enum ks_err err;
@@ -55,15 +69,16 @@ static enum ks_err choose_device(struct konsil *k, struct choice *choice, struct
     }
     if (err != KS_OK && err != KS_ENOTFOUND)
         return err;
-    if ((version == KS_OMEMO_1 && !text) || choice->counts[version] == RECIPIENTS_MAX)
+    if ((version == KS_OMEMO_1 && !text) || choice->counts[version] == choice->max)
         return KS_OK;
+    choice->accounts[version][choice->counts[version]] = account;
     choice->recipients[version][choice->counts[version]++] =
         (struct ks_omemo_recipient) { .jid = jid, .device = device->id };
     return KS_OK;
 }
 
 static enum ks_err choose_account(
-    struct konsil *k, struct choice *choice, struct ks_str jid, const struct ks_sealing *sealing, bool is_to)
+    struct konsil *k, struct choice *choice, struct ks_str jid, const struct ks_sealing *sealing, size_t account)
 {
     bool own = ks_str_eq(jid, ks_own(k));
     struct ks_peer peer;
@@ -74,40 +89,47 @@ static enum ks_err choose_account(
     for (size_t i = 0; i < peer.count; i++) {
         uint32_t id = peer.devices[i].id;
 
-        if ((own && id == ks_omemo_device(k->omemo)) || (is_to && sealing->device && sealing->device != id))
+        if ((own && id == ks_omemo_device(k->omemo)) || (account != NOBODY && sealing->device && sealing->device != id))
             continue;
-        if ((err = choose_device(k, choice, jid, is_to, &peer.devices[i], sealing->text.len > 0)) != KS_OK)
+        if ((err = choose_device(k, choice, jid, account, &peer.devices[i], sealing->text.len > 0)) != KS_OK)
             return err;
     }
     return KS_OK;
 }
 
-/* What became of each recipient: those of `to` with a key count. A session that is broken beyond use is replaced before
- * the next message. */
-static void count_keys(struct konsil *k, struct ks_sealing *sealing, enum ks_omemo_version version,
-    const struct ks_omemo_recipient *recipients, size_t count)
+/* What became of each recipient: those of others with a key count. A session that is broken beyond use is replaced
+ * before the next message. */
+static void count_keys(
+    struct konsil *k, struct ks_sealing *sealing, enum ks_omemo_version version, const struct choice *choice)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (recipients[i].err == KS_OK)
-            sealing->keys += ks_str_eq(recipients[i].jid, sealing->to);
-        else
-            ks_keys_broken(k, recipients[i].jid, recipients[i].device, version);
+    for (size_t i = 0; i < choice->counts[version]; i++) {
+        const struct ks_omemo_recipient *recipient = &choice->recipients[version][i];
+        size_t account = choice->accounts[version][i];
+
+        if (recipient->err != KS_OK)
+            ks_keys_broken(k, recipient->jid, recipient->device, version);
+        else if (account != NOBODY) {
+            sealing->keys++;
+            if (sealing->reached)
+                sealing->reached[account] = true;
+        }
     }
 }
 
 static enum ks_err seal_version(struct konsil *k, struct ks_sealing *sealing, enum ks_omemo_version version,
-    struct ks_str plaintext, struct ks_omemo_recipient *recipients, size_t count)
+    struct ks_str plaintext, struct choice *choice)
 {
     struct ks_xml *encrypted;
     enum ks_err err;
 
-    if (count == 0)
+    if (choice->counts[version] == 0)
         return KS_OK;
-    err = ks_omemo_seal(k->omemo, &k->arena, version, plaintext, recipients, count, &encrypted);
+    err = ks_omemo_seal(
+        k->omemo, &k->arena, version, plaintext, choice->recipients[version], choice->counts[version], &encrypted);
     if (err == KS_OK && !ks_xml_graft(sealing->stanza, encrypted))
         err = KS_ENOMEM;
     if (err == KS_OK || err == KS_ENOTFOUND)
-        count_keys(k, sealing, version, recipients, count);
+        count_keys(k, sealing, version, choice);
     return err == KS_ENOTFOUND ? KS_EAGAIN : err;
 }
 
@@ -141,34 +163,47 @@ static void check_outside(const struct ks_xml *stanza)
             || ks_xml_is(c, NS_HINTS, "store") || ks_xml_is(c, NS_KONSIL_WAKE, "wake"));
 }
 
+static enum ks_err choose_others(struct konsil *k, struct choice *choice, struct ks_sealing *sealing)
+{
+    enum ks_err err = KS_OK;
+
+    if (!sealing->room)
+        return choose_account(k, choice, sealing->to, sealing, 0);
+    if (!(sealing->reached = ks_arena_zero(&k->arena, sealing->account_count + 1)))
+        return KS_ENOMEM;
+    for (size_t i = 0; i < sealing->account_count && err == KS_OK; i++)
+        err = choose_account(k, choice, sealing->accounts[i], sealing, i);
+    return err;
+}
+
 enum ks_err ks_seal(struct konsil *k, struct ks_sealing *sealing)
 {
-    struct choice *choice = ks_arena_zero(&k->arena, sizeof(*choice));
+    size_t accounts = sealing->room ? sealing->account_count : 1;
+    struct choice choice;
     enum ks_err err;
 
-    if (!choice)
-        return KS_ENOMEM;
     sealing->stanza = NULL;
     sealing->keys = 0;
-    if ((err = choose_account(k, choice, sealing->to, sealing, true)) != KS_OK)
+    if ((err = choice_init(k, &choice, (accounts + 1) * KS_PEER_DEVICES_MAX)) != KS_OK
+        || (err = choose_others(k, &choice, sealing)) != KS_OK)
         return err;
-    sealing->code = choice->listed > 0 && choice->listed == choice->refused ? KS_CODE_NO_TRUST : KS_CODE_NO_KEYS;
-    if (choice->counts[KS_OMEMO_2] + choice->counts[KS_OMEMO_1] == 0)
+    sealing->code = choice.listed > 0 && choice.listed == choice.refused ? KS_CODE_NO_TRUST : KS_CODE_NO_KEYS;
+    /* Alone in a room it goes to the own other devices. */
+    if (choice.counts[KS_OMEMO_2] + choice.counts[KS_OMEMO_1] == 0 && accounts > 0)
         return KS_OK;
     if (sealing->siblings && !sealing->device && !ks_str_eq(sealing->to, ks_own(k))
-        && (err = choose_account(k, choice, ks_own(k), sealing, false)) != KS_OK)
+        && (err = choose_account(k, &choice, ks_own(k), sealing, NOBODY)) != KS_OK)
         return err;
-    sealing->stanza = ks_stanza_new(&k->arena, "message", "chat", sealing->id, KS_STR_EMPTY, sealing->to);
+    if (choice.counts[KS_OMEMO_2] + choice.counts[KS_OMEMO_1] == 0)
+        return KS_OK;
+    sealing->stanza = ks_stanza_new(
+        &k->arena, "message", sealing->room ? "groupchat" : "chat", sealing->id, KS_STR_EMPTY, sealing->to);
     if (!sealing->stanza)
         return KS_ENOMEM;
-    if ((err = seal_version(
-             k, sealing, KS_OMEMO_2, sealing->envelope, choice->recipients[KS_OMEMO_2], choice->counts[KS_OMEMO_2]))
-            != KS_OK
-        || (err = seal_version(
-                k, sealing, KS_OMEMO_1, sealing->text, choice->recipients[KS_OMEMO_1], choice->counts[KS_OMEMO_1]))
-            != KS_OK)
+    if ((err = seal_version(k, sealing, KS_OMEMO_2, sealing->envelope, &choice)) != KS_OK
+        || (err = seal_version(k, sealing, KS_OMEMO_1, sealing->text, &choice)) != KS_OK)
         return err;
-    if (sealing->keys == 0)
+    if (sealing->keys == 0 && accounts > 0)
         return KS_EAGAIN; /* only siblings could read it */
     if ((err = add_outside(k, sealing)) != KS_OK)
         return err;

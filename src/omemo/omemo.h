@@ -77,6 +77,14 @@ KS_CHECK enum ks_err ks_omemo_create(struct ks_omemo *o, int64_t wall_ms);
 uint32_t ks_omemo_device(const struct ks_omemo *o);
 void ks_omemo_identity(const struct ks_omemo *o, uint8_t ret_identity[KS_IDENTITY_LEN]);
 
+/* XEdDSA (libomemo-c's) by the own identity key. bytes begin with a purpose of doc/PROTOCOL.md §2, so that they are
+ * never a pre-key. */
+#define KS_OMEMO_PROOF_LEN 64
+KS_CHECK enum ks_err ks_omemo_prove(struct ks_omemo *o, struct ks_str bytes, uint8_t ret_proof[KS_OMEMO_PROOF_LEN]);
+/* KS_ECRYPTO: not by that identity. */
+KS_CHECK enum ks_err ks_omemo_proof_check(struct ks_omemo *o, const uint8_t identity[KS_IDENTITY_LEN],
+    struct ks_str bytes, const uint8_t proof[KS_OMEMO_PROOF_LEN]);
+
 /* [w] Call at login, when catch-up ends, and once a day: rotates the signed pre-key, forgets those that are due, fills
  * the pre-keys up when few are left. caught_up: no message that waits on the server can still use a pre-key that was
  * used before; used ones are then erased, and the bundle changes (until then they are kept, since two senders may have

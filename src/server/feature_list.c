@@ -47,6 +47,7 @@ const struct ks_feature *const ks_features[] = {
     &ks_feature_private,
     &ks_feature_retention,
     &ks_feature_room_admin,
+    &ks_feature_room_state,
     &ks_feature_room_config,
     &ks_feature_room_invite,
     &ks_feature_room_register,

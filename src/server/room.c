@@ -114,6 +114,11 @@ void ks_room_member_put(struct ks_ctx *ctx, struct ks_str bare, const struct ks_
         ctx->arena->failed = true; /* nothing of it happens */
 }
 
+bool ks_room_is_stated(const struct ks_user *room)
+{
+    return ks_kv_count(room, KS_STORE_ROOM_STATEMENT) > 0;
+}
+
 bool ks_room_next_member(
     const struct ks_user *room, const struct ks_kv **at, struct ks_str *ret_bare, struct ks_room_member *ret_member)
 {

@@ -23,6 +23,7 @@
 #define KS_STORE_ROOM_MEMBER "member"
 /* A store of accounts: rows by the room's bare JID. */
 #define KS_STORE_ROOM_OF "room-of"
+#define KS_STORE_ROOM_STATEMENT "room-statement"
 /* As the department of its account: anybody can find it. */
 #define KS_ROOM_LISTED "listed"
 
@@ -70,6 +71,8 @@ enum ks_affiliation ks_room_affiliation(const struct ks_user *room, struct ks_st
 void ks_room_member_put(struct ks_ctx *ctx, struct ks_str bare, const struct ks_room_member *member);
 /* The row's bytes in arena; empty without memory. */
 struct ks_str ks_room_member_write(struct ks_arena *arena, const struct ks_room_member *member);
+/* True if its owners sign who belongs to it (doc/PROTOCOL.md §9): then affiliations follow that alone. */
+bool ks_room_is_stated(const struct ks_user *room);
 /* const struct ks_kv *at = NULL; while (ks_room_next_member(room, &at, &bare, &member)) */
 bool ks_room_next_member(
     const struct ks_user *room, const struct ks_kv **at, struct ks_str *ret_bare, struct ks_room_member *ret_member);

@@ -100,5 +100,6 @@
 #define NS_KONSIL_FILES "urn:konsil:files:0"
 #define NS_KONSIL_DEVICES "urn:konsil:devices:0"
 #define NS_KONSIL_ROOM "urn:konsil:room:0"
+#define NS_KONSIL_DEVICE_KEY "urn:konsil:device-key:0"
 
 #endif

@@ -49,7 +49,7 @@ static enum ks_err read_prev(struct ks_arena *arena, const json_t *value, struct
     return KS_OK;
 }
 
-static enum ks_err read_member(struct ks_arena *arena, const json_t *pair, struct ks_room_member *member)
+static enum ks_err read_member(struct ks_arena *arena, const json_t *pair, struct ks_room_entry *member)
 {
     static const char *const roles[] = { [1] = "member", [2] = "owner" };
     unsigned role;
@@ -250,12 +250,12 @@ enum ks_err ks_room_state_found(struct ks_arena *arena, struct ks_room_state *st
 
 static int by_jid(const void *a, const void *b)
 {
-    return ks_str_cmp(((const struct ks_room_member *)a)->jid, ((const struct ks_room_member *)b)->jid);
+    return ks_str_cmp(((const struct ks_room_entry *)a)->jid, ((const struct ks_room_entry *)b)->jid);
 }
 
-const struct ks_room_member *ks_room_state_member(const struct ks_room_state *state, struct ks_str jid)
+const struct ks_room_entry *ks_room_state_member(const struct ks_room_state *state, struct ks_str jid)
 {
-    struct ks_room_member key = { .jid = jid };
+    struct ks_room_entry key = { .jid = jid };
 
     return bsearch(&key, state->members, state->member_count, sizeof(key), by_jid);
 }
@@ -341,7 +341,7 @@ struct ks_xml *ks_room_signed_write(struct ks_arena *arena, const struct ks_room
 
 static bool is_owner(const struct ks_room_state *state, struct ks_str jid)
 {
-    const struct ks_room_member *member = state ? ks_room_state_member(state, jid) : NULL;
+    const struct ks_room_entry *member = state ? ks_room_state_member(state, jid) : NULL;
 
     return member && member->owner;
 }
@@ -351,14 +351,15 @@ static bool same(const uint8_t a[KS_ROOM_HASH_LEN], const uint8_t b[KS_ROOM_HASH
     return memcmp(a, b, KS_ROOM_HASH_LEN) == 0;
 }
 
-/* Names exactly what is known before it. */
+/* Names what is known before it: both of a fork. Who saw only one of them takes what ends it as well. */
 static bool stands_on(const struct ks_room_state *next, const struct ks_room_known *known)
 {
     struct ks_room_state right = { .v = 0 };
 
     ks_room_follow(known, &right);
-    return next->prev_count == right.prev_count
-        && memcmp(next->prev, right.prev, right.prev_count * KS_ROOM_HASH_LEN) == 0;
+    if (known->rival)
+        return next->prev_count == 2 && memcmp(next->prev, right.prev, sizeof(right.prev)) == 0;
+    return same(next->prev[0], right.prev[0]) || (next->prev_count == 2 && same(next->prev[1], right.prev[0]));
 }
 
 static enum ks_room_verdict judge_foundation(const struct ks_room_signed *next)
@@ -402,7 +403,7 @@ enum ks_room_verdict ks_room_judge(const struct ks_room_known *known, const stru
     return KS_ROOM_NEXT;
 }
 
-const struct ks_room_member *ks_room_recipient(const struct ks_room_known *known, struct ks_str jid)
+const struct ks_room_entry *ks_room_recipient(const struct ks_room_known *known, struct ks_str jid)
 {
     if (!known->newest || (known->rival && !ks_room_state_member(known->rival, jid)))
         return NULL;

@@ -20,7 +20,7 @@
 enum ks_room_history { KS_ROOM_JOIN = 1, KS_ROOM_ALL };
 enum ks_room_class { KS_ROOM_7D = 1, KS_ROOM_30D, KS_ROOM_90D, KS_ROOM_1Y, KS_ROOM_10Y };
 
-struct ks_room_member {
+struct ks_room_entry {
     struct ks_str jid;
     bool owner;
 };
@@ -30,7 +30,7 @@ struct ks_room_state {
     uint64_t v;
     uint8_t prev[2][KS_ROOM_HASH_LEN]; /* two after a fork, rising */
     size_t prev_count;
-    struct ks_room_member *members; /* by rising JID, no JID twice */
+    struct ks_room_entry *members; /* by rising JID, no JID twice */
     size_t member_count;
     bool roster;
     enum ks_room_history history;
@@ -52,7 +52,7 @@ void ks_room_state_local(struct ks_str data, char ret_local[KS_ROOM_LOCAL_LEN + 
 KS_CHECK enum ks_err ks_room_state_found(struct ks_arena *arena, struct ks_room_state *state, struct ks_str domain);
 
 /* NULL: no member. */
-const struct ks_room_member *ks_room_state_member(const struct ks_room_state *state, struct ks_str jid);
+const struct ks_room_entry *ks_room_state_member(const struct ks_room_state *state, struct ks_str jid);
 size_t ks_room_state_owners(const struct ks_room_state *state);
 /* Puts members in their order; false when one is there twice. */
 bool ks_room_state_sort(struct ks_room_state *state);
@@ -96,7 +96,7 @@ enum ks_room_verdict {
 enum ks_room_verdict ks_room_judge(const struct ks_room_known *known, const struct ks_room_signed *next);
 
 /* Who gets a key: the members of the newest statement, after a fork those of both (§9.1). NULL: not he. */
-const struct ks_room_member *ks_room_recipient(const struct ks_room_known *known, struct ks_str jid);
+const struct ks_room_entry *ks_room_recipient(const struct ks_room_known *known, struct ks_str jid);
 /* What a new statement upon known begins with: version and prev. */
 void ks_room_follow(const struct ks_room_known *known, struct ks_room_state *next);
 

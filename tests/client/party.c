@@ -381,7 +381,9 @@ const char *party_history(struct party *party, const char *with)
     ks_buf_init(&text, 1 << 20);
     json_array_foreach(json_object_get(event, "messages"), i, message)
     {
-        ks_buf_z(&text, i > 0 ? "," : "");
+        if (json_object_get(message, "notice"))
+            continue;
+        ks_buf_z(&text, text.len > 0 ? "," : "");
         if (json_is_true(json_object_get(message, "unreadable")))
             ks_buf_z(&text, "?");
         else if (json_is_true(json_object_get(message, "retracted")))

@@ -76,7 +76,8 @@ void party_cut(struct party *party);
 json_t *party_event(const struct party *party, const char *event, size_t from, size_t n);
 size_t party_count(const struct party *party, const char *event, size_t from);
 size_t party_mark(const struct party *party); /* how many events there are */
-/* "body" of each message of a conversation, joined by commas; unreadable ones as "?", retracted ones as "-". */
+/* "body" of each message of a conversation, joined by commas; unreadable ones as "?", retracted ones as "-". Lines
+ * that tell what became of a room are left out. */
 const char *party_history(struct party *party, const char *with);
 const char *text_of(const json_t *event, const char *member); /* "" when it is absent */
 

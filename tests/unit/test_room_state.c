@@ -15,7 +15,7 @@
 
 static struct ks_arena arena;
 
-static struct ks_room_member people[] = {
+static struct ks_room_entry people[] = {
     { TEXT("anna@klinik.example"), true },
     { TEXT("jonas@klinik.example"), false },
     { TEXT("mira@klinik.example"), true },
@@ -140,15 +140,15 @@ static void test_again(void)
         KS_ESYNTAX);
 }
 
-static struct ks_room_member *many(size_t count, size_t owners)
+static struct ks_room_entry *many(size_t count, size_t owners)
 {
-    struct ks_room_member *members = ks_arena_zero(&arena, count * sizeof(*members));
+    struct ks_room_entry *members = ks_arena_zero(&arena, count * sizeof(*members));
 
     for (size_t i = 0; i < count; i++) {
         char *text = ks_arena_alloc(&arena, 40);
 
         snprintf(text, 40, "m%05zu@klinik.example", i);
-        members[i] = (struct ks_room_member) { ks_str_z(text), i < owners };
+        members[i] = (struct ks_room_entry) { ks_str_z(text), i < owners };
     }
     return members;
 }
@@ -288,7 +288,7 @@ static void know(struct ks_room_known *known, const struct ks_room_signed *newes
 
 static void test_chain(void)
 {
-    static struct ks_room_member two[] = { { TEXT("anna@klinik.example"), true },
+    static struct ks_room_entry two[] = { { TEXT("anna@klinik.example"), true },
         { TEXT("jonas@klinik.example"), false } };
     struct ks_room_known known = { .newest = NULL };
     struct ks_room_state state = founded(), forked;
@@ -352,6 +352,9 @@ static void test_chain(void)
     check_row(
         two_.state.prev_count == 2, "PROTOCOL §9.1: what ends a fork names both", "%zu hashes", two_.state.prev_count);
     check_judge("PROTOCOL §9.1: an owner by both ends it", &known, &two_, KS_ROOM_NEXT);
+    known.rival = NULL;
+    check_judge("PROTOCOL §9.1: also for who saw one of the two only", &known, &two_, KS_ROOM_NEXT);
+    known.rival = &rival.state;
     third = signed_of(&forked, "mira@klinik.example");
     check_judge("PROTOCOL §9.1: an owner by one of them does not", &known, &third, KS_ROOM_REFUSED);
     know(&known, &two_);

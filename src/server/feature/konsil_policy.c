@@ -329,5 +329,6 @@ const struct ks_feature ks_feature_policy = {
         { KS_CLEAR_NODE, NS_OMEMO, "devices", NS_OMEMO_DEVICES },
         { KS_CLEAR_NODE, NS_OMEMO, "bundle", NS_OMEMO_BUNDLES },
         { KS_CLEAR_NODE, NS_AXOLOTL, "list", NS_AXOLOTL_DEVICES },
-        { KS_CLEAR_NODE, NS_AXOLOTL, "bundle", NS_AXOLOTL_BUNDLES }, { 0 } },
+        { KS_CLEAR_NODE, NS_AXOLOTL, "bundle", NS_AXOLOTL_BUNDLES },
+        { KS_CLEAR_NODE, NS_KONSIL_DEVICE_KEY, "device-key", NS_KONSIL_DEVICE_KEY }, { 0 } },
 };

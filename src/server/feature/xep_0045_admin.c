@@ -135,6 +135,8 @@ static enum ks_cond judge_affiliation(
 {
     if (actor->affiliation < KS_ADMIN)
         return KS_FORBIDDEN;
+    if (ks_room_is_stated(ctx->user))
+        return KS_NOT_ALLOWED; /* its owners sign who belongs to it */
     if (actor->affiliation < KS_OWNER && (change->from >= KS_ADMIN || change->to >= KS_ADMIN))
         return change->from >= KS_ADMIN ? KS_NOT_ALLOWED : KS_FORBIDDEN; /* §9.1, §10.3 to §10.7 */
     if (change->to == KS_OUTCAST && ks_str_eq(change->bare, actor->bare))

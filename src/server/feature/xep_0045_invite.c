@@ -87,6 +87,10 @@ static void invite(struct ks_ctx *ctx, struct ks_seat *seat, const struct ks_xml
         return;
     }
     if (config.members_only && invitation->member.affiliation < KS_MEMBER) {
+        if (ks_room_is_stated(ctx->user)) {
+            ks_reply_error(ctx, KS_NOT_ALLOWED, NULL); /* its owners sign who belongs to it */
+            return;
+        }
         if (ks_kv_count(ctx->user, KS_STORE_ROOM_MEMBER)
             >= (size_t)ks_domain_number(ctx->domain, "rooms.members_max")) {
             ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);

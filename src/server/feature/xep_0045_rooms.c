@@ -85,6 +85,7 @@ static void on_service_info(struct ks_ctx *ctx, const struct ks_stanza *iq)
     ks_disco_add(ctx->arena, query, NS_DISCO_INFO);
     ks_disco_add(ctx->arena, query, NS_DISCO_ITEMS);
     ks_disco_add(ctx->arena, query, NS_MUC);
+    ks_disco_add(ctx->arena, query, NS_KONSIL_ROOM);
     ks_reply_result(ctx, query);
 }
 

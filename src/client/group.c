@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "group.h"
+
+#include <stdlib.h>
+
+#include "contacts.h"
+#include "engine.h"
+#include "group_look.h"
+#include "inbox.h"
+
+#define VERSION 1
+#define RECORD_BYTES_MAX (5 * (KS_ROOM_DATA_MAX + 4096) + 128 * 1024)
+#define KEY_BYTES_MAX 8192
+#define VERSIONS_LOOKED_AT 64
+
+/* --- the session's part --- */
+
+void ks_groups_init(struct konsil *k)
+{
+    ks_list_init(&k->groups.live);
+}
+
+struct ks_group_live *ks_group_live(struct konsil *k, struct ks_str room)
+{
+    for (KS_LIST_EACH(&k->groups.live, at)) {
+        struct ks_group_live *live = KS_CONTAINER(at, struct ks_group_live, link);
+
+        if (ks_str_eq(live->room, room))
+            return live;
+    }
+    return NULL;
+}
+
+enum ks_err ks_group_use(struct konsil *k, struct ks_str room, struct ks_group_live **ret_live)
+{
+    struct ks_group_live *live = ks_group_live(k, room);
+
+    if (!live) {
+        if (!(live = calloc(1, sizeof(*live) + room.len)))
+            return KS_ENOMEM;
+        memcpy(live + 1, room.ptr, room.len);
+        live->room = ks_str(live + 1, room.len);
+        live->catchup.archive = live->room;
+        live->next_ms = KS_NEVER;
+        ks_list_init(&live->occupants);
+        ks_list_init(&live->told);
+        ks_list_append(&k->groups.live, &live->link);
+    }
+    *ret_live = live;
+    return KS_OK;
+}
+
+/* --- records --- */
+
+static void group_key(struct ks_buf *key, char kind, struct ks_str room)
+{
+    ks_buf_init(key, KEY_BYTES_MAX);
+    ks_buf_byte(key, (uint8_t)kind);
+    ks_buf_add(key, room);
+}
+
+static void encode_signed(struct ks_buf *buf, const struct ks_room_signed *one)
+{
+    ks_buf_field(buf, one->data);
+    ks_buf_field(buf, one->signature);
+    ks_buf_field(buf, one->signer);
+    ks_buf_u32(buf, one->device);
+}
+
+static enum ks_err decode_signed(struct ks_arena *arena, struct ks_cursor *at, struct ks_room_signed *one)
+{
+    if (ks_cursor_field(at, &one->data) != KS_OK || ks_cursor_field(at, &one->signature) != KS_OK
+        || ks_cursor_field(at, &one->signer) != KS_OK || ks_cursor_u32(at, &one->device) != KS_OK)
+        return KS_ESTORE;
+    if (one->data.len == 0)
+        return KS_OK;
+    ks_room_state_hash(one->data, one->hash);
+    return ks_room_state_read(arena, one->data, &one->state);
+}
+
+static enum ks_err decode(struct ks_arena *arena, struct ks_str record, struct ks_group *group)
+{
+    struct ks_room_signed *const all[] = { &group->newest, &group->before, &group->rival, &group->doubt,
+        &group->pending };
+    struct ks_cursor at = ks_cursor(record);
+    struct ks_str hash;
+    uint8_t version;
+    uint32_t flags;
+    enum ks_err err;
+
+    if (ks_cursor_u8(&at, &version) != KS_OK)
+        return KS_ESTORE;
+    if (version != VERSION)
+        return KS_EVERSION;
+    if (ks_cursor_u32(&at, &flags) != KS_OK)
+        return KS_ESTORE;
+    group->flags = flags;
+    for (size_t i = 0; i < KS_COUNT(all); i++)
+        if ((err = decode_signed(arena, &at, all[i])) != KS_OK)
+            return err == KS_ENOMEM ? err : KS_ESTORE;
+    if (ks_cursor_field(&at, &group->look) != KS_OK || ks_cursor_field(&at, &group->pending_look) != KS_OK
+        || ks_cursor_field(&at, &group->welcome_by) != KS_OK || ks_cursor_u64(&at, &group->welcome_v) != KS_OK
+        || ks_cursor_take(&at, KS_ROOM_HASH_LEN, &hash) != KS_OK)
+        return KS_ESTORE;
+    memcpy(group->welcome_hash, hash.ptr, hash.len);
+    return KS_OK;
+}
+
+enum ks_err ks_group_get(struct konsil *k, struct ks_str room, struct ks_group *ret_group)
+{
+    struct ks_buf key;
+    struct ks_str record;
+    enum ks_err err;
+
+    *ret_group = (struct ks_group) { .room = room };
+    group_key(&key, 'r', room);
+    if ((err = ks_buf_err(&key)) == KS_OK)
+        err = ks_store_get(k, KS_T_GROUP, ks_buf_str(&key), &record);
+    ks_buf_done(&key);
+    return err == KS_OK ? decode(&k->arena, record, ret_group) : err;
+}
+
+enum ks_err ks_group_put(struct konsil *k, const struct ks_group *group)
+{
+    struct ks_buf key, record;
+    enum ks_err err;
+
+    group_key(&key, 'r', group->room);
+    ks_buf_init(&record, RECORD_BYTES_MAX);
+    ks_buf_byte(&record, VERSION);
+    ks_buf_u32(&record, group->flags);
+    encode_signed(&record, &group->newest);
+    encode_signed(&record, &group->before);
+    encode_signed(&record, &group->rival);
+    encode_signed(&record, &group->doubt);
+    encode_signed(&record, &group->pending);
+    ks_buf_field(&record, group->look);
+    ks_buf_field(&record, group->pending_look);
+    ks_buf_field(&record, group->welcome_by);
+    ks_buf_u64(&record, group->welcome_v);
+    ks_buf_add(&record, ks_str(group->welcome_hash, sizeof(group->welcome_hash)));
+    if ((err = ks_buf_err(&key)) == KS_OK && (err = ks_buf_err(&record)) == KS_OK)
+        err = k->store->ops->put(k->store, KS_T_GROUP, ks_buf_str(&key), ks_buf_str(&record));
+    ks_buf_done(&record);
+    ks_buf_done(&key);
+    return err;
+}
+
+enum ks_err ks_group_forget(struct konsil *k, struct ks_str room)
+{
+    struct ks_buf key;
+    enum ks_err err;
+
+    group_key(&key, 'r', room);
+    if ((err = ks_buf_err(&key)) == KS_OK)
+        err = k->store->ops->del(k->store, KS_T_GROUP, ks_buf_str(&key));
+    ks_buf_done(&key);
+    return err;
+}
+
+enum ks_err ks_group_is(struct konsil *k, struct ks_str jid, bool *ret_is)
+{
+    struct ks_buf key;
+    struct ks_str record;
+    enum ks_err err;
+
+    group_key(&key, 'r', jid);
+    if ((err = ks_buf_err(&key)) == KS_OK)
+        err = ks_store_get(k, KS_T_GROUP, ks_buf_str(&key), &record);
+    ks_buf_done(&key);
+    *ret_is = err == KS_OK;
+    return err == KS_ENOTFOUND ? KS_OK : err;
+}
+
+struct all {
+    struct ks_arena *arena;
+    struct ks_str *rooms;
+    size_t count, cap;
+    enum ks_err err;
+};
+
+static bool take_room(void *user, struct ks_str key, struct ks_str value)
+{
+    struct all *all = user;
+
+    (void)value;
+    if (all->count == all->cap) {
+        size_t cap = all->cap ? 2 * all->cap : 32;
+        struct ks_str *rooms = ks_arena_alloc(all->arena, cap * sizeof(*rooms));
+
+        if (!rooms) {
+            all->err = KS_ENOMEM;
+            return false;
+        }
+        if (all->count > 0)
+            memcpy(rooms, all->rooms, all->count * sizeof(*rooms));
+        all->rooms = rooms;
+        all->cap = cap;
+    }
+    all->err = ks_arena_copy(all->arena, ks_str_from(key, 1), &all->rooms[all->count]);
+    all->count++;
+    return all->err == KS_OK;
+}
+
+enum ks_err ks_group_all(struct konsil *k, struct ks_str **ret_rooms, size_t *ret_count)
+{
+    struct all all = { .arena = &k->arena };
+    enum ks_err err = k->store->ops->scan(k->store, KS_T_GROUP, KS_STR("r"), KS_STR_EMPTY, false, take_room, &all);
+
+    *ret_rooms = all.rooms;
+    *ret_count = all.count;
+    return err == KS_OK ? all.err : err;
+}
+
+/* --- who reads --- */
+
+static const struct ks_room_state *there(const struct ks_room_signed *one)
+{
+    return one->data.len > 0 ? &one->state : NULL;
+}
+
+void ks_group_known(const struct ks_group *group, struct ks_room_known *ret_known)
+{
+    *ret_known = (struct ks_room_known) {
+        .newest = there(&group->newest), .rival = there(&group->rival), .before = there(&group->before)
+    };
+    memcpy(ret_known->newest_hash, group->newest.hash, KS_ROOM_HASH_LEN);
+    memcpy(ret_known->rival_hash, group->rival.hash, KS_ROOM_HASH_LEN);
+    memcpy(ret_known->before_hash, group->before.hash, KS_ROOM_HASH_LEN);
+}
+
+const struct ks_room_entry *ks_group_recipient(const struct ks_group *group, struct ks_str jid)
+{
+    struct ks_room_known known;
+
+    ks_group_known(group, &known);
+    if (there(&group->doubt) && !ks_room_state_member(&group->doubt.state, jid))
+        return NULL;
+    return ks_room_recipient(&known, jid);
+}
+
+bool ks_group_owns(const struct ks_group *group, struct ks_str jid)
+{
+    const struct ks_room_entry *entry = ks_group_recipient(group, jid);
+
+    return entry && entry->owner;
+}
+
+enum ks_err ks_group_recipients(
+    struct konsil *k, const struct ks_group *group, struct ks_str **ret_jids, size_t *ret_count)
+{
+    const struct ks_room_state *state = &group->newest.state;
+    struct ks_str *jids = ks_arena_alloc(&k->arena, (state->member_count + 1) * sizeof(*jids));
+    size_t count = 0;
+
+    if (!jids)
+        return KS_ENOMEM;
+    for (size_t i = 0; group->newest.data.len > 0 && i < state->member_count; i++)
+        if (!ks_str_eq(state->members[i].jid, ks_own(k)) && ks_group_recipient(group, state->members[i].jid))
+            jids[count++] = state->members[i].jid;
+    *ret_jids = jids;
+    *ret_count = count;
+    return KS_OK;
+}
+
+static void version_key(struct ks_buf *key, struct ks_str room, uint64_t version)
+{
+    group_key(key, 's', room);
+    ks_buf_byte(key, 0);
+    ks_buf_u64(key, version);
+}
+
+enum ks_err ks_group_keep_version(struct konsil *k, const struct ks_room_signed *one)
+{
+    struct ks_buf key;
+    enum ks_err err;
+
+    version_key(&key, one->state.room, one->state.v);
+    if ((err = ks_buf_err(&key)) == KS_OK)
+        err = k->store->ops->put(k->store, KS_T_GROUP, ks_buf_str(&key), one->data);
+    ks_buf_done(&key);
+    return err;
+}
+
+enum ks_err ks_group_had(struct konsil *k, struct ks_str room, uint64_t version, struct ks_str jid, bool *ret_had)
+{
+    struct ks_room_state state;
+    struct ks_str data;
+    struct ks_buf key;
+    enum ks_err err;
+
+    *ret_had = false;
+    version_key(&key, room, version);
+    if ((err = ks_buf_err(&key)) == KS_OK)
+        err = ks_store_get(k, KS_T_GROUP, ks_buf_str(&key), &data);
+    ks_buf_done(&key);
+    if (err != KS_OK || (err = ks_room_state_read(&k->arena, data, &state)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    *ret_had = ks_room_state_member(&state, jid) != NULL;
+    return KS_OK;
+}
+
+enum ks_err ks_group_ever_had(struct konsil *k, struct ks_str room, struct ks_str jid, bool *ret_had)
+{
+    struct ks_group group;
+    enum ks_err err = ks_group_get(k, room, &group);
+
+    *ret_had = false;
+    if (err != KS_OK || group.newest.data.len == 0)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    /* Newest first, and not without end: who was gone for long is nobody's author. */
+    for (uint64_t back = 0; !*ret_had && back <= group.newest.state.v && back < VERSIONS_LOOKED_AT; back++)
+        if ((err = ks_group_had(k, room, group.newest.state.v - back, jid, ret_had)) != KS_OK)
+            return err;
+    return KS_OK;
+}
+
+enum ks_err ks_group_admits(struct konsil *k, const struct ks_inbound *in, const struct ks_k *cited, bool *ret_admitted)
+{
+    const struct ks_group_live *live = ks_group_live(k, in->peer);
+    struct ks_group group;
+    enum ks_err err = ks_group_get(k, in->peer, &group);
+
+    *ret_admitted = false;
+    if (err != KS_OK || group.newest.data.len == 0)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    *ret_admitted = ks_room_state_member(&group.newest.state, in->from) != NULL;
+    if (*ret_admitted || !live || live->ready || !cited->has_state)
+        return KS_OK;
+    return ks_group_had(k, in->peer, cited->state_version, in->from, ret_admitted);
+}
+
+enum ks_err ks_group_was_recipient(
+    struct konsil *k, struct ks_str room, uint64_t version, struct ks_str jid, bool *ret_was)
+{
+    struct ks_group group;
+    enum ks_err err = ks_group_get(k, room, &group);
+
+    *ret_was = false;
+    if (err != KS_OK || group.flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED) || !ks_group_recipient(&group, jid))
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    return ks_group_had(k, room, version, jid, ret_was);
+}
+
+enum ks_err ks_group_receipts(struct konsil *k, struct ks_str conversation, enum ks_js_state state,
+    struct ks_receipt **ret_receipts, size_t *ret_count)
+{
+    struct ks_receipt *receipts;
+    struct ks_str *jids;
+    struct ks_group group;
+    size_t count = 1;
+    enum ks_err err = ks_group_get(k, conversation, &group);
+
+    if (err == KS_ENOTFOUND)
+        jids = &conversation;
+    else if (err != KS_OK || (err = ks_group_recipients(k, &group, &jids, &count)) != KS_OK)
+        return err;
+    if (!(receipts = ks_arena_zero(&k->arena, (count + 1) * sizeof(*receipts))))
+        return KS_ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        receipts[i] = (struct ks_receipt) { .jid = jids[i], .state = state };
+    *ret_receipts = receipts;
+    *ret_count = count;
+    return KS_OK;
+}
+
+/* --- what is told --- */
+
+enum ks_err ks_group_event(struct konsil *k, const struct ks_group *group, struct ks_js_room *ret_event)
+{
+    const struct ks_room_state *state = &group->newest.state;
+    struct ks_look look = { .avatar = KS_STR_EMPTY };
+    enum ks_err err = KS_OK;
+
+    if (group->look.len > 0 && (err = ks_look_read(&k->arena, group->look, &look)) != KS_OK)
+        return err == KS_ENOMEM ? err : KS_ESTORE;
+    *ret_event = (struct ks_js_room) { .room = group->room,
+        .title = look.title.len > 0 ? look.title : KS_STR_EMPTY,
+        .subject = look.subject.len > 0 ? look.subject : KS_STR_EMPTY,
+        .members = (int64_t)state->member_count,
+        .owner = ks_group_owns(group, ks_own(k)),
+        .left = group->flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED),
+        .all_history = state->history == KS_ROOM_ALL,
+        .version = (int64_t)state->v,
+        .restricted = group->rival.data.len > 0 || group->doubt.data.len > 0 };
+    return KS_OK;
+}
+
+enum ks_err ks_group_tell(struct konsil *k, const struct ks_group *group)
+{
+    struct ks_js_room room;
+    struct ks_ev_room event = { .room = &room };
+    enum ks_err err = ks_group_event(k, group, &room);
+
+    return err == KS_OK ? ks_tell(k, KS_EV_ROOM, &event) : err;
+}
+
+enum ks_err ks_group_warn(
+    struct konsil *k, const char *code, struct ks_str room, struct ks_str jid, struct ks_str detail)
+{
+    struct ks_ev_warning event = { .code = ks_str_z(code), .jid = jid, .conversation = room, .detail = detail };
+
+    return ks_tell(k, KS_EV_WARNING, &event);
+}
+
+enum ks_err ks_group_line(struct konsil *k, struct ks_str room, enum ks_js_notice notice, struct ks_str actor,
+    struct ks_str about, int64_t time_ms)
+{
+    struct ks_message message = { .conversation = room,
+        .flags = KS_MSG_NOTICE,
+        .author = actor,
+        .time_ms = time_ms,
+        .stamp_ms = k->now.wall_ms,
+        .notice = notice,
+        .raw = about };
+    enum ks_err err = ks_new_id(k, &message.id);
+
+    if (err != KS_OK || (err = ks_history_add(k, &message)) != KS_OK)
+        return err;
+    return ks_history_tell(k, &message);
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* group.h -- rooms as this device knows them: who reads in them by their signed state, and how far we are in them
+ * (doc/PROTOCOL.md §9; XEP-0045).
+ *
+ * A room is a conversation that is named by the room's JID. What is held to be true of it stands in the store: the
+ * newest statement that was accepted, the one before, a rival of a fork, and one that follows by its hashes but whose
+ * signer could not be proven ("doubt"). Who gets keys is decided by these alone; what the server lists is compared, and
+ * told when it differs. Versions never go back. Where we are in a room (its archive, its occupants) is of the session.
+ *
+ *   KS_T_GROUP   r room                 the record
+ *                s room 0 version(8)    data of a statement that was accepted
+ *                h room 0 member 0 device(4) epoch(8)   what of our numbering a member has (acks.c)
+ *
+ * Views belong to the step's arena. */
+#ifndef KS_GROUP_H
+#define KS_GROUP_H
+
+#include "catchup.h"
+#include "envelope.h"
+#include "history.h"
+#include "list.h"
+#include "room_state.h"
+#include "stanza.h"
+
+#define KS_GROUP_PING_MS 600000 /* XEP-0410: silence of a room for so long is looked into */
+#define KS_GROUP_AGAIN_MS 60000 /* a room that could not be entered is tried again */
+#define KS_GROUP_OCCUPANTS_MAX 4096
+#define KS_GROUP_TOLD_MAX 4096
+#define KS_GROUP_ENCLOSED_MAX 9000 /* bytes of a statement that goes inside an envelope */
+
+struct konsil;
+struct ks_inbound;
+struct ks_cmd;
+
+enum {
+    KS_GROUP_LEFT = 1,      /* by ourselves: nothing is sent or read there */
+    KS_GROUP_REMOVED = 2,   /* by a statement without us, or destroyed */
+    KS_GROUP_INVITED = 4,   /* by a welcome that is not proven yet */
+    KS_GROUP_TOLD_BACK = 8, /* that the server serves less than we know: told once */
+};
+
+struct ks_group {
+    struct ks_str room;
+    unsigned flags;
+    /* data is empty where there is none; state is read for all that are there. */
+    struct ks_room_signed newest, before, rival, doubt;
+    struct ks_room_signed pending;    /* ours, on its way to the server */
+    struct ks_str look, pending_look; /* JSON (group_look.h); look may be of an older statement */
+    struct ks_str welcome_by;         /* with KS_GROUP_INVITED: who welcomed us, and to which version */
+    uint64_t welcome_v;
+    uint8_t welcome_hash[KS_ROOM_HASH_LEN];
+};
+
+enum ks_group_place { KS_GROUP_OUT, KS_GROUP_ENTERING, KS_GROUP_IN };
+
+/* One that is in use in this session. */
+struct ks_group_live {
+    struct ks_list link;
+    enum ks_group_place place;
+    bool syncing, synced, sync_wanted; /* its statements are being asked for; and should be once more */
+    bool waits_for_key;                /* of a signer */
+    bool ready;                        /* its statements and archive were read since it was entered */
+    int64_t next_ms;                   /* of a ping, or another try */
+    bool pinging;
+    struct ks_catchup catchup;
+    struct ks_list occupants; /* group_muc.c */
+    size_t occupant_count;
+    struct ks_list told; /* what was told or shown once (ks_group_first_time) */
+    size_t told_count;
+    struct ks_buf offered; /* a statement out of an envelope, until its signer's key is here */
+    char *command;         /* that founds it, to be answered; NULL: none */
+    struct ks_str room;    /* behind this struct */
+};
+
+struct ks_groups {
+    struct ks_list live;
+    char *service; /* where rooms are made; NULL: not known */
+};
+
+void ks_groups_init(struct konsil *k);
+void ks_groups_done(struct konsil *k);
+void ks_groups_lost(struct konsil *k); /* the session is gone */
+void ks_groups_wake(struct konsil *k); /* a key of a signer came, or never will */
+void ks_groups_due(struct konsil *k);  /* KS_WAIT_GROUP; outside of steps */
+/* NULL: not in use. */
+struct ks_group_live *ks_group_live(struct konsil *k, struct ks_str room);
+/* False if an account was noted with this hash in this session already. */
+bool ks_group_first_time(struct ks_group_live *live, struct ks_str jid, const uint8_t hash[KS_ROOM_HASH_LEN]);
+KS_CHECK enum ks_err ks_group_use(struct konsil *k, struct ks_str room, struct ks_group_live **ret_live);
+
+/* --- in a step: what is known (group.c) --- */
+
+/* KS_ENOTFOUND: no room of ours. */
+KS_CHECK enum ks_err ks_group_get(struct konsil *k, struct ks_str room, struct ks_group *ret_group);
+KS_CHECK enum ks_err ks_group_put(struct konsil *k, const struct ks_group *group);
+KS_CHECK enum ks_err ks_group_forget(struct konsil *k, struct ks_str room);
+KS_CHECK enum ks_err ks_group_all(struct konsil *k, struct ks_str **ret_rooms, size_t *ret_count);
+KS_CHECK enum ks_err ks_group_is(struct konsil *k, struct ks_str jid, bool *ret_is);
+void ks_group_known(const struct ks_group *group, struct ks_room_known *ret_known);
+/* Who gets a key, doubts considered. NULL: not he. */
+const struct ks_room_entry *ks_group_recipient(const struct ks_group *group, struct ks_str jid);
+bool ks_group_owns(const struct ks_group *group, struct ks_str jid);
+/* All who get a key but ourselves, in an array of the step's arena. */
+KS_CHECK enum ks_err ks_group_recipients(
+    struct konsil *k, const struct ks_group *group, struct ks_str **ret_jids, size_t *ret_count);
+/* Was an account a recipient by this version, and is it one now? (doc/PROTOCOL.md §8.2) */
+KS_CHECK enum ks_err ks_group_was_recipient(
+    struct konsil *k, struct ks_str room, uint64_t version, struct ks_str jid, bool *ret_was);
+/* Keeps data of a statement that was accepted, for that. */
+KS_CHECK enum ks_err ks_group_keep_version(struct konsil *k, const struct ks_room_signed *one);
+/* Was an account a member by a version, or (ever) by any that is kept? */
+KS_CHECK enum ks_err ks_group_had(
+    struct konsil *k, struct ks_str room, uint64_t version, struct ks_str jid, bool *ret_had);
+KS_CHECK enum ks_err ks_group_ever_had(struct konsil *k, struct ks_str room, struct ks_str jid, bool *ret_had);
+/* May this be shown: its author is a member, or, in what is read of the archive, was one by the version he cites. */
+KS_CHECK enum ks_err ks_group_admits(
+    struct konsil *k, const struct ks_inbound *in, const struct ks_k *cited, bool *ret_admitted);
+/* The receipts of a message of ours: one for each account that it goes to. In the arena. */
+KS_CHECK enum ks_err ks_group_receipts(struct konsil *k, struct ks_str conversation, enum ks_js_state state,
+    struct ks_receipt **ret_receipts, size_t *ret_count);
+/* As an event has it; and tells "room". */
+struct ks_js_room;
+KS_CHECK enum ks_err ks_group_event(struct konsil *k, const struct ks_group *group, struct ks_js_room *ret_event);
+KS_CHECK enum ks_err ks_group_tell(struct konsil *k, const struct ks_group *group);
+KS_CHECK enum ks_err ks_group_warn(
+    struct konsil *k, const char *code, struct ks_str room, struct ks_str jid, struct ks_str detail);
+/* A visible line of the conversation: what `actor` did, to whom or to what. */
+KS_CHECK enum ks_err ks_group_line(struct konsil *k, struct ks_str room, enum ks_js_notice notice, struct ks_str actor,
+    struct ks_str about, int64_t time_ms);
+
+/* --- its statements (group_sync.c) --- */
+
+/* Asks the room's server for what follows upon what is known. */
+KS_CHECK enum ks_err ks_group_sync(struct konsil *k, struct ks_group_live *live);
+/* What an envelope offered is looked at once more. */
+KS_CHECK enum ks_err ks_group_offered(struct konsil *k, struct ks_group_live *live);
+/* One of our own, which the server took. */
+KS_CHECK enum ks_err ks_group_confirmed(struct konsil *k, struct ks_group *group);
+/* What an envelope said about a room: a welcome, a state, a wish to leave. */
+KS_CHECK enum ks_err ks_group_said(struct konsil *k, const struct ks_inbound *in, const struct ks_content *content);
+/* An author wrote by this version. */
+KS_CHECK enum ks_err ks_group_cited(struct konsil *k, const struct ks_inbound *in, const struct ks_k *cited);
+
+/* --- changing it (group_change.c) --- */
+
+/* What a new statement is to say beside what the newest says. */
+struct ks_group_change {
+    struct ks_str title, subject; /* ptr NULL: as it is */
+    const struct ks_str *add;
+    size_t add_count;
+    struct ks_str remove, owner, no_owner; /* empty: nobody */
+    enum ks_room_history history;          /* 0: as it is */
+};
+/* *ret_code: an id of codes.h that says why not, or NULL: under way, and answered to the command when decided. */
+KS_CHECK enum ks_err ks_group_found(
+    struct konsil *k, const struct ks_group_change *change, struct ks_str answer, const char **ret_code);
+KS_CHECK enum ks_err ks_group_change(struct konsil *k, struct ks_str room, const struct ks_group_change *change,
+    struct ks_str answer, const char **ret_code);
+KS_CHECK enum ks_err ks_group_leave(struct konsil *k, struct ks_str room, const char **ret_code);
+KS_CHECK enum ks_err ks_group_destroy(
+    struct konsil *k, struct ks_str room, struct ks_str answer, const char **ret_code);
+/* A member's wish to leave: one owner's device does it. */
+KS_CHECK enum ks_err ks_group_let_go(struct konsil *k, struct ks_group *group, struct ks_str jid);
+/* After our statement was accepted: everybody gets the state, and newcomers their welcome. */
+KS_CHECK enum ks_err ks_group_announce(struct konsil *k, const struct ks_group *group, const struct ks_room_state *old);
+/* To one account: the newest statement, and with heads how far everybody is. */
+KS_CHECK enum ks_err ks_group_hand(struct konsil *k, const struct ks_group *group, struct ks_str to, bool heads);
+/* What is pending is sent, perhaps again; command (or empty) is answered. */
+KS_CHECK enum ks_err ks_group_push(struct konsil *k, struct ks_group *group, struct ks_str command);
+/* It could not be founded. */
+KS_CHECK enum ks_err ks_group_unfounded(
+    struct konsil *k, struct ks_str room, struct ks_str command, const struct ks_stanza *answer);
+
+/* --- being in it (group_muc.c) --- */
+
+/* Everything is entered; after catch-up of our own archive. */
+KS_CHECK enum ks_err ks_groups_online(struct konsil *k, bool resumed);
+KS_CHECK enum ks_err ks_group_enter(struct konsil *k, struct ks_str room);
+KS_CHECK enum ks_err ks_group_exit(struct konsil *k, struct ks_group_live *live);
+/* The room says that we are not in it. */
+KS_CHECK enum ks_err ks_group_again(struct konsil *k, struct ks_str room);
+/* True if it was of a room. */
+KS_CHECK enum ks_err ks_group_presence(struct konsil *k, const struct ks_stanza *presence, bool *ret_taken);
+/* The real account behind a nick, as the server says; empty: unknown. */
+struct ks_str ks_group_occupant(const struct ks_group_live *live, struct ks_str nick);
+/* Statements are read: now the archive, then what came meanwhile. */
+KS_CHECK enum ks_err ks_group_synced(struct konsil *k, struct ks_group_live *live);
+KS_CHECK enum ks_err ks_group_caught_up(struct konsil *k, struct ks_catchup *catchup);
+/* Outside of steps: somebody wrote who is no member. Once for each of them and each version the statements are asked
+ * for, and the message follows them; else false. */
+bool ks_group_hold_for(struct konsil *k, struct ks_group_live *live, struct ks_str jid, const struct ks_xml *message);
+/* Compares what the server lists with who may be there. */
+KS_CHECK enum ks_err ks_group_compare(struct konsil *k, struct ks_group_live *live, const struct ks_group *group);
+
+#endif

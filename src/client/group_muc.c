@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* group_muc.c -- being in rooms (XEP-0045 §7; XEP-0410): entering, who is there, and coming back.
+ *
+ * A session enters every room after its own archive is read; then the room's statements, then its archive, then what
+ * came meanwhile. What the server says of people there is a hint for whose keys open a message, and is compared with
+ * the signed state. */
+#include <stdlib.h>
+
+#include "engine.h"
+#include "group.h"
+#include "people.h"
+
+#define NICK_MAX 64
+
+struct occupant {
+    struct ks_list link;
+    struct ks_str nick, jid; /* behind this struct */
+};
+
+struct told {
+    struct ks_list link;
+    uint8_t hash[KS_ROOM_HASH_LEN];
+    struct ks_str jid; /* behind this struct */
+};
+
+/* --- lists of a room --- */
+
+static void forget_occupant(struct ks_group_live *live, struct occupant *occupant)
+{
+    ks_list_leave(&occupant->link);
+    live->occupant_count--;
+    free(occupant);
+}
+
+static void forget_place(struct ks_group_live *live)
+{
+    for (KS_LIST_EACH_SAFE(&live->occupants, at))
+        forget_occupant(live, KS_CONTAINER(at, struct occupant, link));
+    live->place = KS_GROUP_OUT;
+    live->syncing = live->synced = live->sync_wanted = live->waits_for_key = live->ready = live->pinging = false;
+    live->next_ms = KS_NEVER;
+    ks_catchup_lost(&live->catchup);
+}
+
+static void live_free(struct ks_group_live *live)
+{
+    forget_place(live);
+    for (KS_LIST_EACH_SAFE(&live->told, at))
+        free(KS_CONTAINER(at, struct told, link));
+    ks_list_leave(&live->link);
+    ks_buf_done(&live->offered);
+    free(live->command);
+    free(live);
+}
+
+void ks_groups_done(struct konsil *k)
+{
+    if (k->groups.live.next)
+        for (KS_LIST_EACH_SAFE(&k->groups.live, at))
+            live_free(KS_CONTAINER(at, struct ks_group_live, link));
+    free(k->groups.service);
+}
+
+void ks_groups_lost(struct konsil *k)
+{
+    for (KS_LIST_EACH_SAFE(&k->groups.live, at))
+        live_free(KS_CONTAINER(at, struct ks_group_live, link));
+    free(k->groups.service);
+    k->groups.service = NULL;
+    k->wait_ms[KS_WAIT_GROUP] = KS_NEVER;
+}
+
+bool ks_group_first_time(struct ks_group_live *live, struct ks_str jid, const uint8_t hash[KS_ROOM_HASH_LEN])
+{
+    struct told *told;
+
+    for (KS_LIST_EACH(&live->told, at)) {
+        told = KS_CONTAINER(at, struct told, link);
+        if (ks_str_eq(told->jid, jid) && memcmp(told->hash, hash, KS_ROOM_HASH_LEN) == 0)
+            return false;
+    }
+    if (live->told_count >= KS_GROUP_TOLD_MAX || !(told = calloc(1, sizeof(*told) + jid.len)))
+        return false;
+    memcpy(told + 1, jid.ptr, jid.len);
+    told->jid = ks_str(told + 1, jid.len);
+    memcpy(told->hash, hash, KS_ROOM_HASH_LEN);
+    ks_list_append(&live->told, &told->link);
+    live->told_count++;
+    return true;
+}
+
+static struct occupant *find_occupant(const struct ks_group_live *live, struct ks_str nick)
+{
+    for (KS_LIST_EACH(&live->occupants, at)) {
+        struct occupant *occupant = KS_CONTAINER(at, struct occupant, link);
+
+        if (ks_str_eq(occupant->nick, nick))
+            return occupant;
+    }
+    return NULL;
+}
+
+struct ks_str ks_group_occupant(const struct ks_group_live *live, struct ks_str nick)
+{
+    const struct occupant *occupant = find_occupant(live, nick);
+
+    return occupant ? occupant->jid : KS_STR_EMPTY;
+}
+
+static enum ks_err note_occupant(struct ks_group_live *live, struct ks_str nick, struct ks_str jid)
+{
+    struct occupant *occupant = find_occupant(live, nick);
+
+    if (occupant)
+        forget_occupant(live, occupant);
+    if (live->occupant_count >= KS_GROUP_OCCUPANTS_MAX)
+        return KS_OK; /* whose keys open its messages is found by the device's id then */
+    if (!(occupant = calloc(1, sizeof(*occupant) + nick.len + jid.len)))
+        return KS_ENOMEM;
+    memcpy(occupant + 1, nick.ptr, nick.len);
+    memcpy((char *)(occupant + 1) + nick.len, jid.ptr, jid.len);
+    occupant->nick = ks_str(occupant + 1, nick.len);
+    occupant->jid = ks_str((char *)(occupant + 1) + nick.len, jid.len);
+    ks_list_append(&live->occupants, &occupant->link);
+    live->occupant_count++;
+    return KS_OK;
+}
+
+/* --- who may be there --- */
+
+static enum ks_err compare_one(
+    struct konsil *k, struct ks_group_live *live, const struct ks_group *group, struct ks_str jid)
+{
+    if (group->newest.data.len == 0 || ks_room_state_member(&group->newest.state, jid)
+        || !ks_group_first_time(live, jid, group->newest.hash))
+        return KS_OK;
+    return ks_group_warn(k, KS_CODE_ROOM_GHOST, group->room, jid, KS_STR_EMPTY);
+}
+
+enum ks_err ks_group_compare(struct konsil *k, struct ks_group_live *live, const struct ks_group *group)
+{
+    enum ks_err err = KS_OK;
+
+    for (KS_LIST_EACH(&live->occupants, at)) {
+        const struct occupant *occupant = KS_CONTAINER(at, struct occupant, link);
+
+        if (occupant->jid.len > 0 && (err = compare_one(k, live, group, occupant->jid)) != KS_OK)
+            return err;
+    }
+    return KS_OK;
+}
+
+/* --- entering and leaving --- */
+
+static void wait_until(struct konsil *k, struct ks_group_live *live, int64_t at_ms)
+{
+    live->next_ms = at_ms;
+    k->wait_ms[KS_WAIT_GROUP] = ks_sooner(k->wait_ms[KS_WAIT_GROUP], at_ms);
+}
+
+/* Our nick tells nothing that the address does not. */
+static enum ks_err own_place(struct konsil *k, struct ks_group_live *live, struct ks_str *ret_jid)
+{
+    return ks_arena_join(&k->arena,
+        (struct ks_str[]) { live->room, KS_STR("/"), ks_str_head(ks_str_z(k->local), NICK_MAX) }, 3, ret_jid);
+}
+
+static enum ks_err send_presence(struct konsil *k, struct ks_group_live *live, const char *type)
+{
+    struct ks_xml *presence, *muc;
+    struct ks_str to;
+    enum ks_err err = own_place(k, live, &to);
+
+    if (err != KS_OK)
+        return err;
+    presence = ks_stanza_new(&k->arena, "presence", type, KS_STR_EMPTY, KS_STR_EMPTY, to);
+    if (!type) {
+        muc = ks_xml_add(&k->arena, presence, NS_MUC, "x");
+        /* What was said before comes from the archive. */
+        if (!ks_xml_set(&k->arena, ks_xml_add(&k->arena, muc, NS_MUC, "history"), "maxstanzas", KS_STR("0")))
+            return KS_ENOMEM;
+    }
+    return ks_send_stanza(k, presence, 0);
+}
+
+enum ks_err ks_group_enter(struct konsil *k, struct ks_str room)
+{
+    struct ks_group_live *live;
+    enum ks_err err = ks_group_use(k, room, &live);
+
+    if (err != KS_OK || live->place != KS_GROUP_OUT || !ks_online(k) || !ks_catchup_done(k))
+        return err;
+    live->place = KS_GROUP_ENTERING;
+    live->catchup.running = true; /* what comes before statements and archive were read follows them */
+    wait_until(k, live, k->now.mono_ms + KS_GROUP_AGAIN_MS);
+    return send_presence(k, live, NULL);
+}
+
+enum ks_err ks_group_exit(struct konsil *k, struct ks_group_live *live)
+{
+    bool was_in = live->place != KS_GROUP_OUT && ks_online(k);
+
+    forget_place(live);
+    return was_in ? send_presence(k, live, "unavailable") : KS_OK;
+}
+
+enum ks_err ks_group_again(struct konsil *k, struct ks_str room)
+{
+    struct ks_group_live *live = ks_group_live(k, room);
+
+    if (!live || live->place != KS_GROUP_IN)
+        return KS_OK;
+    forget_place(live);
+    return ks_group_enter(k, room);
+}
+
+/* --- presence --- */
+
+static enum ks_err entered(struct konsil *k, struct ks_group_live *live)
+{
+    struct ks_group group;
+    enum ks_err err;
+
+    if (live->place == KS_GROUP_IN)
+        return KS_OK;
+    live->place = KS_GROUP_IN;
+    wait_until(k, live, k->now.mono_ms + KS_GROUP_PING_MS);
+    if ((err = ks_group_get(k, live->room, &group)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    if (group.newest.data.len > 0 || group.pending.data.len == 0)
+        return ks_group_sync(k, live);
+    err = ks_group_push(k, &group, ks_str_z(live->command));
+    free(live->command);
+    live->command = NULL;
+    return err;
+}
+
+static bool has_status(const struct ks_xml *x, const char *code)
+{
+    for (const struct ks_xml *c = ks_xml_child(x, NS_MUC_USER, "status"); c; c = ks_xml_next(c, NS_MUC_USER, "status"))
+        if (ks_str_is(ks_xml_attr(c, "code"), code))
+            return true;
+    return false;
+}
+
+/* XEP-0045 §10.9. That a room is destroyed is the server's word; what was said there stays here. */
+static enum ks_err destroyed(struct konsil *k, struct ks_group_live *live)
+{
+    struct ks_group group;
+    enum ks_err err = ks_group_get(k, live->room, &group);
+
+    forget_place(live);
+    if (err != KS_OK || group.flags & KS_GROUP_REMOVED)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    group.flags |= KS_GROUP_REMOVED;
+    if ((err = ks_group_put(k, &group)) != KS_OK
+        || (err = ks_group_line(k, group.room, KS_JS_NOTICE_DESTROYED, group.room, KS_STR_EMPTY, k->now.wall_ms))
+            != KS_OK)
+        return err;
+    return ks_group_tell(k, &group);
+}
+
+static enum ks_err on_left(struct konsil *k, struct ks_group_live *live, struct ks_str nick, const struct ks_xml *x)
+{
+    struct occupant *occupant = find_occupant(live, nick);
+
+    if (!has_status(x, "110")) {
+        if (occupant)
+            forget_occupant(live, occupant);
+        return KS_OK;
+    }
+    if (ks_xml_child(x, NS_MUC_USER, "destroy"))
+        return destroyed(k, live);
+    /* Put out, or the room's server ends: whether we may come back, the statements say. */
+    forget_place(live);
+    wait_until(k, live, k->now.mono_ms + KS_GROUP_AGAIN_MS);
+    return KS_OK;
+}
+
+static enum ks_err on_here(struct konsil *k, struct ks_group_live *live, struct ks_str nick, const struct ks_xml *x)
+{
+    struct ks_str text = ks_xml_attr(ks_xml_child(x, NS_MUC_USER, "item"), "jid"), bare = KS_STR_EMPTY;
+    struct ks_group group;
+    struct ks_jid jid;
+    enum ks_err err;
+
+    if (text.len > 0 && ks_jid_parse(&k->arena, text, &jid) == KS_OK
+        && (err = ks_jid_text(&k->arena, ks_jid_bare(jid), &bare)) != KS_OK)
+        return err;
+    if ((err = note_occupant(live, nick, bare)) != KS_OK)
+        return err;
+    if (bare.len > 0
+        && ((err = ks_group_get(k, live->room, &group)) != KS_OK
+            || (err = compare_one(k, live, &group, bare)) != KS_OK))
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    return has_status(x, "110") ? entered(k, live) : KS_OK;
+}
+
+/* It does not let us in. What it says of our belonging there is its word only; but there is nothing to be read there
+ * without it. */
+static enum ks_err refused(struct konsil *k, struct ks_group_live *live, const struct ks_stanza *presence)
+{
+    struct ks_str command = ks_str_z(live->command);
+    enum ks_err err = KS_OK;
+
+    forget_place(live);
+    if (live->command) {
+        err = ks_group_unfounded(k, live->room, command, presence);
+        free(live->command);
+        live->command = NULL;
+        return err;
+    }
+    wait_until(k, live, k->now.mono_ms + KS_GROUP_AGAIN_MS);
+    return KS_OK;
+}
+
+enum ks_err ks_group_presence(struct konsil *k, const struct ks_stanza *presence, bool *ret_taken)
+{
+    const struct ks_xml *x = ks_xml_child(presence->xml, NS_MUC_USER, "x");
+    struct ks_group_live *live;
+    struct ks_str room;
+    enum ks_err err = ks_jid_text(&k->arena, ks_jid_bare(presence->from), &room);
+
+    *ret_taken = err == KS_OK && (live = ks_group_live(k, room));
+    if (!*ret_taken)
+        return err;
+    switch ((int)presence->type) {
+    case KS_PRES_ERROR:
+        return live->place == KS_GROUP_ENTERING ? refused(k, live, presence) : KS_OK;
+    case KS_PRES_UNAVAILABLE:
+        return on_left(k, live, presence->from.resource, x);
+    case KS_TYPE_NONE:
+        return on_here(k, live, presence->from.resource, x);
+    default:
+        return KS_OK;
+    }
+}
+
+/* --- after statements and archive --- */
+
+enum ks_err ks_group_synced(struct konsil *k, struct ks_group_live *live)
+{
+    struct ks_group group;
+    enum ks_err err = ks_group_get(k, live->room, &group);
+
+    if (err != KS_OK || live->place != KS_GROUP_IN || group.flags & KS_GROUP_REMOVED)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    if ((err = ks_group_push(k, &group, KS_STR_EMPTY)) != KS_OK)
+        return err;
+    if (live->synced) {
+        live->catchup.ended = live->catchup.running && !live->catchup.query[0]; /* what was held for a stranger */
+        return KS_OK;
+    }
+    live->synced = true;
+    return ks_catchup_begin(k, &live->catchup);
+}
+
+enum ks_err ks_group_caught_up(struct konsil *k, struct ks_catchup *catchup)
+{
+    struct ks_group_live *live = KS_CONTAINER(catchup, struct ks_group_live, catchup);
+    struct ks_group group;
+    enum ks_err err;
+
+    live->ready = true;
+    if ((err = ks_group_get(k, live->room, &group)) != KS_OK || (err = ks_outbox_entered(k, &group)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    ks_outbox_wake(k);
+    ks_acks_wake(k);
+    ks_heal_gap(k);
+    return KS_OK;
+}
+
+static enum ks_err sync_now(struct konsil *k, void *arg)
+{
+    return ks_group_sync(k, arg);
+}
+
+bool ks_group_hold_for(struct konsil *k, struct ks_group_live *live, struct ks_str jid, const struct ks_xml *message)
+{
+    static const uint8_t held[KS_ROOM_HASH_LEN];
+
+    if (!live->ready || jid.len == 0 || live->catchup.running || !ks_group_first_time(live, jid, held))
+        return false;
+    live->catchup.running = true;
+    live->catchup.query[0] = 0;
+    return ks_catchup_hold(&live->catchup, message) && ks_step(k, sync_now, live);
+}
+
+/* --- a session's life --- */
+
+static enum ks_err on_service(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+{
+    const struct ks_xml *query = ks_iq_ok(answer) ? ks_xml_child(answer->xml, NS_DISCO_INFO, "query") : NULL;
+
+    for (const struct ks_xml *c = ks_xml_child(query, NS_DISCO_INFO, "feature"); c && !k->groups.service;
+         c = ks_xml_next(c, NS_DISCO_INFO, "feature"))
+        if (ks_str_is(ks_xml_attr(c, "var"), NS_KONSIL_ROOM) && !(k->groups.service = ks_str_dup(iq->text)))
+            return KS_ENOMEM;
+    return KS_OK;
+}
+
+#define SERVICES_MAX 16
+
+static enum ks_err on_items(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+{
+    const struct ks_xml *query = ks_iq_ok(answer) ? ks_xml_child(answer->xml, NS_DISCO_ITEMS, "query") : NULL;
+    size_t count = 0;
+
+    (void)iq;
+    for (const struct ks_xml *c = ks_xml_child(query, NS_DISCO_ITEMS, "item"); c && count < SERVICES_MAX;
+         c = ks_xml_next(c, NS_DISCO_ITEMS, "item"), count++) {
+        struct ks_str jid = ks_xml_attr(c, "jid");
+        enum ks_err err;
+
+        if (jid.len == 0 || ks_str_find_byte(jid, '@') < jid.len)
+            continue;
+        err = ks_iq_send(k, "get", jid, ks_xml_new(&k->arena, NS_DISCO_INFO, "query"), on_service, jid, 0);
+        if (err != KS_OK)
+            return err == KS_EAGAIN ? KS_OK : err;
+    }
+    return KS_OK;
+}
+
+enum ks_err ks_groups_online(struct konsil *k, bool resumed)
+{
+    struct ks_str *rooms;
+    size_t count;
+    enum ks_err err;
+
+    if (resumed)
+        return KS_OK;
+    err = ks_iq_send(
+        k, "get", ks_str_z(k->domain), ks_xml_new(&k->arena, NS_DISCO_ITEMS, "query"), on_items, KS_STR_EMPTY, 0);
+    if ((err != KS_OK && err != KS_EAGAIN) || (err = ks_group_all(k, &rooms, &count)) != KS_OK)
+        return err;
+    for (size_t i = 0; i < count; i++) {
+        struct ks_group group;
+
+        if ((err = ks_group_get(k, rooms[i], &group)) != KS_OK)
+            return err;
+        if (!(group.flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED)))
+            err = ks_group_enter(k, rooms[i]);
+        if (err != KS_OK)
+            return err;
+    }
+    return KS_OK;
+}
+
+/* XEP-0410 §3.2: an answer of any kind but these says that we are in it. */
+static enum ks_err on_ping(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+{
+    struct ks_group_live *live = ks_group_live(k, iq->text);
+    struct ks_str condition = ks_str_z(ks_iq_condition(answer));
+
+    if (!live)
+        return KS_OK;
+    live->pinging = false;
+    if (live->place != KS_GROUP_IN || !answer)
+        return KS_OK;
+    if (!ks_iq_ok(answer) && !ks_str_is(condition, "service-unavailable")
+        && !ks_str_is(condition, "feature-not-implemented") && !ks_str_is(condition, "item-not-found")) {
+        forget_place(live);
+        return ks_group_enter(k, live->room);
+    }
+    wait_until(k, live, k->now.mono_ms + KS_GROUP_PING_MS);
+    return KS_OK;
+}
+
+static enum ks_err ping(struct konsil *k, struct ks_group_live *live)
+{
+    struct ks_str to;
+    enum ks_err err = own_place(k, live, &to);
+
+    if (err != KS_OK)
+        return err;
+    err = ks_iq_send(k, "get", to, ks_xml_new(&k->arena, NS_PING, "ping"), on_ping, live->room, 0);
+    live->pinging = err == KS_OK;
+    wait_until(k, live, k->now.mono_ms + KS_GROUP_PING_MS);
+    return err == KS_EAGAIN ? KS_OK : err;
+}
+
+static enum ks_err due_one(struct konsil *k, void *arg)
+{
+    struct ks_group_live *live = arg;
+    struct ks_group group;
+    enum ks_err err = ks_group_get(k, live->room, &group);
+
+    live->next_ms = KS_NEVER;
+    if (err != KS_OK || (err = ks_group_offered(k, live)) != KS_OK
+        || (err = ks_group_get(k, live->room, &group)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    if (live->place == KS_GROUP_IN && (live->waits_for_key || !live->ready)) {
+        wait_until(k, live, k->now.mono_ms + (live->waits_for_key ? KS_GROUP_AGAIN_MS : KS_GROUP_PING_MS));
+        return ks_group_sync(k, live);
+    }
+    if (live->place == KS_GROUP_IN)
+        return live->pinging ? KS_OK : ping(k, live);
+    if (group.flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED))
+        return KS_OK;
+    live->place = KS_GROUP_OUT;
+    return ks_group_enter(k, live->room);
+}
+
+void ks_groups_due(struct konsil *k)
+{
+    k->wait_ms[KS_WAIT_GROUP] = KS_NEVER;
+    if (!ks_online(k) || !ks_catchup_done(k))
+        return;
+    for (KS_LIST_EACH_SAFE(&k->groups.live, at)) {
+        struct ks_group_live *live = KS_CONTAINER(at, struct ks_group_live, link);
+
+        if (live->next_ms <= k->now.mono_ms)
+            (void)ks_step(k, due_one, live);
+        else
+            k->wait_ms[KS_WAIT_GROUP] = ks_sooner(k->wait_ms[KS_WAIT_GROUP], live->next_ms);
+    }
+}

@@ -1,0 +1,620 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* group_sync.c -- the chain of a room's statements: asked for, judged, and accepted or not (doc/PROTOCOL.md §9.1).
+ *
+ * What the server gives is a run of statements upon the ones that are known. The run is followed by its hashes; how far
+ * it is accepted is decided from its end: the last one whose signer can be proven carries all before it, since who
+ * signed it had accepted them. What is left over after that is in doubt: nobody gets a key by it, and who is missing in
+ * it gets none either. */
+#include "engine.h"
+#include "group.h"
+#include "group_look.h"
+#include "inbox.h"
+#include "peers.h"
+#include "statement.h"
+#include "xml_reader.h"
+#include "xml_writer.h"
+
+#define RUN_MAX 256 /* statements taken from one answer */
+
+/* --- lines --- */
+
+static enum ks_err line(
+    struct konsil *k, const struct ks_room_signed *one, enum ks_js_notice notice, struct ks_str about)
+{
+    return ks_group_line(k, one->state.room, notice, one->signer, about, (int64_t)one->state.t * 1000);
+}
+
+static enum ks_err tell_entry(struct konsil *k, const struct ks_room_signed *one, const struct ks_room_entry *before,
+    const struct ks_room_entry *now)
+{
+    struct ks_str jid = now ? now->jid : before->jid;
+
+    if (now && !before)
+        return line(k, one, now->owner ? KS_JS_NOTICE_ADDED_OWNER : KS_JS_NOTICE_ADDED, jid);
+    if (before && !now)
+        return line(k, one, ks_str_eq(jid, one->signer) ? KS_JS_NOTICE_LEFT : KS_JS_NOTICE_REMOVED, jid);
+    if (now->owner != before->owner)
+        return line(k, one, now->owner ? KS_JS_NOTICE_OWNER : KS_JS_NOTICE_NO_OWNER, jid);
+    return KS_OK;
+}
+
+/* Both lists are in order: one walk over both. */
+static enum ks_err tell_members(struct konsil *k, const struct ks_room_signed *one, const struct ks_room_state *before)
+{
+    const struct ks_room_state *now = &one->state;
+    size_t i = 0, j = 0;
+    enum ks_err err = KS_OK;
+
+    while (err == KS_OK && (i < before->member_count || j < now->member_count)) {
+        int order = i == before->member_count ? 1
+            : j == now->member_count          ? -1
+                                              : ks_str_cmp(before->members[i].jid, now->members[j].jid);
+
+        err = tell_entry(k, one, order <= 0 ? &before->members[i] : NULL, order >= 0 ? &now->members[j] : NULL);
+        i += order <= 0;
+        j += order >= 0;
+    }
+    return err;
+}
+
+static enum ks_err tell_changes(struct konsil *k, const struct ks_room_signed *one, const struct ks_room_state *before)
+{
+    enum ks_err err;
+
+    if (!before)
+        return line(k, one, KS_JS_NOTICE_FOUNDED, KS_STR_EMPTY);
+    if ((err = tell_members(k, one, before)) != KS_OK)
+        return err;
+    if (one->state.history != before->history)
+        err = line(k, one, one->state.history == KS_ROOM_ALL ? KS_JS_NOTICE_HISTORY_ALL : KS_JS_NOTICE_HISTORY_JOIN,
+            KS_STR_EMPTY);
+    return err;
+}
+
+/* --- accepting --- */
+
+static bool is_there(const struct ks_room_signed *one)
+{
+    return one->data.len > 0;
+}
+
+static bool same(const uint8_t a[KS_ROOM_HASH_LEN], const uint8_t b[KS_ROOM_HASH_LEN])
+{
+    return memcmp(a, b, KS_ROOM_HASH_LEN) == 0;
+}
+
+/* One more upon what is accepted. Of a room that is new here only the newest is told as a line: who is in it is shown,
+ * and not how it came to that. */
+static enum ks_err accept_one(struct konsil *k, struct ks_group *group, const struct ks_room_signed *one, bool tell)
+{
+    bool known = is_there(&group->newest);
+    enum ks_err err = ks_group_keep_version(k, one);
+
+    if (err == KS_OK && tell && (known || one->state.v == 0))
+        err = tell_changes(k, one, known ? &group->newest.state : NULL);
+    group->before = group->newest;
+    group->newest = *one;
+    group->rival = group->doubt = (struct ks_room_signed) { .device = 0 };
+    return err;
+}
+
+/* The look that the newest statement binds may have come before it. */
+static enum ks_err adopt_look(struct konsil *k, struct ks_group *group, bool tell)
+{
+    uint8_t hash[32];
+
+    ks_look_hash(group->pending_look, hash);
+    if (group->pending_look.len == 0 || !same(hash, group->newest.state.look))
+        return KS_OK;
+    tell = tell && group->look.len > 0 && !ks_str_eq(group->look, group->pending_look);
+    group->look = group->pending_look;
+    group->pending_look = KS_STR_EMPTY;
+    return tell ? line(k, &group->newest, KS_JS_NOTICE_RENAMED, KS_STR_EMPTY) : KS_OK;
+}
+
+/* What is ours, and was pending, is now the room's; or somebody else was faster. */
+static enum ks_err settle_pending(struct konsil *k, struct ks_group *group, const struct ks_room_state *old)
+{
+    bool ours = is_there(&group->pending) && same(group->pending.hash, group->newest.hash);
+    bool late = is_there(&group->pending) && !ours && group->pending.state.v <= group->newest.state.v;
+    enum ks_err err;
+
+    if (ours || late)
+        group->pending = (struct ks_room_signed) { .device = 0 };
+    if ((err = adopt_look(k, group, old != NULL)) != KS_OK)
+        return err;
+    if (late)
+        return ks_group_warn(k, KS_CODE_ROOM_CONFLICT, group->room, group->newest.signer, KS_STR_EMPTY);
+    return ours ? ks_group_announce(k, group, old) : KS_OK;
+}
+
+static enum ks_err note_membership(struct konsil *k, struct ks_group *group)
+{
+    bool member = ks_room_state_member(&group->newest.state, ks_own(k));
+
+    group->flags = member ? group->flags & ~(unsigned)KS_GROUP_REMOVED : group->flags | KS_GROUP_REMOVED;
+    /* Who is added again after she left is there again. */
+    if (group->flags & KS_GROUP_LEFT && is_there(&group->before)
+        && !ks_room_state_member(&group->before.state, ks_own(k)) && member)
+        group->flags &= ~(unsigned)KS_GROUP_LEFT;
+    return KS_OK;
+}
+
+/* A welcome that promised something is kept, or told. *ret_good false: the room is forgotten. */
+static enum ks_err check_welcome(struct konsil *k, struct ks_group *group, bool *ret_good)
+{
+    const struct ks_room_signed *one = group->newest.state.v == group->welcome_v ? &group->newest : &group->before;
+
+    *ret_good = true;
+    if (!(group->flags & KS_GROUP_INVITED))
+        return KS_OK;
+    group->flags &= ~(unsigned)KS_GROUP_INVITED;
+    if (group->newest.state.v > group->welcome_v + 1)
+        return KS_OK; /* its hashes lead over that version, and a genuine owner signed the newest */
+    *ret_good = is_there(one) && one->state.v == group->welcome_v && same(one->hash, group->welcome_hash);
+    return *ret_good ? KS_OK : ks_group_warn(k, KS_CODE_ROOM_WITHHELD, group->room, group->welcome_by, KS_STR_EMPTY);
+}
+
+static enum ks_err accept_run(struct konsil *k, struct ks_group *group, const struct ks_room_signed *run, size_t count)
+{
+    const struct ks_room_signed was = group->newest;
+    struct ks_group_live *live = ks_group_live(k, group->room);
+    bool fresh = !is_there(&was), good;
+    enum ks_err err = KS_OK;
+
+    for (size_t i = 0; i < count && err == KS_OK; i++)
+        err = accept_one(k, group, &run[i], !fresh || count == 1);
+    if (err != KS_OK || (err = settle_pending(k, group, is_there(&was) ? &was.state : NULL)) != KS_OK
+        || (err = note_membership(k, group)) != KS_OK || (err = check_welcome(k, group, &good)) != KS_OK)
+        return err;
+    if (!good)
+        return ks_group_forget(k, group->room);
+    if (fresh && count > 1 && (err = line(k, &group->newest, KS_JS_NOTICE_JOINED, KS_STR_EMPTY)) != KS_OK)
+        return err;
+    if ((err = ks_group_put(k, group)) != KS_OK || (err = ks_group_tell(k, group)) != KS_OK)
+        return err;
+    if (live && group->flags & KS_GROUP_REMOVED)
+        return ks_group_exit(k, live);
+    return live ? ks_group_compare(k, live, group) : KS_OK;
+}
+
+/* --- a run of statements --- */
+
+struct run {
+    struct ks_room_signed items[RUN_MAX];
+    size_t count;
+    size_t proven; /* so many of them are carried by a proven one */
+    struct ks_room_signed fork;
+    bool has_fork, refused, waits;
+};
+
+/* The known of what comes after `count` of the run. */
+static void known_after(const struct ks_group *group, const struct run *run, size_t count, struct ks_room_known *known)
+{
+    const struct ks_room_signed *newest = count > 0 ? &run->items[count - 1] : &group->newest;
+
+    if (count == 0) {
+        ks_group_known(group, known);
+        return;
+    }
+    *known = (struct ks_room_known) { .newest = &newest->state };
+    memcpy(known->newest_hash, newest->hash, KS_ROOM_HASH_LEN);
+}
+
+static void take_statement(const struct ks_group *group, struct run *run, const struct ks_room_signed *one)
+{
+    struct ks_room_known known;
+
+    known_after(group, run, run->count, &known);
+    switch (ks_room_judge(&known, one)) {
+    case KS_ROOM_NEXT:
+        run->items[run->count++] = *one;
+        break;
+    case KS_ROOM_FORK:
+        run->fork = *one;
+        run->has_fork = true;
+        break;
+    case KS_ROOM_SAME:
+    case KS_ROOM_OLD:
+        break;
+    case KS_ROOM_AHEAD:
+    case KS_ROOM_REFUSED:
+        run->refused = true;
+        break;
+    }
+}
+
+/* From the end: the last whose signer is proven. */
+static enum ks_err prove(struct konsil *k, struct run *run)
+{
+    for (run->proven = run->count; run->proven > 0; run->proven--) {
+        const struct ks_room_signed *one = &run->items[run->proven - 1];
+        enum ks_err err = ks_device_verify(k, one->signer, one->device, one->data, one->signature);
+
+        if (err == KS_OK)
+            return KS_OK;
+        if (err == KS_EAGAIN) {
+            run->waits = true;
+            return KS_OK;
+        }
+        if (err == KS_ECRYPTO) { /* forged: nothing from it on is anything */
+            run->count = run->proven - 1;
+            run->refused = true;
+        } else if (err != KS_ENOTFOUND) {
+            return err;
+        }
+    }
+    return KS_OK;
+}
+
+static enum ks_err take_fork(
+    struct konsil *k, struct ks_group *group, const struct ks_room_signed *fork, bool *ret_waits)
+{
+    enum ks_err err = ks_device_verify(k, fork->signer, fork->device, fork->data, fork->signature);
+
+    *ret_waits = err == KS_EAGAIN;
+    if (err != KS_OK)
+        return err == KS_EAGAIN || err == KS_ECRYPTO || err == KS_ENOTFOUND ? KS_OK : err;
+    group->rival = *fork;
+    if ((err = ks_group_put(k, group)) != KS_OK
+        || (err = ks_group_warn(k, KS_CODE_ROOM_FORKED, group->room, fork->signer, KS_STR_EMPTY)) != KS_OK)
+        return err;
+    return ks_group_tell(k, group);
+}
+
+/* What follows by its hashes, and nobody can be proven to have signed. */
+static enum ks_err take_doubt(struct konsil *k, struct ks_group *group, const struct ks_room_signed *doubt)
+{
+    enum ks_err err;
+
+    if (!is_there(&group->newest) || same(group->doubt.hash, doubt->hash))
+        return KS_OK; /* of a room that is new here nothing is believed */
+    group->doubt = *doubt;
+    if ((err = ks_group_put(k, group)) != KS_OK
+        || (err = ks_group_warn(k, KS_CODE_ROOM_UNPROVEN, group->room, doubt->signer, KS_STR_EMPTY)) != KS_OK)
+        return err;
+    return ks_group_tell(k, group);
+}
+
+/* *ret_waits: a signer's key is on its way; the chain is asked for once more when it is here. */
+static enum ks_err take_run(struct konsil *k, struct ks_group *group, struct run *run, bool *ret_waits)
+{
+    struct ks_room_signed doubt = { .device = 0 };
+    bool fork_waits = false;
+    enum ks_err err = prove(k, run);
+
+    *ret_waits = run->waits;
+    if (err != KS_OK || run->waits)
+        return err;
+    if (run->refused
+        && (err = ks_group_warn(k, KS_CODE_ROOM_REFUSED, group->room, KS_STR_EMPTY, KS_STR_EMPTY)) != KS_OK)
+        return err;
+    if (run->count > run->proven)
+        doubt = run->items[run->count - 1];
+    if (run->proven > 0 && (err = accept_run(k, group, run->items, run->proven)) != KS_OK)
+        return err;
+    if (is_there(&doubt) && (err = take_doubt(k, group, &doubt)) != KS_OK)
+        return err;
+    if (run->has_fork && run->proven == 0)
+        err = take_fork(k, group, &run->fork, &fork_waits);
+    *ret_waits = fork_waits;
+    return err;
+}
+
+/* --- asking the server --- */
+
+/* It serves less than we know: versions never go back, and a person is told once. */
+static enum ks_err check_back(struct konsil *k, struct ks_group *group, const struct ks_xml *statements)
+{
+    uint64_t v;
+    bool back;
+    enum ks_err err;
+
+    if (!is_there(&group->newest))
+        return KS_OK;
+    back = ks_str_u64(ks_xml_attr(statements, "v"), KS_STATEMENT_NUMBER_MAX, &v) != KS_OK || v < group->newest.state.v;
+    if (back == !!(group->flags & KS_GROUP_TOLD_BACK))
+        return KS_OK;
+    group->flags ^= KS_GROUP_TOLD_BACK;
+    if ((err = ks_group_put(k, group)) != KS_OK || !back)
+        return err;
+    return ks_group_warn(k, KS_CODE_ROOM_WENT_BACK, group->room, KS_STR_EMPTY, KS_STR_EMPTY);
+}
+
+static enum ks_err take_answer(
+    struct konsil *k, struct ks_group_live *live, struct ks_group *group, const struct ks_xml *statements)
+{
+    struct run *run = ks_arena_zero(&k->arena, sizeof(*run));
+    enum ks_err err;
+
+    if (!run)
+        return KS_ENOMEM;
+    for (const struct ks_xml *c = ks_xml_child(statements, NS_KONSIL_ROOM, "statement"); c && run->count < RUN_MAX;
+         c = ks_xml_next(c, NS_KONSIL_ROOM, "statement")) {
+        struct ks_room_signed one;
+
+        err = ks_room_signed_read(&k->arena, c, &one);
+        if (err == KS_ENOMEM)
+            return err;
+        if (err != KS_OK || !ks_str_eq(one.state.room, group->room))
+            run->refused = true;
+        else
+            take_statement(group, run, &one);
+    }
+    live->sync_wanted = ks_str_is(ks_xml_attr(statements, "more"), "true") && run->count > 0;
+    if ((err = check_back(k, group, statements)) != KS_OK)
+        return err;
+    return take_run(k, group, run, &live->waits_for_key);
+}
+
+static enum ks_err on_statements(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+{
+    struct ks_group_live *live = ks_group_live(k, iq->text);
+    struct ks_group group;
+    enum ks_err err;
+
+    if (!live)
+        return KS_OK;
+    live->syncing = false;
+    if (!ks_iq_ok(answer)) {
+        live->next_ms = ks_sooner(live->next_ms, k->now.mono_ms + KS_GROUP_AGAIN_MS);
+        k->wait_ms[KS_WAIT_GROUP] = ks_sooner(k->wait_ms[KS_WAIT_GROUP], live->next_ms);
+        return KS_OK;
+    }
+    if ((err = ks_group_get(k, iq->text, &group)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    err = take_answer(k, live, &group, ks_xml_child(answer->xml, NS_KONSIL_ROOM, "statements"));
+    if (err != KS_OK || live->waits_for_key)
+        return err;
+    if (live->sync_wanted) {
+        live->sync_wanted = false;
+        return ks_group_sync(k, live);
+    }
+    ks_outbox_wake(k);
+    return ks_group_synced(k, live);
+}
+
+enum ks_err ks_group_sync(struct konsil *k, struct ks_group_live *live)
+{
+    struct ks_xml *query = ks_xml_new(&k->arena, NS_KONSIL_ROOM, "statements");
+    struct ks_group group;
+    enum ks_err err;
+
+    if (live->syncing) {
+        live->sync_wanted = true;
+        return KS_OK;
+    }
+    if ((err = ks_group_get(k, live->room, &group)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    if (is_there(&group.newest) && !ks_xml_set_u64(&k->arena, query, "since", group.newest.state.v))
+        return KS_ENOMEM;
+    live->waits_for_key = false;
+    err = ks_iq_send(k, "get", live->room, query, on_statements, live->room, 0);
+    live->syncing = err == KS_OK;
+    return err == KS_EAGAIN ? KS_OK : err;
+}
+
+void ks_groups_wake(struct konsil *k)
+{
+    for (KS_LIST_EACH(&k->groups.live, at)) {
+        struct ks_group_live *live = KS_CONTAINER(at, struct ks_group_live, link);
+
+        if (!live->waits_for_key)
+            continue;
+        live->next_ms = k->now.mono_ms;
+        k->wait_ms[KS_WAIT_GROUP] = k->now.mono_ms;
+    }
+}
+
+enum ks_err ks_group_confirmed(struct konsil *k, struct ks_group *group)
+{
+    struct ks_room_signed pending = group->pending;
+
+    return is_there(&pending) ? accept_run(k, group, &pending, 1) : KS_OK;
+}
+
+/* --- what envelopes say --- */
+
+/* Kept until the statement is here that binds it. */
+static enum ks_err take_look(struct konsil *k, struct ks_group *group, const struct ks_content *content, bool *ret_new)
+{
+    struct ks_look look;
+    enum ks_err err;
+
+    *ret_new = false;
+    if (content->room_look.len == 0 || ks_str_eq(content->room_look, group->look) || is_there(&group->pending))
+        return KS_OK;
+    if ((err = ks_look_read(&k->arena, content->room_look, &look)) != KS_OK)
+        return err == KS_ENOMEM ? err : KS_OK;
+    group->pending_look = content->room_look;
+    if (is_there(&group->newest) && (err = adopt_look(k, group, true)) != KS_OK)
+        return err;
+    *ret_new = group->pending_look.len == 0;
+    return ks_group_put(k, group);
+}
+
+/* Who welcomes need not be believed: the room's own chain must say the same, up to a genuine owner (check_welcome). */
+static enum ks_err take_welcome(struct konsil *k, const struct ks_inbound *in, const struct ks_content *content)
+{
+    struct ks_group group = {
+        .room = content->room, .flags = KS_GROUP_INVITED, .welcome_by = in->from, .welcome_v = content->room_v
+    };
+    struct ks_look look;
+    struct ks_jid jid;
+    struct ks_str normal;
+    enum ks_err err;
+
+    if ((err = ks_jid_parse(&k->arena, content->room, &jid)) != KS_OK
+        || (err = ks_jid_text(&k->arena, ks_jid_bare(jid), &normal)) != KS_OK)
+        return err == KS_ENOMEM ? err : KS_OK;
+    if (!ks_str_eq(normal, content->room) || jid.local.len != KS_ROOM_LOCAL_LEN)
+        return KS_OK;
+    memcpy(group.welcome_hash, content->room_hash, KS_ROOM_HASH_LEN);
+    if (content->room_look.len > 0 && ks_look_read(&k->arena, content->room_look, &look) == KS_OK)
+        group.pending_look = content->room_look;
+    if ((err = ks_group_put(k, &group)) != KS_OK)
+        return err;
+    return ks_group_enter(k, group.room);
+}
+
+/* Numbers up to the heads are no gap, and later ones are. */
+static enum ks_err take_heads(struct konsil *k, const struct ks_group *group, const struct ks_content *content)
+{
+    for (size_t i = 0; i < content->range_count; i++) {
+        const struct ks_ack_range *head = &content->ranges[i];
+        struct ks_chain chain;
+        struct ks_number number = { .order = 0 };
+        enum ks_err err;
+
+        if (!head->jid.ptr || ks_str_eq(head->jid, ks_own(k)))
+            continue;
+        if ((err = ks_chain_get(k, group->room, head->jid, head->device, head->epoch, &chain)) != KS_OK)
+            return err;
+        if (chain.top > 0)
+            continue; /* something of it is here already */
+        chain.base = chain.top = chain.stored = head->to;
+        memcpy(number.hash, head->hash, sizeof(number.hash));
+        if ((err = ks_number_put(k, &chain, head->to, &number)) != KS_OK || (err = ks_chain_put(k, &chain)) != KS_OK)
+            return err;
+    }
+    return KS_OK;
+}
+
+/* Kept until the key of its signer is here: who was removed is not given it by the server. */
+static enum ks_err keep_offer(struct ks_group_live *live, const struct ks_xml *statement)
+{
+    struct ks_buf bytes;
+    enum ks_err err;
+
+    ks_buf_init(&bytes, 256 * 1024);
+    ks_xml_write(&bytes, statement, KS_STR_EMPTY);
+    err = ks_buf_err(&bytes);
+    if (err == KS_OK) {
+        ks_buf_done(&live->offered);
+        live->offered = bytes;
+    } else {
+        ks_buf_done(&bytes);
+    }
+    return err == KS_ELIMIT ? KS_OK : err;
+}
+
+/* A statement that came inside an envelope is judged as one of the server's. */
+static enum ks_err take_enclosed(struct konsil *k, struct ks_group *group, const struct ks_xml *statement)
+{
+    struct ks_group_live *live = ks_group_live(k, group->room);
+    struct run *run;
+    struct ks_room_signed one;
+    bool waits;
+    enum ks_err err;
+
+    if (!statement || !is_there(&group->newest))
+        return KS_OK;
+    err = ks_room_signed_read(&k->arena, statement, &one);
+    if (err != KS_OK || !ks_str_eq(one.state.room, group->room))
+        return err == KS_ENOMEM ? err : KS_OK;
+    if (!(run = ks_arena_zero(&k->arena, sizeof(*run))))
+        return KS_ENOMEM;
+    take_statement(group, run, &one);
+    run->refused = false; /* a leap: the server has what is between */
+    if ((err = take_run(k, group, run, &waits)) != KS_OK || !waits || !live)
+        return err;
+    live->waits_for_key = true;
+    return keep_offer(live, statement);
+}
+
+enum ks_err ks_group_offered(struct konsil *k, struct ks_group_live *live)
+{
+    struct ks_buf offered = live->offered;
+    struct ks_group group;
+    struct ks_xml *statement;
+    enum ks_err err = KS_OK;
+
+    if (offered.len == 0)
+        return KS_OK;
+    live->offered = (struct ks_buf) { .len = 0 };
+    if (ks_xml_read(&k->arena, ks_buf_str(&offered), KS_STR_EMPTY, KS_STR_EMPTY, &statement) == KS_OK
+        && (err = ks_group_get(k, live->room, &group)) == KS_OK)
+        err = take_enclosed(k, &group, statement);
+    ks_buf_done(&offered);
+    return err == KS_ENOTFOUND ? KS_OK : err;
+}
+
+/* Somebody knows a newer one than we do: the server should have it. */
+static enum ks_err follow_up(struct konsil *k, const struct ks_group *group, uint64_t v)
+{
+    struct ks_group_live *live = ks_group_live(k, group->room);
+
+    return live && live->place == KS_GROUP_IN && is_there(&group->newest) && v > group->newest.state.v
+        ? ks_group_sync(k, live)
+        : KS_OK;
+}
+
+enum ks_err ks_group_said(struct konsil *k, const struct ks_inbound *in, const struct ks_content *content)
+{
+    struct ks_group group;
+    bool changed, forked;
+    enum ks_err err = ks_group_get(k, content->room, &group);
+
+    if (in->opened.version != KS_OMEMO_2)
+        return KS_OK;
+    /* Who left or was removed is welcome again. */
+    if (err == KS_OK && content->range_count + !ks_str_eq(in->peer, content->room) > 0 && !content->room_leave
+        && group.flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED) && is_there(&group.newest)
+        && content->room_v > group.newest.state.v && (err = ks_group_enter(k, group.room)) != KS_OK)
+        return err;
+    if (err == KS_ENOTFOUND && !content->room_leave && !ks_str_eq(in->peer, content->room)) {
+        if ((err = take_welcome(k, in, content)) != KS_OK || (err = ks_group_get(k, content->room, &group)) != KS_OK)
+            return err == KS_ENOTFOUND ? KS_OK : err;
+        return take_heads(k, &group, content);
+    }
+    if (err != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    if (content->room_leave)
+        return ks_str_eq(in->peer, content->room) ? ks_group_let_go(k, &group, in->from) : KS_OK;
+    forked = is_there(&group.rival);
+    if ((err = take_enclosed(k, &group, content->room_statement)) != KS_OK
+        || (err = ks_group_get(k, content->room, &group)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    if (!forked && is_there(&group.rival) && !in->mine && (err = ks_group_hand(k, &group, in->from, false)) != KS_OK)
+        return err;
+    if ((err = take_look(k, &group, content, &changed)) != KS_OK || (err = take_heads(k, &group, content)) != KS_OK)
+        return err;
+    if (changed && (err = ks_group_tell(k, &group)) != KS_OK)
+        return err;
+    return follow_up(k, &group, content->room_v);
+}
+
+/* --- what authors cite --- */
+
+/* One owner is enough to show it, and once: in a large room everybody sees who is behind. */
+static enum ks_err show_ours(struct konsil *k, const struct ks_group *group, struct ks_str jid)
+{
+    struct ks_group_live *live = ks_group_live(k, group->room);
+
+    if (!live || !ks_group_owns(group, ks_own(k)) || !ks_group_first_time(live, jid, group->newest.hash))
+        return KS_OK;
+    return ks_group_hand(k, group, jid, false);
+}
+
+enum ks_err ks_group_cited(struct konsil *k, const struct ks_inbound *in, const struct ks_k *cited)
+{
+    struct ks_group group;
+    enum ks_err err = ks_group_get(k, in->peer, &group);
+
+    if (err != KS_OK || !cited->has_state || in->mine || !is_there(&group.newest))
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    if (cited->state_version > group.newest.state.v)
+        return follow_up(k, &group, cited->state_version);
+    if (cited->state_version == group.newest.state.v) {
+        struct ks_group_live *live = ks_group_live(k, group.room);
+
+        if (same(cited->state_hash, group.newest.hash)
+            || (is_there(&group.rival) && same(cited->state_hash, group.rival.hash)))
+            return KS_OK;
+        /* Two statements of one version: who has the other one sees ours, and shows his. */
+        if (live && ks_group_first_time(live, in->from, cited->state_hash)
+            && (err = ks_group_warn(k, KS_CODE_ROOM_FORKED, group.room, in->from, KS_STR_EMPTY)) != KS_OK)
+            return err;
+    }
+    return show_ours(k, &group, in->from);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Rooms: three people with two devices each, on the real server (doc/PROTOCOL.md §9; XEP-0045). */
+#include "ward.h"
+
+/* --- life --- */
+
+static void test_talk(void)
+{
+    struct ward ward;
+    json_t *state;
+
+    ward_begin(&ward, 11);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    for (size_t i = 0; i < ward.lab.count; i++)
+        check_text("PROTOCOL §9.2: each member's device knows the title, which no server saw",
+            text_of(room_of(&ward.lab.parties[i], ward.room), "title"), "Visite");
+    check_row(ks_str_find(ks_buf_str(&ward.anna->sent), KS_STR("Visite")) == ward.anna->sent.len,
+        "PROTOCOL §9.2: it stands nowhere in clear", "it does");
+    (void)party_send(ward.anna, ward.room, "1");
+    lab_run(&ward.lab, 5000);
+    (void)party_send(ward.jonas2, ward.room, "2");
+    lab_run(&ward.lab, 5000);
+    (void)party_send(ward.mira, ward.room, "3");
+    lab_run(&ward.lab, 60000);
+    all_show(&ward, "PROTOCOL §9.3: each member's device shows what is said, once", "1,2,3");
+    state = party_event(ward.anna, "message_state", 0, party_count(ward.anna, "message_state", 0) - 1);
+    check_text("PROTOCOL §7.2: an author sees when every member has it", text_of(state, "state"), "delivered");
+    check_row(json_array_size(json_object_get(state, "recipients")) == 2, "PROTOCOL §7.2: and who", "%zu",
+        json_array_size(json_object_get(state, "recipients")));
+    for (size_t i = 0; i < ward.lab.count; i++)
+        check_row(
+            party_count(&ward.lab.parties[i], "warning", 0) == 0 && party_count(&ward.lab.parties[i], "gap", 0) == 0,
+            "PROTOCOL §9.3: nobody is warned of anything", "%s: %zu warnings", ward.lab.parties[i].jid,
+            party_count(&ward.lab.parties[i], "warning", 0));
+    ward_end(&ward);
+}
+
+static void test_members(void)
+{
+    struct ward ward;
+    size_t mark;
+
+    ward_begin(&ward, 12);
+    ward_room(&ward, "\"" JONAS "\"");
+    (void)party_send(ward.anna, ward.room, "1");
+    lab_run(&ward.lab, 5000);
+    check_row(!room_of(ward.mira, ward.room), "PROTOCOL §9.3: who is no member knows nothing of a room", "she does");
+    check_row(!good(ask(ward.jonas, "{\"id\":\"r\",\"cmd\":\"room_add\",\"room\":\"%s\",\"members\":[\"" MIRA "\"]}",
+                  ward.room)),
+        "PROTOCOL §9.1: a member who is no owner adds nobody", "he does");
+    check_row(good(ask(ward.anna2, "{\"id\":\"r\",\"cmd\":\"room_add\",\"room\":\"%s\",\"members\":[\"" MIRA "\"]}",
+                  ward.room)),
+        "PROTOCOL §9.1: an owner's other device adds a member", "it cannot");
+    lab_run(&ward.lab, 10000);
+    (void)party_send(ward.anna, ward.room, "2");
+    (void)party_send(ward.jonas, ward.room, "3");
+    lab_run(&ward.lab, 30000);
+    check_text("PROTOCOL §9.3: a newcomer reads what is said from then on", party_history(ward.mira, ward.room), "2,3");
+    check_row(party_count(ward.mira, "gap", 0) == 0 && party_count(ward.mira2, "gap", 0) == 0,
+        "PROTOCOL §6.5: and what was said before is no gap", "it is");
+    check_text("PROTOCOL §9: each change is a line", lines(ward.jonas, ward.room), "founded,added:mira@");
+    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_remove\",\"room\":\"%s\",\"member\":\"" MIRA "\"}",
+                  ward.room)),
+        "PROTOCOL §9.1: an owner removes a member", "she cannot");
+    lab_run(&ward.lab, 10000);
+    mark = ward.anna->sent.len;
+    (void)party_send(ward.anna, ward.room, "4");
+    lab_run(&ward.lab, 30000);
+    check_row(sent_key_to(ward.anna, mark, JONAS) && !sent_key_to(ward.anna, mark, MIRA),
+        "PROTOCOL §9.3: from the next message on who was removed gets no key", "she does");
+    check_text("PROTOCOL §9.3: nor reads anything", party_history(ward.mira, ward.room), "2,3");
+    check_row(json_is_true(json_object_get(room_of(ward.mira, ward.room), "left")),
+        "PROTOCOL §9.3: and is told by the statement itself", "not told");
+    check_text("PROTOCOL §9.3: the others go on", party_history(ward.jonas2, ward.room), "1,2,3,4");
+    check_row(
+        good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_rename\",\"room\":\"%s\",\"title\":\"Abend\"}", ward.room)),
+        "PROTOCOL §9.2: an owner gives it another title", "she cannot");
+    lab_run(&ward.lab, 10000);
+    check_text("PROTOCOL §9.2: which members learn", text_of(room_of(ward.jonas2, ward.room), "title"), "Abend");
+    check_text(
+        "PROTOCOL §9.2: and who is none any more does not", text_of(room_of(ward.mira, ward.room), "title"), "Visite");
+    check_row(good(ask(ward.jonas, "{\"id\":\"r\",\"cmd\":\"room_leave\",\"room\":\"%s\"}", ward.room)),
+        "PROTOCOL §9.4: a member leaves", "he cannot");
+    lab_run(&ward.lab, 20000);
+    check_text("PROTOCOL §9.4: an owner's device states it", lines(ward.anna, ward.room),
+        "founded,added:mira@,removed:mira@,renamed,removed:jonas");
+    check_row(!good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_leave\",\"room\":\"%s\"}", ward.room)),
+        "PROTOCOL §9.1: the last owner cannot leave", "she can");
+    ward_end(&ward);
+}
+
+/* Weeks away, lost connections, processes that end. */
+static void test_away(void)
+{
+    struct ward ward;
+
+    ward_begin(&ward, 13);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    party_cut(ward.mira2);
+    ward.mira2->cut = true;
+    ward.jonas->cut = true;
+    party_cut(ward.jonas);
+    for (int i = 1; i <= 9; i++) {
+        char text[2] = { (char)('0' + i), 0 };
+
+        (void)party_send(i % 2 ? ward.anna : ward.mira, ward.room, text);
+        lab_run(&ward.lab, 40000);
+        if (i == 4)
+            party_crash(ward.anna2);
+    }
+    lab_run(&ward.lab, 1000LL * 3600 * 24 * 9);
+    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_remove\",\"room\":\"%s\",\"member\":\"" MIRA "\"}",
+                  ward.room)),
+        "an owner removes a member while others are away", "she cannot");
+    ward.mira2->cut = ward.jonas->cut = false;
+    lab_run(&ward.lab, 600000);
+    check_text("XEP-0313 §5.1.2: who was away reads everything, once", party_history(ward.jonas, ward.room),
+        "1,2,3,4,5,6,7,8,9");
+    check_text("a process that ended loses nothing", party_history(ward.anna2, ward.room), "1,2,3,4,5,6,7,8,9");
+    (void)party_send(ward.jonas, ward.room, "x");
+    lab_run(&ward.lab, 60000);
+    check_text("and writes again", party_history(ward.anna, ward.room), "1,2,3,4,5,6,7,8,9,x");
+    check_text("PROTOCOL §9.3: who was removed meanwhile does not read it", party_history(ward.mira, ward.room),
+        "1,2,3,4,5,6,7,8,9");
+    ward_end(&ward);
+}
+
+int main(void)
+{
+    test_talk();
+    test_members();
+    test_away();
+    return check_done();
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* What a hostile server makes of a room: nothing leaks, nobody's words become another's, and people are told
+ * (doc/PROTOCOL.md §4.2, §8.2, §9). */
+#include "ward.h"
+
+/* --- what the server does at one party --- */
+
+struct plan {
+    const char *drop[4];   /* texts: stanzas that hold one never come; NULL ends */
+    const char *from, *to; /* in messages of a room the first text is replaced by the second */
+    const char *only_with; /* in those that hold this text; NULL: all */
+    bool old_state;        /* no statement beyond the first is served */
+    bool believe;          /* a conflict is said to be a result */
+    bool hold_room;        /* nothing said in rooms comes */
+    size_t done;
+};
+
+static bool has(struct ks_str stanza, const char *text)
+{
+    return text && ks_str_find(stanza, ks_str_z(text)) < stanza.len;
+}
+
+static struct ks_str replaced(struct lab *lab, struct ks_str stanza, const char *piece, const char *instead)
+{
+    size_t at = ks_str_find(stanza, ks_str_z(piece));
+    struct ks_str joined,
+        parts[] = { ks_str_head(stanza, at), ks_str_z(instead), ks_str_from(stanza, at + strlen(piece)) };
+
+    if (at == stanza.len || ks_arena_join(&lab->kept, parts, 3, &joined) != KS_OK)
+        return stanza;
+    return joined;
+}
+
+/* An answer of the same id and addresses that says something else: from `at` on. */
+static struct ks_str answer_with(struct lab *lab, struct ks_str stanza, const char *type, const char *payload)
+{
+    struct ks_str joined, head = ks_str_head(stanza, ks_str_find_byte(stanza, '>'));
+    struct ks_str parts[] = { head, KS_STR(">"), ks_str_z(payload), KS_STR("</iq>") };
+
+    if (ks_arena_join(&lab->kept, parts, 4, &joined) != KS_OK)
+        return stanza;
+    return replaced(lab, joined, "type='error'", type);
+}
+
+static bool spy(struct party *party, struct ks_str *stanza, void *user)
+{
+    struct plan *plan = user;
+
+    for (size_t i = 0; plan->drop[i]; i++)
+        if (has(*stanza, plan->drop[i])) {
+            plan->done++;
+            return false;
+        }
+    if (plan->hold_room && has(*stanza, "type='groupchat'")) {
+        plan->done++;
+        return false;
+    }
+    if (plan->from && has(*stanza, "type='groupchat'") && (!plan->only_with || has(*stanza, plan->only_with))) {
+        plan->done++;
+        *stanza = replaced(party->lab, *stanza, plan->from, plan->to);
+    }
+    if (plan->old_state && has(*stanza, "<statements")) {
+        plan->done++;
+        *stanza = answer_with(
+            party->lab, *stanza, "type='error'", "<statements xmlns='urn:konsil:room:0' v='0'></statements>");
+    }
+    if (plan->believe && has(*stanza, "<conflict")) {
+        plan->done++;
+        *stanza = answer_with(party->lab, *stanza, "type='result'", "");
+    }
+    return true;
+}
+
+static void spy_on(struct party *party, struct plan *plan)
+{
+    party->spy = spy;
+    party->spy_user = plan;
+}
+
+/* Gives a party a stanza that its server made up. */
+static void give(struct party *party, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void give(struct party *party, const char *format, ...)
+{
+    struct konsil_now now = { party->lab->host->now.mono_ms, party->lab->host->now.wall_ms };
+    char text[2048];
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    konsil_feed(party->engine, text, (size_t)len, now);
+    lab_run(party->lab, 10);
+}
+
+/* --- attacks --- */
+
+static void test_ghost(void)
+{
+    struct ward ward;
+    size_t mark;
+
+    ward_begin(&ward, 21);
+    ward_room(&ward, "\"" JONAS "\"");
+    check_row(warnings(ward.anna, "room.ghost") == 0, "PROTOCOL §9.3: members are no strangers", "%zu",
+        warnings(ward.anna, "room.ghost"));
+    for (int i = 0; i < 3; i++)
+        give(ward.anna,
+            "<presence from='%s/eve' to='" ANNA "/x'><x xmlns='http://jabber.org/protocol/muc#user'><item "
+            "affiliation='owner' role='moderator' jid='" MIRA "/x'/></x></presence>",
+            ward.room);
+    check_row(warnings(ward.anna, "room.ghost") == 1, "attack 21: a person whom only the server names is told, once",
+        "%zu", warnings(ward.anna, "room.ghost"));
+    mark = ward.anna->sent.len;
+    (void)party_send(ward.anna, ward.room, "1");
+    lab_run(&ward.lab, 10000);
+    check_row(sent_key_to(ward.anna, mark, JONAS) && !sent_key_to(ward.anna, mark, MIRA), "attack 21: and gets no key",
+        "she does");
+    ward_end(&ward);
+}
+
+static void test_sender(void)
+{
+    struct plan plan = { .from = "/anna'", .to = "/mira'" };
+    const json_t *message;
+    struct ward ward;
+
+    ward_begin(&ward, 22);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    spy_on(ward.jonas, &plan);
+    (void)party_send(ward.anna, ward.room, "1");
+    lab_run(&ward.lab, 10000);
+    message = party_event(ward.jonas, "message", 0, party_count(ward.jonas, "message", 0) - 1);
+    check_row(plan.done > 0, "the server gives Anna's message to Mira", "nothing was changed");
+    check_text(
+        "attack 19: keys say who wrote, and no nick", text_of(json_object_get(message, "message"), "from"), ANNA);
+    check_text("attack 19: it is shown once", party_history(ward.jonas, ward.room), "1");
+    ward_end(&ward);
+}
+
+static void test_other_room(void)
+{
+    struct plan plan = { .drop = { NULL } };
+    const char *first, *id;
+    struct ward ward;
+
+    ward_begin(&ward, 23);
+    ward_room(&ward, "\"" JONAS "\"");
+    first = ward.room;
+    ward_room(&ward, "\"" JONAS "\"");
+    check_row(strcmp(first, ward.room) != 0, "there are two rooms", "one");
+    spy_on(ward.jonas, &plan);
+    plan.from = first;
+    plan.to = ward.room;
+    id = party_send(ward.anna, first, "1");
+    plan.only_with = id;
+    lab_run(&ward.lab, 3000);
+    check_row(plan.done > 0, "a message of one room comes in another", "it does not");
+    check_text("attack 19: it is not shown there", party_history(ward.jonas, ward.room), "");
+    check_row(warnings(ward.jonas, "message.forged") >= 1, "attack 19: and told", "%zu",
+        warnings(ward.jonas, "message.forged"));
+    ward_end(&ward);
+}
+
+static void test_old_state(void)
+{
+    struct plan plan = { .old_state = true, .hold_room = true };
+    struct ward ward;
+    size_t mark;
+
+    ward_begin(&ward, 24);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    spy_on(ward.jonas, &plan);
+    spy_on(ward.jonas2, &plan);
+    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_remove\",\"room\":\"%s\",\"member\":\"" MIRA "\"}",
+                  ward.room)),
+        "an owner removes a member", "she cannot");
+    lab_run(&ward.lab, 10000);
+    check_text("a server that hides it is believed at first", lines(ward.jonas, ward.room), "founded");
+    mark = ward.jonas->sent.len;
+    (void)party_send(ward.jonas, ward.room, "1");
+    lab_run(&ward.lab, 20000);
+    check_row(plan.done > 0 && sent_key_to(ward.jonas, mark, MIRA), "attack 22: so she gets a key of this message",
+        "she does not");
+    check_text("attack 22: an owner shows the author the newer statement, and he follows it",
+        lines(ward.jonas, ward.room), "founded,removed:mira@");
+    mark = ward.jonas->sent.len;
+    (void)party_send(ward.jonas, ward.room, "2");
+    lab_run(&ward.lab, 20000);
+    check_row(sent_key_to(ward.jonas, mark, ANNA) && !sent_key_to(ward.jonas, mark, MIRA),
+        "attack 22: from then on she gets none", "she does");
+    party_restart(ward.jonas);
+    lab_run(&ward.lab, 30000);
+    check_row(warnings(ward.jonas, "room.went_back") == 1,
+        "attack 22: a server that serves less than is known is told, once", "%zu",
+        warnings(ward.jonas, "room.went_back"));
+    check_text("attack 22: and versions never go back", lines(ward.jonas, ward.room), "founded,removed:mira@");
+    ward_end(&ward);
+}
+
+static void test_fork(void)
+{
+    struct plan plan = { .believe = true, .hold_room = true };
+    struct ward ward;
+    size_t mark;
+
+    ward_begin(&ward, 25);
+    ward_room(&ward, "\"" JONAS "\"");
+    check_row(good(ask(ward.anna,
+                  "{\"id\":\"r\",\"cmd\":\"room_owner\",\"room\":\"%s\",\"member\":\"" JONAS "\",\"owner\":true}",
+                  ward.room)),
+        "a room of two owners", "it is none");
+    lab_run(&ward.lab, 10000);
+    plan.drop[0] = "<statements";
+    spy_on(ward.anna, &plan);
+    spy_on(ward.anna2, &plan);
+    check_row(good(ask(ward.jonas, "{\"id\":\"r\",\"cmd\":\"room_add\",\"room\":\"%s\",\"members\":[\"" MIRA "\"]}",
+                  ward.room)),
+        "one adds Mira", "he cannot");
+    check_row(
+        good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_history\",\"room\":\"%s\",\"history\":\"all\"}", ward.room))
+            && plan.done > 0,
+        "the other one's statement of the same version is said to be taken", "it is not");
+    plan = (struct plan) { .believe = false };
+    mark = ward.anna->sent.len;
+    (void)party_send(ward.anna, ward.room, "1");
+    lab_run(&ward.lab, 60000);
+    check_row(warnings(ward.jonas, "room.forked") >= 1 && warnings(ward.anna, "room.forked") >= 1,
+        "attack 23: both are told of two states", "%zu and %zu", warnings(ward.jonas, "room.forked"),
+        warnings(ward.anna, "room.forked"));
+    check_row(json_is_true(json_object_get(room_of(ward.jonas, ward.room), "restricted"))
+            && json_is_true(json_object_get(room_of(ward.anna, ward.room), "restricted")),
+        "attack 23: and keep to what both say", "they do not");
+    mark = ward.jonas->sent.len;
+    (void)party_send(ward.jonas, ward.room, "2");
+    lab_run(&ward.lab, 10000);
+    check_row(sent_key_to(ward.jonas, mark, ANNA) && !sent_key_to(ward.jonas, mark, MIRA),
+        "attack 23: keys go to those who are in both", "they do not");
+    check_row(good(ask(ward.jonas, "{\"id\":\"r\",\"cmd\":\"room_add\",\"room\":\"%s\",\"members\":[\"" MIRA "\"]}",
+                  ward.room)),
+        "PROTOCOL §9.1: an owner states anew over both", "he cannot");
+    lab_run(&ward.lab, 30000);
+    check_row(!json_is_true(json_object_get(room_of(ward.jonas, ward.room), "restricted")),
+        "PROTOCOL §9.1: which ends it", "it does not");
+    ward_end(&ward);
+}
+
+/* Who was removed gets nothing by repair, neither newer nor older; and a member does, as the control. */
+static void test_repair(bool removed)
+{
+    struct plan plan = { .drop = { NULL } };
+    struct ward ward;
+
+    ward_begin(&ward, 26);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    (void)party_send(ward.anna, ward.room, "1");
+    lab_run(&ward.lab, 20000);
+    spy_on(ward.mira, &plan);
+    spy_on(ward.mira2, &plan);
+    plan.drop[0] = party_send(ward.anna, ward.room, "2");
+    (void)party_send(ward.anna, ward.room, "3");
+    lab_run(&ward.lab, 2000);
+    check_text("a message is withheld", party_history(ward.mira, ward.room), "1,3");
+    if (removed)
+        check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_remove\",\"room\":\"%s\",\"member\":\"" MIRA "\"}",
+                      ward.room)),
+            "and its reader is removed", "she is not");
+    lab_run(&ward.lab, 600000);
+    check_row(plan.done > 0, "the server withholds it for ever", "it does not");
+    if (removed)
+        check_text("attack 25: who was removed is not answered", party_history(ward.mira, ward.room), "1,3");
+    else
+        check_text("PROTOCOL §8.2: a member is handed it by its author", party_history(ward.mira, ward.room), "1,2,3");
+    ward_end(&ward);
+}
+
+int main(void)
+{
+    test_ghost();
+    test_sender();
+    test_other_room();
+    test_old_state();
+    test_fork();
+    test_repair(false);
+    test_repair(true);
+    return check_done();
+}
