@@ -23,6 +23,7 @@
 #include "stanza.h"
 
 #define KS_GROUP_PING_MS 600000 /* XEP-0410: silence of a room for so long is looked into */
+#define KS_GROUP_AGAIN_MAX 6    /* … with pauses that double, so often */
 #define KS_GROUP_AGAIN_MS 60000 /* a room that could not be entered is tried again */
 #define KS_GROUP_OCCUPANTS_MAX 4096
 #define KS_GROUP_TOLD_MAX 4096
@@ -62,6 +63,7 @@ struct ks_group_live {
     bool ready;                        /* its statements and archive were read since it was entered */
     int64_t next_ms;                   /* of a ping, or another try */
     bool pinging;
+    unsigned refusals; /* to let us in, one after the other */
     struct ks_catchup catchup;
     struct ks_list occupants; /* group_muc.c */
     size_t occupant_count;

@@ -224,6 +224,7 @@ static enum ks_err entered(struct konsil *k, struct ks_group_live *live)
     if (live->place == KS_GROUP_IN)
         return KS_OK;
     live->place = KS_GROUP_IN;
+    live->refusals = 0;
     wait_until(k, live, k->now.mono_ms + KS_GROUP_PING_MS);
     if ((err = ks_group_get(k, live->room, &group)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
@@ -310,7 +311,8 @@ static enum ks_err refused(struct konsil *k, struct ks_group_live *live, const s
         live->command = NULL;
         return err;
     }
-    wait_until(k, live, k->now.mono_ms + KS_GROUP_AGAIN_MS);
+    wait_until(k, live, k->now.mono_ms + ((int64_t)KS_GROUP_AGAIN_MS << live->refusals));
+    live->refusals += live->refusals < KS_GROUP_AGAIN_MAX;
     return KS_OK;
 }
 

@@ -140,7 +140,14 @@ static enum ks_err note_membership(struct konsil *k, struct ks_group *group)
     return KS_OK;
 }
 
-/* A welcome that promised something is kept, or told. *ret_good false: the room is forgotten. */
+static bool owned_by(const struct ks_room_signed *one, struct ks_str jid)
+{
+    const struct ks_room_entry *entry = is_there(one) ? ks_room_state_member(&one->state, jid) : NULL;
+
+    return entry && entry->owner;
+}
+
+/* A welcome is an owner's, and what it promised is kept; or it is told. *ret_good false: the room is forgotten. */
 static enum ks_err check_welcome(struct konsil *k, struct ks_group *group, bool *ret_good)
 {
     const struct ks_room_signed *one = group->newest.state.v == group->welcome_v ? &group->newest : &group->before;
@@ -149,9 +156,10 @@ static enum ks_err check_welcome(struct konsil *k, struct ks_group *group, bool 
     if (!(group->flags & KS_GROUP_INVITED))
         return KS_OK;
     group->flags &= ~(unsigned)KS_GROUP_INVITED;
-    if (group->newest.state.v > group->welcome_v + 1)
-        return KS_OK; /* its hashes lead over that version, and a genuine owner signed the newest */
-    *ret_good = is_there(one) && one->state.v == group->welcome_v && same(one->hash, group->welcome_hash);
+    *ret_good = owned_by(&group->newest, group->welcome_by) || owned_by(&group->before, group->welcome_by);
+    /* Past the next version its hashes lead over the promised one, and a genuine owner signed the newest. */
+    if (*ret_good && group->newest.state.v <= group->welcome_v + 1)
+        *ret_good = is_there(one) && one->state.v == group->welcome_v && same(one->hash, group->welcome_hash);
     return *ret_good ? KS_OK : ks_group_warn(k, KS_CODE_ROOM_WITHHELD, group->room, group->welcome_by, KS_STR_EMPTY);
 }
 
@@ -577,7 +585,10 @@ enum ks_err ks_group_said(struct konsil *k, const struct ks_inbound *in, const s
         return err == KS_ENOTFOUND ? KS_OK : err;
     if (!forked && is_there(&group.rival) && !in->mine && (err = ks_group_hand(k, &group, in->from, false)) != KS_OK)
         return err;
-    if ((err = take_look(k, &group, content, &changed)) != KS_OK || (err = take_heads(k, &group, content)) != KS_OK)
+    if ((err = take_look(k, &group, content, &changed)) != KS_OK)
+        return err;
+    /* Heads decide what is no gap: of those who may welcome, and nobody else. */
+    if (ks_group_owns(&group, in->from) && (err = take_heads(k, &group, content)) != KS_OK)
         return err;
     if (changed && (err = ks_group_tell(k, &group)) != KS_OK)
         return err;
