@@ -86,8 +86,10 @@ static bool make_server(struct daemon *d)
     ks_hkdf(KS_SHA256, ks_str(p->key, sizeof p->key), KS_STR_EMPTY, KS_STR("konsild installation"), setup.secret,
         sizeof setup.secret);
     ks_wipe(p->key, sizeof p->key);
+    memcpy(setup.push_key, p->push_key, sizeof setup.push_key);
+    ks_wipe(p->push_key, sizeof p->push_key);
     d->server = ks_server_new(&setup);
-    ks_wipe(setup.secret, sizeof setup.secret);
+    ks_wipe(&setup, sizeof setup);
     return d->server != NULL;
 }
 
@@ -135,6 +137,7 @@ static bool start_threads(struct daemon *d)
         .listen = p->listen,
         .listen_count = p->listen_count,
         .listen_fds = p->listen_fds,
+        .courier_fds = p->courier_fds,
         .connections_max = p->connections_max,
         .accepts_per_second = (uint32_t)ks_settings_number(p->settings, "listen.connections_per_second"),
         .handshake_ms = ks_settings_number(p->settings, "tls.handshake_timeout") * 1000,
@@ -147,6 +150,8 @@ static bool start_threads(struct daemon *d)
         .user = &d->work });
     free(p->listen_fds);
     p->listen_fds = NULL;
+    free(p->courier_fds);
+    p->courier_fds = NULL;
     if (!d->reactors)
         return false;
     for (size_t i = 0; i < p->threads; i++)
@@ -179,8 +184,8 @@ static bool start(struct daemon *d)
     struct konsild_parts *p = &d->parts;
 
     json_object_seed(0); /* while /dev/urandom can be opened */
-    if (!konsild_raise_limits(p) || !konsild_find_user(p) || !konsild_make_directories(p) || !konsild_open_log(p)
-        || !konsild_open_sockets(p) || !konsild_enter_sandbox(p) || !konsild_get_key(p)
+    if (!konsild_raise_limits(p) || !konsild_find_user(p) || !konsild_start_courier(p) || !konsild_make_directories(p)
+        || !konsild_open_log(p) || !konsild_open_sockets(p) || !konsild_enter_sandbox(p) || !konsild_get_key(p)
         || !(p->certs = konsild_load_certs(p->settings)) || !konsild_make_web(p) || !konsild_open_store(p)
         || !konsild_open_files(p))
         return false;

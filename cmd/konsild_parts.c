@@ -13,6 +13,8 @@
 
 #include "command_line.h"
 #include "control.h"
+#include "courier.h"
+#include "push.h"
 #include "sandbox.h"
 #include "say.h"
 #include "sentence.h"
@@ -235,6 +237,31 @@ static bool choose_key_path(struct konsild_parts *p, const char *directory)
         free(given);
     }
     return asprintf(&p->key_path, "%s/konsild.key", directory) >= 0;
+}
+
+/* Before there is anything that it should not have: files, sockets, keys. */
+bool konsild_start_courier(struct konsild_parts *p)
+{
+    p->courier_fds = malloc(p->threads * sizeof p->courier_fds[0]);
+    if (!p->courier_fds) {
+        konsild_say(SAY("konsild.memory"), NULL);
+        return false;
+    }
+    enum ks_err err =
+        ks_courier_start(&(struct ks_courier_setup) { .count = p->threads,
+                             .ca_file = ks_settings_text(p->settings, "push.ca_file"),
+                             .private_addresses = ks_settings_number(p->settings, "push.private_addresses"),
+                             .sandbox = p->sandbox,
+                             .change_user = p->change_user,
+                             .uid = p->uid,
+                             .gid = p->gid },
+            p->courier_fds);
+    if (err == KS_OK)
+        return true;
+    konsild_say(SAY("konsild.courier"), "reason", strerror(errno), NULL);
+    free(p->courier_fds);
+    p->courier_fds = NULL;
+    return false;
 }
 
 /* A directory of konsild's own; an existing one stays as it is. */
@@ -527,7 +554,9 @@ bool konsild_open_store(struct konsild_parts *p)
     if (err == KS_OK) {
         ks_system_entropy(seed, sizeof seed);
         ks_prng_init(&prng, seed);
-        err = ks_committer_new(p->store, &prng, &p->committer);
+        err = ks_push_key_open(p->store, &prng, p->push_key);
+        if (err == KS_OK)
+            err = ks_committer_new(p->store, &prng, &p->committer);
         ks_prng_done(&prng);
         ks_wipe(seed, sizeof seed);
     }
@@ -545,6 +574,9 @@ void konsild_parts_done(struct konsild_parts *p)
     for (size_t i = 0; p->listen_fds && i < p->listen_count * p->threads; i++)
         close(p->listen_fds[i]);
     free(p->listen_fds);
+    for (size_t i = 0; p->courier_fds && i < p->threads; i++)
+        close(p->courier_fds[i]);
+    free(p->courier_fds);
     ks_control_socket_close(p->control);
     ks_log_file_close(p->log);
     ks_settings_free(p->settings);
@@ -556,4 +588,5 @@ void konsild_parts_done(struct konsild_parts *p)
     free(p->backup_directory);
     free(p->backup_key_path);
     ks_wipe(p->key, sizeof p->key);
+    ks_wipe(p->push_key, sizeof p->push_key);
 }

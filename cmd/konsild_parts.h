@@ -12,6 +12,7 @@
 #include "key_file.h"
 #include "listener.h"
 #include "log_file.h"
+#include "server.h"
 #include "server_store.h"
 #include "settings.h"
 #include "sqlite_server_store.h"
@@ -35,10 +36,12 @@ struct konsild_parts {
     unsigned connections_max;
     struct ks_listen_address listen[KONSILD_LISTEN_MAX];
     size_t listen_count;
-    int *listen_fds; /* listen_count times threads; NULL once they are given away */
+    int *listen_fds;  /* listen_count times threads; NULL once they are given away */
+    int *courier_fds; /* threads; NULL once they are given away */
     struct ks_control_socket *control;
     int landlock;
-    uint8_t key[KS_KEY_FILE_LEN]; /* wiped once it is used */
+    uint8_t key[KS_KEY_FILE_LEN];      /* wiped once it is used */
+    uint8_t push_key[KS_PUSH_KEY_LEN]; /* likewise */
     struct ks_tls_certs *certs;
     struct ks_web *web; /* NULL: nothing listens for HTTP */
     char *files_directory;
@@ -61,6 +64,7 @@ KS_CHECK bool konsild_read_addresses(struct konsild_parts *parts);
 /* The steps, after the settings were read. */
 KS_CHECK bool konsild_raise_limits(struct konsild_parts *parts);
 KS_CHECK bool konsild_find_user(struct konsild_parts *parts);
+KS_CHECK bool konsild_start_courier(struct konsild_parts *parts);
 KS_CHECK bool konsild_make_directories(struct konsild_parts *parts);
 KS_CHECK bool konsild_open_log(struct konsild_parts *parts);
 KS_CHECK bool konsild_open_sockets(struct konsild_parts *parts);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "courier_link.h"
 #include "file_ask.h"
 #include "system.h"
 
@@ -25,6 +26,7 @@ struct thread {
     pthread_t id;
     struct ks_mailbox box;
     struct ks_watch wake;
+    struct ks_courier_link courier;
     struct ks_letters in;
     struct ks_letters *out; /* to each thread, then to the store */
     struct ks_accept_gate gate;
@@ -86,6 +88,9 @@ static void take_events(struct ks_conn_host *host)
             break;
         case KS_EV_WORK:
             t->all->setup.work(event.work, t->all->setup.user);
+            break;
+        case KS_EV_WAKE:
+            ks_courier_link_send(&t->courier, event.push);
             break;
         case KS_EV_STORE:
             ks_letters_add(&t->out[t->all->setup.count], t->all->setup.store_kind, event.req);
@@ -215,6 +220,11 @@ static void on_wake(struct ks_watch *watch, uint32_t events)
     ks_mailbox_woken(&t->box);
 }
 
+static void courier_answered(struct ks_courier_link *link)
+{
+    take_events(&KS_CONTAINER(link, struct thread, courier)->host);
+}
+
 /* --- making and ending --- */
 
 static enum ks_err make_thread(struct ks_reactors *rs, uint16_t index, const uint64_t address_key[2])
@@ -252,6 +262,11 @@ static enum ks_err make_thread(struct ks_reactors *rs, uint16_t index, const uin
     t->wake = (struct ks_watch) { .fd = t->box.wake, .ready = on_wake };
     if ((err = ks_loop_add(&t->host.loop, &t->wake, EPOLLIN)) != KS_OK)
         return err;
+    t->courier.loop = &t->host.loop;
+    t->courier.core = t->host.core;
+    t->courier.log = setup->log;
+    t->courier.answered = courier_answered;
+    err = ks_courier_link_open(&t->courier);
     for (size_t i = 0; err == KS_OK && i < setup->listen_count; i++)
         err = ks_listener_start(&t->listeners[i], &t->gate);
     return err;
@@ -291,6 +306,7 @@ struct ks_reactors *ks_reactors_new(const struct ks_reactors_setup *setup)
     ks_system_entropy(address_key, sizeof address_key);
     for (uint16_t i = 0; i < setup->count; i++) {
         rs->thread[i].host.loop.epoll = rs->thread[i].box.wake = -1;
+        rs->thread[i].courier.watch.fd = setup->courier_fds ? setup->courier_fds[i] : -1;
         rs->thread[i].host.open = &rs->open;
         pthread_mutex_init(&rs->thread[i].stats_lock, NULL);
     }
@@ -371,6 +387,7 @@ static void free_thread(struct thread *t)
     if (t->listeners)
         stop_listening(t);
     free(t->listeners);
+    ks_courier_link_close(&t->courier);
     if (t->host.loop.epoll >= 0) {
         /* Letters that came too late: what they carry is owned by nobody else. */
         if (t->box.wake >= 0)

@@ -24,7 +24,8 @@ struct ks_reactors_setup {
     int store_kind;
     const struct ks_listen_address *listen;
     size_t listen_count;
-    const int *listen_fds; /* listen_count times count, those of one address together; theirs from here on */
+    const int *listen_fds;  /* listen_count times count, those of one address together; theirs from here on */
+    const int *courier_fds; /* count of them, theirs from here on (courier.h); NULL: nobody asks push services */
     unsigned connections_max;
     uint32_t accepts_per_second; /* of all threads together */
     int64_t handshake_ms;

@@ -26,6 +26,7 @@ struct ks_sandbox_setup {
     gid_t gid;
     const struct ks_sandbox_path *paths; /* those that do not exist are left out */
     size_t count;
+    bool connects; /* to others, by TCP: the courier's business (courier.h) */
 };
 
 /* NULL when this build can be locked up; else why not: sanitizers need calls that the sandbox refuses. */
@@ -36,6 +37,8 @@ const char *ks_sandbox_unfit(void);
 KS_CHECK enum ks_err ks_sandbox_enter(const struct ks_sandbox_setup *setup, int *ret_landlock);
 /* KS_OK, KS_EIO. */
 KS_CHECK enum ks_err ks_sandbox_seal(void);
+/* The same for the courier, which asks others: with sockets, and with threads that look names up. */
+KS_CHECK enum ks_err ks_sandbox_seal_courier(void);
 
 /* Tries what a burglar would: reads /etc/shadow, writes outside of its directories, runs a program, traces a process,
  * starts a process, opens a network connection, makes memory executable. Prints a line for each, and returns how many

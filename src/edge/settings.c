@@ -84,6 +84,14 @@ static const struct edge_option {
         .good = ks_web_origins_ok, .wants = SAY("wants.origins"),
         .doc = "Other sites whose pages may connect over WebSocket, separated by blanks: https://app.klinik.example. A "
                "page from here always may, and so may programs that are no browser." } },
+    { { "push.ca_file", KS_OPT_TEXT, .max = 3000, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
+          .doc = "Certificates that push services are checked against, in place of the system's: for a relay with a "
+                 "certificate of one's own authority." },
+        true },
+    { { "push.private_addresses", KS_OPT_BOOL, .init = 0, .min = 0, .max = 1, .scope = KS_OPT_SERVER,
+        .when = KS_OPT_RESTART,
+        .doc =
+            "Whether a push service may have an address of a private network: for a relay in the hospital's own." } },
     { { "process.threads", KS_OPT_COUNT, .init = 0, .min = 0, .max = 128, .scope = KS_OPT_SERVER,
         .when = KS_OPT_RESTART,
         .doc = "Threads that serve clients. 0: one less than there are processors, for the store has a thread, and at "

@@ -3,6 +3,7 @@
 #include "c2s_login.h"
 #include "csi.h"
 #include "enc.h"
+#include "push.h"
 #include "unicode.h"
 #include "user_device.h"
 
@@ -224,6 +225,7 @@ struct ks_xml *ks_sm_resumed_new(struct ks_arena *arena, struct ks_session *s, c
 
 void ks_sm_resumed(struct ks_ctx *ctx, struct ks_session *s)
 {
+    ks_push_back(s);
     for (uint32_t i = 0; i < s->sent_count && s->stream; i++)
         ks_c2s_write(s->stream, ks_bytes_str(s->sent[(s->sent_first + i) % s->sent_cap].bytes));
     ks_log(ctx->reactor->log, KS_INFO, "session.resumed", KS_ID("session", s->id), KS_NUM("again", s->sent_count));

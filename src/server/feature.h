@@ -215,6 +215,7 @@ struct ks_feature {
     const char *const *disco;         /* features of the domain, NULL-ended; or NULL */
     const char *const *disco_account; /* of an account's bare JID */
     const char *const *disco_room;    /* of a room */
+    const char *disco_if;             /* a domain's option without which neither is announced; or NULL */
     struct ks_feature_iq iq[16];
     struct ks_feature_pass pass[8];
     const struct ks_feature_clear *clear;    /* or NULL */

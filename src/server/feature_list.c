@@ -45,6 +45,7 @@ const struct ks_feature *const ks_features[] = {
     &ks_feature_outage,
     &ks_feature_ping,
     &ks_feature_private,
+    &ks_feature_push,
     &ks_feature_retention,
     &ks_feature_room_admin,
     &ks_feature_room_state,
@@ -57,6 +58,7 @@ const struct ks_feature *const ks_features[] = {
     &ks_feature_upload,
     &ks_feature_vcard,
     &ks_feature_version,
+    &ks_feature_webpush,
     &ks_feature_core,
     NULL,
 };

@@ -31,6 +31,7 @@ extern const struct ks_feature ks_feature_ping;
 extern const struct ks_feature ks_feature_policy;
 extern const struct ks_feature ks_feature_presence;
 extern const struct ks_feature ks_feature_private;
+extern const struct ks_feature ks_feature_push;
 extern const struct ks_feature ks_feature_retention;
 extern const struct ks_feature ks_feature_retraction;
 extern const struct ks_feature ks_feature_room_admin;
@@ -46,5 +47,6 @@ extern const struct ks_feature ks_feature_time;
 extern const struct ks_feature ks_feature_upload;
 extern const struct ks_feature ks_feature_vcard;
 extern const struct ks_feature ks_feature_version;
+extern const struct ks_feature ks_feature_webpush;
 
 #endif

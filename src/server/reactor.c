@@ -8,6 +8,7 @@
 #include "c2s.h"
 #include "control.h"
 #include "files.h"
+#include "push.h"
 #include "retention.h"
 #include "route.h"
 #include "session.h"
@@ -42,6 +43,7 @@ struct ks_server *ks_server_new(const struct ks_server_setup *setup)
     server->archive_ids = setup->archive_ids;
     server->version = setup->version;
     memcpy(server->secret, setup->secret, sizeof server->secret);
+    memcpy(server->push_key, setup->push_key, sizeof server->push_key);
     memcpy(server->home_key, setup->secret, sizeof server->home_key);
     list_passes(server);
     for (size_t i = 0; ks_features[i]; i++)
@@ -55,6 +57,7 @@ void ks_server_free(struct ks_server *server)
         return;
     ks_config_unref(server->config);
     ks_wipe(server->secret, sizeof server->secret);
+    ks_wipe(server->push_key, sizeof server->push_key);
     free(server);
 }
 
@@ -103,11 +106,12 @@ struct ks_reactor *ks_reactor_new(
     ks_list_init(&r->files);
     ks_buf_init(&r->written, KS_STANZA_READ_MAX);
     r->addresses = ks_guard_addresses_new();
+    r->pushes = ks_pushes_new(r);
     while (ks_config_domain_at(r->config, domains))
         domains++;
     r->caps_vers = calloc(domains + 1, sizeof *r->caps_vers);
     r->retention = index == 0 ? ks_retention_new(r) : NULL;
-    if (!r->addresses || !r->caps_vers || (index == 0 && !r->retention)) {
+    if (!r->addresses || !r->pushes || !r->caps_vers || (index == 0 && !r->retention)) {
         ks_reactor_free(r);
         return NULL;
     }
@@ -142,6 +146,7 @@ void ks_reactor_free(struct ks_reactor *r)
             ks_parcel_unref(r, parcel);
         }
     ks_adhoc_sessions_free(r->adhoc);
+    ks_pushes_free(r->pushes);
     ks_map_done(&r->users);
     ks_map_done(&r->sessions);
     ks_timers_done(&r->timers);
@@ -247,6 +252,8 @@ void ks_reactor_mail(struct ks_reactor *r, struct ks_mail *mail, struct ks_now n
 
 bool ks_reactor_next_event(struct ks_reactor *r, struct ks_event *ret_event)
 {
+    struct ks_push_request *push;
+
     if (!ks_list_empty(&r->requests)) {
         struct ks_pending *pending = KS_CONTAINER(r->requests.next, struct ks_pending, request_link);
         ks_list_leave(&pending->request_link);
@@ -262,6 +269,10 @@ bool ks_reactor_next_event(struct ks_reactor *r, struct ks_event *ret_event)
     }
     if (ks_control_next_event(r, ret_event) || ks_files_next_event(r, ret_event))
         return true;
+    if ((push = ks_pushes_next(r->pushes))) {
+        *ret_event = (struct ks_event) { .kind = KS_EV_WAKE, .push = push };
+        return true;
+    }
     while (!ks_list_empty(&r->dirty)) {
         struct ks_c2s *c = KS_CONTAINER(r->dirty.next, struct ks_c2s, dirty);
         if (ks_c2s_next_event(c, ret_event))

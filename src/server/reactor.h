@@ -21,6 +21,7 @@ struct ks_server {
     uint8_t secret[32];
     const struct ks_archive_ids *archive_ids;
     const char *version;
+    uint8_t push_key[KS_PUSH_KEY_LEN];
     size_t slots_bytes; /* of all features' session slots */
     const struct ks_feature_pass *passes[KS_STAGE_COUNT][KS_STANZA_KINDS][KS_PASSES_MAX + 1]; /* NULL ends a list */
     uint64_t home_key[2];
@@ -53,6 +54,7 @@ struct ks_reactor {
     struct ks_guard_addresses *addresses;
     struct ks_retention *retention;  /* on reactor 0 */
     struct ks_adhoc_sessions *adhoc; /* adhoc.h; or NULL */
+    struct ks_pushes *pushes;        /* push.h */
     struct ks_buf written;           /* ks_reactor_write */
     uint64_t epoch;                  /* of the store, as last seen (committer.h) */
     uint64_t outs;                   /* how often a device was out (user_device.h) */

@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "committer.h"
 #include "config.h"
+#include "list.h"
 #include "log.h"
 #include "prng.h"
 
@@ -25,6 +26,8 @@ struct ks_control;      /* a connection of an administrator (control.h) */
 struct ks_control_call; /* one of its requests */
 struct ks_file_ask;     /* files.h */
 
+#define KS_PUSH_KEY_LEN 32 /* a private key of P-256 */
+
 struct ks_server_setup {
     uint16_t reactors;
     struct ks_config *config; /* a reference is taken */
@@ -32,6 +35,7 @@ struct ks_server_setup {
     uint8_t secret[32]; /* of this installation, stable: salts of unknown users and the like follow from it */
     const struct ks_archive_ids *archive_ids; /* the committer's (ks_committer_archive_ids); outlives the server */
     const char *version;                      /* shown by konsilctl only */
+    uint8_t push_key[KS_PUSH_KEY_LEN];        /* ks_push_key_open */
 };
 /* NULL without memory. */
 KS_CHECK struct ks_server *ks_server_new(const struct ks_server_setup *setup);
@@ -56,6 +60,7 @@ enum ks_event_kind {
     KS_EV_CONTROL,   /* control: has output (control.h); only on reactor 0 */
     KS_EV_WORK,      /* work: a command that only the edge can carry out; ks_control_worked answers it */
     KS_EV_FILE,      /* file: a question of ks_files_ask is answered */
+    KS_EV_WAKE,      /* push: to be sent, and then freed; ks_reactor_pushed tells what became of it */
     KS_EV_STORE,     /* req: submit to the committer; its answer goes to ks_reactor_answer of this reactor */
 };
 struct ks_event {
@@ -68,6 +73,7 @@ struct ks_event {
     struct ks_control *control;
     struct ks_control_call *work;
     struct ks_file_ask *file;
+    struct ks_push_request *push;
 };
 /* False when there is none. Events of one stream come in order; several writes to one stream give one KS_EV_OUTPUT. */
 bool ks_reactor_next_event(struct ks_reactor *r, struct ks_event *ret_event);
@@ -75,6 +81,24 @@ bool ks_reactor_next_event(struct ks_reactor *r, struct ks_event *ret_event);
 void ks_reactor_mail(struct ks_reactor *r, struct ks_mail *mail, struct ks_now now);
 /* Takes req back, with its result in it. */
 void ks_reactor_answer(struct ks_reactor *r, struct ks_store_req *req, struct ks_now now);
+
+/* What is sent to a push service, as POST (RFC 8030 §5). Whom it is for, the edge does not look at. */
+struct ks_push_id {
+    uint64_t account, device, serial;
+};
+struct ks_push_request {
+    struct ks_list link;
+    struct ks_push_id id;
+    struct ks_str url;     /* https, a host by name */
+    struct ks_str headers; /* lines "Name: value", each with '\n' at its end */
+    struct ks_str body;
+    char room[];
+};
+void ks_push_request_free(struct ks_push_request *request); /* accepts NULL */
+/* status: of HTTP; 0 when there was none. retry_after: what Retry-After asks for, in seconds; 0: nothing. */
+void ks_reactor_pushed(
+    struct ks_reactor *r, const struct ks_push_id *id, int status, int64_t retry_after, struct ks_now now);
+
 /* When to call ks_reactor_tick even if nothing happens: mono_ms, or KS_NEVER. */
 int64_t ks_reactor_deadline_ms(const struct ks_reactor *r);
 void ks_reactor_tick(struct ks_reactor *r, struct ks_now now);

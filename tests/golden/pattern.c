@@ -32,6 +32,7 @@ static const struct {
     { "fast", NS_FAST },
     { "forward", NS_FORWARD },
     { "hints", NS_HINTS },
+    { "jingle-message", NS_JINGLE_MESSAGE },
     { "limits", NS_STREAM_LIMITS },
     { "mam", NS_MAM },
     { "mds", NS_MDS },
@@ -49,10 +50,13 @@ static const struct {
     { "muc", NS_MUC },
     { "omemo", NS_OMEMO },
     { "ping", NS_PING },
+    { "publish-options", NS_PUBLISH_OPTIONS },
     { "pubsub", NS_PUBSUB },
     { "pubsub-errors", NS_PUBSUB_ERRORS },
     { "pubsub-event", NS_PUBSUB_EVENT },
     { "pubsub-owner", NS_PUBSUB_OWNER },
+    { "push-notifications", NS_PUSH },
+    { "receipts", NS_RECEIPTS },
     { "roster", NS_ROSTER },
     { "rsm", NS_RSM },
     { "sasl", NS_SASL },
@@ -66,6 +70,8 @@ static const struct {
     { "time", NS_TIME },
     { "tls", NS_TLS },
     { "version", NS_VERSION },
+    { "wake", NS_KONSIL_WAKE },
+    { "webpush", NS_KONSIL_WEBPUSH },
 };
 
 void captures_done(struct captures *captures)

@@ -37,7 +37,7 @@ struct host *host_new(struct ks_config *config, struct ks_server_store *store, u
     struct ks_now now, bool verbose)
 {
     struct host *h = calloc(1, sizeof *h);
-    struct ks_server_setup setup = { .reactors = reactors, .config = config, .version = "sim" };
+    struct ks_server_setup setup = { .reactors = reactors, .config = config, .version = "sim", .push_key = { 1 } };
     uint8_t bytes[KS_PRNG_SEED_LEN];
 
     if (!h)
@@ -76,6 +76,8 @@ static bool drain(struct host *h)
                 ks_committer_submit(h->committer, event.req);
             else if (event.kind == KS_EV_MOVE)
                 ks_reactor_adopt(h->reactors[event.to], event.stream, h->now);
+            else if (event.kind == KS_EV_WAKE)
+                ks_push_request_free(event.push);
             else if (event.kind == KS_EV_MAIL)
                 ks_reactor_mail(h->reactors[event.to], event.mail, h->now);
             else if (event.kind == KS_EV_CLOSE)
@@ -249,7 +251,19 @@ static void take_output(struct host_conn *conn)
     ks_c2s_output_sent(conn->c, bytes.len, conn->host->now);
 }
 
-static void on_event(struct host *h, struct ks_event *event)
+static void send_push(struct host *h, struct ks_reactor *r, struct ks_push_request *request)
+{
+    struct ks_push_id id = request->id;
+
+    if (h->on_push) {
+        h->on_push(h, r, request);
+        return;
+    }
+    ks_push_request_free(request);
+    ks_reactor_pushed(r, &id, 201, 0, h->now);
+}
+
+static void on_event(struct host *h, struct ks_reactor *r, struct ks_event *event)
 {
     struct host_conn *conn = event->edge;
 
@@ -279,6 +293,9 @@ static void on_event(struct host *h, struct ks_event *event)
     case KS_EV_STORE:
         ks_committer_submit(h->committer, event->req);
         break;
+    case KS_EV_WAKE:
+        send_push(h, r, event->push);
+        break;
     case KS_EV_CONTROL:
     case KS_EV_WORK:
     case KS_EV_FILE:
@@ -298,7 +315,7 @@ bool host_turn(struct host *h)
     for (uint16_t i = 0; i < h->reactor_count; i++)
         while (ks_reactor_next_event(h->reactors[i], &event)) {
             busy = true;
-            on_event(h, &event);
+            on_event(h, h->reactors[i], &event);
         }
     if (!h->store_held && ks_committer_queued(h->committer)) {
         struct ks_store_req *done = ks_committer_turn(h->committer, h->now);

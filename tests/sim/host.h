@@ -36,6 +36,8 @@ struct host {
     bool store_held; /* requests stay where they are: the disk is slow */
     /* KS_EV_CONTROL, KS_EV_WORK and KS_EV_FILE, for a test that administers it or puts files; NULL: nobody does. */
     void (*on_control)(struct host *h, const struct ks_event *event);
+    /* KS_EV_WAKE: answers or not, and frees the request. NULL: it is taken (201) at once. */
+    void (*on_push)(struct host *h, struct ks_reactor *r, struct ks_push_request *request);
 };
 
 /* Starts a server over store with this configuration (a reference is taken). seed: all its chance. verbose: log to

@@ -46,6 +46,17 @@ struct ks_server *fake_server_new(uint16_t reactors)
     return server;
 }
 
+void ks_push_request_free(struct ks_push_request *request)
+{
+    free(request);
+}
+
+void ks_reactor_pushed(
+    struct ks_reactor *r, const struct ks_push_id *id, int status, int64_t retry_after, struct ks_now now)
+{
+    (void)r, (void)id, (void)status, (void)retry_after, (void)now;
+}
+
 void ks_server_free(struct ks_server *server)
 {
     free(server);

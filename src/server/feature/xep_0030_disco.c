@@ -23,10 +23,12 @@ void ks_disco_identity(
         ks_xml_set(arena, identity, "name", ks_str_z(name));
 }
 
-static void add_all(struct ks_arena *arena, struct ks_xml *query, bool account)
+static void add_all(struct ks_arena *arena, const struct ks_domain *domain, struct ks_xml *query, bool account)
 {
     for (size_t i = 0; ks_features[i]; i++) {
         const char *const *names = account ? ks_features[i]->disco_account : ks_features[i]->disco;
+        if (ks_features[i]->disco_if && !ks_domain_number(domain, ks_features[i]->disco_if))
+            continue;
         for (; names && *names; names++)
             ks_disco_add(arena, query, *names);
     }
@@ -40,7 +42,7 @@ static struct ks_xml *info_new(struct ks_arena *arena)
 void ks_disco_domain(struct ks_arena *arena, const struct ks_domain *domain, struct ks_xml *query)
 {
     ks_disco_identity(arena, query, "server", "im", "konsil");
-    add_all(arena, query, false);
+    add_all(arena, domain, query, false);
     for (size_t i = 0; ks_features[i]; i++)
         if (ks_features[i]->disco_form)
             ks_features[i]->disco_form(arena, domain, query);
@@ -98,7 +100,7 @@ static void on_account_info(struct ks_ctx *ctx, const struct ks_stanza *iq)
     }
     ks_disco_identity(ctx->arena, query, "account", "registered", NULL);
     ks_disco_identity(ctx->arena, query, "pubsub", "pep", NULL);
-    add_all(ctx->arena, query, true);
+    add_all(ctx->arena, ctx->domain, query, true);
     ks_reply_result(ctx, query);
 }
 
