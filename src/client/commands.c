@@ -739,6 +739,55 @@ static enum ks_err on_avatar_remove(struct konsil *k, struct call *call)
     return ks_picture_remove(k, call->cmd);
 }
 
+/* --- waking (doc/PROTOCOL.md §11.7) --- */
+
+static enum ks_err on_push_answer(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+{
+    const struct ks_xml *push = answer ? ks_xml_child(answer->xml, NS_KONSIL_WEBPUSH, "webpush") : NULL;
+    struct ks_ev_push event = { .re = iq->text.len ? iq->text : KS_STR_EMPTY,
+        .key = ks_xml_attr(push, "key"),
+        .registered = ks_str_is(ks_xml_attr(push, "registered"), "true") };
+    struct ks_cmd cmd = { .kind = KS_CMD_PUSH, .id = event.re };
+
+    if (ks_iq_ok(answer) && event.key.len)
+        return ks_tell(k, KS_EV_PUSH, &event);
+    return refuse(k, &cmd, answer ? KS_CODE_REFUSED : KS_CODE_OFFLINE, ks_str_z(ks_iq_condition(answer)));
+}
+
+static enum ks_err on_push(struct konsil *k, struct call *call)
+{
+    struct ks_xml *ask = ks_xml_new(&k->arena, NS_KONSIL_WEBPUSH, "webpush");
+
+    if (!ask)
+        return KS_ENOMEM;
+    return sent(k, call->cmd, ks_iq_send(k, "get", KS_STR_EMPTY, ask, on_push_answer, call->cmd->id, 0));
+}
+
+static enum ks_err set_push(struct konsil *k, struct call *call, struct ks_xml *payload)
+{
+    struct ks_str text;
+    enum ks_err err = payload ? call_text(k, call->cmd, &text) : KS_ENOMEM;
+
+    if (err == KS_OK)
+        err = ks_iq_send(k, "set", KS_STR_EMPTY, payload, on_answer, text, 0);
+    return sent(k, call->cmd, err);
+}
+
+static enum ks_err on_push_subscribe(struct konsil *k, struct call *call)
+{
+    const struct ks_cmd_push_subscribe *given = &call->cmd->push_subscribe;
+    struct ks_xml *payload = ks_xml_new(&k->arena, NS_KONSIL_WEBPUSH, "subscribe");
+
+    payload = ks_xml_set(&k->arena, payload, "endpoint", given->endpoint);
+    payload = ks_xml_set(&k->arena, payload, "p256dh", given->p256dh);
+    return set_push(k, call, ks_xml_set(&k->arena, payload, "auth", given->auth));
+}
+
+static enum ks_err on_push_unsubscribe(struct konsil *k, struct call *call)
+{
+    return set_push(k, call, ks_xml_new(&k->arena, NS_KONSIL_WEBPUSH, "unsubscribe"));
+}
+
 /* --- the table --- */
 
 static const struct {
@@ -767,6 +816,9 @@ static const struct {
     [KS_CMD_SUBSCRIBE] = { on_subscribe, true },
     [KS_CMD_BLOCK] = { on_block, true },
     [KS_CMD_UNBLOCK] = { on_unblock, true },
+    [KS_CMD_PUSH] = { on_push, true },
+    [KS_CMD_PUSH_SUBSCRIBE] = { on_push_subscribe, true },
+    [KS_CMD_PUSH_UNSUBSCRIBE] = { on_push_unsubscribe, true },
     [KS_CMD_SETTINGS] = { on_settings, true },
     [KS_CMD_BOOKMARKS] = { on_bookmarks, true },
     [KS_CMD_BOOKMARK_SET] = { on_bookmark_set, true },

@@ -91,6 +91,58 @@ static void test_no_csi(void)
     lab_end(&lab);
 }
 
+/* --- PROTOCOL §11.7 --- */
+
+#define SUBSCRIBE(host)                                                                                     \
+    "{\"id\":\"s\",\"cmd\":\"push_subscribe\",\"endpoint\":\"https://" host "/fcm/send/a:b\",\"p256dh\":"   \
+    "\"BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4\",\"auth\":" \
+    "\"BTBZMqHH6r4Tts7J_aSIgg\"}"
+
+/* The answer to a command that the server answers. */
+static json_t *ask(struct lab *lab, struct party *party, const char *event, const char *command)
+{
+    size_t before = party_mark(party);
+
+    konsil_command(party->engine, command, strlen(command),
+        (struct konsil_now) { lab->host->now.mono_ms, lab->host->now.wall_ms });
+    lab_run(lab, 1000);
+    return party_event(party, event, before, 0);
+}
+
+static void test_push(void)
+{
+    struct party *anna, *jonas;
+    struct lab lab;
+    json_t *event;
+
+    lab_two(&lab, 25, &anna, &jonas);
+    party_connect(anna);
+    lab_run(&lab, 1000);
+    event = ask(&lab, anna, "push", "{\"id\":\"p\",\"cmd\":\"push\"}");
+    check_row(strcmp(text_of(event, "re"), "p") == 0 && strlen(text_of(event, "key")) == 87
+            && !json_object_get(event, "registered"),
+        "PROTOCOL §11.7: the server's key is told, and that this device is not registered", "not");
+    event = ask(&lab, anna, "result", SUBSCRIBE("fcm.googleapis.com"));
+    check_row(strcmp(text_of(event, "re"), "s") == 0, "PROTOCOL §11.7: a browser's endpoint and keys are taken", "not");
+    event = ask(&lab, anna, "push", "{\"cmd\":\"push\"}");
+    check_row(json_is_true(json_object_get(event, "registered")) && !json_object_get(event, "re"),
+        "PROTOCOL §11.7: and then the device is registered", "not");
+    event = ask(&lab, anna, "error", SUBSCRIBE("intranet.klinik.example"));
+    check_row(
+        strcmp(text_of(event, "code"), "server.refused") == 0 && strcmp(text_of(event, "detail"), "not-allowed") == 0,
+        "what the server refuses is told with its reason", "%s", text_of(event, "code"));
+    event = ask(&lab, anna, "result", "{\"id\":\"u\",\"cmd\":\"push_unsubscribe\"}");
+    check_row(strcmp(text_of(event, "re"), "u") == 0, "PROTOCOL §11.7: it is taken back", "not");
+    event = ask(&lab, anna, "push", "{\"cmd\":\"push\"}");
+    check_row(
+        event && !json_object_get(event, "registered"), "PROTOCOL §11.7: and is not registered any more", "it is");
+    ask(&lab, anna, "result", "{\"cmd\":\"disconnect\"}");
+    event = ask(&lab, anna, "error", "{\"id\":\"o\",\"cmd\":\"push\"}");
+    check_row(strcmp(text_of(event, "code"), "connection.needed") == 0, "offline nobody knows it", "%s",
+        text_of(event, "code"));
+    lab_end(&lab);
+}
+
 /* --- XEP-0478 --- */
 
 struct limits {
@@ -424,6 +476,7 @@ int main(void)
 {
     test_attention();
     test_no_csi();
+    test_push();
     test_limits();
     test_nonsense_limits();
     test_idle();
