@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* konsilctl_users.c -- accounts, their passwords, their sessions and their devices. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "konsilctl.h"
 #include "konsilctl_import.h"
 #include "konsilctl_password.h"
+#include "qr.h"
 
 /* Asks with the account's address, and maybe another argument (NULL: none). */
 static int ask_about(struct ctl *ctl, const char *command, const char *name, json_t *value, json_t **ret_result)
@@ -34,21 +36,29 @@ static int simple(struct ctl *ctl, const char *command, const char *done)
 
 /* --- accounts --- */
 
-static int user_add(struct ctl *ctl)
+/* The account's address, and what is said of its person. */
+static json_t *person(const struct ctl *ctl)
 {
     const struct {
         const char *name, *value;
     } facts[] = { { "name", ctl->name }, { "department", ctl->department }, { "profession", ctl->profession } };
+    json_t *args = json_object();
+
+    json_object_set_new(args, "jid", json_string(ctl->words[0]));
+    for (size_t i = 0; i < KS_COUNT(facts); i++)
+        if (facts[i].value)
+            json_object_set_new(args, facts[i].name, json_string(facts[i].value));
+    return args;
+}
+
+static int user_add(struct ctl *ctl)
+{
     json_t *keys = ctl_password_ask(ctl), *args, *result = NULL;
 
     if (!keys)
         return EXIT_FAILURE;
-    args = json_object();
-    json_object_set_new(args, "jid", json_string(ctl->words[0]));
+    args = person(ctl);
     json_object_set_new(args, "keys", keys);
-    for (size_t i = 0; i < KS_COUNT(facts); i++)
-        if (facts[i].value)
-            json_object_set_new(args, facts[i].name, json_string(facts[i].value));
     int status = ctl_ask(ctl, "user.add", args, &result);
     if (status == EXIT_SUCCESS && !ctl_json(ctl, result))
         ctl_done(ctl, SAY("ctl.user-added"));
@@ -68,6 +78,46 @@ static int user_passwd(struct ctl *ctl)
         ctl_done(ctl, SAY("ctl.password-changed"));
     json_decref(result);
     return status;
+}
+
+/* The QR code is for eyes: only on a terminal. */
+static void show_invitation(const struct ctl *ctl, json_t *result)
+{
+    const char *uri = json_string_value(json_object_get(result, "uri"));
+    const char *page = json_string_value(json_object_get(result, "page"));
+    char until[64];
+    struct ks_buf code;
+
+    ctl_write_time(until, sizeof until, json_integer_value(json_object_get(result, "expires_ms")));
+    ctl_say(ctl, SAY("ctl.user-invited"), "address", ctl->words[0], "until", until, NULL);
+    if (page)
+        ctl_say(ctl, SAY("ctl.user-invite-page"), "page", page, NULL);
+    ctl_say(ctl, SAY("ctl.user-invite-link"), "uri", uri ? uri : "", NULL);
+    ks_buf_init(&code, 65536);
+    if (uri && isatty(STDOUT_FILENO) && ks_qr_draw(&code, ks_str_z(page ? page : uri)) == KS_OK)
+        printf("%.*s", KS_STR_FMT(ks_buf_str(&code)));
+    ks_buf_done(&code);
+}
+
+static int user_invite(struct ctl *ctl)
+{
+    json_t *args = person(ctl), *result = NULL;
+    int status = ctl_ask(ctl, "user.invite", args, &result);
+
+    if (status == EXIT_SUCCESS && !ctl_json(ctl, result)) {
+        if (ctl->dry_run)
+            ctl_say(ctl, SAY("ctl.dry-run"), NULL);
+        else
+            show_invitation(ctl, result);
+    }
+    json_decref(args);
+    json_decref(result);
+    return status;
+}
+
+static int user_uninvite(struct ctl *ctl)
+{
+    return simple(ctl, "user.uninvite", SAY("ctl.user-uninvited"));
 }
 
 static int user_disable(struct ctl *ctl)
@@ -91,7 +141,7 @@ static void say_states(const struct ctl *ctl, json_t *users)
     static const struct {
         const char *state, *id;
     } states[] = { { "active", SAY("state.active") }, { "disabled", SAY("state.disabled") },
-        { "deleted", SAY("state.deleted") } };
+        { "deleted", SAY("state.deleted") }, { "invited", SAY("state.invited") } };
     size_t index;
     json_t *user;
 
@@ -211,6 +261,9 @@ static int devices_revoke(struct ctl *ctl)
 const struct ctl_command ctl_users[] = {
     { "user add", "JID", 0, CTL_NAME | CTL_DEPARTMENT | CTL_PROFESSION | CTL_PASSWORD_STDIN, user_add,
         SAY("do.user-add"), "a.brandt@klinik.example --name \"Dr. Anna Brandt\" --department Innere" },
+    { "user invite", "JID", 0, CTL_NAME | CTL_DEPARTMENT | CTL_PROFESSION, user_invite, SAY("do.user-invite"),
+        "a.brandt@klinik.example --name \"Dr. Anna Brandt\" --department Innere" },
+    { "user uninvite", "JID", 0, 0, user_uninvite, SAY("do.user-uninvite"), "a.brandt@klinik.example" },
     { "user list", "DOMAIN", 0, 0, user_list, SAY("do.user-list"), "klinik.example" },
     { "user import", "FILE", 0, 0, ctl_import, SAY("do.user-import"), "staff.csv --dry-run" },
     { "user passwd", "JID", 0, CTL_PASSWORD_STDIN, user_passwd, SAY("do.user-passwd"), "a.brandt@klinik.example" },

@@ -8,6 +8,7 @@
 extern const struct ks_http_handler *const ks_web_handlers[]; /* NULL-ended */
 
 extern const struct ks_http_handler ks_web_host_meta, ks_web_host_meta_json; /* web_host_meta.c */
+extern const struct ks_http_handler ks_web_invite;                           /* web_invite.c */
 extern const struct ks_http_handler ks_web_socket;                           /* web_socket.c */
 extern const struct ks_http_handler ks_web_metrics, ks_web_health;           /* web_metrics.c */
 extern const struct ks_http_handler ks_web_redirect;                         /* web_redirect.c */

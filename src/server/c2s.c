@@ -510,6 +510,7 @@ static const struct rule {
     { ON(C2S_SECURE), NS_SASL2, "authenticate", ks_c2s_on_authenticate }, /* XEP-0388 §2.3 */
     { ON(C2S_SECURE), NS_SASL2, "response", ks_c2s_on_response2 },
     { ON(C2S_SECURE), NS_SASL2, "abort", ks_c2s_on_abort2 },
+    { ON(C2S_SECURE), NS_CLIENT, "iq", ks_c2s_on_register },     /* XEP-0445 §4 */
     { ON(C2S_AUTHED), NS_CLIENT, "iq", ks_c2s_on_bind },         /* RFC 6120 §7.6 */
     { ON(C2S_AUTHED), NS_SM, "resume", ks_c2s_on_resume },       /* XEP-0198 §5 */
     { ON(C2S_AUTHED), NS_SM, "enable", ks_c2s_on_early_enable }, /* XEP-0198 §3 */

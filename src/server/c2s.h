@@ -89,6 +89,7 @@ void ks_c2s_login_from(struct ks_c2s *c, struct ks_arena *arena, struct ks_str f
 /* <mechanisms/>, <authentication/>, <sasl-channel-binding/>, and <limits/>. */
 void ks_c2s_login_features(struct ks_c2s *c, struct ks_arena *arena, struct ks_xml *features);
 void ks_c2s_on_auth(struct ks_c2s *c, struct ks_parcel *parcel);
+void ks_c2s_on_register(struct ks_c2s *c, struct ks_parcel *parcel); /* c2s_register.c */
 void ks_c2s_on_response(struct ks_c2s *c, struct ks_parcel *parcel);
 void ks_c2s_on_abort(struct ks_c2s *c, struct ks_parcel *parcel);
 void ks_c2s_on_authenticate(struct ks_c2s *c, struct ks_parcel *parcel);

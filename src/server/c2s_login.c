@@ -56,6 +56,7 @@ void ks_c2s_login_free(struct ks_c2s *c)
     ks_timer_clear(&c->reactor->timers, &c->login->delay);
     ks_arena_done(&c->login->arena);
     ks_parcel_unref(c->reactor, c->login->request);
+    ks_parcel_unref(c->reactor, c->login->invitation);
     free(c->login->from);
     ks_wipe(c->login, sizeof *c->login);
     free(c->login);
@@ -115,6 +116,7 @@ void ks_c2s_login_features(struct ks_c2s *c, struct ks_arena *arena, struct ks_x
             ks_xml_set(arena, ks_xml_add(arena, list, NS_SASL_CB, "channel-binding"), "type", types[i]);
     }
     ks_sasl2_features(c, arena, features);
+    ks_register_features(arena, features);
     ks_limits_add(arena, features, ks_config_number(c->reactor->config, "stream.bytes_before_login"));
 }
 
@@ -207,6 +209,20 @@ static const struct ks_scram_mechanism *scram_mechanism(const struct ks_c2s_logi
     return NULL;
 }
 
+void ks_login_go_home(struct ks_c2s *c, struct ks_str bare)
+{
+    c->login->bare = bare;
+    c->login->waiting = true;
+    c->held = true;
+    c->move_to = ks_home_of(c->reactor->server, bare);
+    if (c->move_to != c->reactor->index) {
+        c->move_wanted = true;
+        ks_c2s_dirty(c);
+    } else {
+        ks_c2s_login_go_on(c);
+    }
+}
+
 void ks_login_begin(struct ks_c2s *c, struct ks_str mechanism, struct ks_str text)
 {
     struct ks_c2s_login *login = c->login;
@@ -215,6 +231,7 @@ void ks_login_begin(struct ks_c2s *c, struct ks_str mechanism, struct ks_str tex
     struct ks_str data;
     enum ks_err err;
 
+    login->invited = false;
     login->ht = login->request ? ks_fast_mechanism(ks_c2s_domain(c), &known, mechanism) : NULL;
     if (!scram && !login->ht) {
         ks_login_fail(c, "invalid-mechanism");
@@ -245,15 +262,7 @@ void ks_login_begin(struct ks_c2s *c, struct ks_str mechanism, struct ks_str tex
         ks_login_fail(c, "malformed-request");
         return;
     }
-    login->waiting = true;
-    c->held = true;
-    c->move_to = ks_home_of(c->reactor->server, login->bare);
-    if (c->move_to != c->reactor->index) {
-        c->move_wanted = true;
-        ks_c2s_dirty(c);
-    } else {
-        ks_c2s_login_go_on(c);
-    }
+    ks_login_go_home(c, login->bare);
 }
 
 /* "=" is an empty message (RFC 6120 §6.4.2). */
@@ -289,8 +298,8 @@ void ks_c2s_login_go_on(struct ks_c2s *c)
         ks_c2s_release(c);
         return;
     }
-    when = c->login->ht ? ks_guard_token_when(r->addresses, c->address_hash, r->now)
-                        : ks_guard_when(&user->guard, r->addresses, c->address_hash, r->now);
+    when = c->login->ht || c->login->invitation ? ks_guard_token_when(r->addresses, c->address_hash, r->now)
+                                                : ks_guard_when(&user->guard, r->addresses, c->address_hash, r->now);
     if (when > r->now.mono_ms && ks_timer_set(&r->timers, &c->login->delay, when) == KS_OK) {
         /* The wait must not become a timeout of the stream. */
         if (ks_timer_set(&r->timers, &c->timer, when + ks_config_number(r->config, "stream.login_timeout") * 1000)
@@ -308,7 +317,8 @@ static void call_refused(struct ks_reactor *r, struct ks_parcel *parcel)
 
     (void)r;
     if (c && c->state == C2S_SECURE) {
-        ks_login_fail(c, "temporary-auth-failure"); /* RFC 6120 §6.5.9 */
+        if (!ks_register_refused(c, parcel))
+            ks_login_fail(c, "temporary-auth-failure"); /* RFC 6120 §6.5.9 */
         ks_c2s_release(c);
     } else if (c) {
         ks_c2s_close(c, KS_STREAM_RESOURCE_CONSTRAINT, NULL);
@@ -394,7 +404,9 @@ static void keys_run(struct ks_ctx *ctx)
     if (!c || c->state != C2S_SECURE)
         return;
     c->login->waiting = false;
-    if (c->login->ht)
+    if (c->login->invitation)
+        ks_register_looked_up(ctx, c);
+    else if (c->login->ht)
         check_token(c, ctx->user);
     else
         challenge(c, ctx->user);

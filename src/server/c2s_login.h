@@ -28,6 +28,9 @@ struct ks_c2s_login {
     struct ks_str proof;              /* of the token; in arena */
     struct ks_token token;            /* that was right */
     struct ks_sasl2_answer *answer;
+    /* XEP-0445: */
+    struct ks_parcel *invitation; /* <preauth/> whose token is being looked at, or NULL */
+    bool invited;                 /* the token was for `bare`, which may be registered */
 };
 
 /* --- c2s_login.c --- */
@@ -36,6 +39,9 @@ struct ks_c2s_login {
 void ks_login_fail(struct ks_c2s *c, const char *condition);
 /* Begins an exchange; that it failed is said. */
 void ks_login_begin(struct ks_c2s *c, struct ks_str mechanism, struct ks_str text);
+/* Takes the stream to the home of that account, whose text is in login->arena; there the exchange goes on, not before
+ * the guards allow it. */
+void ks_login_go_home(struct ks_c2s *c, struct ks_str bare);
 /* A message of the exchange at hand. */
 void ks_login_respond(struct ks_c2s *c, struct ks_str text);
 /* Names of mechanisms and types of channel binding as they are offered on this connection; the former are counted. */
@@ -58,6 +64,14 @@ void ks_login_keep(struct ks_c2s *c, struct ks_parcel *parcel);
 void ks_sasl2_features(struct ks_c2s *c, struct ks_arena *arena, struct ks_xml *features);
 /* The exchange succeeded; message is the mechanism's last word, or its ptr is NULL. */
 void ks_sasl2_succeed(struct ks_c2s *c, struct ks_str message);
+
+/* --- c2s_register.c --- */
+
+void ks_register_features(struct ks_arena *arena, struct ks_xml *features);
+/* At the home of the account that login->invitation is about, with its data there. */
+void ks_register_looked_up(struct ks_ctx *ctx, struct ks_c2s *c);
+/* The account's data cannot be read, or what parcel asked for was not stored. False: it is no matter of invitations. */
+bool ks_register_refused(struct ks_c2s *c, struct ks_parcel *parcel);
 
 /* --- c2s_bind.c --- */
 

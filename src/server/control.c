@@ -230,7 +230,7 @@ static bool arguments_fit(const struct ks_control_command *command, json_t *args
 
 static const struct ks_control_command *find(struct ks_str name)
 {
-    const struct ks_control_command *lists[] = { ks_control_users, ks_control_rooms, ks_control_reports,
+    const struct ks_control_command *lists[] = { ks_control_users, ks_control_invites, ks_control_rooms, ks_control_reports,
         ks_control_retention, ks_control_evidence };
 
     for (size_t i = 0; i < KS_COUNT(lists); i++)
@@ -497,6 +497,22 @@ static void asked(struct ks_control_call *call, struct ks_store_req *req)
         hand_over(call);
     else
         ks_control_answer(call, SAY("control.store"), NULL);
+}
+
+void ks_control_changed(struct ks_ctx *ctx)
+{
+    struct ks_control_call *call = ctx->parcel->user;
+    json_t *result = call->result;
+
+    call->result = NULL;
+    ks_user_reload(ctx->user);
+    ks_control_answer(call, NULL, result);
+}
+
+void ks_control_drop(struct ks_ctx *ctx)
+{
+    ks_store_req_free(ctx->txn);
+    ctx->txn = NULL;
 }
 
 void ks_control_hand_over(struct ks_control_call *call)

@@ -42,6 +42,7 @@ struct ks_control_command {
 };
 extern const struct ks_control_command ks_control_users[];     /* control_users.c */
 extern const struct ks_control_command ks_control_rooms[];     /* control_rooms.c */
+extern const struct ks_control_command ks_control_invites[];   /* control_invites.c */
 extern const struct ks_control_command ks_control_reports[];   /* control_reports.c */
 extern const struct ks_control_command ks_control_evidence[];  /* control_evidence.c */
 extern const struct ks_control_command ks_control_retention[]; /* control_retention.c */
@@ -91,6 +92,11 @@ void ks_control_record(struct ks_control_call *call, struct ks_str detail,
  * long as that parcel). Takes the reference to args. rights: of enum ks_right. */
 void ks_control_ask_for(struct ks_ctx *ctx, const char *command, json_t *args, unsigned rights, struct ks_str text,
     void (*done)(struct ks_ctx *ctx, const char *error, json_t *result, struct ks_str text));
+/* As ctx->committed, with the call in ctx->parcel->user: the account's data is read anew, as the transaction left it,
+ * and call->result is the answer. */
+void ks_control_changed(struct ks_ctx *ctx);
+/* What was written goes: nothing of it happens. */
+void ks_control_drop(struct ks_ctx *ctx);
 /* Work for the edge; an audited command only when its row is durable. */
 void ks_control_hand_over(struct ks_control_call *call);
 

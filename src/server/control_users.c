@@ -37,24 +37,6 @@ static bool put_keys(struct ks_ctx *ctx, const struct ks_control_call *call, uin
     return true;
 }
 
-/* What was written goes with the call: nothing of it happens. */
-static void drop_txn(struct ks_ctx *ctx)
-{
-    ks_store_req_free(ctx->txn);
-    ctx->txn = NULL;
-}
-
-/* The account's data is read anew, as the transaction left it. */
-static void changed(struct ks_ctx *ctx)
-{
-    struct ks_control_call *call = ctx->parcel->user;
-    json_t *result = call->result;
-
-    call->result = NULL;
-    ks_user_reload(ctx->user);
-    ks_control_answer(call, NULL, result);
-}
-
 static void add_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
 {
     struct ks_account_row row = { .state = KS_ACCOUNT_ACTIVE,
@@ -68,7 +50,9 @@ static void add_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
 
     if (ks_user_row(ctx->user)->state) {
         ks_control_answer(call,
-            ks_user_row(ctx->user)->state == KS_ACCOUNT_DELETED ? SAY("control.was-deleted") : SAY("control.exists"),
+            ks_user_row(ctx->user)->state == KS_ACCOUNT_DELETED       ? SAY("control.was-deleted")
+                : ks_user_row(ctx->user)->state == KS_ACCOUNT_INVITED ? SAY("control.invited")
+                                                                      : SAY("control.exists"),
             NULL);
         return;
     }
@@ -80,17 +64,17 @@ static void add_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
     if (txn)
         ks_store_txn_account_add(txn, &row);
     if (!txn || !put_keys(ctx, call, KS_ACCOUNT_NEW)) {
-        drop_txn(ctx);
+        ks_control_drop(ctx);
         ks_control_answer(call, txn ? SAY("control.keys") : SAY("control.memory"), NULL);
         return;
     }
     if (call->dry_run) {
-        drop_txn(ctx);
+        ks_control_drop(ctx);
         ks_control_answer(call, NULL, NULL);
         return;
     }
     ks_control_audit(ctx, call);
-    ctx->committed = changed;
+    ctx->committed = ks_control_changed;
 }
 
 static void user_add(struct ks_control_call *call)
@@ -128,7 +112,7 @@ static size_t end_sessions(struct ks_user *user, struct ks_str resource, enum ks
 static void locked_out(struct ks_ctx *ctx)
 {
     end_sessions(ctx->user, KS_STR_EMPTY, KS_STREAM_NOT_AUTHORIZED);
-    changed(ctx);
+    ks_control_changed(ctx);
 }
 
 static void passwd_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
@@ -140,13 +124,13 @@ static void passwd_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
         return;
     }
     if (!put_keys(ctx, call, ks_user_row(ctx->user)->id)) {
-        drop_txn(ctx);
+        ks_control_drop(ctx);
         ks_user_reload(ctx->user);
         ks_control_answer(call, SAY("control.keys"), NULL);
         return;
     }
     if (call->dry_run) {
-        drop_txn(ctx);
+        ks_control_drop(ctx);
         ks_user_reload(ctx->user);
         ks_control_answer(call, NULL, NULL);
         return;
@@ -179,7 +163,7 @@ static void set_state(struct ks_ctx *ctx, struct ks_control_call *call, enum ks_
     if (txn)
         ks_store_txn_account_update(txn, &row);
     ks_control_audit(ctx, call);
-    ctx->committed = state == KS_ACCOUNT_ACTIVE ? changed : locked_out;
+    ctx->committed = state == KS_ACCOUNT_ACTIVE ? ks_control_changed : locked_out;
 }
 
 static void disable_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
@@ -206,7 +190,7 @@ static void delete_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
 {
     struct ks_store_req *txn;
 
-    if (!exists(ctx, call))
+    if (ks_user_row(ctx->user)->state != KS_ACCOUNT_INVITED && !exists(ctx, call))
         return;
     if (call->dry_run) {
         ks_control_answer(call, NULL, NULL);
@@ -227,7 +211,14 @@ static void user_delete(struct ks_control_call *call)
 
 static const char *state_name(enum ks_account_state state)
 {
-    return state == KS_ACCOUNT_ACTIVE ? "active" : state == KS_ACCOUNT_DISABLED ? "disabled" : "deleted";
+    static const char *const names[] = {
+        [KS_ACCOUNT_ACTIVE] = "active",
+        [KS_ACCOUNT_DISABLED] = "disabled",
+        [KS_ACCOUNT_DELETED] = "deleted",
+        [KS_ACCOUNT_INVITED] = "invited",
+    };
+
+    return names[state];
 }
 
 static json_t *text_json(struct ks_str text)

@@ -40,6 +40,7 @@ const struct ks_feature *const ks_features[] = {
     &ks_feature_directory,
     &ks_feature_disco,
     &ks_feature_fast,
+    &ks_feature_invite,
     &ks_feature_limits,
     &ks_feature_moderation,
     &ks_feature_outage,

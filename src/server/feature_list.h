@@ -22,6 +22,7 @@ extern const struct ks_feature ks_feature_disco;
 extern const struct ks_feature ks_feature_displayed;
 extern const struct ks_feature ks_feature_erase;
 extern const struct ks_feature ks_feature_fast;
+extern const struct ks_feature ks_feature_invite;
 extern const struct ks_feature ks_feature_limits;
 extern const struct ks_feature ks_feature_moderation;
 extern const struct ks_feature ks_feature_offline;

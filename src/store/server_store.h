@@ -16,7 +16,13 @@
 #include "clock.h"
 #include "str.h"
 
-enum ks_account_state { KS_ACCOUNT_ACTIVE = 1, KS_ACCOUNT_DISABLED = 2, KS_ACCOUNT_DELETED = 3 };
+/* One that is invited has a name, and waits for its person to set a password. */
+enum ks_account_state {
+    KS_ACCOUNT_ACTIVE = 1,
+    KS_ACCOUNT_DISABLED = 2,
+    KS_ACCOUNT_DELETED = 3,
+    KS_ACCOUNT_INVITED = 4
+};
 
 /* One account. A deleted one keeps its row (id, domain, local, state) for good, so that its localpart never goes to a
  * second person. The localpart of a staff account is a stable id, not a name. */

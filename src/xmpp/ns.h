@@ -16,6 +16,9 @@
 #define NS_SASL2 "urn:xmpp:sasl:2"                  /* XEP-0388 */
 #define NS_BIND2 "urn:xmpp:bind:0"                  /* XEP-0386 */
 #define NS_FAST "urn:xmpp:fast:0"                   /* XEP-0484 */
+#define NS_IBR_TOKEN "urn:xmpp:ibr-token:0"         /* XEP-0445 */
+#define NS_PARS "urn:xmpp:pars:0"                   /* XEP-0379, XEP-0445 */
+#define NS_REGISTER "jabber:iq:register"            /* XEP-0077 */
 #define NS_SASL_CB "urn:xmpp:sasl-cb:0"             /* XEP-0440 */
 #define NS_STREAM_LIMITS "urn:xmpp:stream-limits:0" /* XEP-0478 */
 #define NS_ROSTER "jabber:iq:roster"

@@ -101,6 +101,18 @@ static void remember(struct captures *captures, struct ks_str name, struct ks_st
     captures->all[captures->count++] = (struct capture) { ks_str_dup(name), ks_str_dup(value), value.len };
 }
 
+void captures_set(struct captures *captures, struct ks_str name, struct ks_str value)
+{
+    for (size_t i = 0; i < captures->count; i++)
+        if (ks_str_is(name, captures->all[i].name)) {
+            free(captures->all[i].value);
+            captures->all[i].value = ks_str_dup(value);
+            captures->all[i].len = value.len;
+            return;
+        }
+    remember(captures, name, value);
+}
+
 /* On a way that did not lead to a match. */
 static void forget(struct captures *captures, size_t count)
 {

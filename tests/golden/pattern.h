@@ -28,6 +28,8 @@ struct captures {
     size_t count, cap;
 };
 void captures_done(struct captures *captures);
+/* In the place of what it was before. */
+void captures_set(struct captures *captures, struct ks_str name, struct ks_str value);
 
 /* Appends text with its placeholders filled in. sent: as it goes over the wire; otherwise only what can be filled in
  * before XML is parsed ({repeat}, namespaces). False: a placeholder that nobody knows; *ret_what names it. */

@@ -46,12 +46,21 @@ static bool names_account(const struct step *step)
     return step->kind == STEP_ON || step->kind == STEP_EXISTS;
 }
 
+static bool is_invited(const struct conversation *conversation, const struct step *account)
+{
+    for (const struct step *step = conversation->steps; step; step = step->next)
+        if (step->kind == STEP_INVITED && ks_str_eq(base_of(step->actor), base_of(account->actor))
+            && ks_str_eq(step->text, account->text))
+            return true;
+    return false;
+}
+
 void play_accounts(const struct conversation *conversation,
     void (*visit)(void *user, struct ks_str domain, struct ks_str local), void *user)
 {
     for (const struct step *step = conversation->steps; step; step = step->next) {
         const struct step *before = conversation->steps;
-        if (!names_account(step))
+        if (!names_account(step) || is_invited(conversation, step))
             continue;
         while (before != step
             && !(names_account(before) && ks_str_eq(base_of(before->actor), base_of(step->actor))
@@ -78,6 +87,20 @@ static void add_account(void *user, struct ks_str domain, struct ks_str local)
 
     if (play->world->ops->add_account)
         play->world->ops->add_account(play->world, domain, join(play, local, play->suffix), KS_STR(GOLDEN_PASSWORD));
+}
+
+static bool invite(struct play *play, const struct step *step)
+{
+    struct ks_buf token;
+
+    ks_buf_init(&token, 65536);
+    bool invited = play->world->ops->invite(play->world, step->text, step->actor, &token);
+    if (invited)
+        captures_set(&play->captures, KS_STR("token"), ks_buf_str(&token));
+    else
+        ks_buf_z(&play->verdict->why, "she cannot be invited");
+    ks_buf_done(&token);
+    return invited;
 }
 
 static struct actor *find_actor(struct play *play, struct ks_str name)
@@ -441,6 +464,8 @@ static bool take_step(struct play *play, const struct step *step)
     case STEP_SIMULATOR:
     case STEP_EXISTS:
         return true;
+    case STEP_INVITED:
+        return invite(play, step);
     case STEP_OPTION:
         return !play->actors || give_option(play, step); /* the first ones before all others, in begin() */
     case STEP_ON:

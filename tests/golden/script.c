@@ -124,6 +124,7 @@ static bool read_deed(struct reading *reading, struct step *step, struct ks_str 
         { "<*", STEP_HEAR_AMONG },
         { "< ", STEP_HEAR },
         { "exists on ", STEP_EXISTS },
+        { "is invited on ", STEP_INVITED },
         { "forgets what came", STEP_FORGET },
         { "starts TLS", STEP_TLS },
         { "disconnects", STEP_DISCONNECT },
@@ -324,6 +325,8 @@ struct ks_str script_needs_simulator(const struct conversation *conversation)
             return KS_STR("it needs a disk that obeys");
         case STEP_OPTION:
             return KS_STR("it needs its own settings");
+        case STEP_INVITED:
+            return KS_STR("it needs an administrator");
         case STEP_ON:
         case STEP_EXISTS:
         case STEP_SAY:

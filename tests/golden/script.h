@@ -12,11 +12,18 @@
  *   anna  sees nothing for 5s
  *   anna  forgets what came
  *   anna  logs in [as niemand] [with wrong] [by SCRAM-SHA-1]      up to <success/> or <failure/>, which she then sees
- *   anna  logs in [as …] [with …] [by …] asking <bind …/>         the same by <authenticate/>, with this inline, if
- * anything anna  starts TLS anna  disconnects                                  the network does anna  logs out anna  is
- * cut off                                   the server closed the connection time passes 24h the server restarts the
- * server dies the disk is slow         the disk is full          the disk is well again option session.resume of
- * offen.example is 60       before anybody connects; later on it is a reload only in the simulator: it counts stanzas
+ *   anna  logs in [as …] [with …] [by …] asking <bind …/>         the same by <authenticate/>, with this inline
+ *   anna  starts TLS
+ *   anna  disconnects                                  the network does
+ *   anna  logs out
+ *   anna  is cut off                                   the server closed the connection
+ *   clara is invited on offen.example                  by an administrator; {token} is hers from then on
+ *   time passes 24h
+ *   the server restarts
+ *   the server dies
+ *   the disk is slow         the disk is full          the disk is well again
+ *   option session.resume of offen.example is 60       before anybody connects; later on it is a reload
+ *   only in the simulator: it counts stanzas
  *   ----                                               another conversation: nobody connected, nothing stored
  *
  * The first comment is the script's title. Placeholders: pattern.h. */
@@ -29,6 +36,7 @@
 enum step_kind {
     STEP_ON,
     STEP_EXISTS,
+    STEP_INVITED,
     STEP_SAY,
     STEP_SAY_PART,
     STEP_HEAR,

@@ -4,6 +4,7 @@
 #ifndef GOLDEN_WORLD_H
 #define GOLDEN_WORLD_H
 
+#include "buf.h"
 #include "server.h"
 
 struct world;
@@ -26,6 +27,8 @@ struct world_ops {
     void (*begin)(struct world *world); /* nobody connected, nothing stored, default settings */
     bool (*option)(struct world *world, struct ks_str name, struct ks_str domain, struct ks_str value);
     void (*add_account)(struct world *world, struct ks_str domain, struct ks_str local, struct ks_str password);
+    /* By an administrator; appends her token. */
+    bool (*invite)(struct world *world, struct ks_str domain, struct ks_str local, struct ks_buf *ret_token);
     void (*wait)(struct world *world, int64_t ms);
     void (*restart)(struct world *world, bool orderly); /* connections are then closed */
     void (*hold_disk)(struct world *world, bool held);

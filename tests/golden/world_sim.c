@@ -2,6 +2,7 @@
 /* world_sim.c -- a konsild in this thread, on virtual time. Whatever is said is carried through to its end at once. */
 #include <stdlib.h>
 
+#include "control.h"
 #include "host.h"
 #include "world.h"
 
@@ -131,6 +132,44 @@ static void sim_add_account(struct world *world, struct ks_str domain, struct ks
         free(texts[i]);
 }
 
+static struct ks_buf answer; /* to the administrator */
+static struct ks_control *administrator;
+
+static void on_control(struct host *h, const struct ks_event *event)
+{
+    (void)h;
+    if (event->kind != KS_EV_CONTROL)
+        return;
+    ks_buf_add(&answer, ks_control_output(administrator));
+    ks_control_output_sent(administrator, ks_control_output(administrator).len);
+}
+
+static bool sim_invite(struct world *world, struct ks_str domain, struct ks_str local, struct ks_buf *ret_token)
+{
+    struct host *host = host_of((struct sim *)world);
+    const struct ks_control_setup setup = { .actor = "uid:0", .rights = KS_RIGHT_ALL };
+    struct ks_str rest, before = KS_STR("preauth=");
+    struct ks_buf line;
+
+    administrator = ks_control_open(host->reactors[0], &setup, host->now);
+    if (!administrator)
+        abort();
+    host->on_control = on_control;
+    ks_buf_init(&answer, 65536);
+    ks_buf_init(&line, 65536);
+    ks_buf_printf(&line, "{\"v\":1,\"command\":\"user.invite\",\"args\":{\"jid\":\"%.*s@%.*s\"}}\n", KS_STR_FMT(local),
+        KS_STR_FMT(domain));
+    ks_control_feed(administrator, ks_buf_str(&line), host->now);
+    host_settle(host);
+    ks_control_close(administrator);
+    rest = ks_buf_str(&answer);
+    rest = ks_str_from(rest, ks_str_find(rest, before) + before.len);
+    ks_buf_add(ret_token, ks_str_head(rest, ks_str_find_byte(rest, '"')));
+    ks_buf_done(&line);
+    ks_buf_done(&answer);
+    return ret_token->len > 0;
+}
+
 static struct wire *sim_connect(struct world *world, uint64_t address)
 {
     struct wire *wire = calloc(1, sizeof *wire);
@@ -230,6 +269,7 @@ struct world *world_sim_new(bool verbose, bool websocket)
         .begin = sim_begin,
         .option = sim_option,
         .add_account = sim_add_account,
+        .invite = sim_invite,
         .wait = sim_wait,
         .restart = sim_restart,
         .hold_disk = sim_hold_disk,

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Invitations as their users meet them: konsilctl makes one, a browser shows its page, a program accepts it, once."""
+import http.client
+import json
+import os
+import re
+import ssl
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
+from lab import BUILD, TIMEOUT, Lab, done, row
+from wire import Refused, Stream, condition
+
+lab = Lab(web=True)
+ANNA = "a.brandt@klinik.example"
+PASSWORD = "Visite um halb acht"
+
+
+def get(path, host="klinik.example"):
+    """(status, fields, text) of a page."""
+    tls = ssl.create_default_context(cafile=lab.ca)
+    connection = http.client.HTTPSConnection("127.0.0.1", lab.https_port, timeout=TIMEOUT, context=tls)
+    connection.sock = tls.wrap_socket(__import__("socket").create_connection(("127.0.0.1", lab.https_port), TIMEOUT),
+                                      server_hostname="klinik.example")
+    connection.request("GET", path, headers={"Host": f"{host}:{lab.https_port}"})
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer.status, {name.lower(): value for name, value in answer.getheaders()}, text
+
+
+def register(stream, password, username="a.brandt"):
+    return stream.iq("set", "<query xmlns='jabber:iq:register'>"
+                            f"<username>{username}</username><password>{password}</password></query>")
+
+
+def preauth(stream, token):
+    return stream.iq("set", f"<preauth xmlns='urn:xmpp:pars:0' token='{token}'/>")
+
+
+# --- an administrator makes it ---
+
+answer = lab.ctl("--lang", "de", "user", "invite", ANNA, "--name", "Dr. Anna Brandt", "--department", "Innere",
+                 "--profession", "Ärztin")
+token = re.search(r"preauth=([0-9a-f]+)", answer.stdout)[1]
+page = re.search(r"https://\S+", answer.stdout)[0]
+row("ist eingeladen, bis 20" in answer.stdout and page == f"https://klinik.example:{lab.https_port}/invite/{token}"
+    and "\x1b" not in answer.stdout, "user invite: a sentence, the page and the link; no QR code where no eyes are", answer)
+row("invited" in lab.ctl("user", "list", "klinik.example").stdout
+    and "eingeladen" in lab.ctl("--lang", "de", "user", "list", "klinik.example").stdout,
+    "user list: who is invited is said to be", lab.ctl("user", "list", "klinik.example").stdout)
+answer = lab.ctl("user", "add", ANNA, "--password-stdin", text=PASSWORD + "\n", check=False)
+row(answer.returncode and "invited" in answer.stderr, "user add: not where somebody is invited", answer)
+answer = lab.ctl("user", "invite", "x@klinik.example", "--dry-run")
+row("preauth" not in answer.stdout and "x@" not in lab.ctl("user", "list", "klinik.example").stdout,
+    "user invite --dry-run: nothing is made", answer)
+shown = json.loads(lab.ctl("--json", "user", "invite", ANNA).stdout)
+row(set(shown) == {"uri", "page", "expires_ms"} and token not in shown["uri"], "user invite --json, for another one", shown)
+old, token = token, re.search(r"preauth=([0-9a-f]+)", shown["uri"])[1]
+terminal = subprocess.run(["script", "-qec", f"{os.path.join(BUILD, 'cmd', 'konsilctl')} --lang en --socket "
+                           f"{os.path.join(lab.dir, 'control')} user invite emil@klinik.example", "/dev/null"],
+                          capture_output=True, text=True, timeout=TIMEOUT).stdout
+code = [line for line in terminal.splitlines() if line.startswith("\x1b[30;107m")]
+row(len(code) > 15 and len({len(line.strip()) for line in code}) == 1, "user invite: on a terminal a QR code, a square one", terminal)
+
+# --- its page ---
+
+status, fields, text = get(f"/invite/{token}")
+tree = ET.fromstring(re.search(r"<svg.*?</svg>", text)[0])
+link = re.search(r'class="go" href="([^"]+)"', text)[1]
+row(status == 200 and link == shown["uri"] and ANNA in text and text.index("Einladung") < text.index("Invitation"),
+    "XEP-0401 §3.4: the page has the link, the address and what to do, German first", text)
+row(tree.get("viewBox").split()[2] == tree.get("viewBox").split()[3] and len(tree[0].get("d")) > 500,
+    "the page has a QR code", text)
+row("script" not in text and "src=" not in text and fields["content-security-policy"].startswith("default-src 'none'")
+    and fields["cache-control"] == "no-store" and fields["referrer-policy"] == "no-referrer",
+    "DSK I.8-a part (the web app): the page loads nothing, from here or elsewhere, and is not kept", fields)
+for name, path in (("no token", "/invite/"), ("what is none", "/invite/sesam"), ("one without a name", f"/invite/{token[:32]}"),
+                   ("bytes that are no text", f"/invite/{token[:32]}ff"), ("one that is too long", "/invite/" + "00" * 3000)):
+    status, _, text = get(path)
+    row(status in (404, 414), f"the page of {name} is not there", (status, text))
+status, _, text = get("/invite/" + token[:32] + "<script>alert(1)</script>".encode().hex())
+row(status == 200 and "<script>" not in text and "&lt;script>" in text, "a name in a token is text, whatever it is", text)
+
+# --- a program accepts it ---
+
+stream = Stream(lab, "klinik.example")
+row(stream.features.find("{urn:xmpp:ibr-token:0}register") is not None, "XEP-0445 §3: the stream says that it can be used",
+    ET.tostring(stream.features))
+row(condition(register(stream, PASSWORD)) == "not-allowed", "DSK IV.2-a: nobody registers without one")
+row(condition(preauth(stream, old)) == "item-not-found", "the token before it is not good any more")
+row(preauth(stream, token).get("type") == "result", "XEP-0445 §4: the token is")
+row(condition(register(stream, PASSWORD, "emil")) == "not-acceptable",
+    "DSK IV.2-a: it is bound to its person: no other name is registered")
+row(register(stream, PASSWORD).get("type") == "result", "XEP-0077 §3.1: the password is taken")
+lab.passwords[ANNA] = PASSWORD
+anna = lab.konsil(ANNA)
+row(True, "she logs in with it, with konsil")
+anna.close()
+again = Stream(lab, "klinik.example", ("127.0.0.9", 0))
+row(condition(preauth(again, token)) == "item-not-found", "DSK IV.2-a: nobody uses it a second time")
+users = json.loads(lab.ctl("--json", "user", "list", "klinik.example").stdout)
+row([u["profession"] for u in users if u["local"] == "a.brandt" and u["state"] == "active"] == ["Ärztin"],
+    "DSK IV.2-a: the account has the profession that she was invited with", users)
+rows = json.loads(lab.ctl("--json", "audit", "list").stdout)
+acts = [(r["action"], r["actor"]) for r in rows if r["subject"] == ANNA]
+row([act[0] for act in acts] == ["user.invite", "user.invite", "user.register"] and acts[2][1] == "invite",
+    "the audit log says who invited her, and that she came", acts)
+row(token not in lab.ctl("audit", "list").stdout and token[:32].encode() not in open(lab.log_path, "rb").read(),
+    "no log has the token")
+
+# --- taken back, and the end of an account ---
+
+token = re.search(r"preauth=([0-9a-f]+)", lab.ctl("user", "invite", "jonas@klinik.example").stdout)[1]
+stream = Stream(lab, "klinik.example", ("127.0.0.8", 0))
+preauth(stream, token)
+lab.ctl("user", "uninvite", "jonas@klinik.example")
+row(condition(register(stream, PASSWORD, "jonas")) == "conflict", "user uninvite: also for whoever is just about to use it")
+answer = lab.ctl("user", "uninvite", ANNA, check=False)
+row(answer.returncode and "no open invitation" in answer.stderr, "user uninvite: not for an account that is in use", answer)
+lab.ctl("user", "delete", "jonas@klinik.example")
+answer = lab.ctl("user", "invite", "jonas@klinik.example", check=False)
+row(answer.returncode, "user invite: not for a name that was deleted", answer)
+try:
+    Stream(lab, "klinik.example", ("127.0.0.7", 0)).login("emil@klinik.example", PASSWORD, "x")
+    row(False, "an account that is only invited opens for no password")
+except Refused as refused:
+    row(refused.args[0] == "not-authorized", "an account that is only invited opens for no password", refused)
+done()
