@@ -53,7 +53,8 @@ struct ctl {
     enum ks_language language;
     bool dry_run, json;
     unsigned given; /* which options of commands */
-    const char *name, *department, *profession, *resource, *key_file, *to, *reason, *device, *results, *deviations, *hospital;
+    const char *name, *department, *profession, *resource, *key_file, *to, *reason, *device, *results, *deviations,
+        *hospital;
     const struct ctl_command *command;
     char **words;
     struct ks_control_client *client;
