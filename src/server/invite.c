@@ -52,15 +52,12 @@ enum ks_err ks_invite_local(struct ks_arena *arena, struct ks_str token, struct 
     return KS_OK;
 }
 
-/* KS_ENOTFOUND; KS_ESYNTAX: nothing that we wrote. */
-static enum ks_err read_record(const struct ks_user *user, int64_t *ret_expires_ms, struct ks_str *ret_hash)
+/* KS_ESYNTAX: there is none, or nothing that we wrote. */
+static enum ks_err read_record(struct ks_str record, int64_t *ret_expires_ms, struct ks_str *ret_hash)
 {
-    struct ks_str record = ks_kv_get(user, KS_STORE_INVITE, key);
+    struct ks_cursor at = ks_cursor(ks_str_from(record, 1));
     uint64_t expires;
 
-    if (!record.len)
-        return KS_ENOTFOUND;
-    struct ks_cursor at = ks_cursor(ks_str_from(record, 1));
     if (record.len != RECORD_LEN || record.ptr[0] != VERSION || ks_cursor_u64(&at, &expires) != KS_OK)
         return KS_ESYNTAX;
     *ret_expires_ms = (int64_t)expires;
@@ -74,17 +71,23 @@ bool ks_invite_good(struct ks_arena *arena, const struct ks_user *user, struct k
     uint8_t hash[KS_HASH_MAX];
     int64_t expires_ms;
 
-    if (ks_user_row(user)->state != KS_ACCOUNT_INVITED || read_record(user, &expires_ms, &wanted) != KS_OK
+    if (ks_user_row(user)->state != KS_ACCOUNT_INVITED
+        || read_record(ks_kv_get(user, KS_STORE_INVITE, key), &expires_ms, &wanted) != KS_OK
         || ks_hex_read(arena, token, &bytes) != KS_OK || bytes.len <= SECRET_LEN)
         return false;
     hash_secret(ks_str_head(bytes, SECRET_LEN), hash);
     return ks_crypto_eq(ks_str((char *)hash, 32), wanted) && now.wall_ms < expires_ms;
 }
 
-int64_t ks_invite_expires_ms(const struct ks_user *user)
+int64_t ks_invite_record_ms(struct ks_str record)
 {
     int64_t expires_ms;
     struct ks_str hash;
 
-    return read_record(user, &expires_ms, &hash) == KS_OK ? expires_ms : 0;
+    return read_record(record, &expires_ms, &hash) == KS_OK ? expires_ms : 0;
+}
+
+int64_t ks_invite_expires_ms(const struct ks_user *user)
+{
+    return ks_invite_record_ms(ks_kv_get(user, KS_STORE_INVITE, key));
 }

@@ -24,5 +24,7 @@ KS_CHECK enum ks_err ks_invite_local(struct ks_arena *arena, struct ks_str token
 bool ks_invite_good(struct ks_arena *arena, const struct ks_user *user, struct ks_str token, struct ks_now now);
 /* When the account's token ends, of ks_now.wall_ms; 0: there is none. */
 int64_t ks_invite_expires_ms(const struct ks_user *user);
+/* The same of a stored record; 0: it is none. */
+int64_t ks_invite_record_ms(struct ks_str record);
 
 #endif

@@ -266,6 +266,13 @@ static void ws_add_account(struct world *world, struct ks_str domain, struct ks_
     inner->ops->add_account(inner, domain, local, password);
 }
 
+static bool ws_invite(struct world *world, struct ks_str domain, struct ks_str local, struct ks_buf *ret_token)
+{
+    struct world *inner = ((struct websocket *)world)->inner;
+
+    return inner->ops->invite(inner, domain, local, ret_token);
+}
+
 static void ws_wait(struct world *world, int64_t ms)
 {
     struct world *inner = ((struct websocket *)world)->inner;
@@ -313,6 +320,7 @@ struct world *world_websocket_new(struct world *inner)
         ws->ops.begin = ws_begin;
         ws->ops.option = ws_option;
         ws->ops.add_account = ws_add_account;
+        ws->ops.invite = ws_invite;
         ws->ops.wait = ws_wait;
         ws->ops.restart = ws_restart;
         ws->ops.hold_disk = ws_hold_disk;

@@ -5,10 +5,18 @@
 #include "feature_list.h"
 #include "invite.h"
 
+static int64_t stamp_ms(struct ks_str key, struct ks_str value)
+{
+    (void)key;
+    return ks_invite_record_ms(value);
+}
+
 const struct ks_feature ks_feature_invite = {
     .name = "invite",
-    .stores = { { KS_STORE_INVITE, KS_DATA_CREDENTIALS, KS_KEEP_WITH_ACCOUNT, 0,
-        "A hash of the invitation that a person has not used yet, and when it ends; deleted when it is used." } },
+    .stores = { { KS_STORE_INVITE, KS_DATA_CREDENTIALS, KS_KEEP_DAYS, 1,
+        "A hash of the invitation that a person has not used yet, and when it ends; deleted when it is used, and a day "
+        "after its time.",
+        KS_READ_NOBODY, .stamp_ms = stamp_ms } },
     .options = { { "invite.lifetime", KS_OPT_DURATION, .init = 3 * 86400, .min = 60, .max = 30 * 86400,
         .doc = "How long a person may take to accept an invitation; then another one has to be made." } },
 };
