@@ -571,7 +571,8 @@ void ks_c2s_write_features(struct ks_c2s *c)
     } else {
         if (c->state == C2S_AUTHED) /* bound by XEP-0386, it is past that */
             ks_xml_add(&arena, features, NS_BIND, "bind");
-        ks_xml_add(&arena, features, NS_SM, "sm");
+        if (!c->session || !c->session->sm) /* COMPAT(@xmpp/client, 0.14): what is on and offered is asked for again */
+            ks_xml_add(&arena, features, NS_SM, "sm");
         ks_xml_add(&arena, ks_xml_add(&arena, features, NS_SESSION, "session"), NS_SESSION, "optional");
         for (size_t i = 0; ks_features[i]; i++)
             if (ks_features[i]->stream_features)
