@@ -10,18 +10,13 @@
 #include "konsild_parts.h"
 #include "say.h"
 
-/* The port of the first address that serves it, best one that serves nothing else; 0: none does. */
+/* The port of the first address that serves it; 0: none does. */
 static uint16_t first_port(const struct konsild_parts *p, unsigned serves)
 {
-    uint16_t port = 0;
-
-    for (size_t i = 0; i < p->listen_count; i++) {
-        if (p->listen[i].serves == serves)
+    for (size_t i = 0; i < p->listen_count; i++)
+        if (p->listen[i].serves & serves)
             return ks_listen_port(&p->listen[i]);
-        if ((p->listen[i].serves & serves) && !port)
-            port = ks_listen_port(&p->listen[i]);
-    }
-    return port;
+    return 0;
 }
 
 /* web.url, or the domain's name at the first port for HTTPS. */

@@ -46,7 +46,7 @@ answer = lab.ctl("--lang", "de", "user", "invite", ANNA, "--name", "Dr. Anna Bra
                  "--profession", "Ärztin")
 token = re.search(r"preauth=([0-9a-f]+)", answer.stdout)[1]
 page = re.search(r"https://\S+", answer.stdout)[0]
-row("ist eingeladen, bis 20" in answer.stdout and page == f"https://klinik.example:{lab.https_port}/invite/{token}"
+row("ist eingeladen, bis 20" in answer.stdout and page == f"https://klinik.example:{lab.direct_port}/invite/{token}"
     and "\x1b" not in answer.stdout, "user invite: a sentence, the page and the link; no QR code where no eyes are", answer)
 row("invited" in lab.ctl("user", "list", "klinik.example").stdout
     and "eingeladen" in lab.ctl("--lang", "de", "user", "list", "klinik.example").stdout,
