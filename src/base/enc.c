@@ -154,3 +154,14 @@ enum ks_err ks_hex_read(struct ks_arena *arena, struct ks_str text, struct ks_st
     *ret_bytes = ks_str(bytes, text.len / 2);
     return KS_OK;
 }
+
+void ks_percent_add(struct ks_buf *buf, struct ks_str bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++) {
+        char c = bytes.ptr[i];
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._~", c)))
+            ks_buf_byte(buf, (uint8_t)c);
+        else
+            ks_buf_printf(buf, "%%%02X", (unsigned)(uint8_t)c);
+    }
+}

@@ -20,6 +20,9 @@ KS_CHECK enum ks_err ks_base64_read(struct ks_arena *arena, struct ks_str text, 
 void ks_base64url_add(struct ks_buf *buf, struct ks_str bytes);
 KS_CHECK enum ks_err ks_base64url_read(struct ks_arena *arena, struct ks_str text, struct ks_str *ret_bytes);
 
+/* Bytes that are not unreserved in a URI (RFC 3986 §2.3) as %XX. */
+void ks_percent_add(struct ks_buf *buf, struct ks_str bytes);
+
 /* Lower case. */
 void ks_hex_add(struct ks_buf *buf, struct ks_str bytes);
 KS_CHECK enum ks_err ks_hex_read(struct ks_arena *arena, struct ks_str text, struct ks_str *ret_bytes);

@@ -21,7 +21,7 @@ struct konsil;
 struct ks_inbound;
 
 struct ks_displayed {
-    bool known; /* the marks were fetched in this session */
+    bool known; /* the marks were fetched since the login */
 };
 
 /* A new session: asks for the marks. */

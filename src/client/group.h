@@ -54,7 +54,7 @@ struct ks_group {
 
 enum ks_group_place { KS_GROUP_OUT, KS_GROUP_ENTERING, KS_GROUP_IN };
 
-/* One that is in use in this session. */
+/* One that is in use since the login. */
 struct ks_group_live {
     struct ks_list link;
     enum ks_group_place place;
@@ -86,7 +86,7 @@ void ks_groups_wake(struct konsil *k); /* a key of a signer came, or never will 
 void ks_groups_due(struct konsil *k);  /* KS_WAIT_GROUP; outside of steps */
 /* NULL: not in use. */
 struct ks_group_live *ks_group_live(struct konsil *k, struct ks_str room);
-/* False if an account was noted with this hash in this session already. */
+/* False if an account was noted with this hash since the login already. */
 bool ks_group_first_time(struct ks_group_live *live, struct ks_str jid, const uint8_t hash[KS_ROOM_HASH_LEN]);
 KS_CHECK enum ks_err ks_group_use(struct konsil *k, struct ks_str room, struct ks_group_live **ret_live);
 

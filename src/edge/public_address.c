@@ -47,7 +47,7 @@ static bool is_public_v4(uint32_t address)
     return !is_in(address, special, KS_COUNT(special));
 }
 
-/* RFC 4291 §2.4: global unicast is 2000::/3 for now; all else is something else. */
+/* RFC 4291 §2.4: of what is given out, global unicast is 2000::/3; all else is something else. */
 static bool is_public_v6(const uint8_t address[16])
 {
     static const struct prefix special[] = {

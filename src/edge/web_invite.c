@@ -11,6 +11,7 @@
 #include "utf8.h"
 #include "web.h"
 #include "web_handlers.h"
+#include "xml_writer.h"
 
 #define PATH "/invite/"
 #define SECRET_HEX 32 /* of the token; the localpart follows (src/server/invite.h) */
@@ -28,36 +29,6 @@ static const char style[] =
     "section+section{border-top:1px solid #d8dee6;margin-top:1.6rem;padding-top:1.2rem}"
     "@media(prefers-color-scheme:dark){body{color:#e4e9f0;background:#10161e}main{background:#1a222d}"
     "a.go{background:#5aa9e6;color:#0c131b}section+section{border-color:#33404f}}";
-
-static void add_escaped(struct ks_buf *buf, struct ks_str text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        switch (text.ptr[i]) {
-        case '&':
-            ks_buf_z(buf, "&amp;");
-            break;
-        case '<':
-            ks_buf_z(buf, "&lt;");
-            break;
-        case '"':
-            ks_buf_z(buf, "&quot;");
-            break;
-        default:
-            ks_buf_byte(buf, (uint8_t)text.ptr[i]);
-        }
-}
-
-/* RFC 5122 §2.2, RFC 3986 §2.3 */
-static void add_uri_escaped(struct ks_buf *buf, struct ks_str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._~", c)))
-            ks_buf_byte(buf, (uint8_t)c);
-        else
-            ks_buf_printf(buf, "%%%02X", (unsigned)(uint8_t)c);
-    }
-}
 
 static void add_part(struct ks_buf *buf, enum ks_language language, const char *tag, const char *id, struct ks_str jid)
 {
@@ -125,10 +96,10 @@ static void answer(
     ks_buf_init(&address, 16384);
     ks_buf_init(&policy, 1024);
     ks_buf_init(&page, PAGE_BYTES_MAX);
-    add_escaped(&jid, local);
+    ks_xml_escape(&jid, local);
     ks_buf_printf(&jid, "@%.*s", KS_STR_FMT(domain->name));
     ks_buf_z(&uri, "xmpp:");
-    add_uri_escaped(&uri, local);
+    ks_percent_add(&uri, local);
     ks_buf_printf(&uri, "@%.*s?register;preauth=%.*s", KS_STR_FMT(domain->name), KS_STR_FMT(token));
     ks_buf_printf(&address, "%.*s" PATH "%.*s", KS_STR_FMT(domain->origin), KS_STR_FMT(token));
     write_policy(&policy);

@@ -1,20 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* control_invites.c -- commands on invitations (invite.h). The token stands in the answer, and nowhere else. */
 #include "control.h"
+#include "enc.h"
 #include "invite.h"
 #include "say.h"
-
-/* RFC 5122 §2.2: what is not unreserved in a URI. Localparts have no '/', '@' and '"' (RFC 7622 §3.3.1). */
-static void add_escaped(struct ks_buf *buf, struct ks_str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("-._~", c))
-            ks_buf_byte(buf, (uint8_t)c);
-        else
-            ks_buf_printf(buf, "%%%02X", (unsigned)(uint8_t)c);
-    }
-}
 
 static json_t *describe(const struct ks_ctx *ctx, struct ks_str token, int64_t expires_ms)
 {
@@ -24,9 +13,9 @@ static json_t *describe(const struct ks_ctx *ctx, struct ks_str token, int64_t e
 
     ks_buf_init(&uri, 65536);
     ks_buf_init(&page, 65536);
-    /* XEP-0401 §3.3.2 */
+    /* XEP-0401 §3.3.2, RFC 5122 §2.2 */
     ks_buf_z(&uri, "xmpp:");
-    add_escaped(&uri, ks_user_jid(ctx->user).local);
+    ks_percent_add(&uri, ks_user_jid(ctx->user).local);
     ks_buf_printf(&uri, "@%.*s?register;preauth=%.*s", KS_STR_FMT(ctx->domain->name), KS_STR_FMT(token));
     ks_buf_printf(&page, "%.*s" KS_INVITE_PATH "%.*s", KS_STR_FMT(origin), KS_STR_FMT(token));
     json_object_set_new(result, "uri", json_stringn(uri.ptr, uri.len));

@@ -240,28 +240,36 @@ static void on_room_query(struct ks_ctx *ctx, const struct ks_stanza *iq)
 /* --- answering --- */
 
 /* A row of a room, to whoever asked, behind those before it. */
+/* What stands around a row (§4.2), from the message's 'from' to its stamp. */
+static void add_frame(struct ks_buf *buf, const struct ks_ctx *ctx, const struct asked *asked,
+    const struct ks_archive_row *row, const char *id)
+{
+    char stamp[KS_STAMP_LEN + 1];
+
+    ks_buf_z(buf, " from='");
+    ks_xml_escape(buf, ks_user_bare(ctx->user));
+    ks_buf_z(buf, "'><result xmlns='" NS_MAM "' id='");
+    ks_buf_add(buf, ks_str(id, KS_ARCHIVE_ID_LEN));
+    if (asked->queryid.len) {
+        ks_buf_z(buf, "' queryid='");
+        ks_xml_escape(buf, asked->queryid);
+    }
+    ks_buf_z(buf, "'><forwarded xmlns='" NS_FORWARD "'><delay xmlns='" NS_DELAY "' stamp='");
+    ks_buf_add(buf, ks_stamp_write(row->stamp_ms, stamp));
+    ks_buf_z(buf, "'/>");
+}
+
 static enum ks_err give_row(
     struct ks_ctx *ctx, const struct asked *asked, const struct ks_archive_row *row, const char *id)
 {
     struct ks_str bare, stanza = row->stanza;
     struct ks_piece piece = { .name = "message", .stanza = ks_xml_new(ctx->arena, NS_CLIENT, "message") };
-    char stamp[KS_STAMP_LEN + 1];
     struct ks_room_row read;
     struct ks_buf buf;
     enum ks_err err;
 
     ks_buf_init(&buf, KS_STANZA_READ_MAX);
-    ks_buf_z(&buf, " from='");
-    ks_xml_escape(&buf, ks_user_bare(ctx->user));
-    ks_buf_z(&buf, "'><result xmlns='" NS_MAM "' id='");
-    ks_buf_add(&buf, ks_str(id, KS_ARCHIVE_ID_LEN));
-    if (asked->queryid.len) {
-        ks_buf_z(&buf, "' queryid='");
-        ks_xml_escape(&buf, asked->queryid);
-    }
-    ks_buf_z(&buf, "'><forwarded xmlns='" NS_FORWARD "'><delay xmlns='" NS_DELAY "' stamp='");
-    ks_buf_add(&buf, ks_stamp_write(row->stamp_ms, stamp));
-    ks_buf_z(&buf, "'/>");
+    add_frame(&buf, ctx, asked, row, id);
     if (asked->with_who || !ks_room_row_read(stanza, &read)) {
         ks_buf_add(&buf, stanza);
     } else {
@@ -286,7 +294,6 @@ static enum ks_err give_row(
 static enum ks_err write_row(
     struct ks_ctx *ctx, const struct asked *asked, const struct ks_archive_row *row, const char *id)
 {
-    char stamp[KS_STAMP_LEN + 1];
     struct ks_bytes *bytes = NULL;
     struct ks_str parts[KS_OMEMO_TRIM_PARTS_MAX];
     struct ks_omemo_trim trim;
@@ -298,17 +305,8 @@ static enum ks_err write_row(
     ks_buf_init(&buf, KS_STANZA_READ_MAX);
     ks_buf_z(&buf, "<message to='");
     ks_xml_escape(&buf, ks_session_jid(ctx->session));
-    ks_buf_z(&buf, "' from='");
-    ks_xml_escape(&buf, ks_user_bare(ctx->user));
-    ks_buf_z(&buf, "'><result xmlns='" NS_MAM "' id='");
-    ks_buf_add(&buf, ks_str(id, KS_ARCHIVE_ID_LEN));
-    if (asked->queryid.len) {
-        ks_buf_z(&buf, "' queryid='");
-        ks_xml_escape(&buf, asked->queryid);
-    }
-    ks_buf_z(&buf, "'><forwarded xmlns='" NS_FORWARD "'><delay xmlns='" NS_DELAY "' stamp='");
-    ks_buf_add(&buf, ks_stamp_write(row->stamp_ms, stamp));
-    ks_buf_z(&buf, "'/>");
+    ks_buf_byte(&buf, '\'');
+    add_frame(&buf, ctx, asked, row, id);
     ks_omemo_trim_read(ctx->arena, row->stanza, &trim);
     count = ks_omemo_trim_parts(&trim, ks_user_bare(ctx->user), ks_omemo_devices(ctx->user), parts);
     for (size_t i = 0; i < count; i++)
