@@ -63,7 +63,8 @@ struct konsil {
 
     struct ks_arena arena; /* of the step at hand */
     bool stepping;
-    struct ks_buf events; /* lines, each ended by LF; the first events_durable bytes may be taken */
+    void (*after)(struct konsil *k); /* of the command at hand: what follows when its step is durable */
+    struct ks_buf events;            /* lines, each ended by LF; the first events_durable bytes may be taken */
     size_t events_taken;
     struct ks_buf staged; /* u64 tag, u32 length, bytes: stanzas of the step at hand */
     int64_t wait_ms[KS_WAIT_COUNT];
@@ -73,6 +74,7 @@ struct konsil {
     struct ks_omemo *omemo; /* NULL until the account is known */
     struct ks_people people;
     struct ks_keys keys;
+    struct ks_list heartbeats;
     struct ks_outbox outbox;
     struct ks_catchup catchup;
     struct ks_acks acks;

@@ -3,6 +3,7 @@
 
 #include "engine.h"
 #include "group.h"
+#include "heartbeat.h"
 #include "history.h"
 #include "kept_rooms.h"
 #include "peers.h"
@@ -102,7 +103,7 @@ static enum ks_err owe_answers(struct konsil *k, const struct ks_inbound *in)
     if (opened->session_new && (err = ks_keys_upkeep(k, false)) != KS_OK)
         return err;
     if (opened->session_new || opened->heartbeat_due)
-        return ks_keys_heartbeat(k, in->from, opened->device, opened->version, opened->session_new);
+        return ks_heartbeat_owe(k, in->from, opened->device, opened->version, opened->session_new);
     return KS_OK;
 }
 

@@ -6,15 +6,13 @@
 #include <string.h>
 
 #include "engine.h"
+#include "heartbeat.h"
 #include "peers.h"
 #include "pep_client.h"
-#include "sealing.h"
 #include "xml_writer.h"
 
 #define PUBLISH_KEY "publish" /* which bundles the server does not have as they are */
 #define DAY_MS 86400000
-#define HOUR_MS 3600000
-#define HEARTBEATS_MAX 256
 
 static const char *const list_nodes[] = { [KS_OMEMO_2] = NS_OMEMO_DEVICES, [KS_OMEMO_1] = NS_AXOLOTL_DEVICES };
 
@@ -43,20 +41,12 @@ struct ring {
     struct ks_str jid; /* behind this struct */
 };
 
-struct heartbeat {
-    struct ks_list link;
-    int64_t at_ms;
-    uint32_t device;
-    enum ks_omemo_version version;
-    struct ks_str jid; /* behind this struct */
-};
-
 /* --- rings --- */
 
 void ks_keys_init(struct konsil *k)
 {
     ks_list_init(&k->keys.rings);
-    ks_list_init(&k->keys.heartbeats);
+    ks_heartbeats_init(k);
     k->keys.upkeep_ms = KS_NEVER;
 }
 
@@ -87,8 +77,7 @@ void ks_keys_done(struct konsil *k)
     if (!k->keys.rings.next)
         return;
     ks_keys_lost(k);
-    for (KS_LIST_EACH_SAFE(&k->keys.heartbeats, at))
-        free(KS_CONTAINER(at, struct heartbeat, link));
+    ks_heartbeats_done(k);
 }
 
 static struct ring *find_ring(struct konsil *k, struct ks_str jid)
@@ -692,65 +681,6 @@ enum ks_err ks_keys_renew(struct konsil *k, struct ks_str jid, uint32_t device, 
     return ask_device(k, ring, known, ret_ready);
 }
 
-/* --- heartbeats --- */
-
-enum ks_err ks_keys_heartbeat(
-    struct konsil *k, struct ks_str jid, uint32_t device, enum ks_omemo_version version, bool at_once)
-{
-    int64_t at_ms = k->now.mono_ms + (at_once ? 0 : (int64_t)ks_prng_below(&k->prng, HOUR_MS));
-    struct heartbeat *heartbeat;
-    size_t count = 0;
-
-    for (KS_LIST_EACH(&k->keys.heartbeats, at)) {
-        heartbeat = KS_CONTAINER(at, struct heartbeat, link);
-        count++;
-        if (heartbeat->device == device && heartbeat->version == version && ks_str_eq(heartbeat->jid, jid)) {
-            heartbeat->at_ms = ks_sooner(heartbeat->at_ms, at_ms);
-            k->wait_ms[KS_WAIT_KEYS] = ks_sooner(k->wait_ms[KS_WAIT_KEYS], heartbeat->at_ms);
-            return KS_OK;
-        }
-    }
-    /* One that does not fit is asked for again by the next message of the chain. */
-    if (count >= HEARTBEATS_MAX)
-        return KS_OK;
-    if (!(heartbeat = calloc(1, sizeof(*heartbeat) + jid.len)))
-        return KS_ENOMEM;
-    memcpy(heartbeat + 1, jid.ptr, jid.len);
-    heartbeat->jid = ks_str(heartbeat + 1, jid.len);
-    heartbeat->at_ms = at_ms;
-    heartbeat->device = device;
-    heartbeat->version = version;
-    ks_list_append(&k->keys.heartbeats, &heartbeat->link);
-    k->wait_ms[KS_WAIT_KEYS] = ks_sooner(k->wait_ms[KS_WAIT_KEYS], at_ms);
-    return KS_OK;
-}
-
-static enum ks_err send_heartbeat(struct konsil *k, void *arg)
-{
-    const struct heartbeat *heartbeat = arg;
-    struct ks_sealing sealing = { .to = heartbeat->jid, .device = heartbeat->device, .version = heartbeat->version };
-    enum ks_err err;
-
-    if ((err = ks_new_id(k, &sealing.id)) != KS_OK || (err = ks_seal_empty(k, &sealing)) != KS_OK)
-        return err;
-    return sealing.stanza ? ks_send_stanza(k, sealing.stanza, 0) : KS_OK;
-}
-
-static void send_heartbeats(struct konsil *k)
-{
-    for (KS_LIST_EACH_SAFE(&k->keys.heartbeats, at)) {
-        struct heartbeat *heartbeat = KS_CONTAINER(at, struct heartbeat, link);
-
-        if (heartbeat->at_ms > k->now.mono_ms) {
-            k->wait_ms[KS_WAIT_KEYS] = ks_sooner(k->wait_ms[KS_WAIT_KEYS], heartbeat->at_ms);
-            continue;
-        }
-        ks_list_leave(at);
-        (void)ks_step(k, send_heartbeat, heartbeat);
-        free(heartbeat);
-    }
-}
-
 /* --- a session's life --- */
 
 static enum ks_err daily(struct konsil *k, void *arg)
@@ -767,7 +697,7 @@ void ks_keys_due(struct konsil *k)
     k->wait_ms[KS_WAIT_KEYS] = KS_NEVER;
     if (!ks_online(k) || !ks_catchup_done(k))
         return; /* ks_keys_caught_up sets it anew */
-    send_heartbeats(k);
+    ks_heartbeats_due(k);
     if (k->now.mono_ms >= k->keys.upkeep_ms) {
         k->keys.upkeep_ms = k->now.mono_ms + DAY_MS;
         (void)(ks_step(k, daily, NULL) && ks_outbox_upkeep(k));

@@ -24,10 +24,9 @@ struct ks_keys {
     struct ks_list rings; /* accounts, for as long as the XMPP session lasts */
     size_t ring_count;
     unsigned republished;
-    unsigned publishing[2];    /* bundles under way, by version */
-    struct ks_list heartbeats; /* empty messages that are due */
-    int64_t upkeep_ms;         /* the next daily one; mono */
-    bool begun;                /* a session was begun in the step at hand */
+    unsigned publishing[2]; /* bundles under way, by version */
+    int64_t upkeep_ms;      /* the next daily one; mono */
+    bool begun;             /* a session was begun in the step at hand */
 };
 
 void ks_keys_init(struct konsil *k);
@@ -65,10 +64,5 @@ bool ks_keys_usable(struct konsil *k, struct ks_str jid, uint32_t device, enum k
 /* Fetch the lists anew, though they are fresh (command devices), and whatever failed (command retry). */
 KS_CHECK enum ks_err ks_keys_refresh(struct konsil *k, struct ks_str jid);
 void ks_keys_retry(struct konsil *k);
-
-/* An empty message is owed to a device: it turns the ratchet (XEP-0384 §6). Sent within the hour, or at once when it
- * completes a key exchange. */
-KS_CHECK enum ks_err ks_keys_heartbeat(
-    struct konsil *k, struct ks_str jid, uint32_t device, enum ks_omemo_version version, bool at_once);
 
 #endif

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* outbox_record.h -- the outbox's records, versioned, and the rows they stand in (outbox.h). Reading is fuzzed. */
+/* outbox_record.h -- what the outbox's files share: its records, versioned, and the rows they stand in (outbox.h).
+ * Reading is fuzzed. */
 #ifndef KS_OUTBOX_RECORD_H
 #define KS_OUTBOX_RECORD_H
 
 #include "arena.h"
 #include "outbox.h"
+
+#define KS_OUT_LIST_MAX 100000 /* rows that are looked at in one go */
 
 void ks_out_encode(struct ks_buf *buf, const struct ks_out *out);
 /* Views point into record; leaves seq. KS_ESTORE; KS_EVERSION. */
@@ -29,5 +32,8 @@ KS_CHECK enum ks_err ks_out_by_number(
     struct konsil *k, struct ks_str conversation, uint64_t epoch, uint64_t number, uint64_t *ret_seq);
 /* The seqs of all rows of a kind, rising, in an array of the arena; at most max. */
 KS_CHECK enum ks_err ks_out_list(struct konsil *k, char kind, size_t max, uint64_t **ret_seqs, size_t *ret_count);
+
+/* It will not reach anybody: its message says so, or a warning (outbox.c). */
+KS_CHECK enum ks_err ks_out_fail(struct konsil *k, struct ks_out *out, const char *code, struct ks_str detail);
 
 #endif

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* outbox_send.c -- the outbox's way out: what waits is sealed when it can be, sent, and sent again in a later session.
+ */
+#include "chain.h"
+#include "engine.h"
+#include "erase.h"
+#include "group.h"
+#include "outbox_record.h"
+#include "peers.h"
+#include "receipts.h"
+#include "sealing.h"
+#include "xml_writer.h"
+
+#define TRIES_MAX 4096  /* of sealing one message: each leaves out one more device */
+#define UNACKED_MAX 512 /* on their way to the server at once */
+#define NAMES_BYTES_MAX (4u * 1024 * 1024)
+#define BEGIN_AT_ONCE 8 /* accounts of a room with which sessions are begun in one step */
+
+/* --- sealing --- */
+
+struct attempt {
+    uint64_t seq;
+    bool again;     /* a device was left out: once more */
+    bool blocked;   /* keys are on their way */
+    unsigned begun; /* accounts of a room with which sessions were begun, instead of sealing */
+    bool too_big;   /* the server would not take it */
+};
+
+/* Numbers it: the next of our chain in this conversation. */
+static enum ks_err give_number(struct konsil *k, struct ks_chain *chain, struct ks_content *content)
+{
+    struct ks_number before;
+    enum ks_err err;
+
+    content->k.number = chain->top + 1;
+    if (chain->top == 0)
+        return KS_OK; /* zeroes as prev */
+    if ((err = ks_number_get(k, chain, chain->top, &before)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_ESTORE : err;
+    memcpy(content->k.prev, before.hash, KS_SCE_HASH_LEN);
+    return KS_OK;
+}
+
+static enum ks_err note_number(
+    struct konsil *k, struct ks_chain *chain, const struct ks_content *content, const struct ks_out *out)
+{
+    struct ks_number number = { .order = out->order };
+    enum ks_err err;
+
+    memcpy(number.hash, out->hash, sizeof(number.hash));
+    memcpy(number.prev, content->k.prev, sizeof(number.prev));
+    if (chain->base == 0)
+        chain->base = out->number;
+    chain->top = out->number;
+    if ((err = ks_number_put(k, chain, out->number, &number)) != KS_OK)
+        return err;
+    return ks_chain_put(k, chain);
+}
+
+static enum ks_err note_message(struct konsil *k, const struct ks_out *out, bool newer)
+{
+    struct ks_message message;
+    enum ks_err err;
+
+    if (out->order == 0)
+        return KS_OK;
+    if ((err = ks_history_get(k, out->conversation, out->order, &message)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    message.epoch = out->epoch;
+    message.number = out->number;
+    message.flags |= KS_MSG_HAS_HASH;
+    message.encryption = newer ? KS_JS_ENCRYPTION_OMEMO2 : KS_JS_ENCRYPTION_OMEMO1;
+    memcpy(message.hash, out->hash, sizeof(message.hash));
+    return ks_history_put(k, &message);
+}
+
+/* Everything of one message that must be durable before it leaves. */
+static enum ks_err keep_and_send(struct konsil *k, struct ks_out *out, struct ks_chain *chain,
+    const struct ks_content *content, const struct ks_sealing *sealing)
+{
+    struct ks_buf stanza;
+    enum ks_err err;
+
+    out->state = KS_OUT_SEALED;
+    if ((err = note_number(k, chain, content, out)) != KS_OK
+        || (err = note_message(k, out, ks_xml_child(sealing->stanza, NS_OMEMO, "encrypted"))) != KS_OK
+        || (err = ks_out_save(k, out)) != KS_OK || (err = ks_out_index(k, out)) != KS_OK
+        || (err = ks_out_put_row(k, 'e', out->seq, sealing->envelope)) != KS_OK
+        || (err = ks_out_put_row(k, 'w', out->seq, KS_STR(""))) != KS_OK
+        || (err = ks_out_del_row(k, 'q', out->seq)) != KS_OK || (err = ks_out_del_row(k, 'd', out->seq)) != KS_OK)
+        return err;
+    ks_buf_init(&stanza, KS_STANZA_SENT_MAX);
+    ks_xml_write(&stanza, sealing->stanza, KS_STR(NS_CLIENT));
+    if ((err = ks_buf_err(&stanza)) == KS_OK && stanza.len > k->stream.stanza_max)
+        err = KS_ELIMIT;
+    if (err == KS_OK && (err = ks_out_put_row(k, 's', out->seq, ks_buf_str(&stanza))) == KS_OK)
+        err = ks_send_bytes(k, ks_buf_str(&stanza), KS_TAG(KS_TAG_OUTBOX, out->seq));
+    ks_buf_done(&stanza);
+    return err;
+}
+
+static const char *wake_level(enum ks_urgency urgency)
+{
+    return urgency == KS_URGENCY_HIGH ? "high" : urgency == KS_URGENCY_NONE ? "none" : NULL;
+}
+
+/* Who is written to, and whether it can be now. */
+struct audience {
+    struct ks_group group; /* of a room */
+    bool room, konsil, ready;
+    const char *code; /* nobody ever: why */
+    struct ks_str *accounts;
+    size_t count;
+    size_t devices; /* known ones of an account */
+};
+
+static enum ks_err find_person(struct konsil *k, const struct ks_out *out, struct audience *audience)
+{
+    struct ks_peer peer;
+    enum ks_err err;
+
+    if ((err = ks_keys_ready(k, out->conversation, &audience->ready)) != KS_OK
+        || (err = ks_peer_load(k, out->conversation, &peer)) != KS_OK)
+        return err;
+    audience->konsil = peer.konsil;
+    audience->devices = peer.count;
+    return KS_OK;
+}
+
+/* In a room we are in, its statements and archive read, and its members' keys here as far as they can be had. */
+static enum ks_err find_members(
+    struct konsil *k, const struct ks_out *out, struct audience *audience, struct attempt *attempt)
+{
+    const struct ks_group_live *live = ks_group_live(k, out->conversation);
+    enum ks_err err = ks_group_get(k, out->conversation, &audience->group);
+    bool ready;
+
+    if (err != KS_OK)
+        return err;
+    audience->konsil = audience->ready = true;
+    if (audience->group.flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED) && out->says != KS_SAYS_ROOM) {
+        audience->code = KS_CODE_ROOM_NOT_MEMBER;
+        return KS_OK;
+    }
+    if ((err = ks_group_recipients(k, &audience->group, &audience->accounts, &audience->count)) != KS_OK)
+        return err;
+    audience->ready = live && live->ready;
+    for (size_t i = 0; audience->ready && i < audience->count; i++) {
+        if ((err = ks_keys_ready(k, audience->accounts[i], &ready)) != KS_OK)
+            return err;
+        audience->ready = audience->ready && ready;
+    }
+    /* Sessions that are missing are begun some at a time, each time durable: the host's loop goes on between. */
+    for (size_t i = 0; audience->ready && i < audience->count && attempt->begun < BEGIN_AT_ONCE; i++)
+        if (ks_keys_unbegun(k, audience->accounts[i])) {
+            attempt->begun++;
+            if ((err = ks_keys_begin(k, audience->accounts[i])) != KS_OK)
+                return err;
+        }
+    return KS_OK;
+}
+
+static enum ks_err find_audience(
+    struct konsil *k, const struct ks_out *out, struct audience *audience, struct attempt *attempt)
+{
+    bool own_ready;
+    enum ks_err err;
+
+    *audience = (struct audience) { .room = false };
+    if ((err = ks_group_is(k, out->conversation, &audience->room)) != KS_OK)
+        return err;
+    err = audience->room ? find_members(k, out, audience, attempt) : find_person(k, out, audience);
+    if (err != KS_OK || (err = ks_keys_ready(k, ks_own(k), &own_ready)) != KS_OK)
+        return err;
+    audience->ready = audience->ready && own_ready;
+    return KS_OK;
+}
+
+static void address(struct ks_sealing *sealing, const struct audience *audience)
+{
+    sealing->room = audience->room;
+    sealing->accounts = audience->accounts;
+    sealing->account_count = audience->count;
+}
+
+static enum ks_err seal(
+    struct konsil *k, struct ks_out *out, struct ks_content *content, const struct audience *audience)
+{
+    struct ks_sealing sealing = {
+        .to = out->conversation, .id = out->id, .siblings = true, .wake = wake_level(content->k.urgency)
+    };
+    struct ks_chain chain;
+    enum ks_err err;
+
+    address(&sealing, audience);
+    if (content->says == KS_SAYS_TEXT || content->says == KS_SAYS_EDIT)
+        sealing.text = content->body;
+    if ((err = ks_chain_get(k, out->conversation, ks_own(k), ks_omemo_device(k->omemo), k->epoch, &chain)) != KS_OK
+        || (err = give_number(k, &chain, content)) != KS_OK)
+        return err;
+    content->k.id = out->id;
+    content->receipt_wanted = content->says == KS_SAYS_TEXT && !audience->konsil;
+    if (audience->room) {
+        out->in_room = content->k.has_state = true;
+        out->room_v = content->k.state_version = audience->group.newest.state.v;
+        memcpy(content->k.state_hash, audience->group.newest.hash, sizeof(content->k.state_hash));
+    }
+    err = ks_envelope_make(k, out->conversation, content, out->made_ms, &sealing.envelope);
+    if (err == KS_ELIMIT) /* cannot be: commands are limited below it */
+        return ks_out_fail(k, out, KS_CODE_CANNOT, KS_STR_EMPTY);
+    if (err != KS_OK || (err = ks_seal(k, &sealing)) != KS_OK)
+        return err;
+    if (!sealing.stanza)
+        return ks_out_fail(k, out,
+            content->says != KS_SAYS_TEXT && audience->devices > 0 ? KS_CODE_CANNOT : sealing.code, KS_STR_EMPTY);
+    out->epoch = k->epoch;
+    out->number = content->k.number;
+    ks_sce_hash(sealing.envelope, out->hash);
+    if ((err = keep_and_send(k, out, &chain, content, &sealing)) != KS_OK || !audience->room)
+        return err;
+    return ks_receipt_unreached(
+        k, out->conversation, out->order, sealing.accounts, sealing.reached, sealing.account_count);
+}
+
+static enum ks_err wait_for_keys(struct konsil *k, struct ks_out *out, struct attempt *attempt)
+{
+    attempt->blocked = true;
+    if (out->order == 0)
+        return KS_OK;
+    return ks_receipt_all(k, out->conversation, out->order, KS_JS_STATE_WAITING, KS_CODE_WAIT_KEYS);
+}
+
+static enum ks_err try_one(struct konsil *k, void *arg)
+{
+    struct attempt *attempt = arg;
+    struct audience *audience = ks_arena_zero(&k->arena, sizeof(*audience));
+    struct ks_content content;
+    struct ks_str draft;
+    struct ks_out out;
+    enum ks_err err;
+
+    if (!audience)
+        return KS_ENOMEM;
+    attempt->begun = 0;
+    if ((err = ks_out_load(k, attempt->seq, &out)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    if ((err = find_audience(k, &out, audience, attempt)) != KS_OK) {
+        attempt->again = err == KS_EAGAIN;
+        return err;
+    }
+    if (audience->code)
+        return ks_out_fail(k, &out, audience->code, KS_STR_EMPTY);
+    if (!audience->ready)
+        return wait_for_keys(k, &out, attempt);
+    if (attempt->begun > 0) {
+        attempt->blocked = true;
+        ks_outbox_wake(k);
+        return KS_OK;
+    }
+    if ((err = ks_out_get_row(k, 'd', attempt->seq, &draft)) != KS_OK
+        || (err = ks_draft_decode(&k->arena, draft, &content)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_ESTORE : err;
+    if ((err = seal(k, &out, &content, audience)) == KS_EAGAIN)
+        attempt->again = true;
+    attempt->too_big = err == KS_ELIMIT;
+    return err;
+}
+
+/* Its number and what its sessions went on by were taken back with the step. */
+static enum ks_err fail_too_big(struct konsil *k, void *arg)
+{
+    const struct attempt *attempt = arg;
+    struct ks_out out;
+    enum ks_err err = ks_out_load(k, attempt->seq, &out);
+
+    return err == KS_OK ? ks_out_fail(k, &out, KS_CODE_TOO_BIG, KS_STR_EMPTY) : err;
+}
+
+/* After TRIES_MAX devices that proved unusable, nobody is left. */
+static enum ks_err give_up(struct konsil *k, void *arg)
+{
+    const struct attempt *attempt = arg;
+    struct ks_out out;
+    enum ks_err err = ks_out_load(k, attempt->seq, &out);
+
+    return err == KS_OK ? ks_out_fail(k, &out, KS_CODE_NO_KEYS, KS_STR_EMPTY) : err;
+}
+
+struct queue {
+    struct ks_arena arena;
+    struct entry {
+        uint64_t seq;
+        struct ks_str conversation;
+        bool blocked;
+    } * entries;
+    size_t count;
+};
+
+static enum ks_err read_queue(struct konsil *k, void *arg)
+{
+    struct queue *queue = arg;
+    uint64_t *seqs;
+    enum ks_err err = ks_out_list(k, 'q', KS_OUT_LIST_MAX, &seqs, &queue->count);
+
+    if (err != KS_OK)
+        return err;
+    if (!(queue->entries = ks_arena_zero(&queue->arena, queue->count * sizeof(*queue->entries))))
+        return KS_ENOMEM;
+    for (size_t i = 0; i < queue->count; i++) {
+        struct ks_out out;
+
+        if ((err = ks_out_load(k, seqs[i], &out)) != KS_OK)
+            return err == KS_ENOTFOUND ? KS_ESTORE : err;
+        queue->entries[i].seq = seqs[i];
+        if ((err = ks_arena_copy(&queue->arena, out.conversation, &queue->entries[i].conversation)) != KS_OK)
+            return err;
+    }
+    return KS_OK;
+}
+
+/* Nothing overtakes in a conversation: is one before it blocked? */
+static bool is_blocked(const struct queue *queue, size_t i)
+{
+    for (size_t j = 0; j < i; j++)
+        if (queue->entries[j].blocked && ks_str_eq(queue->entries[j].conversation, queue->entries[i].conversation))
+            return true;
+    return false;
+}
+
+static bool may_send(const struct konsil *k)
+{
+    return k->failed == KS_OK && ks_online(k) && k->outbox.open && k->stream.sm.unacked < UNACKED_MAX;
+}
+
+static void send_one(struct konsil *k, struct entry *entry)
+{
+    struct attempt attempt = { .seq = entry->seq };
+
+    for (int tries = 0; tries < TRIES_MAX; tries++) {
+        attempt.again = attempt.blocked = attempt.too_big = false;
+        (void)ks_step(k, try_one, &attempt);
+        entry->blocked = attempt.blocked;
+        if (attempt.too_big)
+            (void)ks_step(k, fail_too_big, &attempt);
+        if (!attempt.again)
+            return;
+    }
+    (void)ks_step(k, give_up, &attempt);
+}
+
+void ks_outbox_due(struct konsil *k)
+{
+    struct queue queue = { .count = 0 };
+
+    k->wait_ms[KS_WAIT_OUTBOX] = KS_NEVER;
+    if (!may_send(k))
+        return;
+    ks_arena_init(&queue.arena, NAMES_BYTES_MAX);
+    if (ks_step(k, read_queue, &queue))
+        for (size_t i = 0; i < queue.count && may_send(k); i++)
+            if (!is_blocked(&queue, i))
+                send_one(k, &queue.entries[i]);
+    ks_arena_done(&queue.arena);
+}
+
+void ks_outbox_wake(struct konsil *k)
+{
+    if (k->outbox.open)
+        k->wait_ms[KS_WAIT_OUTBOX] = k->now.mono_ms;
+}
+
+/* --- a session's life --- */
+
+/* It was sealed for a server that took more. */
+static enum ks_err fail_sealed(struct konsil *k, uint64_t seq)
+{
+    struct ks_out out;
+    enum ks_err err;
+
+    if ((err = ks_out_load(k, seq, &out)) != KS_OK || (err = ks_out_del_row(k, 's', seq)) != KS_OK)
+        return err;
+    return ks_out_fail(k, &out, KS_CODE_TOO_BIG, KS_STR_EMPTY);
+}
+
+enum ks_err ks_outbox_online(struct konsil *k, bool resumed)
+{
+    uint64_t *seqs;
+    size_t count;
+    struct ks_str stanza;
+    enum ks_err err;
+
+    k->outbox.open = true;
+    ks_outbox_wake(k);
+    if (resumed)
+        return KS_OK; /* stream management sent it again */
+    if ((err = ks_erase_online(k)) != KS_OK || (err = ks_out_list(k, 'w', UNACKED_MAX, &seqs, &count)) != KS_OK)
+        return err;
+    for (size_t i = 0; i < count; i++) {
+        struct ks_out out;
+
+        if ((err = ks_out_load(k, seqs[i], &out)) != KS_OK)
+            return err == KS_ENOTFOUND ? KS_ESTORE : err;
+        if (out.in_room)
+            continue; /* when we are in it */
+        if ((err = ks_out_get_row(k, 's', seqs[i], &stanza)) == KS_OK)
+            err = stanza.len <= k->stream.stanza_max ? ks_send_bytes(k, stanza, KS_TAG(KS_TAG_OUTBOX, seqs[i]))
+                                                     : fail_sealed(k, seqs[i]);
+        if (err != KS_OK)
+            return err == KS_ENOTFOUND ? KS_ESTORE : err;
+    }
+    return KS_OK;
+}
+
+/* The same envelope, for those who are members now. */
+static enum ks_err seal_again(struct konsil *k, struct ks_out *out, const struct ks_group *group)
+{
+    struct audience audience = { .group = *group, .room = true };
+    struct ks_sealing sealing = { .to = out->conversation, .id = out->id, .siblings = true };
+    struct ks_buf stanza;
+    enum ks_err err;
+
+    if ((err = ks_group_recipients(k, group, &audience.accounts, &audience.count)) != KS_OK
+        || (err = ks_out_get_row(k, 'e', out->seq, &sealing.envelope)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_ESTORE : err;
+    address(&sealing, &audience);
+    if ((err = ks_seal(k, &sealing)) != KS_OK)
+        return err;
+    if (!sealing.stanza)
+        return ks_out_fail(k, out, sealing.code, KS_STR_EMPTY);
+    out->room_v = group->newest.state.v;
+    ks_buf_init(&stanza, KS_STANZA_SENT_MAX);
+    ks_xml_write(&stanza, sealing.stanza, KS_STR(NS_CLIENT));
+    if ((err = ks_buf_err(&stanza)) == KS_OK && (err = ks_out_save(k, out)) == KS_OK)
+        err = ks_out_put_row(k, 's', out->seq, ks_buf_str(&stanza));
+    ks_buf_done(&stanza);
+    return err;
+}
+
+enum ks_err ks_outbox_entered(struct konsil *k, const struct ks_group *group)
+{
+    uint64_t *seqs;
+    size_t count;
+    enum ks_err err = ks_out_list(k, 'w', UNACKED_MAX, &seqs, &count);
+
+    for (size_t i = 0; err == KS_OK && i < count; i++) {
+        struct ks_str stanza;
+        struct ks_out out;
+
+        if ((err = ks_out_load(k, seqs[i], &out)) != KS_OK)
+            return err == KS_ENOTFOUND ? KS_ESTORE : err;
+        if (!ks_str_eq(out.conversation, group->room))
+            continue;
+        if (out.room_v != group->newest.state.v
+            && ((err = seal_again(k, &out, group)) != KS_OK || out.state != KS_OUT_SEALED))
+            continue;
+        if ((err = ks_out_get_row(k, 's', seqs[i], &stanza)) == KS_OK)
+            err = ks_send_bytes(k, stanza, KS_TAG(KS_TAG_OUTBOX, seqs[i]));
+    }
+    return err;
+}
+
+void ks_outbox_lost(struct konsil *k)
+{
+    k->outbox.open = false;
+    k->wait_ms[KS_WAIT_OUTBOX] = KS_NEVER;
+}
