@@ -96,15 +96,6 @@ static uint32_t random_number(struct ks_prng *prng)
     return (uint32_t)ks_prng_u64(prng);
 }
 
-static enum ks_err ended(struct ks_server_store *store, enum ks_err err)
-{
-    if (err == KS_OK)
-        err = store->ops->commit(store);
-    if (err != KS_OK)
-        store->ops->rollback(store);
-    return err;
-}
-
 /* A new store gets its keys and its first epoch. */
 static enum ks_err found(struct ks_server_store *store, struct ks_prng *prng, struct ks_archive_ids *ids)
 {
@@ -125,7 +116,7 @@ static enum ks_err found(struct ks_server_store *store, struct ks_prng *prng, st
     if (err == KS_OK)
         err = write_number(store, META_FORMAT, FORMAT);
     ks_wipe(id_key, sizeof id_key);
-    return ended(store, err);
+    return ks_server_store_end(store, err);
 }
 
 enum ks_err ks_archive_settings_read(
@@ -187,7 +178,7 @@ enum ks_err ks_archive_new_epoch(struct ks_server_store *store, struct ks_prng *
         ids->epochs_count = count + 1;
         err = store->ops->begin(store);
         if (err == KS_OK)
-            err = ended(store, write_epochs(store, ids));
+            err = ks_server_store_end(store, write_epochs(store, ids));
     }
     free(ids);
     return err;

@@ -167,15 +167,6 @@ static struct ks_archive_view archive_view(const struct ks_committer *c)
 
 /* --- transactions --- */
 
-static enum ks_err ended(struct ks_server_store *store, enum ks_err err)
-{
-    if (err == KS_OK)
-        err = store->ops->commit(store);
-    if (err != KS_OK)
-        store->ops->rollback(store);
-    return err;
-}
-
 static bool is_deleted(const struct ks_committer *c, uint64_t account)
 {
     for (size_t i = 0; i < c->at.deleted_count; i++)
@@ -531,7 +522,7 @@ static enum ks_err write_all(struct ks_committer *c, const struct req_list *txns
     if (c->removed && err == KS_OK && c->files.sync(c->files.user) != KS_OK)
         err = KS_EFULL; /* as a full disk: the next turn tries again */
     c->removed &= err != KS_OK;
-    return ended(c->store, err);
+    return ks_server_store_end(c->store, err);
 }
 
 /* All that is queued behind a failure fails with it; reads stay. */
@@ -634,7 +625,7 @@ static enum ks_err move_slice(struct ks_committer *c)
     err = c->store->ops->index_add(c->store, c->slice, count);
     if (err == KS_OK && last)
         err = ks_archive_settings_indexed(c->store, c->tail.cut);
-    err = ended(c->store, err);
+    err = ks_server_store_end(c->store, err);
     if (err == KS_OK)
         ks_archive_tail_moved(&c->tail, c->slice, count, last);
     return err;

@@ -151,6 +151,16 @@ static inline void ks_server_store_free(struct ks_server_store *s)
         s->ops->free(s);
 }
 
+/* Ends a transaction: commits if err is KS_OK, and rolls back otherwise and when that fails. */
+KS_CHECK static inline enum ks_err ks_server_store_end(struct ks_server_store *s, enum ks_err err)
+{
+    if (err == KS_OK)
+        err = s->ops->commit(s);
+    if (err != KS_OK)
+        s->ops->rollback(s);
+    return err;
+}
+
 /* --- the memory driver (memory_server_store.c), for tests and the simulator --- */
 
 /* NULL without memory. Keeps what is committed apart from what is not. */

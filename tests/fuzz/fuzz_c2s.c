@@ -38,9 +38,7 @@ static struct host_conn *come(struct host *host, unsigned how)
     }
     if (how >= 2) {
         client_header(conn, "offen.example");
-        client_login(conn, "anna", "p");
-        client_header(conn, "offen.example");
-        client_say(conn, "<iq type='set' id='b'><bind xmlns='" NS_BIND "'><resource>r</resource></bind></iq>");
+        client_bind(conn, "offen.example", "anna", "p");
     }
     ks_buf_reset(&conn->out);
     return conn;

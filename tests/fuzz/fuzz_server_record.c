@@ -200,13 +200,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (starts(store) && !is_strange) {
         host = host_new(config, store, 1, 1, (struct ks_now) { 2000, 1795312900000 }, false);
         conn = host_connect(host, 1);
-        client_header(conn, "offen.example");
-        client_say(conn, "<starttls xmlns='" NS_TLS "'/>");
-        host_secure(conn);
-        client_header(conn, "offen.example");
-        client_login(conn, "anna", "p");
-        client_header(conn, "offen.example");
-        client_say(conn, "<iq type='set' id='b'><bind xmlns='" NS_BIND "'><resource>r</resource></bind></iq>");
+        client_secure(conn, "offen.example");
+        client_bind(conn, "offen.example", "anna", "p");
         ks_buf_reset(&conn->out);
         client_say(conn, "<presence/>");
         for (size_t i = 0; i < KS_COUNT(questions); i++)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* world_sim.c -- a konsild in this thread, on virtual time. Whatever is said is carried through to its end at once. */
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "control.h"
-#include "host.h"
+#include "host_client.h"
 #include "world.h"
 
 struct given;
@@ -132,41 +132,20 @@ static void sim_add_account(struct world *world, struct ks_str domain, struct ks
         free(texts[i]);
 }
 
-static struct ks_buf answer; /* to the administrator */
-static struct ks_control *administrator;
-
-static void on_control(struct host *h, const struct ks_event *event)
-{
-    (void)h;
-    if (event->kind != KS_EV_CONTROL)
-        return;
-    ks_buf_add(&answer, ks_control_output(administrator));
-    ks_control_output_sent(administrator, ks_control_output(administrator).len);
-}
-
 static bool sim_invite(struct world *world, struct ks_str domain, struct ks_str local, struct ks_buf *ret_token)
 {
     struct host *host = host_of((struct sim *)world);
-    const struct ks_control_setup setup = { .actor = "uid:0", .rights = KS_RIGHT_ALL };
     struct ks_str rest, before = KS_STR("preauth=");
-    struct ks_buf line;
+    struct host_console console;
+    char line[1000];
 
-    administrator = ks_control_open(host->reactors[0], &setup, host->now);
-    if (!administrator)
-        abort();
-    host->on_control = on_control;
-    ks_buf_init(&answer, 65536);
-    ks_buf_init(&line, 65536);
-    ks_buf_printf(&line, "{\"v\":1,\"command\":\"user.invite\",\"args\":{\"jid\":\"%.*s@%.*s\"}}\n", KS_STR_FMT(local),
-        KS_STR_FMT(domain));
-    ks_control_feed(administrator, ks_buf_str(&line), host->now);
-    host_settle(host);
-    ks_control_close(administrator);
-    rest = ks_buf_str(&answer);
+    snprintf(line, sizeof line, "{\"v\":1,\"command\":\"user.invite\",\"args\":{\"jid\":\"%.*s@%.*s\"}}",
+        KS_STR_FMT(local), KS_STR_FMT(domain));
+    host_console_open(&console, host, "uid:0", KS_RIGHT_ALL);
+    rest = host_console_say(&console, line);
     rest = ks_str_from(rest, ks_str_find(rest, before) + before.len);
     ks_buf_add(ret_token, ks_str_head(rest, ks_str_find_byte(rest, '"')));
-    ks_buf_done(&line);
-    ks_buf_done(&answer);
+    host_console_close(&console);
     return ret_token->len > 0;
 }
 

@@ -13,6 +13,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
+import watch
 import wire
 from lab import Lab, _free_port, canary, done, note, row
 from search import in_directory
@@ -188,12 +189,10 @@ half = fresh(MB)
 s = context.wrap_socket(socket.create_connection(("127.0.0.1", PORT)), server_hostname="klinik.example")
 s.sendall(f"PUT {half.path} HTTP/1.1\r\nHost: klinik.example\r\nAuthorization: {half.authorization}\r\nContent-Length: {MB}\r\n\r\n".encode()
           + os.urandom(1000))
-while not os.listdir(f"{lab.data}/files/part"):
-    time.sleep(0.01)
+watch.until(f"{lab.data}/files/part", bool, "an upload begins")
 row(put(half, os.urandom(MB)) == 409, "two at once: the second is refused while the first comes in")
 s.close()
-while os.listdir(f"{lab.data}/files/part"):
-    time.sleep(0.01)
+watch.until(f"{lab.data}/files/part", lambda names: not names, "a broken upload is removed")
 row(True, "of an upload that broke nothing stays")
 status = put(half, os.urandom(MB))
 row(status == 201, "and it can be begun again", status)
@@ -201,8 +200,7 @@ half = fresh(MB)
 s = context.wrap_socket(socket.create_connection(("127.0.0.1", PORT)), server_hostname="klinik.example")
 s.sendall(f"PUT {half.path} HTTP/1.1\r\nHost: klinik.example\r\nAuthorization: {half.authorization}\r\nContent-Length: {MB}\r\n\r\n".encode()
           + os.urandom(1000))
-while not os.listdir(f"{lab.data}/files/part"):
-    time.sleep(0.01)
+watch.until(f"{lab.data}/files/part", bool, "an upload begins")
 lab.kill()
 lab.start()
 row(not os.listdir(f"{lab.data}/files/part"), "nor of one that a kill of konsild broke")

@@ -26,6 +26,14 @@ void client_header(struct host_conn *conn, const char *domain)
     ks_buf_done(&header);
 }
 
+void client_secure(struct host_conn *conn, const char *domain)
+{
+    client_header(conn, domain);
+    client_say(conn, "<starttls xmlns='" NS_TLS "'/>");
+    host_secure(conn);
+    client_header(conn, domain);
+}
+
 /* Base64 of data between two pieces of XML. */
 static void send_sasl(struct host_conn *conn, const char *open, struct ks_str data, const char *close)
 {
@@ -88,6 +96,13 @@ void client_login(struct host_conn *conn, const char *user, const char *password
 
     login(conn, user, password, &words);
     ks_buf_reset(&conn->out);
+}
+
+void client_bind(struct host_conn *conn, const char *domain, const char *user, const char *password)
+{
+    client_login(conn, user, password);
+    client_header(conn, domain);
+    client_say(conn, "<iq type='set' id='b'><bind xmlns='" NS_BIND "'><resource>r</resource></bind></iq>");
 }
 
 void client_authenticate(struct host_conn *conn, const char *user, const char *password, const char *inlines)

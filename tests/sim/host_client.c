@@ -44,10 +44,7 @@ struct host_conn *host_login(struct host *h, const char *domain, const char *loc
 {
     struct host_conn *conn = host_connect(h, 1);
 
-    client_header(conn, domain);
-    client_say(conn, "<starttls xmlns='" NS_TLS "'/>");
-    host_secure(conn);
-    client_header(conn, domain);
+    client_secure(conn, domain);
     client_login(conn, local, password);
     client_header(conn, domain);
     host_forget(conn);
@@ -64,4 +61,41 @@ struct host_conn *host_bound(
         abort();
     host_forget(conn);
     return conn;
+}
+
+static void on_control(struct host *h, const struct ks_event *event)
+{
+    struct host_console *console = event->edge;
+
+    (void)h;
+    if (event->kind != KS_EV_CONTROL)
+        return;
+    ks_buf_add(&console->answers, ks_control_output(console->control));
+    ks_control_output_sent(console->control, ks_control_output(console->control).len);
+}
+
+void host_console_open(struct host_console *console, struct host *h, const char *actor, unsigned rights)
+{
+    struct ks_control_setup setup = { .edge = console, .actor = actor, .rights = rights };
+
+    h->on_control = on_control;
+    console->host = h;
+    ks_buf_init(&console->answers, 1 << 20);
+    if (!(console->control = ks_control_open(h->reactors[0], &setup, h->now)))
+        abort();
+}
+
+void host_console_close(struct host_console *console)
+{
+    ks_control_close(console->control);
+    ks_buf_done(&console->answers);
+}
+
+struct ks_str host_console_say(struct host_console *console, const char *line)
+{
+    ks_buf_reset(&console->answers);
+    ks_control_feed(console->control, ks_str_z(line), console->host->now);
+    ks_control_feed(console->control, KS_STR("\n"), console->host->now);
+    host_settle(console->host);
+    return ks_buf_str(&console->answers);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* host_client.h -- clients that are logged in (client.h), and what they heard. */
+/* host_client.h -- clients that are logged in (client.h) and what they heard; an administrator, and what she was told.
+ */
 #ifndef HOST_CLIENT_H
 #define HOST_CLIENT_H
 
+#include "control.h"
 #include "host.h"
 
 /* Connects and goes on until the stream expects <bind/>; aborts when the server does not let it. */
@@ -16,5 +18,18 @@ void host_say(struct host_conn *conn, const char *format, ...) KS_PRINTF(2, 3);
 bool host_heard(const struct host_conn *conn, const char *needle);
 size_t host_heard_times(const struct host_conn *conn, const char *needle);
 void host_forget(struct host_conn *conn);
+
+/* konsilctl: one to a host. Its events are the host's on_control until it is closed. */
+struct host_console {
+    struct host *host;
+    struct ks_control *control;
+    struct ks_buf answers;
+};
+
+/* rights: KS_RIGHT_*. Aborts without memory. */
+void host_console_open(struct host_console *console, struct host *h, const char *actor, unsigned rights);
+void host_console_close(struct host_console *console);
+/* Says a line, without its end, and carries all that follows to its end. What was answered, until the next call. */
+struct ks_str host_console_say(struct host_console *console, const char *line);
 
 #endif

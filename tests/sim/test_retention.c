@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* When what is stored is deleted, and how long periods are (retention.h), in a whole server on virtual time. What a
  * slice deletes is in tests/unit/test_expire.c. */
+#include <stdio.h>
+
 #include "../unit/check.h"
-#include "control.h"
 #include "crypto.h"
 #include "feature_list.h"
 #include "host_client.h"
@@ -20,25 +21,13 @@ static const struct ks_now noon = { .mono_ms = 1000, .wall_ms = 1795348800000 };
 static struct ks_config *config;
 static struct ks_server_store *store;
 static struct host *host;
-static struct ks_control *control;
-static struct ks_buf answers;
+static struct host_console console;
 static struct ks_now now;
-
-static void on_control(struct host *h, const struct ks_event *event)
-{
-    (void)h;
-    if (event->kind != KS_EV_CONTROL)
-        return;
-    ks_buf_add(&answers, ks_control_output(control));
-    ks_control_output_sent(control, ks_control_output(control).len);
-}
 
 static void start(void)
 {
     host = host_new(config, store, 2, 7, now, getenv("VERBOSE") != NULL);
-    host->on_control = on_control;
-    control = ks_control_open(
-        host->reactors[0], &(struct ks_control_setup) { .actor = "uid:0", .rights = KS_RIGHT_ALL }, now);
+    host_console_open(&console, host, "uid:0", KS_RIGHT_ALL);
 }
 
 static void stop(void)
@@ -47,7 +36,7 @@ static void stop(void)
         next = at->next;
         host_conn_free(at);
     }
-    ks_control_close(control);
+    host_console_close(&console);
     now = host->now;
     host_free(host);
 }
@@ -73,12 +62,12 @@ static void set_domain(const char *name, int64_t value)
 /* What konsilctl is answered to a command, a little later. */
 static struct ks_str ask(const char *command, bool dry_run)
 {
-    ks_buf_reset(&answers);
-    ks_control_feed(control, KS_STR("{\"v\":1,\"command\":\""), host->now);
-    ks_control_feed(control, ks_str_z(command), host->now);
-    ks_control_feed(control, dry_run ? KS_STR("\",\"dry_run\":true}\n") : KS_STR("\"}\n"), host->now);
+    char line[200];
+
+    snprintf(line, sizeof line, "{\"v\":1,\"command\":\"%s\"%s}", command, dry_run ? ",\"dry_run\":true" : "");
+    (void)host_console_say(&console, line);
     host_wait(host, 1000);
-    return ks_buf_str(&answers);
+    return ks_buf_str(&console.answers);
 }
 
 static bool has(struct ks_str text, const char *needle)
@@ -263,7 +252,7 @@ static void test_commands(void)
     check_row(archived("jonas", "canary-one"), "and nothing goes", "it is gone");
     check_row(!has(deletions(), "delete"), "nor is there a row", "%.*s", KS_STR_FMT(deletions()));
     check_row(has(ask("retention.run", false), "\"rows\":2"), "retention.run deletes at once, and says what", "%.*s",
-        KS_STR_FMT(ks_buf_str(&answers)));
+        KS_STR_FMT(ks_buf_str(&console.answers)));
     check_row(!archived("jonas", "canary-one"), "it is gone", "it is there");
     check_row(has(deletions(), "\"action\":\"retention.run\",\"actor\":\"uid:0\"")
             && has(deletions(), "\"action\":\"delete\",\"actor\":\"uid:0\""),
@@ -285,9 +274,8 @@ static void test_rights(void)
 
     fresh();
     for (size_t i = 0; i < KS_COUNT(rows); i++) {
-        ks_control_close(control);
-        control = ks_control_open(
-            host->reactors[0], &(struct ks_control_setup) { .actor = "uid:5", .rights = rows[i].rights }, host->now);
+        host_console_close(&console);
+        host_console_open(&console, host, "uid:5", rows[i].rights);
         bool show = has(ask("retention.show", false), "\"ok\":true");
         bool run = has(ask("retention.run", false), "\"ok\":true");
         check_row(show == rows[i].show && run == rows[i].run, rows[i].name, "show %d, run %d", show, run);
@@ -304,7 +292,7 @@ static void test_store(void)
     host->now.wall_ms += 3 * DAY_MS;
     ks_memory_server_store_room(store, 0);
     check_row(has(ask("retention.run", false), "control.store"), "a full disk: nothing is deleted that is not logged",
-        "%.*s", KS_STR_FMT(ks_buf_str(&answers)));
+        "%.*s", KS_STR_FMT(ks_buf_str(&console.answers)));
     host_wait(host, HOUR_MS);
     ks_memory_server_store_room(store, SIZE_MAX);
     check_row(archived("jonas", "canary-one"), "control: it is there", "it is gone");
@@ -342,7 +330,6 @@ int main(void)
 {
     if (ks_crypto_init() != KS_OK)
         return 1;
-    ks_buf_init(&answers, 1 << 20);
     test_time();
     test_clock();
     test_own();
@@ -352,7 +339,6 @@ int main(void)
     test_rights();
     test_store();
     test_descriptors();
-    ks_buf_done(&answers);
     ks_server_store_free(store);
     ks_config_unref(config);
     return check_done();

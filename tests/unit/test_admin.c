@@ -12,13 +12,8 @@ static struct host_conn *login(struct host *host, const char *user, const char *
 {
     struct host_conn *conn = host_connect(host, 1);
 
-    client_header(conn, "offen.example");
-    client_say(conn, "<starttls xmlns='" NS_TLS "'/>");
-    host_secure(conn);
-    client_header(conn, "offen.example");
-    client_login(conn, user, password);
-    client_header(conn, "offen.example");
-    client_say(conn, "<iq type='set' id='b'><bind xmlns='" NS_BIND "'><resource>r</resource></bind></iq>");
+    client_secure(conn, "offen.example");
+    client_bind(conn, "offen.example", user, password);
     ks_buf_reset(&conn->out);
     return conn;
 }

@@ -4,9 +4,9 @@
 
 #include "check.h"
 #include "client.h"
-#include "control.h"
 #include "enc.h"
 #include "fast.h"
+#include "host_client.h"
 #include "user_device.h"
 
 #define ANNA "anna@offen.example"
@@ -14,32 +14,18 @@
 #define PHONE "00000000-4d72-4749-b3d3-740edbf87770"
 
 static struct ks_arena arena;
-static struct ks_control *control;
-static struct ks_buf answers;
-
-static void on_control(struct host *h, const struct ks_event *event)
-{
-    (void)h;
-    if (event->kind != KS_EV_CONTROL)
-        return;
-    ks_buf_add(&answers, ks_control_output(control));
-    ks_control_output_sent(control, ks_control_output(control).len);
-}
+static struct host_console console;
 
 static bool dry_run;
 
 /* What an administrator is answered; more: further arguments, from a comma on. */
-static struct ks_str tell(struct host *h, const char *command, const char *more)
+static struct ks_str tell(const char *command, const char *more)
 {
     char line[4000];
 
     snprintf(line, sizeof line, "{\"v\":1,\"command\":\"%s\"%s,\"args\":{\"jid\":\"" ANNA "\"%s}}", command,
         dry_run ? ",\"dry_run\":true" : "", more);
-    ks_buf_reset(&answers);
-    ks_control_feed(control, ks_str_z(line), h->now);
-    ks_control_feed(control, KS_STR("\n"), h->now);
-    host_settle(h);
-    return ks_buf_str(&answers);
+    return host_console_say(&console, line);
 }
 
 static struct host_conn *come(struct host *h)
@@ -47,10 +33,7 @@ static struct host_conn *come(struct host *h)
     static uint64_t addresses; /* each has its own, so that no refusal makes another wait */
     struct host_conn *conn = host_connect(h, ++addresses);
 
-    client_header(conn, "offen.example");
-    client_say(conn, "<starttls xmlns='" NS_TLS "'/>");
-    host_secure(conn);
-    client_header(conn, "offen.example");
+    client_secure(conn, "offen.example");
     ks_buf_reset(&conn->out);
     return conn;
 }
@@ -118,7 +101,7 @@ static void test_devices(struct host *h)
 
     check_row(by_token(h, "anna", TABLET, tablet) && by_token(h, "anna", PHONE, phone),
         "control: both devices log in with their tokens", "they do not");
-    list = tell(h, "devices.list", "");
+    list = tell("devices.list", "");
     check_row(ks_str_find(list, number_of(TABLET)) < list.len && ks_str_find(list, number_of(PHONE)) < list.len
             && ks_str_find(list, KS_STR("\"name\":\"Tablet 3\"")) < list.len
             && ks_str_find(list, KS_STR("\"connected\":true")) < list.len,
@@ -126,10 +109,10 @@ static void test_devices(struct host *h)
     check_row(ks_str_find(list, tablet) == list.len && ks_str_find(list, KS_STR(TABLET)) == list.len,
         "and neither a token nor what the client calls itself", "%.*s", KS_STR_FMT(list));
 
-    check_str("devices.revoke: a number that is none is refused", tell(h, "devices.revoke", ",\"device\":\"tablet\""),
+    check_str("devices.revoke: a number that is none is refused", tell("devices.revoke", ",\"device\":\"tablet\""),
         KS_STR("{\"error\":\"control.arguments\",\"ok\":false}\n"));
     snprintf(argument, sizeof argument, ",\"device\":\"%.*s\"", KS_STR_FMT(number_of(TABLET)));
-    check_str("devices.revoke: its session ends", tell(h, "devices.revoke", argument),
+    check_str("devices.revoke: its session ends", tell("devices.revoke", argument),
         KS_STR("{\"ok\":true,\"result\":{\"ended\":1}}\n"));
     check_row(on_tablet->closed && !by_token(h, "anna", TABLET, tablet), "and its token opens nothing", "it does");
     check_row(!on_phone->closed && by_token(h, "anna", PHONE, phone), "the other device goes on", "it does not");
@@ -155,16 +138,16 @@ static void test_out(struct host *h)
         host_conn_free(by_password(h, "anna", TABLET, "ein Kennwort", &token));
         host_settle(h);
         dry_run = deeds[i].dry_run;
-        tell(h, deeds[i].command, deeds[i].more);
+        tell(deeds[i].command, deeds[i].more);
         dry_run = false;
         check_row(by_token(h, "anna", TABLET, token) == deeds[i].opens, deeds[i].name, "%d", !deeds[i].opens);
     }
-    tell(h, "user.enable", "");
+    tell("user.enable", "");
     check_row(!by_token(h, "anna", TABLET, token), "user.enable: and does not come back", "it does");
 }
 
 /* A new password: keys as konsilctl sends them. */
-static void set_password(struct host *h, const char *password)
+static void set_password(const char *password)
 {
     static const enum ks_hash hashes[] = { KS_SHA256, KS_SHA1 };
     static const uint8_t salt[KS_SCRAM_SALT_LEN] = { 7 };
@@ -183,7 +166,7 @@ static void set_password(struct host *h, const char *password)
     }
     snprintf(keys, sizeof keys, ",\"keys\":{\"scram-sha-256\":\"%.*s\",\"scram-sha-1\":\"%.*s\"}", KS_STR_FMT(texts[0]),
         KS_STR_FMT(texts[1]));
-    if (!ks_str_starts(tell(h, "user.passwd", keys), KS_STR("{\"ok\":true")))
+    if (!ks_str_starts(tell("user.passwd", keys), KS_STR("{\"ok\":true")))
         exit(1);
 }
 
@@ -197,7 +180,7 @@ static void test_password(struct host *h)
     /* Authenticated under the old password, but not bound yet. */
     conn = come(h);
     client_authenticate(conn, "anna", "ein Kennwort", "");
-    set_password(h, "ein neues Wort");
+    set_password("ein neues Wort");
     check_row(!by_token(h, "anna", TABLET, token), "user.passwd: the token opens nothing", "it does");
     ks_buf_reset(&conn->out);
     client_say(conn, "<iq type='set' id='b'><bind xmlns='" NS_BIND "'/></iq>");
@@ -217,17 +200,11 @@ int main(void)
     ks_arena_init(&arena, 1 << 20);
     host = host_new(config, store, 1, 1, (struct ks_now) { 1000, 1795312800000 }, false);
     host_add_account(host, "offen.example", "anna", "Anna", "ein Kennwort");
-    host->on_control = on_control;
-    ks_buf_init(&answers, 65536);
-    control = ks_control_open(
-        host->reactors[0], &(struct ks_control_setup) { .actor = "uid:0", .rights = KS_RIGHT_ALL }, host->now);
-    if (!control)
-        return 2;
+    host_console_open(&console, host, "uid:0", KS_RIGHT_ALL);
     test_devices(host);
     test_out(host);
     test_password(host);
-    ks_control_close(control);
-    ks_buf_done(&answers);
+    host_console_close(&console);
     host_free(host);
     ks_server_store_free(store);
     ks_config_unref(config);

@@ -197,13 +197,8 @@ static struct host_conn *login(struct host *h, const char *user)
 {
     struct host_conn *conn = host_connect(h, 1);
 
-    client_header(conn, "offen.example");
-    client_say(conn, "<starttls xmlns='" NS_TLS "'/>");
-    host_secure(conn);
-    client_header(conn, "offen.example");
-    client_login(conn, user, "p");
-    client_header(conn, "offen.example");
-    client_say(conn, "<iq type='set' id='b'><bind xmlns='" NS_BIND "'><resource>r</resource></bind></iq>");
+    client_secure(conn, "offen.example");
+    client_bind(conn, "offen.example", user, "p");
     return conn;
 }
 

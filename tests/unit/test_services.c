@@ -72,13 +72,8 @@ static void test_credentials(struct ks_config *config)
     host = host_new(config, store, 1, 1, (struct ks_now) { 1000, 1795312800000 }, false);
     host_add_account(host, "offen.example", "anna", "Anna", "p");
     conn = host_connect(host, 1);
-    client_header(conn, "offen.example");
-    client_say(conn, "<starttls xmlns='" NS_TLS "'/>");
-    host_secure(conn);
-    client_header(conn, "offen.example");
-    client_login(conn, "anna", "p");
-    client_header(conn, "offen.example");
-    client_say(conn, "<iq type='set' id='b'><bind xmlns='" NS_BIND "'><resource>r</resource></bind></iq>");
+    client_secure(conn, "offen.example");
+    client_bind(conn, "offen.example", "anna", "p");
     ks_buf_reset(&conn->out);
     client_say(conn, "<iq type='get' id='s' to='offen.example'><services xmlns='" NS_EXTDISCO "'/></iq>");
     ks_arena_init(&arena, 65536);

@@ -40,16 +40,6 @@ static bool has_before(const struct ks_xml *query, const struct ks_xml *element)
     return false;
 }
 
-static size_t count(const struct ks_user *user)
-{
-    const struct ks_kv *row = NULL;
-    size_t rows = 0;
-
-    while ((row = ks_kv_next(user, STORE, row)))
-        rows++;
-    return rows;
-}
-
 static void on_get(struct ks_ctx *ctx, const struct ks_stanza *iq)
 {
     const struct ks_xml *asked = ks_xml_child(iq->payload, NULL, NULL);
@@ -94,7 +84,7 @@ static enum ks_cond judge(struct ks_ctx *ctx, const struct ks_xml *query, const 
 static void on_set(struct ks_ctx *ctx, const struct ks_stanza *iq)
 {
     const struct ks_xml *first = ks_xml_child(iq->payload, NULL, NULL);
-    size_t rows = count(ctx->user);
+    size_t rows = ks_kv_count(ctx->user, STORE);
 
     if (ks_policy_keeps_none(ctx))
         return;

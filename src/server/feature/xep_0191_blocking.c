@@ -68,16 +68,6 @@ static void push(struct ks_ctx *ctx, const struct ks_xml *command)
     }
 }
 
-static size_t count(const struct ks_user *user)
-{
-    const struct ks_kv *row = NULL;
-    size_t rows = 0;
-
-    while ((row = ks_kv_next(user, STORE, row)))
-        rows++;
-    return rows;
-}
-
 /* §3.3: contacts that are blocked see the user go; §3.4: and come back. Only those who may see her at all. */
 static void show_presence(struct ks_ctx *ctx, struct ks_str jid, bool available)
 {
@@ -126,7 +116,7 @@ static void on_block(struct ks_ctx *ctx, const struct ks_stanza *iq)
         ks_reply_error(ctx, KS_BAD_REQUEST, NULL); /* §3.3: "at least one <item/>" */
         return;
     }
-    if (count(ctx->user) + jid_count > max) {
+    if (ks_kv_count(ctx->user, STORE) + jid_count > max) {
         ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
         return;
     }
@@ -142,7 +132,7 @@ static void on_block(struct ks_ctx *ctx, const struct ks_stanza *iq)
 /* Without items: all (§3.5). */
 static void on_unblock(struct ks_ctx *ctx, const struct ks_stanza *iq)
 {
-    size_t max = count(ctx->user) + 1, jid_count;
+    size_t max = ks_kv_count(ctx->user, STORE) + 1, jid_count;
     struct ks_str *jids = ks_arena_alloc(ctx->arena, max * sizeof *jids);
     const struct ks_kv *row = NULL;
 
