@@ -38,7 +38,7 @@ static void test_origins(void)
 static void test_names(void)
 {
     static const struct {
-        const char *name;
+        char name[32];
         bool hashed;
         const char *media_type;
     } rows[] = {
@@ -59,9 +59,9 @@ static void test_names(void)
     char row[100];
 
     for (size_t i = 0; i < KS_COUNT(rows); i++) {
-        snprintf(row, sizeof row, "%s is %s", rows[i].name, rows[i].hashed ? "for good" : "asked for again");
+        snprintf(row, sizeof row, "%.31s is %s", rows[i].name, rows[i].hashed ? "for good" : "asked for again");
         check_row(ks_web_is_hashed(ks_str_z(rows[i].name)) == rows[i].hashed, row, "the opposite");
-        snprintf(row, sizeof row, "%s: its media type", rows[i].name);
+        snprintf(row, sizeof row, "%.31s: its media type", rows[i].name);
         check_str(row, ks_str_z(ks_web_media_type(ks_str_z(rows[i].name))), ks_str_z(rows[i].media_type));
     }
 }
