@@ -35,7 +35,8 @@ static const char usage_text[] =
     "  --window N          closed loop (5)        --bytes N         of one message (1300)\n"
     "  --log FILE          acknowledged messages  --side SIDE       verify: recipient or sender\n"
     "  --format FORMAT     accounts: prosody, prosody-files, ejabberd, csv\n"
-    "  --messages N        catchup: in each archive (5000); room: accounts with a key in each message\n"
+    "  --messages N        catchup: in each archive (5000)\n"
+    "  --devices N         room: of each occupant, with a key in each message of a last phase; 0: no such phase (0)\n"
     "  --rooms HOST        room: the room service (rooms.offen.example)\n"
     "  --directory DIR     disk; handshakes: where cert.pem and key.pem are\n";
 
@@ -77,6 +78,7 @@ enum option_code {
     OPT_WINDOW,
     OPT_BYTES,
     OPT_MESSAGES,
+    OPT_DEVICES,
 };
 
 static const struct option long_options[] = {
@@ -99,6 +101,7 @@ static const struct option long_options[] = {
     { "window", required_argument, NULL, OPT_WINDOW },
     { "bytes", required_argument, NULL, OPT_BYTES },
     { "messages", required_argument, NULL, OPT_MESSAGES },
+    { "devices", required_argument, NULL, OPT_DEVICES },
     { NULL, 0, NULL, 0 },
 };
 
@@ -161,10 +164,13 @@ static bool set(struct load_options *options, int option, const char *text)
         return true;
     case OPT_WINDOW:
         options->window = (unsigned)value;
-        return value >= 1 && value <= 1000;
+        return value <= 1000;
     case OPT_MESSAGES:
         options->messages = (unsigned)value;
         return value >= 1 && value <= 1000000;
+    case OPT_DEVICES:
+        options->devices = (unsigned)value;
+        return value <= 10;
     case OPT_BYTES:
         options->message_bytes = (unsigned)value;
         return value <= 200000;

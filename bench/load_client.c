@@ -694,6 +694,11 @@ void load_net_turn(struct load_net *net, int64_t until_ns)
     flush_all(net);
 }
 
+uint64_t load_client_bytes_read(const struct load_client *client)
+{
+    return client->ssl ? BIO_number_read(SSL_get_rbio(client->ssl)) : 0;
+}
+
 void load_page_ask(struct load_client *client, unsigned rows, struct ks_str after)
 {
     struct ks_buf buf;

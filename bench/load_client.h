@@ -105,6 +105,8 @@ KS_CHECK enum ks_err load_client_start(struct load_client *client);
 void load_client_send(struct load_client *client, struct ks_str stanza);
 /* Ends the stream, as a client does that does not want to resume. */
 void load_client_logout(struct load_client *client);
+/* What came over its connection so far, TLS included. */
+uint64_t load_client_bytes_read(const struct load_client *client);
 /* Closes without a word and frees; no event. Accepts zeroes. */
 void load_client_done(struct load_client *client);
 

@@ -3,8 +3,10 @@
  *
  * The first account makes the room and opens it (XEP-0045 §10.1, §10.2: the servers differ in what a room is like that
  * nobody configured). All others enter as soon as the one before them was sent off. It is done when each of N clients
- * has the presence of all N. Then messages of an OMEMO 2 shape: at a rate, open loop, each by another client; or closed
- * loop, with a window of messages under way. A delivery is one message at one client. */
+ * has the presence of all N. What follows is in phases, because entering is what takes some servers longest: messages
+ * of an OMEMO 2 shape at a rate, open loop, each by another client; then a window of them under way, closed loop; then
+ * one after the other with keys for each device of everybody. A delivery is one message at one client; a message has
+ * reached all when the last of them has it. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,9 +15,11 @@
 #include "load_work.h"
 
 #define TURN_NS 20000000
-#define JOIN_SECONDS_MAX 180
+#define JOIN_SECONDS_MAX 300
 #define DRAIN_SECONDS_MAX 20
 #define QUIET_NS 3000000000LL
+#define REACHED_SLOTS 65536 /* messages under way at once are fewer */
+#define KEYED 3             /* accounts with a key in an ordinary message, as in load_message.h */
 
 struct run {
     const struct load_options *options;
@@ -25,8 +29,17 @@ struct run {
     struct ks_str payload;
     bool configured, measuring;
     uint64_t presences, deliveries, sent, reflected;
-    int64_t heard_ns; /* when something came last */
-    struct load_hist delivery;
+    int64_t heard_ns;                /* when something came last */
+    uint32_t reached[REACHED_SLOTS]; /* of each message: at how many it is */
+    struct load_hist delivery, reach;
+};
+
+/* What the clients do for a while. */
+struct phase {
+    const char *row;
+    double rate;             /* messages a second; 0: window of them are under way */
+    unsigned window;         /* of all clients together */
+    unsigned keyed, devices; /* accounts with keys in each message, and keys of each */
 };
 
 static struct run *run_of(const struct load_client *client)
@@ -59,8 +72,14 @@ static void on_message(struct load_client *client, struct ks_str stanza)
         return;
     run->deliveries++;
     run->reflected += id.sender == client->account;
-    if (run->measuring)
-        load_hist_add(&run->delivery, run->heard_ns - id.due_ns);
+    bool is_last = ++run->reached[id.number % REACHED_SLOTS] == run->crowd.count;
+    if (is_last)
+        run->reached[id.number % REACHED_SLOTS] = 0;
+    if (!run->measuring)
+        return;
+    load_hist_add(&run->delivery, run->heard_ns - id.due_ns);
+    if (is_last)
+        load_hist_add(&run->reach, run->heard_ns - id.due_ns);
 }
 
 /* --- entering --- */
@@ -131,16 +150,17 @@ static void say(struct run *run, int64_t due_ns)
     send(run, index);
 }
 
-static void write_for(struct run *run, int64_t to_ns)
+static void write_for(struct run *run, const struct phase *phase, double seconds)
 {
-    int64_t step_ns = run->options->rate > 0 ? (int64_t)(1e9 / run->options->rate) : 0, next_ns = load_now_ns();
+    int64_t step_ns = phase->rate > 0 ? (int64_t)(1e9 / phase->rate) : 0, next_ns = load_now_ns();
+    int64_t to_ns = next_ns + (int64_t)(seconds * 1e9);
 
     while (load_now_ns() < to_ns && run->crowd.gone == 0) {
         if (step_ns)
             for (; next_ns <= load_now_ns() && next_ns < to_ns; next_ns += step_ns)
                 say(run, next_ns);
         else
-            while (run->sent - run->reflected < run->options->window)
+            while (run->sent - run->reflected < phase->window)
                 say(run, load_now_ns());
         load_net_turn(&run->crowd.net, step_ns && next_ns < to_ns ? next_ns : load_now_ns() + TURN_NS);
     }
@@ -154,25 +174,29 @@ static void drain(struct run *run)
         load_net_turn(&run->crowd.net, load_now_ns() + TURN_NS);
 }
 
-/* The part of all messages that is the same: keys of a few devices, and a payload. */
-static bool make_payload(struct run *run)
+/* The part of all messages of a phase that is the same. */
+static bool make_payload(struct run *run, const struct phase *phase)
 {
     static const char tail[] = "</payload></encrypted><encryption xmlns='urn:xmpp:eme:0' "
                                "namespace='urn:xmpp:omemo:2' name='OMEMO'/><store xmlns='urn:xmpp:hints'/></message>";
     struct ks_buf buf;
 
+    free((void *)(uintptr_t)run->payload.ptr);
     ks_buf_init(&buf, 1u << 20);
     ks_buf_printf(&buf, "<encrypted xmlns='urn:xmpp:omemo:2'><header sid='1'>");
-    for (unsigned i = 0; i < run->options->messages; i++)
-        ks_buf_printf(&buf, "<keys jid='u%u@%s'><key rid='%u'>%0124u</key></keys>", run->options->first + i,
-            run->options->target.domain, i, i);
+    for (unsigned i = 0; i < phase->keyed; i++) {
+        ks_buf_printf(&buf, "<keys jid='u%u@%s'>", run->options->first + i, run->options->target.domain);
+        for (unsigned device = 0; device < phase->devices; device++)
+            ks_buf_printf(&buf, "<key rid='%u'>%0112u</key>", 1000000000 + 10 * i + device, i);
+        ks_buf_z(&buf, "</keys>");
+    }
     ks_buf_z(&buf, "</header><payload>");
     while (buf.len + sizeof(tail) + 200 < run->options->message_bytes)
         ks_buf_byte(&buf, 'A');
     ks_buf_z(&buf, tail);
-    run->payload = ks_str(ks_str_dup(ks_buf_str(&buf)), buf.len);
+    run->payload = ks_str(ks_str_dup(ks_buf_str(&buf)), ks_buf_err(&buf) == KS_OK ? buf.len : 0);
     ks_buf_done(&buf);
-    return run->payload.ptr;
+    return run->payload.ptr && run->payload.len;
 }
 
 static double seconds_of(const struct load_cost *from, const struct load_cost *to)
@@ -186,43 +210,97 @@ static double cpu_us(const struct load_cost *from, const struct load_cost *to)
         + (double)(to->server.system_us - from->server.system_us);
 }
 
+static double cores_of(const struct load_cost *from, const struct load_cost *to)
+{
+    return (double)(to->own_us - from->own_us) / 1e6 / seconds_of(from, to);
+}
+
+static uint64_t bytes_read(const struct run *run)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < run->crowd.count; i++)
+        sum += load_client_bytes_read(&run->crowd.clients[i]);
+    return sum;
+}
+
+static double hist_ms(const struct load_hist *hist, double share)
+{
+    return (double)load_hist_at(hist, share) / 1e6;
+}
+
+static bool measure_joins(struct run *run)
+{
+    struct load_cost from, joined;
+    bool whole;
+
+    load_cost_now(run->options, false, &from);
+    whole = storm(run);
+    load_cost_now(run->options, false, &joined);
+    printf("{\"workload\":\"room\",\"row\":\"room-joins\",\"clients\":%u,\"complete\":%s,\"join_cpu_ms\":%.0f,"
+           "\"join_seconds\":%.2f,\"presences\":%llu,\"generator_cpu\":%.2f}\n",
+        run->crowd.count, whole ? "true" : "false", cpu_us(&from, &joined) / 1e3, seconds_of(&from, &joined),
+        (unsigned long long)run->presences, cores_of(&from, &joined));
+    return run->crowd.gone == 0;
+}
+
+static bool measure_phase(struct run *run, const struct phase *phase)
+{
+    struct load_cost begin, end;
+    uint64_t before, sent_before, bytes_before;
+
+    if (!make_payload(run, phase))
+        return false;
+    write_for(run, phase, run->options->warm_seconds);
+    drain(run);
+    run->delivery = run->reach = (struct load_hist) { 0 };
+    run->measuring = true;
+    before = run->deliveries;
+    sent_before = run->sent;
+    bytes_before = bytes_read(run);
+    load_cost_now(run->options, false, &begin);
+    write_for(run, phase, run->options->seconds);
+    drain(run);
+    load_cost_now(run->options, false, &end);
+    run->measuring = false;
+    uint64_t messages = run->sent - sent_before, deliveries = run->deliveries - before;
+    double each = deliveries ? (double)deliveries : 1;
+    printf("{\"workload\":\"room\",\"row\":\"%s\",\"clients\":%u,\"mode\":\"%s\",\"message_bytes\":%zu,"
+           "\"seconds\":%.2f,\"messages\":%llu,\"deliveries\":%llu,\"complete\":%s,\"per_second\":%.0f,"
+           "\"cpu_us_per_delivery\":%.2f,\"bytes_per_delivery\":%.0f,\"delivery_p50_ms\":%.2f,"
+           "\"delivery_p99_ms\":%.2f,\"reach_p50_ms\":%.2f,\"reach_p95_ms\":%.2f,\"server_cpu\":%.2f,"
+           "\"generator_cpu\":%.2f,\"server_gone\":%s}\n",
+        phase->row, run->crowd.count, phase->rate > 0 ? "open" : "closed", run->payload.len, seconds_of(&begin, &end),
+        (unsigned long long)messages, (unsigned long long)deliveries,
+        deliveries == messages * run->crowd.count ? "true" : "false", (double)deliveries / seconds_of(&begin, &end),
+        cpu_us(&begin, &end) / each, (double)(bytes_read(run) - bytes_before) / each, hist_ms(&run->delivery, 0.5),
+        hist_ms(&run->delivery, 0.99), hist_ms(&run->reach, 0.5), hist_ms(&run->reach, 0.95),
+        cpu_us(&begin, &end) / 1e6 / seconds_of(&begin, &end), cores_of(&begin, &end),
+        run->crowd.gone > 0 ? "true" : "false");
+    return run->crowd.gone == 0;
+}
+
 static int measure(struct run *run)
 {
-    struct load_cost from, joined, begin, end;
-    bool whole;
+    const struct load_options *options = run->options;
+    const struct phase phases[] = {
+        { "room-offered", options->rate, 0, KEYED, 1 },
+        { "room-capacity", 0, options->window, KEYED, 1 },
+        { "room-omemo", 0, 1, options->devices ? options->clients : 0, options->devices },
+    };
 
     if (!open_room(run)) {
         fprintf(stderr, "load: the room cannot be made: %s\n", run->room);
         return 1;
     }
     load_crowd_rest(&run->crowd, 0.5);
-    load_cost_now(run->options, false, &from);
-    whole = storm(run);
-    load_cost_now(run->options, false, &joined);
+    if (!measure_joins(run))
+        return 1;
     load_crowd_rest(&run->crowd, 0.5);
-    write_for(run, load_now_ns() + (int64_t)(run->options->warm_seconds * 1e9));
-    drain(run);
-    run->measuring = true;
-    uint64_t before = run->deliveries, sent_before = run->sent;
-    load_cost_now(run->options, false, &begin);
-    write_for(run, load_now_ns() + (int64_t)(run->options->seconds * 1e9));
-    drain(run);
-    load_cost_now(run->options, false, &end);
-    uint64_t deliveries = run->deliveries - before;
-    printf("{\"workload\":\"room\",\"clients\":%u,\"join_complete\":%s,\"join_cpu_ms\":%.0f,\"join_seconds\":%.2f,"
-           "\"join_presences\":%llu,\"mode\":\"%s\",\"message_bytes\":%zu,\"seconds\":%.2f,\"messages\":%llu,"
-           "\"deliveries\":%llu,\"complete\":%s,\"per_second\":%.0f,\"cpu_us_per_delivery\":%.2f,"
-           "\"delivery_p50_ms\":%.2f,\"delivery_p99_ms\":%.2f,\"server_cpu\":%.2f,\"generator_cpu\":%.2f,"
-           "\"server_gone\":%s}\n",
-        run->crowd.count, whole ? "true" : "false", cpu_us(&from, &joined) / 1e3, seconds_of(&from, &joined),
-        (unsigned long long)run->presences, run->options->rate > 0 ? "open" : "closed", run->payload.len,
-        seconds_of(&begin, &end), (unsigned long long)(run->sent - sent_before), (unsigned long long)deliveries,
-        deliveries == (run->sent - sent_before) * run->crowd.count ? "true" : "false",
-        (double)deliveries / seconds_of(&begin, &end), cpu_us(&begin, &end) / (deliveries ? (double)deliveries : 1),
-        (double)load_hist_at(&run->delivery, 0.5) / 1e6, (double)load_hist_at(&run->delivery, 0.99) / 1e6,
-        cpu_us(&begin, &end) / 1e6 / seconds_of(&begin, &end),
-        (double)(end.own_us - begin.own_us) / 1e6 / seconds_of(&begin, &end), run->crowd.gone > 0 ? "true" : "false");
-    return run->crowd.gone > 0;
+    for (size_t i = 0; i < KS_COUNT(phases); i++)
+        if ((phases[i].rate > 0 || phases[i].window) && phases[i].keyed && !measure_phase(run, &phases[i]))
+            return 1;
+    return 0;
 }
 
 int load_room(const struct load_options *options)
@@ -240,7 +318,7 @@ int load_room(const struct load_options *options)
     run.crowd.events.iq = on_iq;
     load_tag_make(&run.crowd.net.prng, run.tag);
     snprintf(run.room, sizeof(run.room), "%s@%s", run.tag, options->rooms);
-    if (make_payload(&run) && load_crowd_gather(&run.crowd, run.crowd.count, options->concurrency))
+    if (load_crowd_gather(&run.crowd, run.crowd.count, options->concurrency))
         status = measure(&run);
     if (run.crowd.gone > 0)
         fprintf(stderr, "load: %u sessions were closed: %s\n", run.crowd.gone, run.crowd.why);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* load_work.h -- what a run of the load generator measures.
  *
- * Each workload prints one JSON object in one line on stdout, says on stderr what went wrong, and returns an exit code:
- * 0 measured, 1 not measured. All are bounded in time. They run in one thread, whose own CPU is reported beside every
- * figure: near 1.0 of a core the generator is what was measured, not the server. */
+ * Each workload prints JSON objects on stdout, one a line and mostly one, says on stderr what went wrong, and returns
+ * an exit code: 0 measured, 1 not measured. All are bounded in time. They run in one thread, whose own CPU is reported
+ * beside every figure: near 1.0 of a core the generator is what was measured, not the server. */
 #ifndef KS_LOAD_WORK_H
 #define KS_LOAD_WORK_H
 
@@ -19,9 +19,10 @@ struct load_options {
     double seconds;         /* of measuring; idle: of settling before the memory is read */
     double warm_seconds;    /* of load before measuring */
     double rate;            /* messages per second offered; 0: closed loop */
-    unsigned window;        /* closed loop: messages of one client under way at once */
+    unsigned window;        /* closed loop: messages of one client under way at once; room: of all, 0: none */
     unsigned message_bytes; /* of one stanza */
-    unsigned messages;      /* catchup: in each archive; room: accounts with a key in each message */
+    unsigned messages;      /* catchup: in each archive */
+    unsigned devices;       /* room: keys of each occupant in a message of the last phase; 0: no such phase */
     const char *rooms;      /* room: the host name of the room service */
     const char *log;        /* messages writes, verify reads: what was acknowledged to whom */
     const char *side;       /* verify: whose archive, "recipient" or "sender" */
@@ -39,7 +40,7 @@ int load_returns(const struct load_options *options);
 int load_messages(const struct load_options *options);
 /* Counts what a log says was acknowledged and the archive does not have. */
 int load_verify(const struct load_options *options);
-/* One room: CPU of all entering it, and of each delivery. */
+/* One room: CPU of all entering it, and of each delivery; a line for each phase, which says its row. */
 int load_room(const struct load_options *options);
 /* How fast archives of so many messages are read by those who were away. */
 int load_catchup(const struct load_options *options);

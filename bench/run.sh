@@ -8,7 +8,8 @@ ROOT=$(dirname "$BENCH")
 
 DOMAIN=offen.example
 peers=konsild,prosody,prosody-sqlite,ejabberd
-only=idle,logins,messages,catchup,durability
+everything=idle,logins,messages,rooms,catchup,durability
+only=$everything
 quick=no
 keep=no
 runs=
@@ -20,7 +21,7 @@ usage() {
 usage: bench/run.sh [--quick] [--peers LIST] [--only LIST] [--runs N] [--build DIR] [--out FILE] [--keep]
   --quick        one short run of everything, about 3 minutes; shows that it works, the figures are rough
   --peers LIST   of konsild,prosody,prosody-sqlite,ejabberd
-  --only LIST    of idle,logins,messages,catchup,durability
+  --only LIST    of idle,logins,messages,rooms,catchup,durability
   --runs N       how often everything is measured (3; quick: 1)
   --build DIR    where konsild and the load generator were built (build/release)
   --out FILE     results (bench/results.json for a full run, else build/bench/results.json)
@@ -53,15 +54,17 @@ LOAD=$BUILD/bench/load
 [ -x "$LOAD" ] || fail "there is no $LOAD. Run: make build"
 for peer in ${peers//,/ }; do [ -f "$BENCH/peers/$peer.sh" ] || fail "unknown peer: $peer"; done
 for what in ${only//,/ }; do
-    case $what in idle | logins | messages | catchup | durability) ;; *) fail "unknown measurement: $what" ;; esac
+    case $what in idle | logins | messages | rooms | catchup | durability) ;; *) fail "unknown measurement: $what" ;; esac
 done
 [[ ${runs:-1} =~ ^[1-9]$ ]] || fail "--runs is 1 to 9"
 wants() { case ",$only," in *",$1,"*) return 0 ;; *) return 1 ;; esac; }
 
 if [ $quick = yes ]; then
     runs=${runs:-1} idle_sessions=1000 settle=3 logins=200 clients=100 rate=200 seconds=3 archived=1000
+    occupants=100 room_rate=2 room_seconds=3
 else
     runs=${runs:-3} idle_sessions=10000 settle=15 logins=1000 clients=200 rate=300 seconds=6 archived=5000
+    occupants=500 room_rate=2 room_seconds=6
 fi
 # Accounts above those of the other measurements, whose archives are empty when the server is killed.
 kill_first=$((idle_sessions - 60)) kill_clients=40 kill_after=3
@@ -103,7 +106,8 @@ trap 'exit 130' INT TERM
 
 # --- one measurement ---
 
-# Runs the load generator and keeps its line: PEER RUN ROW arguments. ROW tells apart lines of one workload.
+# Runs the load generator and keeps its lines: PEER RUN ROW arguments. ROW tells apart lines of one workload; a line that
+# says its row itself keeps it.
 measure() {
     local peer=$1 run=$2 row=$3 line
     shift 3
@@ -191,7 +195,7 @@ measure_peer() { # PEER RUN
             measure "$peer" "$run" idle idle --clients "$idle_sessions" --concurrency 64 --seconds $settle
         stop
     fi
-    wants logins || wants messages || wants catchup || wants durability || return
+    wants logins || wants messages || wants rooms || wants catchup || wants durability || return
     fresh "$peer" "$run" speed || return
     if wants logins; then
         measure "$peer" "$run" logins logins --clients $logins --concurrency 32
@@ -205,6 +209,10 @@ measure_peer() { # PEER RUN
     fi
     if wants catchup; then
         measure "$peer" "$run" catchup catchup --first $((clients + 10)) --clients 2 --messages $archived
+    fi
+    if wants rooms; then
+        measure "$peer" "$run" room room --first $((clients + 20)) --clients $occupants --rate $room_rate --window 4 \
+            --devices 3 --seconds $room_seconds
     fi
     if wants durability; then
         [ "$run" = 1 ] && count_syncs "$peer" "$run"
@@ -239,7 +247,7 @@ done
 
 if [ -z "$out" ]; then
     out=$ROOT/build/bench/results.json
-    [ "$quick/$runs/$peers/$only" = "no/3/konsild,prosody,prosody-sqlite,ejabberd/idle,logins,messages,catchup,durability" ] &&
+    [ "$quick/$runs/$peers/$only" = "no/3/konsild,prosody,prosody-sqlite,ejabberd/$everything" ] &&
         out=$BENCH/results.json
 fi
 commit=$(git -C "$ROOT" rev-parse --short=12 HEAD 2>/dev/null || echo unknown)

@@ -39,6 +39,18 @@ def rows: [
   ["  CPU per message, µs",                   "catchup",  "cpu_us_per_message",     1,     "less"],
   ["  pages for an archive of 5,000",          "catchup",  "pages",                  1,     ""],
   ["  generator's CPU, cores",                "catchup",  "generator_cpu",          1,     ""],
+  ["a room: CPU of all joining it, ms",       "room-joins", "join_cpu_ms",          1,     "less"],
+  ["  people",                                "room-joins", "clients",              1,     ""],
+  ["  until all see all, s",                  "room-joins", "join_seconds",         1,     "less"],
+  ["CPU per delivery, µs, 2 messages/s",      "room-offered", "cpu_us_per_delivery", 1,    "less"],
+  ["  a message at all of them, p95, ms",     "room-offered", "reach_p95_ms",       1,     "less"],
+  ["deliveries/s, as many as it can",         "room-capacity", "per_second",        1,     "more"],
+  ["  CPU per delivery, µs",                  "room-capacity", "cpu_us_per_delivery", 1,   "less"],
+  ["  bytes sent per delivery",               "room-capacity", "bytes_per_delivery", 1,    "less"],
+  ["  generator's CPU, cores",                "room-capacity", "generator_cpu",     1,     ""],
+  ["OMEMO, 3 devices each: at all, p95, ms",  "room-omemo", "reach_p95_ms",         1,     "less"],
+  ["  bytes sent per delivery",               "room-omemo", "bytes_per_delivery",   1,     "less"],
+  ["  CPU per delivery, µs",                  "room-omemo", "cpu_us_per_delivery",  1,     "less"],
   ["fsync per 1,000 messages",                "syncs",    "syncs_per_1000",         1,     ""]
 ];
 
@@ -58,6 +70,11 @@ def rows: [
   def archived($p):
     [$r.lines[] | select(.peer == $p and .row == "archived" and (.failed | not))]
     | if length == 0 then "-" elif all(.missing == 0 and .acked > 0) then "yes" else "NO" end;
+  def reached($p):
+    [$r.lines[] | select(.peer == $p and .workload == "room" and (.failed | not))]
+    | map(select(.complete | not)) as $short
+    | if length == 0 then "-"
+      elif ($short | length) == 0 then "yes" else "NO: " + ($short | map(.row) | unique | join(", ")) end;
   def complete($p):
     [$r.lines[] | select(.peer == $p and (.row | IN("offered", "capacity", "high", "protected")) and (.failed | not))]
     | map(select(.delivered < .sent or .acked < .sent or .disorder > 0 or .not_sent > 0)) as $short
@@ -72,6 +89,7 @@ def rows: [
      | select($cells | any(. != null))
      | [$row[0], ($cells[] | cell($row[3])), ratio($row[1]; $row[2]; $row[4])]]
   + [["all delivered, once, in order", ($peers[] | complete(.)), ""]]
+  + [["each message at all in the room, once", ($peers[] | reached(.)), ""]]
   + [["in both archives", ($peers[] | archived(.)), ""]]
   + [["acknowledged and lost by kill -9", ($peers[] | lost(.)), ""]]
   + [["acknowledged means durable", ($peers[] | $r.peers[.].durable // "-"), ""]]

@@ -24,6 +24,7 @@ network_settings = {
 -- The same ECDSA P-256 certificate as the other servers: RSA would double the cost of a login.
 ssl = { certificate = "@DIR@/cert.pem"; key = "@DIR@/key.pem" }
 c2s_require_encryption = true
+c2s_stanza_size_limit = 524288     -- keys for 1,500 devices are 240 KB; the others take as much
 
 -- What a messenger with OMEMO needs, and no more. No mod_limits: it would throttle the generator.
 modules_enabled = {
@@ -56,3 +57,10 @@ storage_archive_item_limit = 1000000 -- the default of 1,000 a user makes "inter
 gc = @GC@
 
 VirtualHost "@DOMAIN@"
+
+-- Rooms, kept in the archive as with the others. Nobody is limited in making them, or in coming.
+Component "rooms.@DOMAIN@" "muc"
+    modules_enabled = { "muc_mam" }
+    restrict_room_creation = false
+    muc_log_by_default = true
+    muc_log_expires_after = "never"
