@@ -51,10 +51,12 @@ size_t ks_str_find_byte(struct ks_str text, char byte)
 
 size_t ks_str_find(struct ks_str text, struct ks_str needle)
 {
-    for (size_t at = 0; at + needle.len <= text.len; at++)
-        if (ks_str_starts(ks_str_from(text, at), needle))
-            return at;
-    return text.len;
+    const char *found;
+
+    if (needle.len == 0)
+        return 0;
+    found = text.len ? memmem(text.ptr, text.len, needle.ptr, needle.len) : NULL;
+    return found ? (size_t)(found - text.ptr) : text.len;
 }
 
 bool ks_str_cut(struct ks_str *text, char byte, struct ks_str *ret_piece)
