@@ -282,7 +282,9 @@ enum ks_err ks_history_add(struct konsil *k, struct ks_message *message)
         conversation.unread++;
     if (message->stamp_ms > conversation.last_ms)
         conversation.last_ms = message->stamp_ms;
-    return ks_conversation_put(k, &conversation);
+    if ((err = ks_conversation_put(k, &conversation)) != KS_OK)
+        return err;
+    return message->flags & (KS_MSG_RETRACTED | KS_MSG_UNREADABLE) ? KS_OK : ks_history_index(k, message);
 }
 
 /* --- pages and search --- */
