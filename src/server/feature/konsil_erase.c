@@ -2,13 +2,14 @@
 /* konsil_erase.c -- the author of sealed messages asks for their deletion (doc/PROTOCOL.md §3.4): the retraction itself
  * is inside an envelope, where the server does not see it. */
 #include "feature_list.h"
+#include "files.h"
 #include "reactor.h"
 #include "retraction.h"
 
 /* The request, as the answer needs it. */
 struct asked {
-    size_t count;
-    struct ks_str ids[KS_RETRACT_IDS_MAX];
+    size_t count, slot_count;
+    struct ks_str ids[KS_RETRACT_IDS_MAX], slots[KS_RETRACT_IDS_MAX]; /* slots: URLs of the message's files */
 };
 
 /* One answer for all of them, when what was found is gone for good. */
@@ -33,6 +34,12 @@ static void answered(struct ks_ctx *ctx, struct ks_store_req *req)
         ks_xml_set(ctx->arena, item, "id", asked->ids[i]);
         ks_xml_set(ctx->arena, item, "found", found ? KS_STR("true") : KS_STR("false"));
     }
+    for (size_t i = 0; i < asked->slot_count; i++) {
+        struct ks_xml *item = ks_xml_add(ctx->arena, answer, NS_KONSIL_ERASE, "slot");
+        ks_xml_set(ctx->arena, item, "url", asked->slots[i]);
+        ks_xml_set(
+            ctx->arena, item, "found", ks_files_remove_url(ctx, asked->slots[i]) ? KS_STR("true") : KS_STR("false"));
+    }
     ks_reply_result(ctx, answer);
 }
 
@@ -50,6 +57,14 @@ static void on_erase(struct ks_ctx *ctx, const struct ks_stanza *iq)
         good = id.len && id.len <= KS_RETRACT_ID_MAX && asked->count < KS_RETRACT_IDS_MAX;
         if (good)
             asked->ids[asked->count++] = id;
+    }
+    for (const struct ks_xml *at = ks_xml_child(iq->payload, NS_KONSIL_ERASE, "slot"); at && asked && good;
+         at = ks_xml_next(at, NS_KONSIL_ERASE, "slot")) {
+        struct ks_str url = ks_xml_attr(at, "url");
+        /* A room has no files: its members' are theirs to delete. */
+        good = url.len && asked->slot_count < KS_RETRACT_IDS_MAX && !ctx->domain->parent;
+        if (good)
+            asked->slots[asked->slot_count++] = url;
     }
     if (asked && (!good || !asked->count)) {
         ks_reply_error(ctx, KS_BAD_REQUEST, NULL);
