@@ -122,6 +122,78 @@ void konsil_output(const struct konsil *k, const char **ret_bytes, size_t *ret_l
 /* len bytes of it were handed to the transport (len <= what konsil_output said). */
 void konsil_output_sent(struct konsil *k, size_t len);
 
+/* --- files ---
+ *
+ * The host moves the bytes of files, the engine makes of them what may lie on a server. For each konsil_file that it is
+ * given, the host works until it is done, failed, or told to stop; then it says so, once. Pieces may be of any length,
+ * so memory need not grow with a file. Of one kind there is one at a time. After a new start the engine gives what was
+ * not done again. */
+enum konsil_file_kind {
+    /* How long is the file at path? konsil_file_size, or konsil_file_failed. */
+    KONSIL_FILE_LOOK = 1,
+    /* PUT to url, with headers and a body of `bytes` bytes: of what konsil_file_seal makes of the file, in its order,
+     * and then the 16 of konsil_file_seal_end. Status 201: konsil_file_stored. */
+    KONSIL_FILE_PUT,
+    /* GET url, into a file that nobody mistakes for the real one; what is there already may be kept, and the rest asked
+     * for as a range. Then all of it from the beginning through konsil_file_check, konsil_file_check_end, and again
+     * from the beginning through konsil_file_open, konsil_file_open_end, into another such file. When that was good,
+     * and only then: make it durable, give it its name without replacing anything, and say konsil_file_saved. */
+    KONSIL_FILE_GET,
+    /* Stop at once, and remove what is half done. No answer. */
+    KONSIL_FILE_STOP,
+};
+
+/* Texts are zero-ended, and good until the next call on the engine. */
+struct konsil_file {
+    enum konsil_file_kind kind;
+    uint64_t transfer;   /* its number, the same in events; names half-done files, too */
+    const char *path;    /* of the command */
+    const char *name;    /* KONSIL_FILE_GET: what it is called if path is a directory; harmless */
+    const char *url;     /* https, of a host that may be asked; follow no redirect */
+    const char *headers; /* KONSIL_FILE_PUT: "Name: value", each with a line feed */
+    uint64_t bytes;      /* of what is moved; 0 (KONSIL_FILE_GET): not known. More than that is konsil_file_failed */
+};
+/* False when there is none. */
+bool konsil_next_file(struct konsil *k, struct konsil_file *ret_file);
+
+enum konsil_file_why {
+    KONSIL_FILE_NETWORK = 1, /* broken, late, or a status that may be another one later: tried again, after a while */
+    KONSIL_FILE_REFUSED,     /* any other status */
+    KONSIL_FILE_GONE,        /* 404, 410 */
+    KONSIL_FILE_TOO_BIG,     /* 413, or more than there should be */
+    KONSIL_FILE_NO_ROOM,     /* on this device */
+    KONSIL_FILE_UNREADABLE,  /* the file at path */
+    KONSIL_FILE_UNWRITABLE,  /* the place at path */
+    KONSIL_FILE_CHANGED,     /* the file has another length than KONSIL_FILE_LOOK said: it is begun anew */
+    KONSIL_FILE_CERTIFICATE, /* not valid for the host: not tried again */
+    KONSIL_FILE_NOT_GENUINE, /* other bytes than the author sent: konsil_file_check or konsil_file_open said so */
+};
+
+/* What a host says of a transfer that is over is ignored. */
+void konsil_file_size(struct konsil *k, uint64_t transfer, uint64_t bytes, struct konsil_now now);
+/* For people: so many bytes are over. */
+void konsil_file_moved(struct konsil *k, uint64_t transfer, uint64_t bytes, struct konsil_now now);
+void konsil_file_stored(struct konsil *k, uint64_t transfer, struct konsil_now now);
+void konsil_file_saved(struct konsil *k, uint64_t transfer, const char *path, struct konsil_now now);
+/* status: of HTTP, or 0. */
+void konsil_file_failed(
+    struct konsil *k, uint64_t transfer, enum konsil_file_why why, unsigned status, struct konsil_now now);
+
+/* Writes as many bytes as it is given, which may be where they came from. False: that is no upload at work, or there
+ * are more than konsil_file_size said. */
+bool konsil_file_seal(struct konsil *k, uint64_t transfer, const uint8_t *bytes, size_t len, uint8_t *ret_sealed);
+/* False: not as many as konsil_file_size said (konsil_file_failed, KONSIL_FILE_CHANGED). */
+bool konsil_file_seal_end(struct konsil *k, uint64_t transfer, uint8_t ret_tag[16]);
+
+/* sealed_bytes: of all that was fetched. False, here and below: it is not what the author sent. */
+bool konsil_file_check_begin(struct konsil *k, uint64_t transfer, uint64_t sealed_bytes);
+bool konsil_file_check(struct konsil *k, uint64_t transfer, const uint8_t *sealed, size_t len);
+bool konsil_file_check_end(struct konsil *k, uint64_t transfer);
+/* ret_bytes has room for len; *ret_len of them are the file's. */
+bool konsil_file_open(
+    struct konsil *k, uint64_t transfer, const uint8_t *sealed, size_t len, uint8_t *ret_bytes, size_t *ret_len);
+bool konsil_file_open_end(struct konsil *k, uint64_t transfer);
+
 /* When to call konsil_tick even if nothing happens, as mono_ms; INT64_MAX: not needed. */
 int64_t konsil_deadline_ms(const struct konsil *k);
 void konsil_tick(struct konsil *k, struct konsil_now now);

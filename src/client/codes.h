@@ -52,6 +52,24 @@
 #define KS_CODE_EXPIRED "message.expired" /* nobody acknowledged it in 30 days */
 #define KS_CODE_TOO_BIG "message.too_big" /* the server takes nothing that long */
 
+/* Files, and why one waits or failed. */
+#define KS_CODE_FILE_NONE "file.none"               /* the message has no such file */
+#define KS_CODE_FILE_NO_TRANSFER "file.no_transfer" /* it is over */
+#define KS_CODE_FILE_TOO_MANY "file.too_many"       /* at once */
+#define KS_CODE_FILE_CANCELLED "file.cancelled"     /* by the command */
+#define KS_CODE_FILE_NO_SERVICE "file.no_service"   /* the server takes no files */
+#define KS_CODE_FILE_TOO_BIG "file.too_big"         /* detail: the limit */
+#define KS_CODE_FILE_QUOTA "file.quota"             /* detail: from when on there is room again */
+#define KS_CODE_FILE_REFUSED "file.refused"         /* detail: the condition, or HTTP's status */
+#define KS_CODE_FILE_ADDRESS "file.address"         /* at another host than a file may lie; detail: which */
+#define KS_CODE_FILE_NETWORK "file.network"
+#define KS_CODE_FILE_GONE "file.gone"
+#define KS_CODE_FILE_CHANGED "file.changed" /* while it was read */
+#define KS_CODE_FILE_UNREADABLE "file.unreadable"
+#define KS_CODE_FILE_UNWRITABLE "file.unwritable"
+#define KS_CODE_FILE_NO_ROOM "file.no_room"
+#define KS_CODE_FILE_NOT_GENUINE "file.not_genuine" /* other bytes than its author sent */
+
 /* Warnings. */
 #define KS_CODE_STORE_FULL "store.full"
 #define KS_CODE_IDENTITY_CHANGED "device.identity_changed"

@@ -8,6 +8,7 @@
 #include "group_commands.h"
 #include "kept_rooms.h"
 #include "picture.h"
+#include "transfer.h"
 
 #define VERSION_TEXT "0.1.0"
 
@@ -122,12 +123,12 @@ static enum ks_err on_state(struct konsil *k, const struct ks_cmd *cmd)
     struct ks_ev_state event = { .re = cmd->id, .connection = connection_state(k), .jid = ks_own(k) };
     uint8_t identity[KS_IDENTITY_LEN];
     struct ks_buf hex;
-    uint64_t waiting;
+    uint64_t waiting, transfers;
     enum ks_err err = ks_outbox_count(k, &waiting);
 
-    if (err != KS_OK)
+    if (err != KS_OK || (err = ks_transfers_count(k, &transfers)) != KS_OK)
         return err;
-    event.waiting = (int64_t)waiting;
+    event.waiting = (int64_t)(waiting + transfers);
     event.remembered = (k->remember && k->password) || k->token;
     event.tell_read = k->acks.tell_read;
     ks_buf_init(&hex, 2 * KS_IDENTITY_LEN + 1);
@@ -209,6 +210,7 @@ static enum ks_err on_retry(struct konsil *k, const struct ks_cmd *cmd)
     if (err != KS_OK)
         return err;
     ks_keys_retry(k);
+    ks_transfers_retry(k);
     k->after = retry_now;
     return ks_cmd_done(k, cmd);
 }
@@ -338,6 +340,10 @@ static const struct {
     [KS_CMD_ROOM_HISTORY] = { on_room_change, true },
     [KS_CMD_ROOM_LEAVE] = { on_room_leave, true },
     [KS_CMD_ROOM_DESTROY] = { on_room_destroy, true },
+    [KS_CMD_FILE_SEND] = { ks_transfer_send, true },
+    [KS_CMD_FILE_GET] = { ks_transfer_get, true },
+    [KS_CMD_FILE_CANCEL] = { ks_transfer_cancel, true },
+    [KS_CMD_TRANSFERS] = { ks_transfer_list, true },
     [KS_CMD_RETRY] = { on_retry, false },
 };
 

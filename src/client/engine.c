@@ -442,6 +442,7 @@ void ks_engine_online(struct konsil *k, bool resumed)
         ks_catchup_lost(&k->catchup);
         ks_groups_lost(k);
         ks_device_key_lost(k);
+        ks_transfers_lost(k);
     }
     if (k->stream.login.new_token.len && !ks_step(k, take_token, &k->stream.login))
         return;
@@ -462,6 +463,7 @@ enum ks_err ks_engine_caught_up(struct konsil *k, bool resumed)
         || (err = ks_groups_online(k, resumed)) != KS_OK)
         return err;
     ks_acks_wake(k);
+    ks_transfers_wake(k);
     return ks_outbox_online(k, resumed);
 }
 
@@ -572,6 +574,7 @@ static void (*const due[KS_WAIT_COUNT])(struct konsil *k) = {
     [KS_WAIT_KEYS] = ks_keys_due,
     [KS_WAIT_OUTBOX] = ks_outbox_due,
     [KS_WAIT_GROUP] = ks_groups_due,
+    [KS_WAIT_TRANSFER] = ks_transfers_due,
 };
 
 int64_t konsil_deadline_ms(const struct konsil *k)
@@ -630,6 +633,7 @@ struct konsil *konsil_new(const struct konsil_setup *setup)
     ks_groups_init(k);
     ks_acks_init(k);
     ks_heal_init(k);
+    ks_transfers_init(k);
     k->device_name = ks_str_dup(ks_str_z(setup->device_name ? setup->device_name : DEFAULT_NAME));
     if (!k->device_name) {
         konsil_free(k);
@@ -651,6 +655,7 @@ void konsil_free(struct konsil *k)
     if (!k)
         return;
     ks_catchup_lost(&k->catchup);
+    ks_transfers_done(k);
     ks_groups_done(k);
     ks_device_key_done(k);
     ks_keys_done(k);

@@ -28,19 +28,21 @@
 #include "schema.h"
 #include "stanza.h"
 #include "stream.h"
+#include "transfer.h"
 #include "xml_reader.h"
 
 /* Things that wait for their time. */
 enum ks_wait {
-    KS_WAIT_CONNECT, /* the next try */
-    KS_WAIT_LOGIN,   /* a login that takes too long */
-    KS_WAIT_PING,    /* silence: is the server still there? */
-    KS_WAIT_IQ,      /* requests without an answer */
-    KS_WAIT_ACK,     /* receipts to be sent */
-    KS_WAIT_HEAL,    /* repair: gathered requests, next tries */
-    KS_WAIT_KEYS,    /* heartbeats and daily upkeep */
-    KS_WAIT_OUTBOX,  /* messages that wait for something */
-    KS_WAIT_GROUP,   /* rooms: pings, other tries */
+    KS_WAIT_CONNECT,  /* the next try */
+    KS_WAIT_LOGIN,    /* a login that takes too long */
+    KS_WAIT_PING,     /* silence: is the server still there? */
+    KS_WAIT_IQ,       /* requests without an answer */
+    KS_WAIT_ACK,      /* receipts to be sent */
+    KS_WAIT_HEAL,     /* repair: gathered requests, next tries */
+    KS_WAIT_KEYS,     /* heartbeats and daily upkeep */
+    KS_WAIT_OUTBOX,   /* messages that wait for something */
+    KS_WAIT_GROUP,    /* rooms: pings, other tries */
+    KS_WAIT_TRANSFER, /* files: the next one, the next try */
     KS_WAIT_COUNT
 };
 
@@ -82,6 +84,7 @@ struct konsil {
     struct ks_device_key device_key;
     struct ks_groups groups;
     struct ks_displayed displayed;
+    struct ks_transfers transfers;
 };
 
 /* --- steps --- */

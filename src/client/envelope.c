@@ -206,6 +206,30 @@ static struct ks_xml *write_room(struct ks_arena *arena, struct ks_xml *content,
     return says->range_count > 0 && !write_heads(arena, room, says) ? NULL : room;
 }
 
+/* doc/PROTOCOL.md §5.8. The files, then which part of how many this is. */
+static struct ks_xml *write_files(struct ks_arena *arena, struct ks_xml *content, const struct ks_files *files)
+{
+    struct ks_xml *node = content;
+
+    assert(files->count <= KS_FILES_MAX);
+    for (size_t i = 0; i < files->count && node; i++)
+        node = ks_file_share_write(arena, content, &files->items[i]);
+    if (!node || !files->of)
+        return node;
+    node = ks_xml_set(arena, ks_xml_add(arena, content, NS_KONSIL_MSG, "set"), "id", files->set);
+    return ks_xml_set_u64(arena, ks_xml_set_u64(arena, node, "n", files->part), "of", files->of);
+}
+
+static struct ks_xml *write_text(struct ks_arena *arena, struct ks_xml *content, const struct ks_content *says)
+{
+    struct ks_xml *node = content;
+
+    assert(says->body.len || says->files.count);
+    if (says->body.len)
+        node = ks_xml_add_text(arena, content, NS_CLIENT, "body", says->body);
+    return node && says->files.count ? write_files(arena, content, &says->files) : node;
+}
+
 static struct ks_xml *write_says(struct ks_arena *arena, struct ks_xml *content, const struct ks_content *says)
 {
     struct ks_xml *node;
@@ -213,7 +237,7 @@ static struct ks_xml *write_says(struct ks_arena *arena, struct ks_xml *content,
 
     switch (says->says) {
     case KS_SAYS_TEXT:
-        return ks_xml_add_text(arena, content, NS_CLIENT, "body", says->body);
+        return write_text(arena, content, says);
     case KS_SAYS_EDIT:
         node = ks_xml_add_text(arena, content, NS_CLIENT, "body", says->body);
         return node ? ks_xml_set(arena, ks_xml_add(arena, content, NS_CORRECT, "replace"), "id", says->target) : NULL;
@@ -377,6 +401,48 @@ static enum ks_err read_body(struct ks_arena *arena, const struct ks_xml *node, 
         content->body = ks_xml_text(arena, node);
     if (content->says == KS_SAYS_NOTHING)
         content->says = KS_SAYS_TEXT;
+    return KS_OK;
+}
+
+static enum ks_err read_file(struct ks_arena *arena, const struct ks_xml *node, struct ks_content *content)
+{
+    struct ks_files *files = &content->files;
+    enum ks_err err;
+
+    if (!files->items && !(files->items = ks_arena_zero(arena, KS_FILES_MAX * sizeof *files->items)))
+        return KS_ENOMEM;
+    if (files->count == KS_FILES_MAX)
+        return KS_ESYNTAX;
+    if ((err = ks_file_share_read(arena, node, &files->items[files->count])) != KS_OK)
+        return err;
+    files->count++;
+    if (content->says == KS_SAYS_NOTHING)
+        content->says = KS_SAYS_TEXT;
+    return KS_OK;
+}
+
+static enum ks_err read_set(struct ks_arena *arena, const struct ks_xml *node, struct ks_content *content)
+{
+    struct ks_str id = ks_xml_attr(node, "id");
+    uint64_t part, of;
+
+    (void)arena;
+    if (!id.len || id.len > KS_FILE_SET_MAX || !read_u64(node, "of", KS_FILE_PARTS_MAX, &of)
+        || !read_u64(node, "n", of, &part) || !part)
+        return KS_ESYNTAX;
+    content->files.set = id;
+    content->files.part = (uint32_t)part;
+    content->files.of = (uint32_t)of;
+    return KS_OK;
+}
+
+/* XEP-0447 §4.1: the body may be there for programs that know no files. */
+static enum ks_err read_fallback(struct ks_arena *arena, const struct ks_xml *node, struct ks_content *content)
+{
+    const struct ks_xml *body = ks_xml_child(node, NS_FALLBACK, "body");
+
+    (void)arena;
+    content->fallback |= ks_str_is(ks_xml_attr(node, "for"), NS_SFS) && (!body || !ks_xml_attr(body, "start").ptr);
     return KS_OK;
 }
 
@@ -629,6 +695,8 @@ static const struct {
     { NS_KONSIL_MSG, "k", read_k },
     { NS_KONSIL_MSG, "ref", read_ref },
     { NS_CLIENT, "body", read_body },
+    { NS_SFS, "file-sharing", read_file },
+    { NS_KONSIL_MSG, "set", read_set },
     { NS_CORRECT, "replace", read_replace },
     { NS_RETRACT, "retract", read_retract },
     { NS_REACTIONS, "reactions", read_reactions },
@@ -641,7 +709,7 @@ static const struct {
     { NS_KONSIL_HEAL, "resend", read_resend },
     { NS_KONSIL_ROOM, "room", read_room },
     { NS_KONSIL_ROOM, "leave", read_leave },
-    { NS_FALLBACK, NULL, read_hint },
+    { NS_FALLBACK, NULL, read_fallback },
     { NS_CHATSTATES, NULL, read_hint },
     { NS_MARKERS, NULL, read_hint },
     { NS_HINTS, NULL, read_hint },
@@ -681,6 +749,8 @@ enum ks_err ks_content_read(struct ks_arena *arena, const struct ks_xml *xml, st
             return err;
         strange = strange || (err != KS_OK && !may_be_missed(c, ret_content));
     }
+    if (ret_content->fallback && ret_content->files.count)
+        ret_content->body = KS_STR_EMPTY;
     /* An edit needs its text. */
     if (ret_content->says == KS_SAYS_EDIT && !ret_content->body.ptr)
         ret_content->says = KS_SAYS_UNKNOWN;

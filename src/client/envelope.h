@@ -2,12 +2,13 @@
 /* envelope.h -- what a message says inside its envelope: the content of sce.h, ours to write and anybody's to read
  * (doc/PROTOCOL.md §4.3, §5, §7, §8.2).
  *
- * Content is standard where a standard exists (body; XEP-0308, 0424, 0444, 0461, 0184), and ours where none does (k,
- * ref, ack, heal). Reading does not fail for what it does not know: that is KS_SAYS_UNKNOWN, kept and shown as from a
- * newer version. Pure functions; views and arrays belong to the arena and the tree. */
+ * Content is standard where a standard exists (body; XEP-0308, 0424, 0444, 0447, 0461, 0184), and ours where none does
+ * (k, ref, set, ack, heal). Reading does not fail for what it does not know: that is KS_SAYS_UNKNOWN, kept and shown as
+ * from a newer version. Pure functions; views and arrays belong to the arena and the tree. */
 #ifndef KS_ENVELOPE_H
 #define KS_ENVELOPE_H
 
+#include "file_record.h"
 #include "sce.h"
 
 #define KS_ACK_RANGES_MAX 64
@@ -53,7 +54,7 @@ struct ks_heal_item {
 };
 
 enum ks_says {
-    KS_SAYS_TEXT,
+    KS_SAYS_TEXT,      /* body, files: one of them may be missing */
     KS_SAYS_EDIT,      /* body, target */
     KS_SAYS_REACTIONS, /* emoji, target */
     KS_SAYS_RETRACT,   /* target */
@@ -74,6 +75,8 @@ struct ks_content {
     struct ks_k k;
     bool more;           /* a text, beside which stands something unknown */
     bool receipt_wanted; /* XEP-0184 <request/> */
+    bool fallback;       /* the body stands in place of the files, for programs that cannot show them (XEP-0428) */
+    struct ks_files files;
     struct ks_str body, reply_to, reply_author, target, resent;
     bool has_ref; /* ref_hash is of the target, or of reply_to */
     uint8_t ref_hash[KS_SCE_HASH_LEN];

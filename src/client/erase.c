@@ -5,7 +5,8 @@
 #include "history.h"
 #include "outbox_record.h"
 
-#define ROW 'x' /* ids, each a field */
+#define ROW 'x'   /* ids, each a field */
+#define SLOTS 'z' /* URLs, likewise; there is none without a row of ids */
 #define IDS_MAX 64
 #define OUTS_MAX 100000
 
@@ -103,6 +104,26 @@ enum ks_err ks_erase_outbox(struct konsil *k, struct ks_str conversation, struct
 
 /* --- the server --- */
 
+/* The files that it brought lie on the server, each at an address of its own. */
+static enum ks_err want_slots(struct konsil *k, const struct ks_message *target, uint64_t retraction)
+{
+    struct ks_files files;
+    struct ks_buf row;
+    enum ks_err err;
+
+    if (!(target->flags & KS_MSG_FILES))
+        return KS_OK;
+    if ((err = ks_files_decode(&k->arena, target->files, &files)) != KS_OK)
+        return err;
+    ks_buf_init(&row, KS_FILES_MAX * (KS_FILE_URL_MAX + 8));
+    for (size_t i = 0; i < files.count; i++)
+        ks_buf_field(&row, files.items[i].url);
+    if ((err = ks_buf_err(&row)) == KS_OK)
+        err = ks_out_put_row(k, SLOTS, retraction, ks_buf_str(&row));
+    ks_buf_done(&row);
+    return err;
+}
+
 enum ks_err ks_erase_want(struct konsil *k, const struct ks_message *target, uint64_t retraction)
 {
     struct ids *ids = ks_arena_zero(&k->arena, sizeof(*ids));
@@ -125,7 +146,7 @@ enum ks_err ks_erase_want(struct konsil *k, const struct ks_message *target, uin
     if ((err = ks_buf_err(&row)) == KS_OK)
         err = ks_out_put_row(k, ROW, retraction, ks_buf_str(&row));
     ks_buf_done(&row);
-    return err;
+    return err == KS_OK ? want_slots(k, target, retraction) : err;
 }
 
 /* A server that does not know the request answers so, too: then there is nothing more to be done. */
@@ -133,30 +154,45 @@ static enum ks_err on_erased(struct konsil *k, const struct ks_iq *iq, const str
 {
     if (!answer || ks_str_is(ks_str_z(ks_iq_condition(answer)), "resource-constraint"))
         return KS_OK; /* the next session asks again */
-    return ks_out_del_row(k, ROW, iq->number);
+    enum ks_err err = ks_out_del_row(k, ROW, iq->number);
+
+    return err == KS_OK ? ks_out_del_row(k, SLOTS, iq->number) : err;
+}
+
+/* Writes an element for each field of a row, which may be missing. */
+static enum ks_err add_items(
+    struct konsil *k, struct ks_xml *erase, char kind, uint64_t seq, const char *name, const char *attribute)
+{
+    struct ks_str row, text;
+    struct ks_cursor at;
+    enum ks_err err = ks_out_get_row(k, kind, seq, &row);
+
+    if (err != KS_OK)
+        return err;
+    at = ks_cursor(row);
+    while (!ks_cursor_done(&at)) {
+        if (ks_cursor_field(&at, &text) != KS_OK)
+            return KS_ESTORE;
+        if (!ks_xml_set(&k->arena, ks_xml_add(&k->arena, erase, NS_KONSIL_ERASE, name), attribute, text))
+            return KS_ENOMEM;
+    }
+    return KS_OK;
 }
 
 enum ks_err ks_erase_on_server(struct konsil *k, const struct ks_out *out)
 {
     struct ks_xml *erase = ks_xml_new(&k->arena, NS_KONSIL_ERASE, "erase");
-    struct ks_cursor at;
-    struct ks_str row, id;
     enum ks_err err;
 
     if (out->says != KS_SAYS_RETRACT || !ks_online(k))
         return KS_OK;
-    if ((err = ks_out_get_row(k, ROW, out->seq, &row)) != KS_OK)
-        return err == KS_ENOTFOUND ? KS_OK : err;
     ks_xml_set(&k->arena, erase, "with", out->conversation);
     if (!ks_xml_set(&k->arena, erase, "retraction", out->id))
         return KS_ENOMEM;
-    at = ks_cursor(row);
-    while (!ks_cursor_done(&at)) {
-        if (ks_cursor_field(&at, &id) != KS_OK)
-            return KS_ESTORE;
-        if (!ks_xml_set(&k->arena, ks_xml_add(&k->arena, erase, NS_KONSIL_ERASE, "item"), "id", id))
-            return KS_ENOMEM;
-    }
+    if ((err = add_items(k, erase, ROW, out->seq, "item", "id")) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err; /* it owes nothing */
+    if ((err = add_items(k, erase, SLOTS, out->seq, "slot", "url")) != KS_OK && err != KS_ENOTFOUND)
+        return err;
     err = ks_iq_send(k, "set", KS_STR_EMPTY, erase, on_erased, KS_STR_EMPTY, out->seq);
     return err == KS_EAGAIN ? KS_OK : err;
 }

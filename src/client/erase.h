@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* erase.h -- what was taken back here is deleted everywhere else we can reach: envelopes in our outbox, and stanzas in
- * the archives of the server (doc/PROTOCOL.md §3.4).
+ * the archives of the server, and the files that it brought there (doc/PROTOCOL.md §3.4).
  *
  * The retraction itself goes to the devices, in an envelope (refer.h). When the server has it, the server is asked to
- * delete the message and the edits of it that we know of; until it answers, that is owed (KS_T_OUTBOX, row 'x' of the
- * retraction). In a step. */
+ * delete the message and the edits of it that we know of; until it answers, that is owed (KS_T_OUTBOX, rows 'x' and 'z'
+ * of the retraction). In a step. */
 #ifndef KS_ERASE_H
 #define KS_ERASE_H
 

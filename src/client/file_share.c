@@ -132,7 +132,7 @@ static bool has_controls(struct ks_str text)
 }
 
 /* RFC 6838 §4.2, as far as it matters to whoever shows it. */
-static bool is_type(struct ks_str type)
+bool ks_file_type_good(struct ks_str type)
 {
     static const char others[] = "!#$&-^_.+/";
 
@@ -162,7 +162,7 @@ static enum ks_err read_thumbnail(struct ks_arena *arena, const struct ks_xml *f
     if (!ks_str_starts(uri, KS_STR(DATA)) || uri.len > 2 * KS_FILE_THUMBNAIL_MAX)
         return KS_OK;
     uri = ks_str_from(uri, strlen(DATA));
-    if (!ks_str_cut(&uri, ';', &type) || !ks_str_starts(uri, KS_STR("base64,")) || !is_type(type))
+    if (!ks_str_cut(&uri, ';', &type) || !ks_str_starts(uri, KS_STR("base64,")) || !ks_file_type_good(type))
         return KS_OK;
     err = ks_base64_read(arena, ks_str_from(uri, strlen("base64,")), &bytes);
     if (err == KS_OK && bytes.len <= KS_FILE_THUMBNAIL_MAX) {
@@ -178,7 +178,7 @@ static enum ks_err read_metadata(struct ks_arena *arena, const struct ks_xml *fi
 
     ret_file->name = ks_str_trim(ks_xml_text(arena, ks_xml_child(file, NS_FILE, "name")));
     ret_file->type = ks_str_trim(ks_xml_text(arena, ks_xml_child(file, NS_FILE, "media-type")));
-    if (!is_type(ret_file->type))
+    if (!ks_file_type_good(ret_file->type))
         ret_file->type = KS_STR("application/octet-stream");
     if (ret_file->name.len > KS_FILE_NAME_MAX || has_controls(ret_file->name)
         || !read_number(arena, file, "size", KS_FILE_BYTES_MAX, &ret_file->marks.bytes))
@@ -223,6 +223,92 @@ enum ks_err ks_file_share_read(struct ks_arena *arena, const struct ks_xml *shar
     if (err == KS_OK && !ret_file->marks.has_sha256 && !ret_file->marks.has_sealed_sha256)
         err = KS_ESYNTAX; /* XEP-0448 §3.1: "one or multiple <hash/> elements are REQUIRED" */
     return err;
+}
+
+/* --- addresses and names --- */
+
+struct ks_str ks_file_url_host(struct ks_str url)
+{
+    struct ks_str rest = ks_str_from(url, url.len < strlen(HTTPS) ? url.len : strlen(HTTPS));
+    size_t end = 0;
+
+    if (!is_url(url, HTTPS))
+        return KS_STR_EMPTY;
+    while (end < rest.len && !strchr("/?", rest.ptr[end]))
+        end++;
+    rest = ks_str_head(rest, end);
+    if (ks_str_find_byte(rest, '@') < rest.len)
+        return KS_STR_EMPTY;
+    return rest.len && rest.ptr[0] == '[' ? ks_str_head(rest, ks_str_find_byte(rest, ']') + 1)
+                                          : ks_str_head(rest, ks_str_find_byte(rest, ':'));
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool ks_file_host_of_domain(struct ks_str host, struct ks_str domain)
+{
+    struct ks_str tail;
+
+    if (!domain.len || host.len < domain.len)
+        return false;
+    tail = ks_str_from(host, host.len - domain.len);
+    for (size_t i = 0; i < tail.len; i++)
+        if (lower(tail.ptr[i]) != lower(domain.ptr[i]))
+            return false;
+    return host.len == domain.len || host.ptr[host.len - domain.len - 1] == '.';
+}
+
+#define DISK_NAME_MAX 160
+#define ENDING_MAX 16
+
+/* U+202A to U+202E and U+2066 to U+2069 (UAX #9): with them a name could show another ending than it has. */
+static bool turns_text(struct ks_str at)
+{
+    unsigned char last = at.len > 2 ? (unsigned char)at.ptr[2] : 0;
+
+    return (ks_str_starts(at, KS_STR("\xe2\x80")) && ((last >= 0xaa && last <= 0xae) || last == 0x8e || last == 0x8f))
+        || (ks_str_starts(at, KS_STR("\xe2\x81")) && last >= 0xa6 && last <= 0xa9);
+}
+
+/* Not in the middle of a character. */
+static size_t cut_before(struct ks_str text, size_t len)
+{
+    while (len > 0 && len < text.len && ((unsigned char)text.ptr[len] & 0xc0) == 0x80)
+        len--;
+    return len;
+}
+
+enum ks_err ks_file_name_harmless(struct ks_arena *arena, struct ks_str name, struct ks_str *ret_name)
+{
+    char *text = ks_arena_alloc(arena, name.len + 1);
+    struct ks_str clean, ending;
+    size_t len = 0, dot;
+
+    if (!text)
+        return KS_ENOMEM;
+    for (size_t i = 0; i < name.len; i++) {
+        unsigned char c = (unsigned char)name.ptr[i];
+        if (turns_text(ks_str_from(name, i)))
+            i += 2;
+        else if (c >= 0x20 && c != 0x7f)
+            text[len++] = strchr("/\\:*?\"<>|", c) ? '_' : (char)c;
+    }
+    clean = ks_str_trim(ks_str(text, len));
+    while (clean.len && strchr(". ~-", clean.ptr[0]))
+        clean = ks_str_from(clean, 1);
+    if (!clean.len)
+        clean = KS_STR("file.bin");
+    for (dot = clean.len; dot > 0 && clean.ptr[dot - 1] != '.'; dot--)
+        continue;
+    ending = dot > 1 && clean.len - dot + 1 <= ENDING_MAX ? ks_str_from(clean, dot - 1) : KS_STR_EMPTY;
+    if (clean.len > DISK_NAME_MAX)
+        clean = ks_str_head(clean, cut_before(clean, DISK_NAME_MAX - ending.len));
+    else
+        ending = KS_STR_EMPTY;
+    return ks_arena_join(arena, (const struct ks_str[]) { clean, ending }, 2, ret_name);
 }
 
 /* --- XEP-0454 --- */

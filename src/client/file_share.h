@@ -39,4 +39,15 @@ KS_CHECK enum ks_err ks_file_share_uri(
  * else; its size and hashes are not known. KS_ESYNTAX; KS_ENOMEM. */
 KS_CHECK enum ks_err ks_file_share_uri_read(struct ks_arena *arena, struct ks_str text, struct ks_file_share *ret_file);
 
+/* A media type as it may be said (RFC 6838 §4.2). */
+bool ks_file_type_good(struct ks_str type);
+/* The host of an address that may go into a request as it is: https, no account in it, nothing that ends a line. Empty:
+ * it is none. */
+struct ks_str ks_file_url_host(struct ks_str url);
+/* Whether a host belongs to a domain: it is the domain, or under it. */
+bool ks_file_host_of_domain(struct ks_str host, struct ks_str domain);
+/* What a name becomes on a disk: one segment of a path, without control characters, marks that turn the direction of
+ * text round, or a dot at its beginning; not longer than 160 bytes, of which the ending is kept; never empty. */
+KS_CHECK enum ks_err ks_file_name_harmless(struct ks_arena *arena, struct ks_str name, struct ks_str *ret_name);
+
 #endif

@@ -138,6 +138,22 @@ enum ks_err ks_history_find(struct konsil *k, struct ks_str conversation, struct
 
 /* --- writing --- */
 
+enum ks_err ks_history_set_files(struct konsil *k, const struct ks_files *files, struct ks_message *message)
+{
+    struct ks_buf record;
+    enum ks_err err;
+
+    if (!files->count)
+        return KS_OK;
+    ks_buf_init_secret(&record, KS_FILES_RECORD_MAX);
+    ks_files_encode(&record, files);
+    if ((err = ks_buf_err(&record)) == KS_OK)
+        err = ks_arena_copy(&k->arena, ks_buf_str(&record), &message->files);
+    ks_buf_done(&record);
+    message->flags |= KS_MSG_FILES;
+    return err;
+}
+
 static enum ks_err put_order(struct konsil *k, struct ks_buf *key, int64_t order)
 {
     char bytes[8];
@@ -151,18 +167,39 @@ static enum ks_err put_order(struct konsil *k, struct ks_buf *key, int64_t order
     return err;
 }
 
+/* The body, and the names of the files. */
+static enum ks_err words_of(struct konsil *k, const struct ks_message *message, struct ks_str *ret_words)
+{
+    struct ks_str texts[1 + 2 * KS_FILES_MAX] = { message->body };
+    struct ks_files files;
+    enum ks_err err;
+
+    *ret_words = message->body;
+    if (!(message->flags & KS_MSG_FILES))
+        return KS_OK;
+    if ((err = ks_files_decode(&k->arena, message->files, &files)) != KS_OK)
+        return err;
+    for (size_t i = 0; i < files.count; i++) {
+        texts[1 + 2 * i] = KS_STR(" ");
+        texts[2 + 2 * i] = files.items[i].name;
+    }
+    return ks_arena_join(&k->arena, texts, 1 + 2 * files.count, ret_words);
+}
+
 enum ks_err ks_history_index(struct konsil *k, const struct ks_message *message)
 {
     bool shown = !(message->flags & (KS_MSG_RETRACTED | KS_MSG_UNREADABLE));
-    struct ks_str folded = KS_STR_EMPTY;
+    struct ks_str folded = KS_STR_EMPTY, words = KS_STR_EMPTY;
     struct ks_buf key;
     enum ks_err err;
 
     ks_buf_init(&key, KEY_BYTES_MAX);
     message_key(&key, message->conversation, message->order);
     err = ks_buf_err(&key);
-    if (err == KS_OK && shown && message->body.len > 0)
-        err = ks_unicode_fold(&k->arena, message->body, &folded);
+    if (err == KS_OK && shown)
+        err = words_of(k, message, &words);
+    if (err == KS_OK && words.len > 0)
+        err = ks_unicode_fold(&k->arena, words, &folded);
     if (err == KS_OK)
         err = k->store->ops->index_text(k->store, ks_buf_str(&key), folded);
     ks_buf_done(&key);
@@ -448,6 +485,40 @@ static enum ks_err reactions_event(struct konsil *k, const struct ks_message *me
     return KS_OK;
 }
 
+static enum ks_err files_event(struct konsil *k, const struct ks_message *message, struct ks_js_message *event)
+{
+    struct ks_files files;
+    struct ks_js_file *items;
+    enum ks_err err;
+
+    if (!(message->flags & KS_MSG_FILES))
+        return KS_OK;
+    if ((err = ks_files_decode(&k->arena, message->files, &files)) != KS_OK)
+        return err;
+    if (!(items = ks_arena_zero(&k->arena, (files.count + 1) * sizeof(*items))))
+        return KS_ENOMEM;
+    for (size_t i = 0; i < files.count && err == KS_OK; i++) {
+        const struct ks_file_share *file = &files.items[i];
+
+        items[i] = (struct ks_js_file) { .file = (int64_t)i,
+            .name = given(file->name),
+            .type = file->type,
+            .size = (int64_t)file->marks.bytes,
+            .width = (int64_t)file->width,
+            .height = (int64_t)file->height,
+            .part = (int64_t)files.part,
+            .of = (int64_t)files.of,
+            .set = given(files.set) };
+        if ((err = ks_file_name_harmless(&k->arena, file->name, &items[i].save_as)) == KS_OK && file->thumbnail.len) {
+            items[i].thumbnail_type = file->thumbnail_type;
+            err = ks_base64(&k->arena, file->thumbnail, &items[i].thumbnail);
+        }
+    }
+    event->files.items = items;
+    event->files.count = files.count;
+    return err;
+}
+
 enum ks_err ks_history_event(struct konsil *k, const struct ks_message *message, struct ks_js_message *ret_event)
 {
     int64_t apart = message->stamp_ms - message->time_ms;
@@ -474,7 +545,7 @@ enum ks_err ks_history_event(struct konsil *k, const struct ks_message *message,
         .late = flags & KS_MSG_LATE,
         .notice = message->notice,
         .about = flags & KS_MSG_NOTICE ? given(message->raw) : KS_STR_EMPTY };
-    if ((err = receipts_event(k, message, ret_event)) != KS_OK)
+    if ((err = receipts_event(k, message, ret_event)) != KS_OK || (err = files_event(k, message, ret_event)) != KS_OK)
         return err;
     return reactions_event(k, message, ret_event);
 }

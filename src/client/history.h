@@ -15,6 +15,7 @@
 #ifndef KS_HISTORY_H
 #define KS_HISTORY_H
 
+#include "file_record.h"
 #include "sce.h"
 #include "schema.h"
 
@@ -34,6 +35,7 @@ enum {
     KS_MSG_LATE = 32,
     KS_MSG_REPLY_BROKEN = 64,
     KS_MSG_HAS_HASH = 128,
+    KS_MSG_FILES = 512,  /* files is not empty */
     KS_MSG_NOTICE = 256, /* a line that tells what became of a room */
 };
 
@@ -68,6 +70,7 @@ struct ks_message {
     struct ks_str body, reply_to;
     struct ks_str
         raw; /* the envelope of a KS_MSG_UNKNOWN, for a newer version to read; whom a KS_MSG_NOTICE is about */
+    struct ks_str files; /* file_record.h; with KS_MSG_FILES */
     enum ks_js_notice notice;
     uint64_t outbox; /* our row in the outbox; 0: none */
     struct ks_receipt *receipts;
@@ -85,9 +88,11 @@ KS_CHECK enum ks_err ks_history_get(
 KS_CHECK enum ks_err ks_history_find(struct konsil *k, struct ks_str conversation, struct ks_str id,
     struct ks_str author, struct ks_message *ret_message);
 
-/* A new message: finds its place (at the end; before its author's next number if that is here already), writes it, and
- * counts it unread when it is another's. Sets order. */
+/* A new message: finds its place (at the end; before its author's next number if that is here already), writes it with
+ * what it is found by, and counts it unread when it is another's. Sets order. */
 KS_CHECK enum ks_err ks_history_add(struct konsil *k, struct ks_message *message);
+/* Writes files, which may be none, into a message. */
+KS_CHECK enum ks_err ks_history_set_files(struct konsil *k, const struct ks_files *files, struct ks_message *message);
 /* A changed one, with its order. */
 KS_CHECK enum ks_err ks_history_put(struct konsil *k, const struct ks_message *message);
 /* Its text changed: what it is found by. */

@@ -73,6 +73,29 @@ static enum ks_js_wake wake_of(enum ks_urgency urgency)
                                       : KS_JS_WAKE_NONE_GIVEN;
 }
 
+/* XEP-0454: a text that is nothing but the address of a file is that file. What it is called stands nowhere else than
+ * in its address. */
+static enum ks_err find_files(struct konsil *k, struct ks_content *content)
+{
+    struct ks_file_share *file;
+    struct ks_str left, piece;
+    enum ks_err err;
+
+    if (content->says != KS_SAYS_TEXT || content->files.count || !ks_str_starts(content->body, KS_STR("aesgcm://")))
+        return KS_OK;
+    if (!(file = ks_arena_zero(&k->arena, sizeof(*file))))
+        return KS_ENOMEM;
+    if ((err = ks_file_share_uri_read(&k->arena, ks_str_trim(content->body), file)) != KS_OK)
+        return err == KS_ESYNTAX ? KS_OK : err;
+    left = file->url;
+    while (ks_str_cut(&left, '/', &piece))
+        if (piece.len && piece.len <= KS_FILE_NAME_MAX)
+            file->name = piece;
+    content->files = (struct ks_files) { .items = file, .count = 1 };
+    content->body = KS_STR_EMPTY;
+    return KS_OK;
+}
+
 /* A text, or something that only a newer version can show. */
 static enum ks_err take_text(
     struct konsil *k, struct ks_inbound *in, const struct ks_content *content, int64_t time_ms, int64_t *ret_order)
@@ -109,7 +132,8 @@ static enum ks_err take_text(
         message.flags |= KS_MSG_HAS_HASH;
         ks_sce_hash(in->envelope, message.hash);
     }
-    if ((err = ks_refer_reply(k, content, &message)) != KS_OK)
+    if ((err = ks_history_set_files(k, &content->files, &message)) != KS_OK
+        || (err = ks_refer_reply(k, content, &message)) != KS_OK)
         return err;
     if ((err = put_message(k, &message)) != KS_OK)
         return err == KS_EEXISTS ? KS_OK : err;
@@ -290,7 +314,7 @@ static enum ks_err intake_at(struct konsil *k, struct ks_inbound *in, struct ks_
     bool admitted = true;
     enum ks_err err;
 
-    if ((err = new_id_if_none(k, in)) != KS_OK)
+    if ((err = new_id_if_none(k, in)) != KS_OK || (err = find_files(k, content)) != KS_OK)
         return err;
     if (in->room && ((err = ks_group_admits(k, in, &content->k, &admitted)) != KS_OK || !admitted))
         return err == KS_OK ? ks_group_warn(k, KS_CODE_ROOM_STRANGER, in->peer, in->from, KS_STR_EMPTY) : err;

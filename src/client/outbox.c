@@ -45,7 +45,8 @@ static enum ks_err add_message(struct konsil *k, const struct ks_content *conten
         receipts[i].reason = KS_STR(KS_CODE_WAIT_CONNECTION);
     message.receipts = receipts;
     message.receipt_count = count;
-    if ((err = ks_history_add(k, &message)) != KS_OK)
+    if ((err = ks_history_set_files(k, &content->files, &message)) != KS_OK
+        || (err = ks_history_add(k, &message)) != KS_OK)
         return err;
     out->order = message.order;
     return ks_history_tell(k, &message);
@@ -56,7 +57,7 @@ static enum ks_err put_draft(struct konsil *k, uint64_t seq, const struct ks_con
     struct ks_buf draft;
     enum ks_err err;
 
-    ks_buf_init(&draft, KS_SCE_MAX * 2);
+    ks_buf_init_secret(&draft, KS_SCE_MAX * 2 + KS_FILES_RECORD_MAX);
     ks_draft_encode(&draft, content);
     if ((err = ks_buf_err(&draft)) == KS_OK)
         err = ks_out_put_row(k, 'd', seq, ks_buf_str(&draft));

@@ -98,6 +98,8 @@ void ks_draft_encode(struct ks_buf *buf, const struct ks_content *content)
         ks_buf_field(buf, content->emoji[i]);
     if (content->says == KS_SAYS_ROOM)
         encode_room(buf, content);
+    else if (content->files.count)
+        ks_files_encode(buf, &content->files);
 }
 
 static enum ks_err read_heads(struct ks_arena *arena, struct ks_cursor *at, struct ks_content *content)
@@ -179,9 +181,11 @@ enum ks_err ks_draft_decode(struct ks_arena *arena, struct ks_str record, struct
     ret_content->k.urgency = (enum ks_urgency)urgency;
     ret_content->has_ref = has_ref;
     memcpy(ret_content->ref_hash, hash.ptr, sizeof(ret_content->ref_hash));
-    if ((err = read_emoji(arena, &at, ret_content)) != KS_OK || says != KS_SAYS_ROOM)
+    if ((err = read_emoji(arena, &at, ret_content)) != KS_OK)
         return err;
-    return read_room(arena, &at, ret_content);
+    if (says == KS_SAYS_ROOM)
+        return read_room(arena, &at, ret_content);
+    return ks_cursor_done(&at) ? KS_OK : ks_files_decode(arena, at.left, &ret_content->files);
 }
 
 /* --- rows --- */
@@ -308,7 +312,7 @@ enum ks_err ks_out_index(struct konsil *k, const struct ks_out *out)
 
 enum ks_err ks_out_drop(struct konsil *k, const struct ks_out *out)
 {
-    static const char kinds[] = { 'h', 'd', 'e', 's', 'q', 'w', 'x' };
+    static const char kinds[] = { 'h', 'd', 'e', 's', 'q', 'w', 'x', 'z' };
     enum ks_err err = set_names(k, out, 0);
 
     for (size_t i = 0; i < KS_COUNT(kinds) && err == KS_OK; i++)

@@ -13,7 +13,7 @@ void ks_out_encode(struct ks_buf *buf, const struct ks_out *out);
 /* Views point into record; leaves seq. KS_ESTORE; KS_EVERSION. */
 KS_CHECK enum ks_err ks_out_decode(struct ks_str record, struct ks_out *ret_out);
 
-/* What is to be said, before it has a number: says, body, references, emoji, urgency. */
+/* What is to be said, before it has a number: says, body, references, emoji, urgency, files. */
 void ks_draft_encode(struct ks_buf *buf, const struct ks_content *content);
 KS_CHECK enum ks_err ks_draft_decode(struct ks_arena *arena, struct ks_str record, struct ks_content *ret_content);
 

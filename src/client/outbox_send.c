@@ -183,6 +183,16 @@ static void address(struct ks_sealing *sealing, const struct audience *audience)
     sealing->account_count = audience->count;
 }
 
+/* What devices that speak the older version are told: a text, or the address of a file (doc/PROTOCOL.md §5.8). */
+static enum ks_err older_text(struct konsil *k, const struct ks_content *content, struct ks_str *ret_text)
+{
+    if (content->files.count)
+        return ks_file_share_uri(&k->arena, &content->files.items[0], ret_text);
+    if (content->says == KS_SAYS_TEXT || content->says == KS_SAYS_EDIT)
+        *ret_text = content->body;
+    return KS_OK;
+}
+
 static enum ks_err seal(
     struct konsil *k, struct ks_out *out, struct ks_content *content, const struct audience *audience)
 {
@@ -193,8 +203,8 @@ static enum ks_err seal(
     enum ks_err err;
 
     address(&sealing, audience);
-    if (content->says == KS_SAYS_TEXT || content->says == KS_SAYS_EDIT)
-        sealing.text = content->body;
+    if ((err = older_text(k, content, &sealing.text)) != KS_OK)
+        return err;
     if ((err = ks_chain_get(k, out->conversation, ks_own(k), ks_omemo_device(k->omemo), k->epoch, &chain)) != KS_OK
         || (err = give_number(k, &chain, content)) != KS_OK)
         return err;

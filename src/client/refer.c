@@ -206,9 +206,10 @@ enum ks_err ks_refer_reactions(struct konsil *k, const struct ks_reference *refe
 /* "keeps id, numbers, hash and the fact" */
 static void erase(struct ks_message *message)
 {
-    message->flags &= ~(unsigned)(KS_MSG_EDITED | KS_MSG_UNKNOWN | KS_MSG_UNREADABLE | KS_MSG_REPLY_BROKEN);
+    message->flags &=
+        ~(unsigned)(KS_MSG_EDITED | KS_MSG_UNKNOWN | KS_MSG_UNREADABLE | KS_MSG_REPLY_BROKEN | KS_MSG_FILES);
     message->flags |= KS_MSG_RETRACTED;
-    message->body = message->raw = message->reply_to = KS_STR_EMPTY;
+    message->body = message->raw = message->reply_to = message->files = KS_STR_EMPTY;
     message->reaction_count = 0;
 }
 
@@ -224,6 +225,8 @@ enum ks_err ks_refer_retract(struct konsil *k, const struct ks_reference *refere
     if (err != KS_OK || target.flags & KS_MSG_RETRACTED)
         return err;
     if (target.flags & KS_MSG_MINE && (err = ks_erase_outbox(k, target.conversation, target.id)) != KS_OK)
+        return err;
+    if (target.flags & KS_MSG_FILES && (err = ks_transfers_erased(k, target.conversation, target.order)) != KS_OK)
         return err;
     erase(&target);
     if ((err = ks_history_put(k, &target)) != KS_OK || (err = ks_history_index(k, &target)) != KS_OK)

@@ -27,7 +27,8 @@ enum ks_table {
     KS_T_OUTBOX = 9,     /* envelopes until every recipient account has them */
     KS_T_CHAIN = 10,     /* (conversation, author, device, epoch): number, hash */
     KS_T_CONTACT = 11,
-    KS_T_GROUP = 12, /* rooms: their statements, and what their members have of ours */
+    KS_T_GROUP = 12,    /* rooms: their statements, and what their members have of ours */
+    KS_T_TRANSFER = 13, /* files on their way (src/client/transfer.h) */
     KS_T_COUNT
 };
 

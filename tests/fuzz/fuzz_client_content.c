@@ -10,7 +10,16 @@
 static bool is_ours(const struct ks_content *content)
 {
     return content->ours && !content->rejected && content->says <= KS_SAYS_GONE && content->k.number > 0
-        && (content->says != KS_SAYS_TEXT || content->body.len > 0) && !content->more;
+        && (content->says != KS_SAYS_TEXT || content->body.len > 0 || content->files.count > 0) && !content->more;
+}
+
+/* Those of others may lack one, ours have both hashes. */
+static bool files_are_ours(const struct ks_files *files)
+{
+    for (size_t i = 0; i < files->count; i++)
+        if (!files->items[i].marks.has_sha256 || !files->items[i].marks.has_sealed_sha256)
+            return false;
+    return true;
 }
 
 static void check_again(struct ks_arena *arena, const struct ks_content *content)
@@ -28,6 +37,7 @@ static void check_again(struct ks_arena *arena, const struct ks_content *content
         assert(again.says == content->says && !again.rejected);
         assert(again.k.number == content->k.number && again.k.epoch == content->k.epoch);
         assert(again.range_count == content->range_count && again.item_count == content->item_count);
+        assert(again.files.count == content->files.count && again.files.of == content->files.of);
         assert(ks_str_eq(again.target, content->target) && ks_str_eq(again.resent, content->resent));
     }
     ks_buf_done(&bytes);
@@ -41,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
     ks_arena_init(&arena, 8u << 20);
     if (ks_xml_read(&arena, ks_str(data, len), KS_STR("urn:xmpp:sce:1"), KS_STR_EMPTY, &xml) == KS_OK
-        && ks_content_read(&arena, xml, &content) == KS_OK && is_ours(&content))
+        && ks_content_read(&arena, xml, &content) == KS_OK && is_ours(&content) && files_are_ours(&content.files))
         check_again(&arena, &content);
     ks_arena_done(&arena);
     return 0;

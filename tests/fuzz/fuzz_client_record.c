@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* A stored record that is read reads as the same when it is written: messages, numberings, outbox rows, drafts. */
+/* A stored record that is read reads as the same when it is written: messages, numberings, outbox rows, drafts,
+ * transfers. */
 #include <stdlib.h>
 
 #include "chain.h"
 #include "history_record.h"
 #include "outbox_record.h"
+#include "transfer_record.h"
 
 typedef bool round_fn(struct ks_arena *arena, struct ks_str record, struct ks_buf *buf);
 
@@ -50,9 +52,19 @@ static bool round_draft(struct ks_arena *arena, struct ks_str record, struct ks_
     return true;
 }
 
+static bool round_transfer(struct ks_arena *arena, struct ks_str record, struct ks_buf *buf)
+{
+    struct ks_transfer transfer = { .number = 1 };
+
+    if (ks_transfer_decode(arena, record, &transfer) != KS_OK)
+        return false;
+    ks_transfer_encode(buf, &transfer);
+    return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    static round_fn *const rounds[] = { round_message, round_chain, round_out, round_draft };
+    static round_fn *const rounds[] = { round_message, round_chain, round_out, round_draft, round_transfer };
     struct ks_buf first, second;
     struct ks_arena arena;
     round_fn *round;

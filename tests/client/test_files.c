@@ -1,0 +1,662 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Files between people: the engine seals, a host in memory moves the bytes, and a hostile server does what it can. */
+#include "ward.h"
+
+#define FILE_MAX 300000
+#define WEB_MAX 32
+#define NAME "Befund M\xc3\xbcller.pdf"
+
+/* What lies at the files' server, and what a device has on its disk. */
+struct web {
+    size_t count;
+    struct stored {
+        char url[256];
+        uint8_t *bytes;
+        size_t len;
+    } files[WEB_MAX];
+};
+static struct web web;
+
+static struct konsil_now now_of(const struct party *party)
+{
+    return (struct konsil_now) { party->lab->host->now.mono_ms, party->lab->host->now.wall_ms };
+}
+
+static uint8_t byte_at(size_t i)
+{
+    return (uint8_t)(i * 2654435761u >> 13);
+}
+
+static struct stored *stored_at(const char *url)
+{
+    for (size_t i = 0; i < web.count; i++)
+        if (strcmp(web.files[i].url, url) == 0)
+            return &web.files[i];
+    return NULL;
+}
+
+static void forget_web(void)
+{
+    for (size_t i = 0; i < web.count; i++)
+        free(web.files[i].bytes);
+    web.count = 0;
+}
+
+/* --- the host: one konsil_file, done to its end --- */
+
+static size_t file_len = 100000; /* of the file that every upload reads */
+
+static void put(struct party *party, const struct konsil_file *file)
+{
+    struct stored *to = &web.files[web.count++];
+    uint64_t number = file->transfer;
+    bool good = true;
+
+    *to = (struct stored) { .bytes = malloc(file_len + 16), .len = file_len + 16 };
+    snprintf(to->url, sizeof to->url, "%s", file->url);
+    for (size_t i = 0; i < file_len; i++)
+        to->bytes[i] = byte_at(i);
+    for (size_t at = 0; at < file_len; at += 7777) {
+        size_t len = file_len - at < 7777 ? file_len - at : 7777;
+        good = konsil_file_seal(party->engine, number, to->bytes + at, len, to->bytes + at) && good;
+        konsil_file_moved(party->engine, number, at + len, now_of(party));
+    }
+    good = konsil_file_seal_end(party->engine, number, to->bytes + file_len) && good;
+    if (good)
+        konsil_file_stored(party->engine, number, now_of(party));
+    else
+        konsil_file_failed(party->engine, number, KONSIL_FILE_CHANGED, 0, now_of(party));
+}
+
+/* Nothing of it before the check was good; what comes out is compared. */
+static enum konsil_file_why fetch(struct party *party, const struct konsil_file *file, struct stored *from)
+{
+    uint8_t *bytes = malloc(from->len + 1);
+    uint64_t number = file->transfer;
+    size_t len = 0, all = 0;
+    bool good = konsil_file_check_begin(party->engine, number, from->len);
+
+    for (size_t at = 0; good && at < from->len; at += 5000)
+        good =
+            konsil_file_check(party->engine, number, from->bytes + at, from->len - at < 5000 ? from->len - at : 5000);
+    good = good && konsil_file_check_end(party->engine, number);
+    for (size_t at = 0; good && at < from->len; at += 5000) {
+        good = konsil_file_open(
+            party->engine, number, from->bytes + at, from->len - at < 5000 ? from->len - at : 5000, bytes + all, &len);
+        all += len;
+    }
+    good = good && konsil_file_open_end(party->engine, number) && all == file_len;
+    for (size_t i = 0; i < all; i++)
+        good = good && bytes[i] == byte_at(i);
+    free(bytes);
+    return good ? 0 : KONSIL_FILE_NOT_GENUINE;
+}
+
+static void get(struct party *party, const struct konsil_file *file)
+{
+    struct stored *from = stored_at(file->url);
+    enum konsil_file_why why = from ? fetch(party, file, from) : KONSIL_FILE_GONE;
+
+    if (why)
+        konsil_file_failed(party->engine, file->transfer, why, from ? 0 : 404, now_of(party));
+    else
+        konsil_file_saved(party->engine, file->transfer, "/home/jonas/saved", now_of(party));
+}
+
+/* The next thing the host is asked for; kind 0: nothing. */
+static struct konsil_file next(struct party *party)
+{
+    struct konsil_file file = { 0 };
+
+    lab_run(party->lab, 500);
+    if (!konsil_next_file(party->engine, &file))
+        file.kind = 0;
+    return file;
+}
+
+static void work(struct party *party)
+{
+    struct konsil_file file;
+
+    for (int i = 0; i < 20; i++) {
+        file = next(party);
+        if (file.kind == KONSIL_FILE_LOOK)
+            konsil_file_size(party->engine, file.transfer, file_len, now_of(party));
+        else if (file.kind == KONSIL_FILE_PUT)
+            put(party, &file);
+        else if (file.kind == KONSIL_FILE_GET)
+            get(party, &file);
+        else if (!file.kind)
+            break;
+    }
+    lab_run(party->lab, 3000);
+}
+
+/* As far as the PUT, which is then the test's. */
+static struct konsil_file work_to_put(struct party *party)
+{
+    struct konsil_file file = next(party);
+
+    if (file.kind == KONSIL_FILE_LOOK)
+        konsil_file_size(party->engine, file.transfer, file_len, now_of(party));
+    return next(party);
+}
+
+/* --- people --- */
+
+static json_t *send_file(struct party *party, const char *to, const char *more)
+{
+    return party_do(party,
+        "{\"id\":\"x\",\"cmd\":\"file_send\",\"to\":\"%s\",\"path\":\"/home/anna/f\",\"name\":\"" NAME
+        "\",\"type\":\"application/pdf\"%s}",
+        to, more);
+}
+
+static json_t *get_file(struct party *party, const char *with, const char *message)
+{
+    return party_do(party,
+        "{\"id\":\"x\",\"cmd\":\"file_get\",\"conversation\":\"%s\",\"message\":\"%s\",\"path\":\"/home/jonas/\"}",
+        with, message);
+}
+
+/* The newest message, and its first file. */
+static json_t *newest(struct party *party, const char *with)
+{
+    json_t *event = party_do(party, "{\"id\":\"x\",\"cmd\":\"history\",\"with\":\"%s\",\"limit\":1}", with);
+
+    return json_array_get(json_object_get(event, "messages"), 0);
+}
+
+static json_t *file_of(json_t *message)
+{
+    return json_array_get(json_object_get(message, "files"), 0);
+}
+
+static const char *last_transfer(struct party *party, const char *member)
+{
+    size_t count = party_count(party, "transfer", 0);
+
+    return count ? text_of(json_object_get(party_event(party, "transfer", 0, count - 1), "transfer"), member) : "";
+}
+
+static int64_t number_of(json_t *object, const char *member)
+{
+    return json_integer_value(json_object_get(object, member));
+}
+
+static void begin(struct lab *lab, uint64_t seed, struct party **anna, struct party **jonas)
+{
+    lab_two(lab, seed, anna, jonas);
+    party_connect(*anna);
+    party_connect(*jonas);
+    lab_run(lab, 3000);
+    (void)party_send(*anna, JONAS, "0");
+    lab_run(lab, 2000);
+    (void)party_send(*jonas, ANNA, "1");
+    lab_run(lab, 5000);
+    file_len = 100000;
+    forget_web();
+}
+
+static bool holds(struct ks_buf *bytes, const char *text)
+{
+    return ks_str_find(ks_buf_str(bytes), ks_str_z(text)) < bytes->len;
+}
+
+static void test_there_and_back(void)
+{
+    struct party *anna, *jonas;
+    json_t *message, *file;
+    struct lab lab;
+
+    begin(&lab, 71, &anna, &jonas);
+    check_row(number_of(send_file(anna, JONAS,
+                            ",\"caption\":\"Bitte ansehen\",\"thumbnail\":\"/9j/AAAA\",\"thumbnail_type\":"
+                            "\"image/jpeg\",\"width\":40,\"height\":30"),
+                  "transfer")
+            > 0,
+        "a file is taken, and its transfer has a number", "it was not");
+    work(anna);
+    message = newest(jonas, ANNA);
+    file = file_of(message);
+    check_text("XEP-0447 §4.1: the reader is told what it is called", text_of(file, "name"), NAME);
+    check_text("its text came along", text_of(message, "body"), "Bitte ansehen");
+    check_text("PROTOCOL §5.8: and a small picture of it", text_of(file, "thumbnail"), "/9j/AAAA");
+    check_row(number_of(file, "size") == 100000 && number_of(file, "width") == 40
+            && strcmp(text_of(file, "type"), "application/pdf") == 0,
+        "with its size, its type and its sides", "%lld", (long long)number_of(file, "size"));
+    check_text("a transfer that is done says so", last_transfer(anna, "state"), "done");
+    check_text("and names its message", last_transfer(anna, "message"), text_of(message, "message"));
+    check_row(!holds(&anna->sent, "Befund") && !holds(&anna->sent, "application/pdf") && holds(&anna->sent, "100016")
+            && holds(&anna->sent, "file.bin"),
+        "XEP-0363 §4: the server is asked for a place for 16 bytes more, with a name and a type that say nothing",
+        "it learns more");
+    check_row(memcmp(web.files[0].bytes + 1000, (uint8_t[]) { byte_at(1000), byte_at(1001), byte_at(1002) }, 3) != 0,
+        "XEP-0448: what lies there is ciphertext", "it is not");
+    get_file(jonas, ANNA, text_of(message, "message"));
+    work(jonas);
+    check_text("the reader has the same bytes", last_transfer(jonas, "state"), "done");
+    check_text("and is told where", last_transfer(jonas, "path"), "/home/jonas/saved");
+    check_row(party_count(jonas, "warning", 0) + party_count(anna, "warning", 0) == 0, "and nobody is warned", "%zu",
+        party_count(jonas, "warning", 0));
+    message = json_array_get(
+        json_object_get(party_do(jonas, "{\"id\":\"x\",\"cmd\":\"search\",\"text\":\"m\xc3\xbcller\"}"), "messages"),
+        0);
+    check_text("it is found by its name", text_of(file_of(message), "name"), NAME);
+    lab_end(&lab);
+}
+
+static void test_parts(void)
+{
+    struct party *anna, *jonas;
+    struct lab lab;
+
+    begin(&lab, 72, &anna, &jonas);
+    send_file(anna, JONAS, ",\"set\":\"s1\",\"part\":1,\"of\":2");
+    send_file(anna, JONAS, ",\"set\":\"s1\",\"part\":2,\"of\":2");
+    work(anna);
+    json_t *file = file_of(newest(jonas, ANNA));
+    check_row(number_of(file, "part") == 2 && number_of(file, "of") == 2 && strcmp(text_of(file, "set"), "s1") == 0,
+        "PROTOCOL §5.8: files that belong together say which of how many they are", "%lld",
+        (long long)number_of(file, "part"));
+    check_text("a part that cannot be is refused",
+        text_of(send_file(anna, JONAS, ",\"set\":\"s1\",\"part\":3,\"of\":2"), "code"), "command.member_wrong");
+    lab_end(&lab);
+}
+
+/* --- what a hostile server does with the bytes --- */
+
+static const char *fetch_after(struct party *anna, struct party *jonas, void (*change)(struct stored *))
+{
+    send_file(anna, JONAS, "");
+    work(anna);
+    change(&web.files[web.count - 1]);
+    get_file(jonas, ANNA, text_of(newest(jonas, ANNA), "message"));
+    work(jonas);
+    return last_transfer(jonas, "reason");
+}
+
+static void flip(struct stored *file)
+{
+    file->bytes[5000] ^= 1;
+}
+
+static void truncate_it(struct stored *file)
+{
+    file->len -= 20;
+}
+
+static void grow(struct stored *file)
+{
+    file->bytes = realloc(file->bytes, file->len + 1);
+    file->bytes[file->len++] = 0;
+}
+
+static void swap(struct stored *file)
+{
+    memcpy(file->bytes, web.files[0].bytes, file->len);
+}
+
+static void lose(struct stored *file)
+{
+    file->url[0] = 0;
+}
+
+static void leave(struct stored *file)
+{
+    (void)file;
+}
+
+static void test_bytes(void)
+{
+    static const struct {
+        const char *name, *reason;
+        void (*change)(struct stored *);
+    } rows[] = {
+        { "control: as it was put it is taken", "", leave },
+        { "XEP-0448 §4: a flipped bit is found, and nothing of the file is seen", "file.not_genuine", flip },
+        { "so is an end that is missing", "file.not_genuine", truncate_it },
+        { "so is a byte too much", "file.not_genuine", grow },
+        { "so is another file of the same length", "file.not_genuine", swap },
+        { "a file that is not there any more is gone", "file.gone", lose },
+    };
+    struct party *anna, *jonas;
+    struct lab lab;
+
+    begin(&lab, 73, &anna, &jonas);
+    for (size_t i = 0; i < KS_COUNT(rows); i++)
+        check_text(rows[i].name, fetch_after(anna, jonas, rows[i].change), rows[i].reason);
+    lab_end(&lab);
+}
+
+/* --- what it does with the slot --- */
+
+struct lie {
+    const char *from, *to;
+};
+
+static bool replace(struct party *party, struct ks_str *stanza, void *user)
+{
+    const struct lie *lie = user;
+    struct ks_str rest = *stanza;
+    struct ks_buf text;
+
+    if (ks_str_find(rest, ks_str_z(lie->from)) == rest.len)
+        return true;
+    ks_buf_init(&text, 1 << 20);
+    for (size_t at; (at = ks_str_find(rest, ks_str_z(lie->from))) < rest.len;
+         rest = ks_str_from(rest, at + strlen(lie->from))) {
+        ks_buf_add(&text, ks_str_head(rest, at));
+        ks_buf_z(&text, lie->to);
+    }
+    ks_buf_add(&text, rest);
+    if (ks_arena_copy(&party->lab->kept, ks_buf_str(&text), stanza) != KS_OK)
+        abort();
+    ks_buf_done(&text);
+    return true;
+}
+
+static void test_slots(void)
+{
+    static const struct {
+        const char *name;
+        struct lie lie;
+        const char *reason;
+    } rows[] = {
+        { "PROTOCOL §5.8: a slot without TLS is not used", { "https://chat", "http://chat" }, "file.address" },
+        { "nor one at another host", { "//chat.klinik.example", "//evil.example" }, "file.address" },
+        { "nor one whose host only ends like ours", { "//chat.klinik.example", "//evilklinik.example" },
+            "file.address" },
+        { "nor one that hides its host behind an account", { "//chat.klinik.example", "//klinik.example@evil.example" },
+            "file.address" },
+        { "a server that takes no files is said so", { "urn:xmpp:http:upload:0", "urn:x:none" }, "file.no_service" },
+    };
+
+    for (size_t i = 0; i < KS_COUNT(rows); i++) {
+        struct party *anna, *jonas;
+        struct lab lab;
+        struct lie lie = rows[i].lie;
+
+        begin(&lab, 74 + i, &anna, &jonas);
+        anna->spy = replace;
+        anna->spy_user = &lie;
+        send_file(anna, JONAS, "");
+        work(anna);
+        check_text(rows[i].name, last_transfer(anna, "reason"), rows[i].reason);
+        check_row(web.count == 0, "and nothing leaves", "%zu", web.count);
+        lab_end(&lab);
+    }
+}
+
+static void test_limits(void)
+{
+    struct party *anna, *jonas;
+    struct konsil_file file;
+    struct lab lab;
+
+    begin(&lab, 81, &anna, &jonas);
+    send_file(anna, JONAS, "");
+    file = next(anna);
+    konsil_file_size(anna->engine, file.transfer, 1ULL << 32, now_of(anna));
+    lab_run(&lab, 1000);
+    check_text(
+        "XEP-0363 §3: what is more than the service takes is refused", last_transfer(anna, "reason"), "file.too_big");
+    check_text("with the limit", last_transfer(anna, "detail"), "100.0 MiB");
+    check_row(!holds(&anna->sent, "file.bin"), "before the server is asked", "it was asked");
+    check_text("to oneself there is no way", text_of(send_file(anna, ANNA, ""), "code"), "message.to_self");
+    check_text("of a message without a file there is none to get",
+        text_of(get_file(jonas, ANNA, text_of(newest(jonas, ANNA), "message")), "code"), "file.none");
+    lab_end(&lab);
+}
+
+static void test_names(void)
+{
+    static const struct {
+        const char *name, *save_as;
+    } rows[] = {
+        { "../../etc/passwd", "_.._etc_passwd" },
+        { ".bashrc", "bashrc" },
+        { "-rf", "rf" },
+        { "..", "file.bin" },
+        { "a\xe2\x80\xae"
+          "fdp.exe",
+            "afdp.exe" },
+        { "C:\\\\x.pdf", "C__x.pdf" },
+    };
+    struct party *anna, *jonas;
+    struct lab lab;
+
+    begin(&lab, 82, &anna, &jonas);
+    for (size_t i = 0; i < KS_COUNT(rows); i++) {
+        party_do(anna, "{\"id\":\"x\",\"cmd\":\"file_send\",\"to\":\"" JONAS "\",\"path\":\"f\",\"name\":\"%s\"}",
+            rows[i].name);
+        work(anna);
+        check_text("a name becomes one that does no harm on a disk", text_of(file_of(newest(jonas, ANNA)), "save_as"),
+            rows[i].save_as);
+    }
+    lab_end(&lab);
+}
+
+/* --- restarts --- */
+
+static void test_restart_up(void)
+{
+    struct party *anna, *jonas;
+    struct konsil_file file;
+    uint8_t sealed[1000], second[1000];
+    char url[256];
+    struct lab lab;
+
+    begin(&lab, 83, &anna, &jonas);
+    send_file(anna, JONAS, "");
+    file = work_to_put(anna);
+    memset(sealed, 'x', sizeof sealed);
+    check_row(
+        file.kind == KONSIL_FILE_PUT && konsil_file_seal(anna->engine, file.transfer, sealed, sizeof sealed, sealed),
+        "(positive control: the bytes begin to go)", "%d", file.kind);
+    snprintf(url, sizeof url, "%s", file.url);
+    party_crash(anna);
+    lab_run(&lab, 3000);
+    file = work_to_put(anna);
+    memset(second, 'x', sizeof second);
+    check_row(file.kind == KONSIL_FILE_PUT && strcmp(url, file.url) != 0,
+        "after a crash it is begun anew, in a new slot", "%s", file.url);
+    check_row(konsil_file_seal(anna->engine, file.transfer, second, sizeof second, second)
+            && memcmp(sealed, second, sizeof second) != 0,
+        "DSK II.1-g part (files): and under another key: no nonce serves twice", "the same");
+    konsil_file_failed(anna->engine, file.transfer, KONSIL_FILE_NETWORK, 0, now_of(anna));
+    lab_run(&lab, 100);
+    check_text("a way that breaks is waited for", last_transfer(anna, "state"), "waiting");
+    lab_run(&lab, 5000);
+    work(anna);
+    check_text("and then it arrives", text_of(file_of(newest(jonas, ANNA)), "name"), NAME);
+    check_text("once", party_history(jonas, ANNA), "0,1,");
+    lab_end(&lab);
+}
+
+static void test_restart_down(void)
+{
+    struct party *anna, *jonas;
+    struct konsil_file file, again;
+    struct lab lab;
+    char path[64];
+
+    begin(&lab, 84, &anna, &jonas);
+    send_file(anna, JONAS, "");
+    work(anna);
+    get_file(jonas, ANNA, text_of(newest(jonas, ANNA), "message"));
+    file = next(jonas);
+    snprintf(path, sizeof path, "%s", file.path);
+    check_row(file.kind == KONSIL_FILE_GET && file.bytes == 100016, "a file is fetched", "%d", file.kind);
+    party_crash(jonas);
+    lab_run(&lab, 3000);
+    again = next(jonas);
+    check_row(again.kind == KONSIL_FILE_GET && again.transfer == file.transfer && strcmp(path, again.path) == 0
+            && again.bytes == 100016,
+        "after a crash it is fetched on, under the same number", "%d", again.kind);
+    get(jonas, &again);
+    lab_run(&lab, 1000);
+    check_text("to its end", last_transfer(jonas, "state"), "done");
+    lab_end(&lab);
+}
+
+static void test_cancel(void)
+{
+    struct party *anna, *jonas;
+    struct konsil_file file;
+    struct lab lab;
+
+    begin(&lab, 85, &anna, &jonas);
+    send_file(anna, JONAS, "");
+    file = work_to_put(anna);
+    party_do(anna, "{\"id\":\"x\",\"cmd\":\"file_cancel\",\"transfer\":%llu}", (unsigned long long)file.transfer);
+    check_text("what is given up has failed", last_transfer(anna, "reason"), "file.cancelled");
+    check_row(next(anna).kind == KONSIL_FILE_STOP, "the host is told to stop", "it is not");
+    konsil_file_stored(anna->engine, file.transfer, now_of(anna));
+    lab_run(&lab, 2000);
+    check_text("and nothing comes of it", party_history(jonas, ANNA), "0,1");
+    lab_end(&lab);
+}
+
+/* --- taken back --- */
+
+struct search {
+    struct ks_str text;
+    bool found;
+};
+
+static bool look(void *user, struct ks_str key, struct ks_str value)
+{
+    struct search *search = user;
+
+    (void)key;
+    search->found = search->found || ks_str_find(value, search->text) < value.len;
+    return !search->found;
+}
+
+static bool device_holds(struct party *party, struct ks_str text)
+{
+    struct search search = { .text = text };
+
+    for (int table = KS_T_META; table < KS_T_COUNT; table++)
+        if (table != KS_T_SESSION2 && table != KS_T_SESSION1
+            && party->store->ops->scan(
+                   party->store, (enum ks_table)table, KS_STR_EMPTY, KS_STR_EMPTY, false, look, &search)
+                != KS_OK)
+            abort();
+    return search.found;
+}
+
+static void test_retracted(void)
+{
+    struct party *anna, *jonas;
+    struct lab lab;
+    char *id, *url;
+
+    begin(&lab, 86, &anna, &jonas);
+    send_file(anna, JONAS, "");
+    work(anna);
+    id = strdup(text_of(newest(jonas, ANNA), "message"));
+    url = strdup(web.files[0].url);
+    check_row(
+        device_holds(anna, ks_str_z(url)) && device_holds(jonas, ks_str_z(url)) && device_holds(jonas, KS_STR(NAME)),
+        "(positive control: both devices know where the file lies, and its name)", "they do not");
+    get_file(jonas, ANNA, id);
+    check_row(next(jonas).kind == KONSIL_FILE_GET, "(positive control: it is being fetched)", "it is not");
+    party_do(anna, "{\"id\":\"x\",\"cmd\":\"retract\",\"conversation\":\"" JONAS "\",\"message\":\"%s\"}", id);
+    lab_run(&lab, 10000);
+    check_text("PROTOCOL §5.5: who is fetching it stops", last_transfer(jonas, "reason"), "message.retracted");
+    check_row(next(jonas).kind == KONSIL_FILE_STOP, "and the host with it", "it does not");
+    check_row(!device_holds(jonas, ks_str_z(url)) && !device_holds(jonas, KS_STR(NAME)),
+        "DSK I.7-a part (upload objects): the recipient's store has neither its key nor its name any more", "it has");
+    check_row(!device_holds(anna, ks_str_z(url)) && !device_holds(anna, KS_STR(NAME)),
+        "DSK I.7-a part (upload objects): nor has the author's", "it has");
+    check_row(ks_str_find(ks_buf_str(&anna->sent), KS_STR("<slot url='")) < anna->sent.len && holds(&anna->sent, url),
+        "PROTOCOL §3.4: the author asks the server to delete the file", "no request");
+    free(id);
+    free(url);
+    lab_end(&lab);
+}
+
+/* --- older programs --- */
+
+static void test_older(void)
+{
+    static const char uri[] = "aesgcm://chat.klinik.example/files/0123/scan.jpg#"
+                              "000102030405060708090a0b"
+                              "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    struct party *anna, *jonas;
+    json_t *message;
+    struct lab lab;
+
+    begin(&lab, 87, &anna, &jonas);
+    (void)party_send(anna, JONAS, uri);
+    lab_run(&lab, 3000);
+    message = newest(jonas, ANNA);
+    check_text(
+        "XEP-0454: a text that is an aesgcm:// address is a file", text_of(file_of(message), "save_as"), "scan.jpg");
+    check_text("and its key is shown to nobody", text_of(message, "body"), "");
+    (void)party_send(anna, JONAS, "siehe aesgcm://chat.klinik.example/x");
+    lab_run(&lab, 3000);
+    check_row(!json_object_get(newest(jonas, ANNA), "files"), "one that has one in it is a text", "a file");
+    lab_end(&lab);
+}
+
+static void test_other_hosts(void)
+{
+    struct party *anna, *jonas;
+    struct lab lab;
+
+    begin(&lab, 88, &anna, &jonas);
+    (void)party_send(anna, JONAS,
+        "aesgcm://tracker.example/x.jpg#000102030405060708090a0b"
+        "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+    lab_run(&lab, 3000);
+    get_file(jonas, ANNA, text_of(newest(jonas, ANNA), "message"));
+    check_row(
+        next(jonas).kind == 0, "PROTOCOL §5.8: an author cannot make readers ask any host that he likes", "asked");
+    check_text("and they are told", last_transfer(jonas, "reason"), "file.address");
+    lab_end(&lab);
+}
+
+/* --- rooms --- */
+
+static void test_room(void)
+{
+    struct ward ward;
+    json_t *message;
+
+    ward_begin(&ward, 89);
+    forget_web();
+    file_len = 5;
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    send_file(ward.anna, ward.room, ",\"caption\":\"Visite\"");
+    work(ward.anna);
+    lab_run(&ward.lab, 5000);
+    message = newest(ward.mira2, ward.room);
+    check_text("each device of each member is told", text_of(file_of(message), "name"), NAME);
+    check_text("so are the author's own others", text_of(file_of(newest(ward.anna2, ward.room)), "name"), NAME);
+    get_file(ward.jonas, ward.room, text_of(message, "message"));
+    work(ward.jonas);
+    check_text("and fetches it", last_transfer(ward.jonas, "state"), "done");
+    ward_end(&ward);
+}
+
+int main(void)
+{
+    test_there_and_back();
+    test_parts();
+    test_bytes();
+    test_slots();
+    test_limits();
+    test_names();
+    test_restart_up();
+    test_restart_down();
+    test_cancel();
+    test_retracted();
+    test_older();
+    test_other_hosts();
+    test_room();
+    forget_web();
+    return check_done();
+}
