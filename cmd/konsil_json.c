@@ -64,11 +64,15 @@ static bool note(struct pipes *pipes, struct ks_str line)
 
     /* The engine writes an event's name first; most are none of these, and are not read. */
     if (!ks_str_starts(line, KS_STR("{\"event\":\"connection\""))
-        && !ks_str_starts(line, KS_STR("{\"event\":\"state\"")))
+        && !ks_str_starts(line, KS_STR("{\"event\":\"state\""))
+        && !ks_str_starts(line, KS_STR("{\"event\":\"transfer\"")))
         return false;
     event = json_loadb(line.ptr, line.len, 0, NULL);
     if (strcmp(text(event, "event"), "connection") == 0) {
         note_connection(pipes, event);
+    } else if (strcmp(text(event, "event"), "transfer") == 0) {
+        if (strcmp(text(json_object_get(event, "transfer"), "state"), "moving") == 0)
+            go_on(pipes);
     } else if (strcmp(text(event, "re"), STATE_ID) == 0) {
         note_left(pipes, event);
         ours = true;
@@ -167,7 +171,7 @@ static bool turn(struct program *program, struct pipes *pipes, short *revents)
 {
     if (!wait_for(program, pipes, revents))
         return false;
-    ks_client_link_run(program->link, program->engine, *revents);
+    program_run(program, *revents);
     if (!write_events(program->engine, pipes) || konsil_failed(program->engine))
         return false;
     if (pipes->ended && !pipes->leaving)

@@ -7,6 +7,7 @@
 
 #include "client_link.h"
 #include "engine_store.h"
+#include "file_carrier.h"
 #include "konsil/konsil.h"
 #include "say.h"
 #include "sentence.h"
@@ -20,6 +21,9 @@ struct program {
     bool direct_tls;
     struct ks_engine_store *store;
     struct ks_client_link *link;
+    struct ks_file_carrier *carrier;
+    struct pollfd carried[KS_CARRIER_FDS_MAX]; /* as the last wait left them */
+    size_t carried_count;
     struct konsil *engine;
 };
 
@@ -30,7 +34,9 @@ int program_fail(const struct program *program, const char *id);
 bool program_ask(const struct program *program, const char *id, char *text, size_t cap);
 
 struct konsil_now program_now(void);
-/* Waits until the connection has something (*ret_revents, for ks_client_link_run), input is to be read (true in
+/* Lets connection and files go on, by what the last wait found; 0: for the connection it found nothing. */
+void program_run(struct program *program, short revents);
+/* Waits until the connection or a file has something (*ret_revents, for program_run), input is to be read (true in
  * *ret_input; input -1: none is looked at), or until_ms (KS_NEVER). False: it cannot wait. */
 bool program_wait(struct program *program, int input, int64_t until_ms, short *ret_revents, short *ret_input);
 

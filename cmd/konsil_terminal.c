@@ -140,7 +140,7 @@ static bool stay(struct terminal *terminal)
     if (terminal->stage == SENDING && (program_now().mono_ms >= terminal->until_ms || !sending(terminal))) {
         enter(terminal, SAYING_GOODBYE, GOODBYE_MS);
         command(terminal, "{\"cmd\":\"disconnect\"}");
-        ks_client_link_run(program->link, program->engine, 0);
+        program_run(program, 0);
         show_events(terminal);
     }
     return !konsil_failed(program->engine)
@@ -183,7 +183,7 @@ int konsil_terminal(struct program *program)
     if (store.account && !store.password)
         ask_all(&terminal);
     do {
-        ks_client_link_run(program->link, program->engine, revents);
+        program_run(program, revents);
         show_events(&terminal);
     } while (stay(&terminal) && wait_for(&terminal, &revents));
     screen_keys(terminal.screen); /* what was typed meanwhile is for nobody */

@@ -143,7 +143,8 @@ class Konsil:
 
     def start(self, connect=True):
         self.process = subprocess.Popen(
-            [os.path.join(BUILD, "cmd", "konsil"), "--json", "--ca", self.lab.ca, "--dir", self.dir, self.jid],
+            [os.path.join(BUILD, "cmd", "konsil"), "--json", "--ca", self.lab.ca, "--dir", self.dir,
+             "--server", f"127.0.0.1:{self.lab.port}", self.jid],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.lab.errors, preexec_fn=_die_with_parent,
             env=dict(os.environ, KONSIL_PASSPHRASE=PASSPHRASE))
         self.lab.processes.append(self.process)

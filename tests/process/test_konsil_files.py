@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Files from konsil to konsil, through a real konsild: whole, once, and after everything that can break."""
+import glob
+import hashlib
+import os
+import random
+import socket
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
+from lab import Lab, _free_port, canary, done, row
+from search import in_directory
+
+MB = 1 << 20
+FRONT = _free_port()
+
+
+class Front:
+    """A network between konsil and konsild's HTTPS: it counts, and stands still behind as many bytes as it is told."""
+
+    def __init__(self, port, behind):
+        self.behind, self.limit, self.down, self.up, self.still = behind, None, 0, 0, threading.Condition()
+        self.listener = socket.create_server(("127.0.0.1", port))
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            near, _ = self.listener.accept()
+            far = socket.create_connection(("127.0.0.1", self.behind))
+            for a, b, name in ((near, far, "up"), (far, near, "down")):
+                threading.Thread(target=self._move, args=(a, b, name), daemon=True).start()
+
+    def _move(self, a, b, name):
+        try:
+            while data := a.recv(65536):
+                with self.still:
+                    self.still.wait_for(lambda: self.limit is None or self.down + self.up < self.limit)
+                    setattr(self, name, getattr(self, name) + len(data))
+                    self.still.notify_all()
+                b.sendall(data)
+        except OSError:
+            pass
+        for s in (a, b):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def begin(self, limit=None):
+        with self.still:
+            self.limit, self.down, self.up = limit, 0, 0
+            self.still.notify_all()
+
+    def reached(self):
+        """Waits until it stands still."""
+        with self.still:
+            return self.still.wait_for(lambda: self.down + self.up >= self.limit, 60)
+
+
+lab = Lab(web=True)
+lab.stop()
+path = os.path.join(lab.dir, "konsild.conf")
+text = open(path).read().replace('{ name = "klinik.example";',
+    f'{{ name = "klinik.example"; files: {{ url = "https://klinik.example:{FRONT}/files"; bytes_max = "64 MiB"; }};')
+open(path, "w").write(text)
+lab.start()
+front = Front(FRONT, lab.https_port)
+anna_jid, berta_jid = lab.account("anna"), lab.account("berta")
+anna, berta = lab.konsil(anna_jid), lab.konsil(berta_jid)
+anna.send(berta_jid, "guten Morgen")
+berta.wait_body("guten Morgen")
+berta.send(anna_jid, "ebenso")
+anna.wait_body("ebenso")  # each knows by now that the other is a konsil
+
+word = canary()
+content = random.Random(5).randbytes(20 * MB)
+source = os.path.join(lab.dir, "bild.bin")
+open(source, "wb").write(content)
+inbox = os.path.join(lab.dir, "inbox")
+os.mkdir(inbox)
+
+
+def end_of(konsil, number):
+    """The last event of a transfer."""
+    return konsil.wait("transfer", lambda e: e["transfer"]["transfer"] == number
+                       and e["transfer"]["state"] in ("done", "failed"))["transfer"]
+
+
+def send(name, path=source, **more):
+    return anna.do("file_send", to=berta_jid, path=path, name=name, **more)["transfer"]
+
+
+def got():
+    """The next message with a file at berta's."""
+    return berta.wait("message", lambda e: e["message"].get("files"))["message"]
+
+
+def get(message, place=inbox + "/", konsil=berta):
+    return konsil.do("file_get", conversation=anna_jid, message=message["message"], path=place)["transfer"]
+
+
+def sha(name):
+    return hashlib.sha256(open(name, "rb").read()).hexdigest()
+
+
+# --- up, with a kill in the middle ---
+
+front.begin(6 * MB)
+number = send(f"{word} Röntgen.jpg", type="image/jpeg", caption="bitte ansehen")
+row(front.reached(), "(positive control: the file is on its way)")
+anna.kill()
+row(not [n for n in glob.glob(f"{lab.data}/files/*/*") if os.path.getsize(n) > 20 * MB], "of an upload that broke nothing lies at the server")
+front.begin()
+anna.start()
+over = end_of(anna, number)
+row(over["state"] == "done" and over["message"], "an upload that a kill broke is done after a new start, under its number", over)
+message = got()
+file = message["files"][0]
+row(file["name"] == f"{word} Röntgen.jpg" and file["size"] == 20 * MB and message["body"] == "bitte ansehen",
+    "XEP-0447: the reader is told name and size, and its text", file)
+row(not in_directory(lab.data, [word, "image/jpeg"]), "DSK II.1-g part (files): konsild knows neither its name nor its type")
+stored = [open(n, "rb").read() for n in glob.glob(f"{lab.data}/files/*/*")]
+row(len(stored) == 1 and len(stored[0]) == 20 * MB + 16 and content[:64] not in stored[0], "and has one file, sealed", len(stored))
+
+# --- down, with a kill in the middle ---
+
+front.begin(8 * MB)
+number = get(message)
+row(front.reached(), "(positive control: it is being fetched)")
+berta.kill()
+parts = glob.glob(f"{inbox}/.konsil-*")
+row(os.listdir(inbox) == [os.path.basename(parts[0])] and os.path.getsize(parts[0]) > 4 * MB,
+    "until all of it is here nothing has the file's name", os.listdir(inbox))
+half = os.path.getsize(parts[0])
+row(content[:64] not in open(parts[0], "rb").read() and os.stat(parts[0]).st_mode & 0o077 == 0,
+    "and what is here is sealed, and its owner's alone")
+front.begin()
+berta.start()
+over = end_of(berta, number)
+row(over["state"] == "done" and os.path.basename(over["path"]) == file["save_as"], "it goes on after a new start", over)
+row(sha(over["path"]) == hashlib.sha256(content).hexdigest(), "the reader has the same bytes (SHA-256)")
+row(front.down < 20 * MB - half + MB, "RFC 9110 §14.2: only what was missing was fetched", f"{front.down} after {half}")
+row(os.listdir(inbox) == [file["save_as"]], "nothing half done is left", os.listdir(inbox))
+over = end_of(berta, get(message))
+row(over["state"] == "done" and over["path"].endswith(" (2).jpg") and len(os.listdir(inbox)) == 2,
+    "what is there is not overwritten: the second gets a number", over)
+
+# --- what a server can do ---
+
+small = os.path.join(lab.dir, "klein.bin")
+open(small, "wb").write(b"x" * 70000)
+
+
+def change(to):
+    """Of the newest file at the server, whose time says when it goes."""
+    name, times = at_server(), os.stat(at_server())
+    bytes_ = to(bytearray(open(name, "rb").read()))
+    open(name, "wb").write(bytes_)
+    os.utime(name, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+at_server = lambda: sorted(glob.glob(f"{lab.data}/files/*/*"), key=os.path.getmtime)[-1]
+end_of(anna, send("a.txt", small))
+message = got()
+change(lambda b: b[:100] + bytes([b[100] ^ 1]) + b[101:])
+before = os.listdir(inbox)
+over = end_of(berta, get(message))
+row(over["state"] == "failed" and over["reason"] == "file.not_genuine" and os.listdir(inbox) == before,
+    "of bytes that the server changed nothing is saved, and the reader is told", over)
+end_of(anna, send("b.txt", small))
+message = got()
+change(lambda b: b[:-20])
+over = end_of(berta, get(message))
+row(over.get("reason") == "file.not_genuine" and os.listdir(inbox) == before, "nor of fewer", over)
+
+# --- what people can do wrong ---
+
+big = os.path.join(lab.dir, "gross.bin")
+with open(big, "wb") as out:
+    out.truncate(65 * MB)
+over = end_of(anna, send("zu gross.bin", big))
+row(over.get("reason") == "file.too_big" and over["detail"] == "64.0 MiB", "what is too big is refused, with the limit", over)
+over = end_of(anna, send("fort.bin", os.path.join(lab.dir, "nirgends")))
+row(over.get("reason") == "file.unreadable", "a file that is not there is said so", over)
+over = end_of(anna, send("geraet.bin", "/dev/zero"))
+row(over.get("reason") == "file.unreadable", "so is what is no file", over)
+end_of(anna, send("../../../tmp/x", small))
+message = got()
+over = end_of(berta, get(message))
+row(over["state"] == "done" and os.path.dirname(os.path.realpath(over["path"])) == os.path.realpath(inbox),
+    "a name that is a path leads nowhere", over)
+over = end_of(berta, get(message, "/proc/nirgends/x"))
+row(over.get("reason") == "file.unwritable", "a place where nothing can be saved is said so", over)
+empty = os.path.join(lab.dir, "leer")
+open(empty, "wb").close()
+end_of(anna, send("leer.txt", empty))
+over = end_of(berta, get(got()))
+row(over["state"] == "done" and os.path.getsize(over["path"]) == 0, "an empty file goes, too", over)
+
+# --- taken back ---
+
+end_of(anna, send("zurueck.txt", small))
+message = got()
+taken = at_server()
+row(os.path.exists(taken), "(positive control: it lies at the server)")
+anna.do("retract", conversation=berta_jid, message=message["message"])
+berta.wait("retracted", lambda e: e["message"] == message["message"])
+for _ in range(200):
+    if not os.path.exists(taken):
+        break
+    anna.do("state")
+row(not os.path.exists(taken), "PROTOCOL §3.4: a file that its author took back is gone from the server's disk")
+row(berta.do("file_get", conversation=anna_jid, message=message["message"], path=inbox)["code"] == "message.retracted",
+    "and can be fetched no more")
+
+# --- many, and the end of the input ---
+
+for i in range(3):
+    send(f"{i}.txt", small, set="mappe", part=i + 1, of=3)
+row(anna.close() == 0, "konsil --json goes when its files are with the server")
+names = [got()["files"][0] for _ in range(3)]
+row([(n["name"], n["part"], n["of"]) for n in names] == [(f"{i}.txt", i + 1, 3) for i in range(3)],
+    "PROTOCOL §5.8: each says which of how many it is", names)
+done()
