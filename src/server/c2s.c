@@ -64,10 +64,19 @@ struct ks_c2s *ks_reactor_open(struct ks_reactor *r, const struct ks_c2s_setup *
     return c;
 }
 
+/* The login took too long, or the certificate ended that the session hangs on. RFC 6120 §4.9.3.16: <reset/> is for
+ * "keys or certificates used to establish a secure context for the stream" that "have expired or have been revoked
+ * during the life of the stream". The session stays, for whoever logs in to resume it. */
 static void timed_out(struct ks_timer *timer, struct ks_now now)
 {
+    struct ks_c2s *c = KS_CONTAINER(timer, struct ks_c2s, timer);
+
     (void)now;
-    ks_c2s_close(KS_CONTAINER(timer, struct ks_c2s, timer), KS_STREAM_CONNECTION_TIMEOUT, NULL);
+    if (c->state == C2S_BOUND)
+        ks_c2s_close(
+            c, KS_STREAM_RESET, KS_WIRE("wire.certificate-ended", "This client's certificate is not valid any more."));
+    else
+        ks_c2s_close(c, KS_STREAM_CONNECTION_TIMEOUT, NULL);
 }
 
 void ks_c2s_secured(struct ks_c2s *c, const struct ks_tls_facts *facts, struct ks_now now)
@@ -86,6 +95,19 @@ void ks_c2s_secured(struct ks_c2s *c, const struct ks_tls_facts *facts, struct k
     ks_framing_restart(c);
     c->header_seen = c->header_sent = false;
     c->held = false;
+}
+
+void ks_c2s_revoked(struct ks_c2s *c, struct ks_now now)
+{
+    struct ks_session *s = c->session;
+
+    c->reactor->now = now;
+    if (s && !s->by_certificate && !ks_domain_number(ks_c2s_domain(c), "tls.client_required"))
+        return;
+    if (s)
+        s->sm_resume = false; /* it ends with its stream */
+    ks_c2s_close(c, KS_STREAM_RESET, KS_WIRE("wire.certificate-revoked", "This client's certificate was revoked."));
+    ks_reactor_run(c->reactor);
 }
 
 void ks_c2s_free(struct ks_c2s *c)
@@ -620,6 +642,9 @@ void ks_c2s_on_header(struct ks_c2s *c, struct ks_arena *arena, const struct ks_
         ks_c2s_close(c, KS_STREAM_NOT_AUTHORIZED, NULL); /* logged in to another domain */
     else if (!is_xmpp(ks_xml_attr(header, "version")))
         ks_c2s_close(c, KS_STREAM_UNSUPPORTED_VERSION, NULL);
+    else if (c->state == C2S_SECURE && !ks_c2s_login_admitted(c))
+        ks_c2s_close(c, KS_STREAM_POLICY_VIOLATION,
+            KS_WIRE("wire.certificate-missing", "This domain takes clients with a certificate of its own only."));
     else {
         free(c->declarations);
         c->declarations = declarations.len ? ks_str_dup(declarations) : NULL;
@@ -729,9 +754,15 @@ void ks_c2s_authed(struct ks_c2s *c, bool restart)
 
 void ks_c2s_bound(struct ks_c2s *c, struct ks_session *session)
 {
+    int64_t end_ms = ks_c2s_login_end_ms(c);
+
     enter(c, C2S_BOUND);
-    ks_timer_clear(&c->reactor->timers, &c->timer);
+    if (end_ms == KS_NEVER)
+        ks_timer_clear(&c->reactor->timers, &c->timer);
+    else if (ks_timer_set(&c->reactor->timers, &c->timer, end_ms) != KS_OK)
+        assert(!"a timer that is set can be moved");
     c->session = session;
     session->stream = c;
+    session->by_certificate = ks_c2s_login_external(c);
     ks_c2s_login_free(c);
 }

@@ -12,6 +12,8 @@
 #include "stream_limits.h"
 #include "user_device.h"
 
+#define EXTERNAL "EXTERNAL" /* RFC 4422 appendix A, XEP-0178 */
+
 static void look_up(struct ks_c2s *c);
 
 struct ks_c2s *ks_login_called(struct ks_parcel *parcel)
@@ -43,10 +45,11 @@ enum ks_err ks_c2s_login_secured(struct ks_c2s *c, const struct ks_tls_facts *fa
     if (!c->login)
         return KS_ENOMEM;
     c->login->facts = *facts;
+    c->login->facts.certificate = NULL; /* it was the edge's */
     c->login->c = c;
     c->login->delay.fire = delayed;
     ks_arena_init(&c->login->arena, KS_LOGIN_BYTES_MAX);
-    return KS_OK;
+    return facts->certificate ? ks_client_cert_new(c->reactor->config, facts->certificate, &c->login->cert) : KS_OK;
 }
 
 void ks_c2s_login_free(struct ks_c2s *c)
@@ -57,6 +60,7 @@ void ks_c2s_login_free(struct ks_c2s *c)
     ks_arena_done(&c->login->arena);
     ks_parcel_unref(c->reactor, c->login->request);
     ks_parcel_unref(c->reactor, c->login->invitation);
+    ks_client_cert_free(c->login->cert);
     free(c->login->from);
     ks_wipe(c->login, sizeof *c->login);
     free(c->login);
@@ -85,12 +89,53 @@ struct ks_scram_bindings ks_login_channels(const struct ks_c2s_login *login)
     return data;
 }
 
-size_t ks_login_offered(const struct ks_c2s_login *login, struct ks_str names[KS_SCRAM_MECHANISMS],
+/* --- the certificate of the client (client_cert.h) --- */
+
+static bool is_certified(const struct ks_c2s *c)
+{
+    return ks_client_cert_good(c->login->cert, c->domain, c->reactor->now);
+}
+
+static bool certificate_required(const struct ks_c2s *c)
+{
+    return ks_domain_number(ks_c2s_domain(c), "tls.client_required") != 0;
+}
+
+bool ks_c2s_login_admitted(const struct ks_c2s *c)
+{
+    return !certificate_required(c) || is_certified(c);
+}
+
+bool ks_c2s_login_external(const struct ks_c2s *c)
+{
+    return c->login->external;
+}
+
+int64_t ks_c2s_login_end_ms(const struct ks_c2s *c)
+{
+    const struct ks_client_cert *cert = c->login->cert;
+    struct ks_now now = c->reactor->now;
+
+    if (!cert || (!c->login->external && !certificate_required(c)))
+        return KS_NEVER;
+    return cert->end_ms > now.wall_ms ? now.mono_ms + (cert->end_ms - now.wall_ms) : now.mono_ms;
+}
+
+/* XEP-0388 §2.1: only what the server can offer to whom the header names. */
+static bool offers_external(const struct ks_c2s_login *login)
+{
+    return is_certified(login->c) && login->cert->count
+        && (!login->from || ks_client_cert_names(login->cert, ks_str_z(login->from)));
+}
+
+size_t ks_login_offered(const struct ks_c2s_login *login, struct ks_str names[KS_LOGIN_MECHANISMS],
     struct ks_str types[KS_BIND_COUNT], size_t *ret_types)
 {
     const struct ks_tls_facts *facts = &login->facts;
     size_t count = 0;
 
+    if (offers_external(login))
+        names[count++] = KS_STR(EXTERNAL);
     for (size_t i = 0; i < KS_SCRAM_MECHANISMS; i++)
         if (!ks_scram_mechanisms[i].plus || has_bindings(facts))
             names[count++] = ks_str_z(ks_scram_mechanisms[i].name);
@@ -104,7 +149,7 @@ size_t ks_login_offered(const struct ks_c2s_login *login, struct ks_str names[KS
 
 void ks_c2s_login_features(struct ks_c2s *c, struct ks_arena *arena, struct ks_xml *features)
 {
-    struct ks_str names[KS_SCRAM_MECHANISMS], types[KS_BIND_COUNT];
+    struct ks_str names[KS_LOGIN_MECHANISMS], types[KS_BIND_COUNT];
     size_t type_count, count = ks_login_offered(c->login, names, types, &type_count);
     struct ks_xml *list = ks_xml_add(arena, features, NS_SASL, "mechanisms");
 
@@ -200,6 +245,16 @@ static enum ks_err begin_token(struct ks_c2s *c, struct ks_str data)
     return err == KS_OK ? account_named(login, ks_c2s_domain(c), name) : err;
 }
 
+/* The client says as whom its certificate is to let it in, or nothing. */
+static enum ks_err begin_external(struct ks_c2s *c, struct ks_str data)
+{
+    struct ks_c2s_login *login = c->login;
+    struct ks_str bare;
+    enum ks_err err = ks_client_cert_authorize(login->cert, &login->arena, data, &bare);
+
+    return err == KS_OK ? ks_arena_copy(&login->arena, bare, &login->bare) : err;
+}
+
 static const struct ks_scram_mechanism *scram_mechanism(const struct ks_c2s_login *login, struct ks_str name)
 {
     for (size_t i = 0; i < KS_SCRAM_MECHANISMS; i++)
@@ -223,29 +278,26 @@ void ks_login_go_home(struct ks_c2s *c, struct ks_str bare)
     }
 }
 
-void ks_login_begin(struct ks_c2s *c, struct ks_str mechanism, struct ks_str text)
+/* The client's first message: it says who logs in. scram: by that, if it is not by the certificate or by a token. */
+static void take_first(struct ks_c2s *c, const struct ks_scram_mechanism *scram, struct ks_str text)
 {
     struct ks_c2s_login *login = c->login;
-    struct ks_scram_bindings known = ks_login_channels(login);
-    const struct ks_scram_mechanism *scram = scram_mechanism(login, mechanism);
     struct ks_str data;
     enum ks_err err;
 
-    login->invited = false;
-    login->ht = login->request ? ks_fast_mechanism(ks_c2s_domain(c), &known, mechanism) : NULL;
-    if (!scram && !login->ht) {
-        ks_login_fail(c, "invalid-mechanism");
-        return;
-    }
     if (ks_base64_read(&login->arena, text, &data) != KS_OK) {
         ks_login_fail(c, "incorrect-encoding");
         return;
     }
     login->exchanging = true;
-    err = login->ht ? begin_token(c, data) : begin_scram(c, scram, data);
+    err = login->external ? begin_external(c, data) : login->ht ? begin_token(c, data) : begin_scram(c, scram, data);
     /* XEP-0388 §2.3: whoever the stream header names is the one who logs in. */
     if (err == KS_OK && login->request && login->from && !ks_str_is(login->bare, login->from))
         err = KS_EDENIED;
+    /* Where a certificate is required, one person's does not let in another. */
+    if (err == KS_OK && certificate_required(c) && login->cert->count
+        && !ks_client_cert_names(login->cert, login->bare))
+        err = KS_ECRYPTO;
     switch ((int)err) {
     case KS_OK:
         break;
@@ -265,12 +317,31 @@ void ks_login_begin(struct ks_c2s *c, struct ks_str mechanism, struct ks_str tex
     ks_login_go_home(c, login->bare);
 }
 
-/* "=" is an empty message (RFC 6120 §6.4.2). */
+void ks_login_begin(struct ks_c2s *c, struct ks_str mechanism, struct ks_str text)
+{
+    struct ks_c2s_login *login = c->login;
+    struct ks_scram_bindings known = ks_login_channels(login);
+    const struct ks_scram_mechanism *scram = scram_mechanism(login, mechanism);
+
+    login->invited = false;
+    login->external = ks_str_is(mechanism, EXTERNAL) && offers_external(login);
+    login->ht = login->request ? ks_fast_mechanism(ks_c2s_domain(c), &known, mechanism) : NULL;
+    if (!scram && !login->ht && !login->external) {
+        ks_login_fail(c, "invalid-mechanism");
+    } else if (login->external && !text.ptr) { /* RFC 4422 §3: it asks for a challenge, which has nothing to say */
+        login->exchanging = true;
+        write_sasl(c, "challenge", KS_STR_EMPTY);
+    } else {
+        take_first(c, scram, text);
+    }
+}
+
+/* "=" is an empty message (RFC 6120 §6.4.2); none at all has no ptr. */
 static struct ks_str text_of(struct ks_parcel *parcel)
 {
     struct ks_str text = ks_xml_text(&parcel->arena, parcel->stanza.xml);
 
-    return ks_str_is(text, "=") ? KS_STR_EMPTY : text;
+    return ks_str_is(text, "=") ? KS_STR("") : text;
 }
 
 void ks_c2s_on_auth(struct ks_c2s *c, struct ks_parcel *parcel)
@@ -298,8 +369,9 @@ void ks_c2s_login_go_on(struct ks_c2s *c)
         ks_c2s_release(c);
         return;
     }
-    when = c->login->ht || c->login->invitation ? ks_guard_token_when(r->addresses, c->address_hash, r->now)
-                                                : ks_guard_when(&user->guard, r->addresses, c->address_hash, r->now);
+    when = c->login->ht || c->login->external || c->login->invitation
+        ? ks_guard_token_when(r->addresses, c->address_hash, r->now)
+        : ks_guard_when(&user->guard, r->addresses, c->address_hash, r->now);
     if (when > r->now.mono_ms && ks_timer_set(&r->timers, &c->login->delay, when) == KS_OK) {
         /* The wait must not become a timeout of the stream. */
         if (ks_timer_set(&r->timers, &c->timer, when + ks_config_number(r->config, "stream.login_timeout") * 1000)
@@ -357,7 +429,7 @@ bool ks_login_stands(const struct ks_c2s *c, const struct ks_user *user)
 static void challenge(struct ks_c2s *c, const struct ks_user *user)
 {
     struct ks_c2s_login *login = c->login;
-    struct ks_str names[KS_SCRAM_MECHANISMS], types[KS_BIND_COUNT], downgrade, message;
+    struct ks_str names[KS_LOGIN_MECHANISMS], types[KS_BIND_COUNT], downgrade, message;
     size_t type_count, count = ks_login_offered(login, names, types, &type_count);
     struct ks_scram_keys keys;
 
@@ -368,6 +440,35 @@ static void challenge(struct ks_c2s *c, const struct ks_user *user)
     else
         write_sasl(c, "challenge", message);
     ks_wipe(&keys, sizeof keys);
+    ks_c2s_release(c);
+}
+
+/* It was proven who this is; message is the mechanism's last word, or its ptr is NULL. */
+static void succeed(struct ks_c2s *c, struct ks_user *user, struct ks_str message)
+{
+    prove(c, user);
+    if (c->login->request) {
+        ks_sasl2_succeed(c, message);
+        return;
+    }
+    c->login->exchanging = false;
+    ks_c2s_authed(c, true);
+    write_sasl(c, "success", message);
+}
+
+/* TLS proved that the client has the certificate's key. */
+static void check_certificate(struct ks_c2s *c, struct ks_user *user)
+{
+    struct ks_reactor *r = c->reactor;
+
+    if (ks_user_exists(user) && is_certified(c)) {
+        succeed(c, user, KS_STR_EMPTY);
+        if (c->state == C2S_AUTHED)
+            ks_c2s_release(c);
+        return;
+    }
+    ks_guard_token_failed(r->addresses, c->address_hash, r->now);
+    ks_login_fail(c, "not-authorized");
     ks_c2s_release(c);
 }
 
@@ -387,8 +488,7 @@ static void check_token(struct ks_c2s *c, struct ks_user *user)
     if (!attempt.counted || ks_str_u64(ks_xml_attr(fast, "count"), UINT32_MAX, &attempt.count) == KS_OK)
         verdict = ks_fast_check(user, &attempt, &login->token, answer);
     if (verdict == KS_FAST_RIGHT) {
-        prove(c, user);
-        ks_sasl2_succeed(c, ks_str(answer, sizeof answer));
+        succeed(c, user, ks_str(answer, sizeof answer));
         return;
     }
     ks_guard_token_failed(c->reactor->addresses, c->address_hash, c->reactor->now);
@@ -406,6 +506,8 @@ static void keys_run(struct ks_ctx *ctx)
     c->login->waiting = false;
     if (c->login->invitation)
         ks_register_looked_up(ctx, c);
+    else if (c->login->external)
+        check_certificate(c, ctx->user);
     else if (c->login->ht)
         check_token(c, ctx->user);
     else
@@ -435,6 +537,10 @@ void ks_login_respond(struct ks_c2s *c, struct ks_str text)
         ks_login_fail(c, "malformed-request");
         return;
     }
+    if (login->external) {
+        take_first(c, NULL, text);
+        return;
+    }
     user = ks_user_at(r, bare);
     /* Many streams may have had their challenge before the first of them failed: the others' proofs are not looked at,
      * or each would be a guess without a wait (RFC 6120 §6.5.11). */
@@ -457,14 +563,7 @@ void ks_login_respond(struct ks_c2s *c, struct ks_str text)
         ks_login_fail(c, "malformed-request");
         return;
     }
-    prove(c, user);
-    if (login->request) {
-        ks_sasl2_succeed(c, message);
-        return;
-    }
-    login->exchanging = false;
-    ks_c2s_authed(c, true);
-    write_sasl(c, "success", message);
+    succeed(c, user, message);
 }
 
 void ks_c2s_on_response(struct ks_c2s *c, struct ks_parcel *parcel)

@@ -5,26 +5,30 @@
 #define KS_C2S_LOGIN_H
 
 #include "c2s.h"
+#include "client_cert.h"
 #include "fast.h"
 
 #define KS_LOGIN_BYTES_MAX 65536
+#define KS_LOGIN_MECHANISMS (KS_SCRAM_MECHANISMS + 1)
 
 struct ks_c2s_login {
     struct ks_c2s *c;
     struct ks_tls_facts facts;
-    char *from; /* the bare JID of the stream header's 'from', or NULL */
+    struct ks_client_cert *cert; /* or NULL */
+    char *from;                  /* the bare JID of the stream header's 'from', or NULL */
     struct ks_scram_server scram;
     struct ks_arena arena; /* of the exchange at hand */
     struct ks_str bare;    /* the account's JID; in arena */
     bool exchanging;       /* between <auth/> or <authenticate/> and its outcome */
     bool waiting;          /* first message read; keys are being looked for */
+    bool external;         /* the exchange is by the certificate */
     unsigned tries;
     uint64_t proven_at; /* r->outs when it was proven who this is */
     struct ks_timer delay;
     /* SASL2 (XEP-0388): */
     struct ks_parcel *request; /* <authenticate/>, with what is asked for inline; NULL: the exchange is RFC 6120's */
     struct ks_str agent;       /* the id of its user agent, lower case; empty: none. In arena */
-    const struct ks_ht_mechanism *ht; /* the exchange is by a token (XEP-0484); NULL: by SCRAM */
+    const struct ks_ht_mechanism *ht; /* the exchange is by a token (XEP-0484); NULL: it is not */
     struct ks_str proof;              /* of the token; in arena */
     struct ks_token token;            /* that was right */
     struct ks_sasl2_answer *answer;
@@ -37,7 +41,7 @@ struct ks_c2s_login {
 
 /* RFC 6120 §6.5: condition is one of its names. Too many close the stream. */
 void ks_login_fail(struct ks_c2s *c, const char *condition);
-/* Begins an exchange; that it failed is said. */
+/* Begins an exchange; that it failed is said. text: the first message in base64; its ptr is NULL when there is none. */
 void ks_login_begin(struct ks_c2s *c, struct ks_str mechanism, struct ks_str text);
 /* Takes the stream to the home of that account, whose text is in login->arena; there the exchange goes on, not before
  * the guards allow it. */
@@ -45,7 +49,7 @@ void ks_login_go_home(struct ks_c2s *c, struct ks_str bare);
 /* A message of the exchange at hand. */
 void ks_login_respond(struct ks_c2s *c, struct ks_str text);
 /* Names of mechanisms and types of channel binding as they are offered on this connection; the former are counted. */
-size_t ks_login_offered(const struct ks_c2s_login *login, struct ks_str names[KS_SCRAM_MECHANISMS],
+size_t ks_login_offered(const struct ks_c2s_login *login, struct ks_str names[KS_LOGIN_MECHANISMS],
     struct ks_str types[KS_BIND_COUNT], size_t *ret_types);
 struct ks_scram_bindings ks_login_channels(const struct ks_c2s_login *login);
 /* Whether who logged in still may: the account is there, and nothing was locked out since. */

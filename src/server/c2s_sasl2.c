@@ -41,7 +41,7 @@ static void add_feature(struct ks_arena *arena, struct ks_xml *list, const char 
 
 void ks_sasl2_features(struct ks_c2s *c, struct ks_arena *arena, struct ks_xml *features)
 {
-    struct ks_str names[KS_SCRAM_MECHANISMS], types[KS_BIND_COUNT];
+    struct ks_str names[KS_LOGIN_MECHANISMS], types[KS_BIND_COUNT];
     size_t type_count, count = ks_login_offered(c->login, names, types, &type_count);
     struct ks_xml *offer = ks_xml_add(arena, features, NS_SASL2, "authentication"), *list;
     struct ks_scram_bindings channels = ks_login_channels(c->login);
@@ -99,7 +99,8 @@ void ks_c2s_on_authenticate(struct ks_c2s *c, struct ks_parcel *parcel)
     const struct ks_xml *request = parcel->stanza.xml;
     const struct ks_xml *agent = ks_xml_child(request, NS_SASL2, "user-agent");
     struct ks_c2s_login *login = c->login;
-    struct ks_str id = ks_xml_attr(agent, "id");
+    struct ks_str id = ks_xml_attr(agent, "id"), text;
+    const struct ks_xml *first;
 
     /* §2.4: "Servers MUST disconnect Clients immediately if any other traffic is received." */
     if (!ks_c2s_domain(c) || !c->header_seen || login->exchanging) {
@@ -113,8 +114,11 @@ void ks_c2s_on_authenticate(struct ks_c2s *c, struct ks_parcel *parcel)
         ks_login_fail(c, "malformed-request");
         return;
     }
-    ks_login_begin(c, ks_xml_attr(request, "mechanism"),
-        ks_xml_text(&parcel->arena, ks_xml_child(request, NS_SASL2, "initial-response")));
+    first = ks_xml_child(request, NS_SASL2, "initial-response");
+    text = ks_xml_text(&parcel->arena, first);
+    /* §2.2: "<element/> … indicate an empty string. … To indicate the absence of an initial response … the element is
+     * simply not included." */
+    ks_login_begin(c, ks_xml_attr(request, "mechanism"), first && !text.len ? KS_STR("") : text);
 }
 
 /* Whether an exchange of this profile is under way; the stream is closed otherwise. */
@@ -346,7 +350,8 @@ static bool see_to_tokens(struct ks_ctx *ctx, struct ks_c2s *c)
         mechanism = ks_fast_mechanism(ctx->domain, &channels, ks_xml_attr(wanted, "mechanism"));
     else if (due)
         mechanism = login->ht;
-    if (mechanism && login->agent.len)
+    /* Not to who logs in by a certificate: a token would be good when that is not any more. */
+    if (mechanism && login->agent.len && !login->external)
         ks_fast_issue(ctx, device, mechanism, name, login->answer->success);
     return true;
 }

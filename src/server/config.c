@@ -26,6 +26,10 @@ static const struct ks_option core_options[] = {
         .scope = KS_OPT_SERVER, .doc = "The largest stanza after login." },
     { "stream.depth_max", KS_OPT_COUNT, .init = 64, .min = 16, .max = 100, .scope = KS_OPT_SERVER,
         .doc = "How deep elements in a stanza may nest." },
+    { "tls.client_required", KS_OPT_BOOL, .init = 0, .min = 0, .max = 1,
+        .doc = "Take clients with a good certificate (tls.client_ca) only, however they log in, and only those whom it "
+               "names, if it names somebody. The others get <policy-violation/> before they can try a password. "
+               "Browsers are never asked for one, so nobody gets in by the web app." },
     { "login.tries", KS_OPT_COUNT, .init = 5, .min = 1, .max = 20, .scope = KS_OPT_SERVER,
         .doc = "Failed logins after which a stream is closed (RFC 6120 §6.4.5 asks for at least 2)." },
     { "login.iterations", KS_OPT_COUNT, .init = 10000, .min = 10000, .max = 1000000, .scope = KS_OPT_SERVER,

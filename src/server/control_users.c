@@ -282,6 +282,7 @@ static void list_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
         json_object_set_new(session, "device", json_string(id));
         json_object_set_new(session, "resource", text_json(ks_session_resource(s)));
         json_object_set_new(session, "connected", json_boolean(s->stream != NULL));
+        json_object_set_new(session, "certificate", json_boolean(s->by_certificate));
         json_object_set_new(session, "available", json_boolean(ks_session_available(s)));
         json_object_set_new(session, "unacknowledged", json_integer(s->sent_count));
         json_array_append_new(sessions, session);

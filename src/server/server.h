@@ -123,17 +123,29 @@ struct ks_c2s_setup {
     /* Keyed hash of the peer's address, for login delays; the address itself stays in the edge. */
     uint64_t address_hash;
 };
+/* A certificate of the client for which the authorities of a domain vouch (RFC 5280): its times, its use and the lists
+ * of revoked ones are looked at. */
+#define KS_TLS_ADDRESSES_MAX 16
+struct ks_tls_certificate {
+    uint16_t domain; /* that domain's index in the configuration */
+    int64_t end_ms;  /* until when it is valid, since 1970 */
+    size_t count;    /* addresses of XMPP in it (RFC 6120 §13.7.1.4), as they stand there */
+    struct ks_str addresses[KS_TLS_ADDRESSES_MAX];
+};
 /* What TLS knows after its handshake. Copied. */
 struct ks_tls_facts {
-    uint8_t exporter[32];         /* EXPORTER-Channel-Binding (RFC 9266) */
-    uint8_t server_end_point[64]; /* RFC 5929 §4 */
-    uint8_t server_end_point_len; /* 0: none */
-    bool has_exporter;            /* TLS 1.3, or 1.2 with extended master secret */
+    uint8_t exporter[32];                         /* EXPORTER-Channel-Binding (RFC 9266) */
+    uint8_t server_end_point[64];                 /* RFC 5929 §4 */
+    uint8_t server_end_point_len;                 /* 0: none */
+    bool has_exporter;                            /* TLS 1.3, or 1.2 with extended master secret */
+    const struct ks_tls_certificate *certificate; /* NULL: none, or not a good one */
 };
 /* NULL without memory or above server.streams_max. */
 KS_CHECK struct ks_c2s *ks_reactor_open(struct ks_reactor *r, const struct ks_c2s_setup *setup, struct ks_now now);
 void ks_reactor_adopt(struct ks_reactor *r, struct ks_c2s *c, struct ks_now now);
 void ks_c2s_secured(struct ks_c2s *c, const struct ks_tls_facts *facts, struct ks_now now);
+/* The certificate that the client showed was revoked: who is here by it is not any more. */
+void ks_c2s_revoked(struct ks_c2s *c, struct ks_now now);
 /* Bytes from the client (after TLS). */
 void ks_c2s_feed(struct ks_c2s *c, struct ks_str bytes, struct ks_now now);
 /* To send; valid until the next call on this reactor. */

@@ -48,6 +48,7 @@ struct ks_session {
     bool ending, leaving; /* ended; and the parcel that says so is under way */
     bool inactive;        /* nobody looks at the client (csi.h) */
     bool sm, sm_resume;
+    bool by_certificate; /* who is here showed one, and no password (client_cert.h) */
     bool asked;
     bool tell;                /* <r/> came: h is told even if it is the same as before */
     _Alignas(8) char slots[]; /* the features'; then the JID's text */

@@ -322,6 +322,18 @@ static bool hears_nothing(struct play *play, struct actor *actor)
     return !item || came(play, actor);
 }
 
+/* The last one that she was given. */
+static void show_certificate(struct play *play, struct actor *actor)
+{
+    const struct step *given = NULL;
+
+    for (const struct step *step = play->conversation->steps; step != play->step; step = step->next)
+        if (step->kind == STEP_CERTIFICATE && ks_str_eq(step->actor, actor->name))
+            given = step;
+    if (given)
+        play->world->ops->certify(actor->wire, &(struct world_certificate) { given->text, given->ms, given->user });
+}
+
 static bool come(struct play *play, const struct step *step)
 {
     struct actor *actor = find_actor(play, step->actor);
@@ -332,6 +344,7 @@ static bool come(struct play *play, const struct step *step)
         actor = new_actor(play, step);
     if (!actor_connect(actor))
         return fail(play, "the server refuses the connection");
+    show_certificate(play, actor);
     good = step->reach < REACH_SECURED || actor_start_stream(actor, why);
     if (step->reach >= REACH_SECURED && good) {
         actor_send(actor, KS_STR("<starttls xmlns='" NS_TLS "'/>"));
@@ -436,6 +449,9 @@ static bool of_actor(struct play *play, const struct step *step)
         return true;
     case STEP_LOGIN:
         return log_in(play, actor);
+    case STEP_REVOKED:
+        play->world->ops->revoke(actor->wire);
+        return true;
     case STEP_TLS:
         return actor_start_tls(actor, &play->verdict->why) || fail(play, " (TLS)");
     case STEP_DISCONNECT:
@@ -463,6 +479,7 @@ static bool take_step(struct play *play, const struct step *step)
     switch ((int)step->kind) {
     case STEP_SIMULATOR:
     case STEP_EXISTS:
+    case STEP_CERTIFICATE: /* show_certificate */
         return true;
     case STEP_INVITED:
         return invite(play, step);

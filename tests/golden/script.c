@@ -112,6 +112,16 @@ static bool read_login(struct reading *reading, struct step *step, struct ks_str
     return true;
 }
 
+static bool read_certificate(struct reading *reading, struct step *step, struct ks_str rest)
+{
+    step->kind = STEP_CERTIFICATE;
+    step->text = next_word(&rest); /* the domain */
+    if (!skip(&rest, "for ") || !read_time(next_word(&rest), &step->ms))
+        return wrong(reading, "a certificate of DOMAIN for TIME [naming ADDRESS …]", rest);
+    step->user = skip(&rest, "naming ") ? rest : KS_STR_EMPTY;
+    return true;
+}
+
 /* "anna ..." */
 static bool read_deed(struct reading *reading, struct step *step, struct ks_str rest)
 {
@@ -126,6 +136,7 @@ static bool read_deed(struct reading *reading, struct step *step, struct ks_str 
         { "exists on ", STEP_EXISTS },
         { "is invited on ", STEP_INVITED },
         { "forgets what came", STEP_FORGET },
+        { "certificate is revoked", STEP_REVOKED },
         { "starts TLS", STEP_TLS },
         { "disconnects", STEP_DISCONNECT },
         { "logs out", STEP_LOGOUT },
@@ -138,6 +149,8 @@ static bool read_deed(struct reading *reading, struct step *step, struct ks_str 
     }
     if (skip(&rest, "logs in"))
         return read_login(reading, step, rest);
+    if (skip(&rest, "has a certificate of "))
+        return read_certificate(reading, step, rest);
     if (skip(&rest, "sees nothing for ")) {
         step->kind = STEP_NOTHING;
         return read_time(rest, &step->ms) || wrong(reading, "how long?", rest);
@@ -193,6 +206,8 @@ static bool read_step(struct reading *reading, struct step *step, struct ks_str 
         return true;
     }
     step->actor = next_word(&line);
+    if (ks_str_ends(step->actor, KS_STR("'s")))
+        step->actor.len -= 2;
     return read_deed(reading, step, line);
 }
 
@@ -327,6 +342,9 @@ struct ks_str script_needs_simulator(const struct conversation *conversation)
             return KS_STR("it needs its own settings");
         case STEP_INVITED:
             return KS_STR("it needs an administrator");
+        case STEP_CERTIFICATE:
+        case STEP_REVOKED:
+            return KS_STR("it needs certificates of an authority of its own");
         case STEP_ON:
         case STEP_EXISTS:
         case STEP_SAY:

@@ -13,17 +13,13 @@
  *   anna  forgets what came
  *   anna  logs in [as niemand] [with wrong] [by SCRAM-SHA-1]      up to <success/> or <failure/>, which she then sees
  *   anna  logs in [as …] [with …] [by …] asking <bind …/>         the same by <authenticate/>, with this inline
- *   anna  starts TLS
- *   anna  disconnects                                  the network does
- *   anna  logs out
- *   anna  is cut off                                   the server closed the connection
- *   clara is invited on offen.example                  by an administrator; {token} is hers from then on
- *   time passes 24h
- *   the server restarts
- *   the server dies
- *   the disk is slow         the disk is full          the disk is well again
- *   option session.resume of offen.example is 60       before anybody connects; later on it is a reload
- *   only in the simulator: it counts stanzas
+ *   anna has a certificate of offen.example for 60s [naming anna@offen.example …]      shown when she comes the next
+ * time anna's certificate is revoked anna  starts TLS anna  disconnects                                  the network
+ * does anna  logs out anna  is cut off                                   the server closed the connection clara is
+ * invited on offen.example                  by an administrator; {token} is hers from then on time passes 24h the
+ * server restarts the server dies the disk is slow         the disk is full          the disk is well again option
+ * session.resume of offen.example is 60       before anybody connects; later on it is a reload only in the simulator:
+ * it counts stanzas
  *   ----                                               another conversation: nobody connected, nothing stored
  *
  * The first comment is the script's title. Placeholders: pattern.h. */
@@ -44,6 +40,8 @@ enum step_kind {
     STEP_NOTHING,
     STEP_FORGET,
     STEP_LOGIN,
+    STEP_CERTIFICATE,
+    STEP_REVOKED,
     STEP_TLS,
     STEP_DISCONNECT,
     STEP_LOGOUT,
@@ -69,7 +67,8 @@ struct step {
     struct ks_str actor; /* "anna/tablet" */
     struct ks_str text;  /* XML; a domain; a value; a reason; of STEP_LOGIN: what is asked inline */
     bool sasl2;
-    struct ks_str user, password, mechanism; /* of STEP_LOGIN; user: the option's name of STEP_OPTION */
+    struct ks_str user, password, mechanism; /* of STEP_LOGIN; user: the option's name of STEP_OPTION,
+                                                and whom STEP_CERTIFICATE names */
     enum reach reach;
     int64_t ms;
 };

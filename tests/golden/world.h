@@ -10,6 +10,13 @@
 struct world;
 struct wire; /* one connection */
 
+/* What a client shows in TLS, as the authorities of a domain vouch for it. */
+struct world_certificate {
+    struct ks_str domain;
+    int64_t ms;           /* good for so long from now on */
+    struct ks_str naming; /* addresses, with blanks between them */
+};
+
 struct world_ops {
     void (*free)(struct world *world);
     /* NULL: refused. address: whom the server takes the client for, where that can be chosen. */
@@ -18,6 +25,9 @@ struct world_ops {
     /* Appends what came. When there is nothing, it waits for more; false: nothing came, nor will. */
     bool (*receive)(struct wire *wire, struct ks_buf *out);
     bool (*is_closed)(const struct wire *wire);
+    /* From the next handshake on; NULL where there are no certificates to have. The texts outlive the wire. */
+    void (*certify)(struct wire *wire, const struct world_certificate *certificate);
+    void (*revoke)(struct wire *wire);
     /* The handshake, after <proceed/>; false: it failed. */
     bool (*start_tls)(struct wire *wire, struct ks_tls_facts *ret_facts);
     /* The network cuts it; frees. */

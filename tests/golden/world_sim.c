@@ -20,6 +20,7 @@ struct sim {
 
 struct wire {
     struct host_conn *conn;
+    struct ks_tls_certificate certificate;
 };
 
 #define START ((struct ks_now) { .mono_ms = 1000, .wall_ms = 1795312800000 })
@@ -184,6 +185,26 @@ static bool sim_is_closed(const struct wire *wire)
     return wire->conn->closed;
 }
 
+static void sim_certify(struct wire *wire, const struct world_certificate *certificate)
+{
+    const struct ks_domain *domain = ks_config_domain(wire->conn->host->config, certificate->domain);
+    struct ks_str names = certificate->naming, name;
+
+    if (!domain)
+        abort();
+    wire->certificate = (struct ks_tls_certificate) { .domain = domain->index,
+        .end_ms = wire->conn->host->now.wall_ms + certificate->ms };
+    while (wire->certificate.count < KS_TLS_ADDRESSES_MAX && ks_str_cut(&names, ' ', &name))
+        wire->certificate.addresses[wire->certificate.count++] = name;
+    wire->conn->certificate = &wire->certificate;
+}
+
+static void sim_revoke(struct wire *wire)
+{
+    host_revoke(wire->conn);
+    host_settle(wire->conn->host);
+}
+
 static bool sim_start_tls(struct wire *wire, struct ks_tls_facts *ret_facts)
 {
     if (!wire->conn->tls_asked)
@@ -243,6 +264,8 @@ struct world *world_sim_new(bool verbose, bool websocket)
         .send = sim_send,
         .receive = sim_receive,
         .is_closed = sim_is_closed,
+        .certify = sim_certify,
+        .revoke = sim_revoke,
         .start_tls = sim_start_tls,
         .close = sim_close,
         .begin = sim_begin,

@@ -210,10 +210,19 @@ void host_feed(struct host_conn *conn, struct ks_str bytes)
 
 void host_secure(struct host_conn *conn)
 {
+    struct ks_tls_facts facts = host_tls_facts;
+
     conn->tls_asked = false;
     conn->tls = true;
+    facts.certificate = conn->certificate;
     if (conn->c)
-        ks_c2s_secured(conn->c, &host_tls_facts, conn->host->now);
+        ks_c2s_secured(conn->c, &facts, conn->host->now);
+}
+
+void host_revoke(struct host_conn *conn)
+{
+    if (conn->c)
+        ks_c2s_revoked(conn->c, conn->host->now);
 }
 
 void host_close(struct host_conn *conn)

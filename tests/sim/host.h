@@ -15,10 +15,11 @@ struct host_conn {
     struct host *host;
     struct ks_c2s *c; /* NULL: gone */
     uint16_t reactor;
-    struct ks_buf out;        /* what the server sent and nobody took */
-    bool tls_asked;           /* START_TLS came: host_secure answers it */
-    bool tls, closed, paused; /* closed: by the server */
-    const char *label;        /* whose it is, for the caller */
+    struct ks_buf out;                            /* what the server sent and nobody took */
+    bool tls_asked;                               /* START_TLS came: host_secure answers it */
+    bool tls, closed, paused;                     /* closed: by the server */
+    const struct ks_tls_certificate *certificate; /* that host_secure shows; the caller's */
+    const char *label;                            /* whose it is, for the caller */
     struct host_conn *next;
 };
 
@@ -61,6 +62,8 @@ void host_feed(struct host_conn *conn, struct ks_str bytes);
 /* The handshake that START_TLS asked for is done: both ends know these facts. */
 extern const struct ks_tls_facts host_tls_facts;
 void host_secure(struct host_conn *conn);
+/* What it showed was revoked. */
+void host_revoke(struct host_conn *conn);
 void host_close(struct host_conn *conn); /* the network cut it */
 void host_conn_free(struct host_conn *conn);
 
