@@ -145,9 +145,13 @@ static void say_of_file(
     const char *option;
     size_t i = 0;
 
-    while (file != files[i].certificate && file != files[i].key)
+    while (file != files[i].certificate && file != files[i].key && file != files[i].client_ca
+        && file != files[i].client_crl)
         i++;
-    option = file == files[i].key ? "key" : "certificate";
+    option = file == files[i].key     ? "key"
+        : file == files[i].client_ca  ? "tls.client_ca"
+        : file == files[i].client_crl ? "tls.client_crl"
+                                      : "certificate";
     konsild_say_of(ks_settings_domain_place(settings, i, option), option, id, "file", file, NULL);
 }
 
@@ -165,7 +169,9 @@ struct ks_tls_certs *konsild_load_certs(const struct ks_settings *settings)
 
     for (; count < DOMAINS_MAX && (domain = ks_config_domain_at(ks_settings_config(settings), count)); count++)
         files[count] = (struct ks_tls_cert_files) { domain->name,
-            ks_settings_domain_text(settings, count, "certificate"), ks_settings_domain_text(settings, count, "key") };
+            ks_settings_domain_text(settings, count, "certificate"), ks_settings_domain_text(settings, count, "key"),
+            ks_settings_domain_text(settings, count, "tls.client_ca"),
+            ks_settings_domain_text(settings, count, "tls.client_crl") };
     enum ks_err err = ks_tls_certs_load(files, count, &certs, &file);
     if (err == KS_ENOMEM)
         konsild_say(SAY("konsild.memory"), NULL);
@@ -173,6 +179,8 @@ struct ks_tls_certs *konsild_load_certs(const struct ks_settings *settings)
         say_of_file(settings, files, file, meaning_of(meanings, err));
     else if (ks_tls_certs_end_ms(certs) < ks_system_now().wall_ms)
         konsild_say(SAY("konsild.certificate-expired"), NULL);
+    if (certs && ks_tls_certs_crl_end_ms(certs) < ks_system_now().wall_ms)
+        konsild_say(SAY("konsild.crl-expired"), NULL);
     for (size_t i = 0; certs && i < count; i++)
         if (!ks_tls_certs_named(certs, i)) {
             char name[1024];
@@ -477,8 +485,10 @@ bool konsild_enter_sandbox(struct konsild_parts *p)
     if (*ks_settings_text(p->settings, "web.root"))
         let(&paths, strdup(ks_settings_text(p->settings, "web.root")), false);
     for (size_t i = 0; ks_config_domain_at(ks_settings_config(p->settings), i); i++) {
-        let_read(&paths, ks_settings_domain_text(p->settings, i, "certificate"));
-        let_read(&paths, ks_settings_domain_text(p->settings, i, "key"));
+        static const char *const options[] = { "certificate", "key", "tls.client_ca", "tls.client_crl" };
+        for (size_t j = 0; j < KS_COUNT(options); j++)
+            if (*ks_settings_domain_text(p->settings, i, options[j]))
+                let_read(&paths, ks_settings_domain_text(p->settings, i, options[j]));
     }
     enum ks_err err = ks_sandbox_enter(&(struct ks_sandbox_setup) { .user_only = !p->sandbox,
                                            .change_user = p->change_user,

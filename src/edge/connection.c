@@ -6,6 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tls_client_cert.h"
+
+#define CERTIFICATE_BYTES_MAX 65536 /* texts of a client's */
+
 enum conn_state {
     CONN_CLEAR,     /* before STARTTLS */
     CONN_HANDSHAKE, /* of TLS */
@@ -364,15 +368,22 @@ static bool flush(struct ks_conn *conn)
 /* Tells the stream, which is made if there is none, that it is secure now. */
 static void begin_secure(struct ks_conn *conn, bool websocket)
 {
+    struct ks_tls_certificate certificate;
     struct ks_tls_facts facts;
+    struct ks_arena arena;
 
+    ks_arena_init(&arena, CERTIFICATE_BYTES_MAX);
     ks_tls_facts(conn->tls, conn->certs, &facts);
+    /* The lists may be newer than those of the handshake. */
+    if (ks_tls_client_certificate(conn->tls, &arena, &certificate) && !ks_tls_revoked(conn->host->certs, conn->tls))
+        facts.certificate = &certificate;
     ks_tls_certs_unref(conn->certs);
     conn->certs = NULL;
     if (!conn->stream && !open_stream(conn, websocket))
         drop(conn);
     else
         ks_c2s_secured(conn->stream, &facts, conn->host->now);
+    ks_arena_done(&arena);
 }
 
 static void secured(struct ks_conn *conn)
@@ -562,6 +573,23 @@ uint64_t ks_conn_address_hash(const struct ks_conn *conn)
     return conn->address_hash;
 }
 
+/* Past its handshake; before that, begin_secure looks. */
+static void mind_revoked(struct ks_conn *conn)
+{
+    if (conn->stream && conn->tls && conn->state == CONN_SECURE && !conn->moving
+        && ks_tls_revoked(conn->host->certs, conn->tls))
+        ks_c2s_revoked(conn->stream, conn->host->now);
+}
+
+void ks_conn_host_certify(struct ks_conn_host *host, struct ks_tls_certs *certs)
+{
+    ks_tls_certs_unref(host->certs);
+    host->certs = certs;
+    for (KS_LIST_EACH_SAFE(&host->all, at))
+        mind_revoked(KS_CONTAINER(at, struct ks_conn, link));
+    host->take_events(host);
+}
+
 void ks_conn_host_shutdown(struct ks_conn_host *host)
 {
     host->shutting_down = true;
@@ -631,6 +659,8 @@ void ks_conn_adopt(struct ks_conn_host *host, struct ks_conn *conn)
         ks_tls_use_io(conn->tls, host->io);
     enum ks_err err = ks_loop_add(&host->loop, &conn->watch, wants_input(conn) ? EPOLLIN : 0);
     ks_reactor_adopt(host->core, conn->stream, host->now);
+    host->take_events(host);
+    mind_revoked(conn); /* where it was, the lists may have been older */
     host->take_events(host);
     if (err)
         drop(conn);

@@ -72,6 +72,9 @@ uint64_t ks_conn_address_hash(const struct ks_conn *conn);
 /* The site's wake. */
 void ks_conn_wake(void *conn);
 
+/* Takes the reference: certificates for handshakes from now on. Who showed one that is revoked by now is cut off
+ * (ks_c2s_revoked). */
+void ks_conn_host_certify(struct ks_conn_host *host, struct ks_tls_certs *certs);
 /* From here on HTTP connections end when their exchange is over; streams end by the core's word. */
 void ks_conn_host_shutdown(struct ks_conn_host *host);
 /* The end of a turn: sends what is to be sent and frees what is gone. True: some have more to send than their budget,

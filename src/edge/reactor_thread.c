@@ -123,8 +123,7 @@ static void read_letter(struct thread *t, struct ks_letter letter)
         ks_config_unref(letter.ptr);
         break;
     case LETTER_CERTS:
-        ks_tls_certs_unref(t->host.certs);
-        t->host.certs = letter.ptr;
+        ks_conn_host_certify(&t->host, letter.ptr);
         break;
     case LETTER_CALL:
         call->call(call->user);

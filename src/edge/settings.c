@@ -126,6 +126,21 @@ static const struct edge_option {
         .good = ks_web_addresses_ok, .wants = SAY("wants.ips"),
         .doc = "IP addresses at which clients reach the domain, separated by blanks. With them host-meta.json tells "
                "clients of direct TLS, too (XEP-0487), and they need no other lookup." } },
+    { { "tls.client_ca", KS_OPT_TEXT, .max = 3000, .scope = KS_OPT_DOMAIN,
+          .doc =
+              "Certificates of the hospital's own authorities (PEM), whose issuing ones are enough. Clients of the "
+              "domain are then asked for a certificate, and who has one with an address of the domain in it (XmppAddr, "
+              "RFC 6120) logs in without a password (SASL EXTERNAL). Over HTTPS and WebSocket nobody is asked, "
+              "because browsers would show a dialog. Who shows none, or not a good one, logs in by a password. With "
+              "an authority taken out nobody else gets in by it; who is here stays." },
+        true },
+    { { "tls.client_crl", KS_OPT_TEXT, .max = 3000, .scope = KS_OPT_DOMAIN,
+          .doc =
+              "Their lists of revoked certificates (CRLs): PEM, one or several, or one in DER. Whose certificate is on "
+              "it does not get in by it, and after konsilctl reload, which reads it anew, who is here by it is sent "
+              "away. A list is needed for whoever issues certificates of clients; when its time is up, no "
+              "certificate is good until there is a new one. Empty: nothing is revoked." },
+        true },
     { { "certificate", KS_OPT_TEXT, .min = 1, .max = 3000, .scope = KS_OPT_DOMAIN,
           .doc = "The domain's certificate and its chain (PEM). Must be given." },
         true },
@@ -489,6 +504,18 @@ static void read_group(struct reader *reader, config_setting_t *group, const cha
     }
 }
 
+/* What says something of clients' certificates says nothing without authorities, and would keep everybody out. */
+static void judge_client_certificates(
+    struct reader *reader, const config_setting_t *at, size_t domain, const char *name)
+{
+    struct ks_settings *s = reader->settings;
+    bool required = ks_domain_number(ks_config_domain_at(s->config, domain), "tls.client_required") != 0;
+
+    if (reader->err == KS_OK && !*ks_settings_domain_text(s, domain, "tls.client_ca")
+        && (required || *ks_settings_domain_text(s, domain, "tls.client_crl")))
+        complain_of_domain(reader, at, "tls.client_ca", SAY("setting.client-ca-missing"), name);
+}
+
 static void read_domain(struct reader *reader, config_setting_t *at)
 {
     struct ks_settings *s = reader->settings;
@@ -537,6 +564,7 @@ static void read_domain(struct reader *reader, config_setting_t *at)
         if (edge_options[i].option.scope == KS_OPT_DOMAIN && edge_options[i].option.min && reader->err == KS_OK
             && !*reading(&domains[index], edge_options[i].option.name)->text)
             complain_of_domain(reader, at, edge_options[i].option.name, SAY("setting.pem-missing"), name);
+    judge_client_certificates(reader, at, index, name);
 }
 
 /* One port cannot begin both with TLS and without, nor with HTTP and XMPP in clear. */

@@ -27,7 +27,7 @@ const char *ks_settings_text(const struct ks_settings *settings, const char *nam
 /* The addresses to listen on, option by option: a text for ks_listen_parse, with blanks between them, and what they
  * serve (enum ks_listen_for); NULL at the end. *at = 0 to begin. */
 const char *ks_settings_listen(const struct ks_settings *settings, size_t *at, unsigned *ret_serves);
-/* "certificate", "key", "web.url" or "web.addresses" of the domain of that index. */
+/* "certificate", "key", "tls.client_ca", "tls.client_crl", "web.url" or "web.addresses" of the domain of that index. */
 const char *ks_settings_domain_text(const struct ks_settings *settings, size_t domain, const char *name);
 /* Where it was given, as complaints begin: "konsild.conf:12". */
 const char *ks_settings_domain_place(const struct ks_settings *settings, size_t domain, const char *name);

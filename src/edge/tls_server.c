@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tls_client_cert.h"
 #include "tls_policy.h"
 
 /* What SSL_get_error() says is true only if the thread's queue of errors was empty before the call. It nearly always
@@ -28,6 +29,8 @@ struct cert {
     char *domain;
     uint8_t end_point[sizeof((struct ks_tls_facts *)0)->server_end_point];
     uint8_t end_point_len; /* 0: not defined for it */
+    bool asks;             /* clients for theirs */
+    struct ks_tls_revoked *revoked;
 };
 
 struct ks_tls_certs {
@@ -37,8 +40,16 @@ struct ks_tls_certs {
     struct cert cert[];
 };
 
+static void ask_client(SSL *tls, const struct cert *cert)
+{
+    const struct ks_tls_io *io = BIO_get_data(SSL_get_rbio(tls));
+
+    ks_tls_ask_client(tls, cert->asks && io->protocols & KS_TLS_XMPP);
+}
+
 /* RFC 6066 §3: the client says which domain it wants; the certificate of that domain answers. An unknown name gets the
  * first one, because clients reach a domain by the names of its SRV records too and judge the certificate themselves.
+ * Called without a name, too.
  */
 static int choose_cert(SSL *tls, int *alert, void *user)
 {
@@ -49,8 +60,10 @@ static int choose_cert(SSL *tls, int *alert, void *user)
     for (size_t i = 0; name && i < certs->count; i++)
         if (strcasecmp(name, certs->cert[i].domain) == 0) {
             SSL_set_SSL_CTX(tls, certs->cert[i].ctx);
+            ask_client(tls, &certs->cert[i]);
             return SSL_TLSEXT_ERR_OK;
         }
+    ask_client(tls, &certs->cert[0]);
     return SSL_TLSEXT_ERR_NOACK;
 }
 
@@ -60,7 +73,8 @@ static const struct {
     char name[12];
 } protocols[] = { { KS_TLS_XMPP, 11, "xmpp-client" }, { KS_TLS_HTTP, 8, "http/1.1" } };
 
-/* RFC 7301 §3.2, XEP-0368: a client that speaks ALPN must mean us. One that does not is taken at its word. */
+/* RFC 7301 §3.2, XEP-0368: a client that speaks ALPN must mean us. One that does not is taken at its word. Called after
+ * choose_cert, and before anybody is asked for a certificate. */
 static int choose_protocol(SSL *tls, const unsigned char **protocol, unsigned char *protocol_len,
     const unsigned char *offered, unsigned offered_len, void *user)
 {
@@ -73,6 +87,8 @@ static int choose_protocol(SSL *tls, const unsigned char **protocol, unsigned ch
                 && memcmp(offered + at + 1, protocols[i].name, protocols[i].len) == 0) {
                 *protocol = (const unsigned char *)protocols[i].name;
                 *protocol_len = protocols[i].len;
+                if (protocols[i].protocol == KS_TLS_HTTP)
+                    ks_tls_ask_client(tls, false);
                 return SSL_TLSEXT_ERR_OK;
             }
     return SSL_TLSEXT_ERR_ALERT_FATAL;
@@ -149,6 +165,19 @@ static void set_end_point(struct cert *cert)
     ERR_clear_error();
 }
 
+/* Of the last one. */
+static enum ks_err trust_clients(
+    struct ks_tls_certs *certs, const struct ks_tls_cert_files *files, const char **ret_file)
+{
+    struct cert *cert = &certs->cert[certs->count - 1];
+
+    cert->asks = files->client_ca && *files->client_ca;
+    if (!cert->asks)
+        return KS_OK;
+    return ks_tls_trust_clients(cert->ctx, (uint16_t)(certs->count - 1), files->client_ca,
+        files->client_crl ? files->client_crl : "", &cert->revoked, ret_file);
+}
+
 enum ks_err ks_tls_certs_load(
     const struct ks_tls_cert_files *files, size_t count, struct ks_tls_certs **ret_certs, const char **ret_file)
 {
@@ -166,6 +195,8 @@ enum ks_err ks_tls_certs_load(
         *cert = (struct cert) { .ctx = new_ctx(certs), .domain = ks_str_dup(files[certs->count].domain) };
         err = cert->ctx && cert->domain ? load_pair(cert->ctx, &files[certs->count], ret_file) : KS_ENOMEM;
         certs->count++;
+        if (err == KS_OK)
+            err = trust_clients(certs, &files[certs->count - 1], ret_file);
         if (err)
             break;
         int64_t end_ms = end_of_validity_ms(cert->ctx);
@@ -192,6 +223,7 @@ void ks_tls_certs_unref(struct ks_tls_certs *certs)
         return;
     for (size_t i = 0; i < certs->count; i++) {
         SSL_CTX_free(certs->cert[i].ctx);
+        ks_tls_revoked_free(certs->cert[i].revoked);
         free(certs->cert[i].domain);
     }
     free(certs);
@@ -200,6 +232,17 @@ void ks_tls_certs_unref(struct ks_tls_certs *certs)
 int64_t ks_tls_certs_end_ms(const struct ks_tls_certs *certs)
 {
     return certs->end_ms;
+}
+
+int64_t ks_tls_certs_crl_end_ms(const struct ks_tls_certs *certs)
+{
+    int64_t end_ms = INT64_MAX;
+
+    for (size_t i = 0; i < certs->count; i++) {
+        int64_t one_ms = ks_tls_revoked_end_ms(certs->cert[i].revoked);
+        end_ms = one_ms < end_ms ? one_ms : end_ms;
+    }
+    return end_ms;
 }
 
 /* RFC 6120 §13.7.1.4: an address of XMPP among the alternative names. */
@@ -392,6 +435,13 @@ void ks_tls_facts(SSL *tls, const struct ks_tls_certs *certs, struct ks_tls_fact
                                       label, sizeof label - 1, (const unsigned char *)"", 0, 1)
             == 1;
     forget_errors();
+}
+
+bool ks_tls_revoked(const struct ks_tls_certs *certs, SSL *tls)
+{
+    uint16_t domain = ks_tls_client_domain(tls);
+
+    return domain < certs->count && ks_tls_client_revoked(tls, certs->cert[domain].revoked);
 }
 
 enum ks_err ks_tls_read(SSL *tls, struct ks_tls_io *io, struct ks_str *ret_plain)

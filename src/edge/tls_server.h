@@ -20,17 +20,21 @@ struct ks_tls_cert_files {
     struct ks_str domain;
     const char *certificate; /* PEM: the certificate, then the chain */
     const char *key;         /* PEM */
+    const char *client_ca;   /* tls_client_cert.h; NULL or empty: nobody is asked for a certificate */
+    const char *client_crl;  /* likewise; NULL or empty: nothing is revoked */
 };
 
-/* Loads them; the first serves clients that name no domain (RFC 6066 §3), or one that is not ours. One reference. On
- * KS_EIO (a file cannot be read), KS_ECRYPTO (no key pair, or the key does not fit) or KS_ENOMEM: *ret_file is the
- * file at fault, and nothing else is written. */
+/* Loads them; a domain's index is its place; the first serves clients that name no domain (RFC 6066 §3), or one that is
+ * not ours. One reference. On KS_EIO (a file cannot be read), KS_ECRYPTO (no key pair, or the key does not fit; no
+ * certificates of authorities; no list) or KS_ENOMEM: *ret_file is the file at fault, and nothing else is written. */
 KS_CHECK enum ks_err ks_tls_certs_load(
     const struct ks_tls_cert_files *files, size_t count, struct ks_tls_certs **ret_certs, const char **ret_file);
 struct ks_tls_certs *ks_tls_certs_ref(struct ks_tls_certs *certs);
 void ks_tls_certs_unref(struct ks_tls_certs *certs);
 /* The soonest end of validity among them, as milliseconds since 1970: a reason to warn. */
 int64_t ks_tls_certs_end_ms(const struct ks_tls_certs *certs);
+/* The soonest end of a list of revoked certificates; INT64_MAX: there is none. */
+int64_t ks_tls_certs_crl_end_ms(const struct ks_tls_certs *certs);
 /* Whether the certificate at that place among the files names its domain (RFC 6120 §13.7.1.2, RFC 6125): otherwise
  * clients will not connect. Of a domain beyond ASCII that is not known, as certificates write it otherwise: true. */
 bool ks_tls_certs_named(const struct ks_tls_certs *certs, size_t index);
@@ -71,14 +75,20 @@ void ks_tls_use_io(SSL *tls, struct ks_tls_io *io);
 void ks_tls_free(SSL *tls);
 
 /* Goes on with the handshake with what is in io->in. protocols: which the listener serves, of enum ks_tls_protocol; a
- * client that names none of them with ALPN is refused, one that does not use ALPN is not. KS_OK: done, and what is left
- * in io->in is for ks_tls_read; KS_EAGAIN: more is needed; KS_ECRYPTO: it failed. In each case io->out may hold bytes
- * to send (an alert). */
+ * client that names none of them with ALPN is refused, one that does not use ALPN is not. Who means XMPP is asked for a
+ * certificate if its domain has authorities; browsers never are, because they show a dialog for it. KS_OK: done, and
+ * what is left in io->in is for ks_tls_read; KS_EAGAIN: more is needed; KS_ECRYPTO: it failed. In each case io->out may
+ * hold bytes to send (an alert). */
 KS_CHECK enum ks_err ks_tls_handshake(SSL *tls, struct ks_tls_io *io, unsigned protocols);
 /* After the handshake: what ALPN agreed on; 0 without ALPN. */
 unsigned ks_tls_protocol(SSL *tls);
-/* What SASL binds to; after the handshake. certs as given to ks_tls_new. */
+/* What SASL binds to; after the handshake. certs as given to ks_tls_new. The client's certificate is for
+ * ks_tls_client_certificate. */
 void ks_tls_facts(SSL *tls, const struct ks_tls_certs *certs, struct ks_tls_facts *ret_facts);
+
+/* Whether the certificate that the client showed, good at its handshake, is on a list of certs, which may be later than
+ * those of the handshake. */
+bool ks_tls_revoked(const struct ks_tls_certs *certs, SSL *tls);
 
 /* Opens one record of io->in into io->plain. KS_OK; KS_EAGAIN: io->in is used up; KS_ENOTFOUND: the peer said
  * close_notify; KS_ECRYPTO: a bad record or an alert. io->out may hold an answer (KeyUpdate, an alert). */

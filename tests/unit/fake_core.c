@@ -224,6 +224,12 @@ void ks_c2s_secured(struct ks_c2s *c, const struct ks_tls_facts *facts, struct k
     c->facts = *facts;
 }
 
+void ks_c2s_revoked(struct ks_c2s *c, struct ks_now now)
+{
+    (void)now;
+    say(c, "revoked");
+}
+
 static void do_line(struct ks_c2s *c, char *line)
 {
     struct ks_reactor *r = c->reactor;
