@@ -227,8 +227,8 @@ def _die_with_parent():
 
 
 class Lab:
-    def __init__(self, settings="", tap=False, web=False):
-        """settings: more lines for konsild.conf; web: listens for HTTPS, too (at https_port and, with ALPN, at direct_port),
+    def __init__(self, settings="", tap=False, web=False, of=None):
+        """settings: more lines for konsild.conf; of: for the group of a domain; web: listens for HTTPS, too (at https_port and, with ALPN, at direct_port),
         for HTTP in clear (http_port) and for machines that watch (metrics_port); tap: record in self.tap what konsild says and hears inside TLS (tap.py),
         and let flip() alter it."""
         for program in ("konsild", "konsilctl", "konsil"):
@@ -247,6 +247,7 @@ class Lab:
   http = "127.0.0.1:{self.http_port}"; metrics = "127.0.0.1:{self.metrics_port}";""" if web else ""
         self.tap = os.path.join(self.dir, "tap") if tap else None
         self.flip("")
+        self.of = of or {}
         self._certificates()
         self.settings(settings)
         self.start()
@@ -271,8 +272,8 @@ control: {{ socket = "control"; }};
 process: {{ threads = 2; }};
 {more}
 domains = (
-  {{ name = "klinik.example"; certificate = "cert.pem"; key = "key.pem"; }},
-  {{ name = "offen.example"; protected = false; certificate = "cert.pem"; key = "key.pem"; }} );
+  {{ name = "klinik.example"; certificate = "cert.pem"; key = "key.pem"; {self.of.get('klinik.example', '')} }},
+  {{ name = "offen.example"; protected = false; certificate = "cert.pem"; key = "key.pem"; {self.of.get('offen.example', '')} }} );
 """)
 
     def start(self):

@@ -35,12 +35,17 @@ def condition(element):
 
 
 class Stream:
-    def __init__(self, lab, domain, address=("127.0.0.1", 0), timeout=TIMEOUT):
-        """address: where from; a loopback address of its own is another stranger to konsild."""
+    def __init__(self, lab, domain, address=("127.0.0.1", 0), timeout=TIMEOUT, certificate=None, name=None, session=None):
+        """address: where from; a loopback address of its own is another stranger to konsild. certificate: (chain, key) of the
+        client's; name: what TLS asks for, if it is not domain; session: of TLS, to go on with."""
         context = ssl.create_default_context(cafile=lab.ca)
         context.set_alpn_protocols(["xmpp-client"])
+        if certificate:
+            context.load_cert_chain(*certificate)
+        if session:  # that of another socket, whose context knows it
+            context = session.context
         plain = socket.create_connection(("127.0.0.1", lab.direct_port), timeout, address)
-        self.socket = context.wrap_socket(plain, server_hostname=domain)
+        self.socket = context.wrap_socket(plain, server_hostname=name or domain, session=session and session.session)
         self.domain, self.ids, self.waiting, self.jid = domain, 0, [], None
         self.heard = bytearray()
         self.open()
