@@ -367,7 +367,7 @@ static void on_connection(struct model *model, json_t *event)
     for (size_t i = 0; i < KS_COUNT(states); i++)
         if (strcmp(name, states[i]) == 0)
             model->connection = states[i];
-    model->refused = strcmp(reason, SAY("login.refused")) == 0;
+    model->refused = strcmp(reason, SAY("login.refused")) == 0 || strcmp(reason, SAY("login.certificate")) == 0;
     if (*reason) {
         notice(model, NULL, reason, model->refused ? "" : text(event, "detail"));
         model->notice_offline = true;

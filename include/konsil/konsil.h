@@ -48,6 +48,7 @@ struct konsil_setup {
     const char
         *device_name; /* zero-ended; part of the resource, shown to the account's other devices. NULL: "konsil" */
     const struct ks_log *log; /* or NULL */
+    bool certificate;         /* the transport has a certificate of the person's: "connect" needs no password */
 };
 
 /* NULL without memory. A store that is damaged, or written by a newer version, gives an engine that has failed. */
@@ -99,6 +100,7 @@ struct konsil_tls {
     bool has_exporter;            /* TLS 1.3, or 1.2 with extended master secret */
     uint8_t server_end_point[64]; /* RFC 5929 §4 */
     uint8_t server_end_point_len; /* 0: none */
+    bool certified;               /* the server asked for a certificate of ours, and was shown one (XEP-0178) */
 };
 
 enum konsil_lost {

@@ -36,7 +36,8 @@
 #define KS_CODE_NO_MECHANISM "login.no_mechanism"
 #define KS_CODE_LOGIN_REFUSED "login.refused" /* name or password; detail: the condition */
 #define KS_CODE_LOGIN_AGAIN "login.again"     /* the device's token is of no use any more, and no password is known */
-#define KS_CODE_LOGIN_DELAYED "login.delayed" /* too many wrong tries: later */
+#define KS_CODE_LOGIN_CERTIFICATE "login.certificate" /* the server does not take ours, and no password is known */
+#define KS_CODE_LOGIN_DELAYED "login.delayed"         /* too many wrong tries: later */
 #define KS_CODE_LOGIN_DISABLED "login.disabled"
 #define KS_CODE_SERVER_UNPROVEN \
     "login.server_unproven"                    /* the server does not know the password, or somebody is between */

@@ -129,7 +129,7 @@ static enum ks_err on_state(struct konsil *k, const struct ks_cmd *cmd)
     if (err != KS_OK || (err = ks_transfers_count(k, &transfers)) != KS_OK)
         return err;
     event.waiting = (int64_t)(waiting + transfers);
-    event.remembered = (k->remember && k->password) || k->token;
+    event.remembered = (k->remember && k->password) || k->token || k->certificate;
     event.tell_read = k->acks.tell_read;
     ks_buf_init(&hex, 2 * KS_IDENTITY_LEN + 1);
     if (k->omemo) {
@@ -165,7 +165,7 @@ static enum ks_err on_connect(struct konsil *k, const struct ks_cmd *cmd)
         return ks_cmd_refuse(k, cmd, KS_CODE_NO_ACCOUNT, KS_STR_EMPTY);
     if (k->omemo && connect->jid.len > 0 && !ks_str_eq(connect->jid, ks_own(k)))
         return ks_cmd_refuse(k, cmd, KS_CODE_OTHER_ACCOUNT, KS_STR_EMPTY);
-    if (connect->password.len == 0 && !k->password && !k->token)
+    if (connect->password.len == 0 && !k->password && !k->token && !k->certificate)
         return ks_cmd_refuse(k, cmd, KS_CODE_NO_PASSWORD, KS_STR_EMPTY);
     if (connect->password.len > 0) { /* whoever enters it wants it to be looked at: no token goes in its place */
         if ((err = ks_engine_drop_token(k)) != KS_OK || (err = keep_secret(&k->password, connect->password)) != KS_OK)

@@ -618,6 +618,7 @@ struct konsil *konsil_new(const struct konsil_setup *setup)
         return NULL;
     k->store = setup->store;
     k->log = setup->log;
+    k->certificate = setup->certificate;
     k->now = (struct ks_now) { setup->now.mono_ms, setup->now.wall_ms };
     ks_prng_init(&k->prng, setup->seed);
     for (size_t i = 0; i < KS_WAIT_COUNT; i++)

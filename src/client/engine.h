@@ -60,8 +60,9 @@ struct konsil {
     char *token, *token_mechanism; /* in place of the password (XEP-0484), or NULL */
     uint16_t port;
     bool direct_tls, remember;
-    uint64_t epoch;  /* of our numbers (doc/PROTOCOL.md); in the store */
-    int64_t born_ms; /* wall: this device exists since */
+    bool certificate; /* of konsil_setup */
+    uint64_t epoch;   /* of our numbers (doc/PROTOCOL.md); in the store */
+    int64_t born_ms;  /* wall: this device exists since */
 
     struct ks_arena arena; /* of the step at hand */
     bool stepping;

@@ -12,6 +12,7 @@
 #define MECHANISMS_MAX 32
 #define BINDINGS_MAX 8
 #define BIND_ID "bind"
+#define EXTERNAL "EXTERNAL"      /* RFC 4422 appendix A, XEP-0178 */
 #define STANZA_BYTES_LEAST 10000 /* RFC 6120 §13.12 */
 
 struct step {
@@ -33,7 +34,12 @@ static const struct {
     [KS_LOGIN_CLEAR] = { "clear", TO(KS_LOGIN_PROCEED) | TO(KS_LOGIN_HANDSHAKE) },
     [KS_LOGIN_PROCEED] = { "proceed", TO(KS_LOGIN_HANDSHAKE) },
     [KS_LOGIN_HANDSHAKE] = { "handshake", TO(KS_LOGIN_SECURED) },
-    [KS_LOGIN_SECURED] = { "secured", TO(KS_LOGIN_CHALLENGE) | TO(KS_LOGIN_CHALLENGE2) | TO(KS_LOGIN_TOKEN) },
+    [KS_LOGIN_SECURED] = { "secured",
+        TO(KS_LOGIN_CHALLENGE) | TO(KS_LOGIN_CHALLENGE2) | TO(KS_LOGIN_TOKEN) | TO(KS_LOGIN_EXTERNAL)
+            | TO(KS_LOGIN_EXTERNAL2) },
+    [KS_LOGIN_EXTERNAL] = { "external", TO(KS_LOGIN_AUTHED) | TO(KS_LOGIN_CHALLENGE) },
+    [KS_LOGIN_EXTERNAL2] = { "external2",
+        TO(KS_LOGIN_CHALLENGE2) | TO(KS_LOGIN_WELCOME) | TO(KS_LOGIN_AUTHED) | TO(KS_LOGIN_RESUMED) },
     [KS_LOGIN_TOKEN] = { "token",
         TO(KS_LOGIN_CHALLENGE2) | TO(KS_LOGIN_WELCOME) | TO(KS_LOGIN_AUTHED) | TO(KS_LOGIN_RESUMED) },
     [KS_LOGIN_CHALLENGE2] = { "challenge2", TO(KS_LOGIN_PROOF2) },
@@ -119,7 +125,9 @@ static enum ks_err write_sasl(
     return write_element(at, element);
 }
 
-static enum ks_err send_token(struct ks_login *login, struct ks_buf *out);
+static enum ks_err send_token(struct ks_login *login, const struct ks_xml *features, struct ks_buf *out);
+static struct ks_xml *authenticate_new(struct ks_login *login, struct ks_arena *scratch, const struct ks_xml *features,
+    const char *mechanism, struct ks_str first);
 static enum ks_err authenticate(const struct step *at, const struct ks_xml *features);
 static enum ks_err without_token(const struct step *at);
 
@@ -145,7 +153,7 @@ static enum ks_err on_tls_failure(const struct step *at)
 }
 
 enum ks_err ks_login_secured(
-    struct ks_login *login, struct ks_str exporter, struct ks_str end_point, struct ks_buf *out)
+    struct ks_login *login, struct ks_str exporter, struct ks_str end_point, bool certified, struct ks_buf *out)
 {
     struct ks_str *data = login->bindings.data;
     enum ks_err err;
@@ -157,8 +165,9 @@ enum ks_err ks_login_secured(
         && (err = ks_arena_copy(&login->arena, end_point, &data[KS_BIND_TLS_SERVER_END_POINT])) != KS_OK)
         return err;
     enter(login, KS_LOGIN_SECURED);
+    login->certified = certified;
     write_header(login, out);
-    if (login->setup.token.len && (err = send_token(login, out)) != KS_OK)
+    if (login->setup.token.len && !certified && (err = send_token(login, NULL, out)) != KS_OK)
         return err;
     return ks_buf_err(out);
 }
@@ -263,23 +272,75 @@ static enum ks_err begin_scram(const struct step *at, const struct ks_xml *featu
     return err;
 }
 
-static enum ks_err on_mechanisms(const struct step *at)
+/* Without the password: why there is no other way. */
+static enum ks_err without_password(struct ks_login *login)
+{
+    /* There was a token, and this channel is not the one that it is for; or a certificate that the server does not
+     * take. */
+    return fail(login, login->setup.token.len ? KS_CODE_LOGIN_AGAIN : KS_CODE_LOGIN_CERTIFICATE, true);
+}
+
+/* By the certificate, in the profile that the server has. Where it does not offer that, nothing happens. We say who we
+ * are, though a certificate that names one person needs no such word (RFC 6120 §6.3.8): if it names somebody else, that
+ * is no login of ours. */
+static enum ks_err authenticate_external(const struct step *at)
 {
     struct ks_login *login = at->login;
+    const struct ks_str parts[] = { login->setup.local, KS_STR("@"), login->setup.domain };
+    struct ks_str bare;
+    struct offer offer;
+    enum ks_err err = ks_arena_join(at->scratch, parts, KS_COUNT(parts), &bare);
+
+    if (err == KS_OK && !(login->features = ks_xml_copy(&login->arena, at->element)))
+        err = KS_ENOMEM;
+    if (err != KS_OK)
+        return err;
+    read_offer(at->scratch, at->element, true, &offer);
+    if (offers(offer.names, offer.name_count, EXTERNAL)) {
+        enter(login, KS_LOGIN_EXTERNAL2);
+        return write_element(at, authenticate_new(login, at->scratch, at->element, EXTERNAL, bare));
+    }
+    read_offer(at->scratch, at->element, false, &offer);
+    if (!offers(offer.names, offer.name_count, EXTERNAL))
+        return KS_OK;
+    enter(login, KS_LOGIN_EXTERNAL);
+    return write_sasl(at, NS_SASL, "auth", EXTERNAL, bare);
+}
+
+/* By the password, in the profile that the server has. */
+static enum ks_err authenticate_password(const struct step *at, const struct ks_xml *features)
+{
+    struct ks_login *login = at->login;
+    enum ks_login_state before = login->state;
     const struct ks_scram_mechanism *mechanism;
     struct ks_str message;
     enum ks_err err;
 
-    if (!login->setup.password.len) /* there was a token, and this channel is not the one that it is for */
-        return fail(login, KS_CODE_LOGIN_AGAIN, true);
-    if ((err = authenticate(at, at->element)) != KS_OK || login->state != KS_LOGIN_SECURED)
+    if (!login->setup.password.len)
+        return without_password(login);
+    if (before != KS_LOGIN_EXTERNAL && ((err = authenticate(at, features)) != KS_OK || login->state != before))
         return err;
-    if ((err = begin_scram(at, at->element, false, &mechanism, &message)) != KS_OK)
+    if (before == KS_LOGIN_EXTERNAL2)
+        return fail(login, KS_CODE_NO_MECHANISM, true);
+    if ((err = begin_scram(at, features, false, &mechanism, &message)) != KS_OK)
         return err;
     if (!mechanism)
         return login->state == KS_LOGIN_FAILED ? KS_OK : fail(login, KS_CODE_NO_MECHANISM, true);
     enter(login, KS_LOGIN_CHALLENGE);
     return write_sasl(at, NS_SASL, "auth", mechanism->name, message);
+}
+
+static enum ks_err on_mechanisms(const struct step *at)
+{
+    struct ks_login *login = at->login;
+    enum ks_err err;
+
+    if (login->certified && ((err = authenticate_external(at)) != KS_OK || login->state != KS_LOGIN_SECURED))
+        return err;
+    if (login->certified && login->setup.token.len && ks_xml_child(at->element, NS_SASL2, "authentication")
+        && ((err = send_token(login, at->element, at->out)) != KS_OK || login->state != KS_LOGIN_SECURED))
+        return err;
+    return authenticate_password(at, at->element);
 }
 
 /* What an element of SASL carries: KS_ESYNTAX if it is no base64. "=" is the empty text (RFC 6120 §6.4.2). */
@@ -348,6 +409,11 @@ static enum ks_err on_success(const struct step *at)
     return KS_OK;
 }
 
+static bool is_external(const struct ks_login *login)
+{
+    return login->state == KS_LOGIN_EXTERNAL || login->state == KS_LOGIN_EXTERNAL2;
+}
+
 static enum ks_err on_failure(const struct step *at)
 {
     static const struct {
@@ -360,13 +426,18 @@ static enum ks_err on_failure(const struct step *at)
         { "temporary-auth-failure", KS_CODE_LOGIN_DELAYED, false },
     };
     const struct ks_xml *condition = ks_xml_child(at->element, NS_SASL, NULL);
+    bool later = ks_xml_is(condition, NS_SASL, "temporary-auth-failure"), external = is_external(at->login);
     enum ks_err err;
 
-    if (at->login->state == KS_LOGIN_TOKEN && !ks_xml_is(condition, NS_SASL, "temporary-auth-failure"))
+    if (at->login->state == KS_LOGIN_TOKEN && !later)
         return without_token(at);
+    if (external && !later && at->login->setup.password.len)
+        return authenticate_password(at, at->login->features);
     if (condition
         && (err = ks_arena_copy(&at->login->arena, ks_str_head(condition->name, 64), &at->login->detail)) != KS_OK)
         return err;
+    if (external && !later)
+        return fail(at->login, KS_CODE_LOGIN_CERTIFICATE, true);
     for (size_t i = 0; condition && i < KS_COUNT(conditions); i++)
         if (ks_str_is(condition->name, conditions[i].condition))
             return fail(at->login, conditions[i].code, conditions[i].final);
@@ -566,9 +637,9 @@ static struct ks_xml *authenticate_new(struct ks_login *login, struct ks_arena *
     return element;
 }
 
-/* With the header, before anything came: what a token proves needs no word of the server. On a channel that it is not
- * for it stays at home. */
-static enum ks_err send_token(struct ks_login *login, struct ks_buf *out)
+/* With the header, before anything came (features NULL): what a token proves needs no word of the server. On a channel
+ * that it is not for it stays at home. */
+static enum ks_err send_token(struct ks_login *login, const struct ks_xml *features, struct ks_buf *out)
 {
     const struct ks_ht_mechanism *ht = ks_ht_mechanism(login->setup.mechanism);
     struct ks_arena *arena = &login->arena;
@@ -581,7 +652,7 @@ static enum ks_err send_token(struct ks_login *login, struct ks_buf *out)
     channel = login->bindings.data[ht->binding];
     if ((err = ks_ht_first(arena, login->setup.local, login->setup.token, channel, &first)) != KS_OK)
         return err;
-    element = authenticate_new(login, arena, NULL, ht->name, first);
+    element = authenticate_new(login, arena, features, ht->name, first);
     if (!ks_xml_add(arena, element, NS_FAST, "fast"))
         return KS_ENOMEM;
     login->ht = ht;
@@ -684,7 +755,8 @@ static enum ks_err on_success2(const struct step *at)
     const struct ks_xml *who = ks_xml_child(at->element, NS_SASL2, "authorization-identifier");
     enum ks_err err;
 
-    if ((err = check_proof2(at)) != KS_OK)
+    /* By a certificate there is nothing that the server could prove but what TLS did. */
+    if (login->state != KS_LOGIN_EXTERNAL2 && (err = check_proof2(at)) != KS_OK)
         return err <= KS_FATAL ? err : fail(login, KS_CODE_SERVER_UNPROVEN, true);
     if ((err = take_token(at)) != KS_OK)
         return err;
@@ -727,18 +799,22 @@ static const struct rule {
     const char *ns, *name;
     enum ks_err (*handle)(const struct step *at);
 } rules[] = {
-    { ON(KS_LOGIN_CLEAR), NS_STREAM, "features", on_clear_features },                /* RFC 6120 §5.4.1 */
-    { ON(KS_LOGIN_PROCEED), NS_TLS, "proceed", on_proceed },                         /* RFC 6120 §5.4.2.3 */
-    { ON(KS_LOGIN_PROCEED), NS_TLS, "failure", on_tls_failure },                     /* RFC 6120 §5.4.2.2 */
-    { ON(KS_LOGIN_SECURED), NS_STREAM, "features", on_mechanisms },                  /* RFC 6120 §6.4.1 */
-    { ON(KS_LOGIN_CHALLENGE), NS_SASL, "challenge", on_challenge },                  /* RFC 6120 §6.4.3 */
-    { ON(KS_LOGIN_PROOF), NS_SASL, "challenge", on_proof },                          /* RFC 6120 §6.3.10 */
-    { ON(KS_LOGIN_PROOF) | ON(KS_LOGIN_PROVEN), NS_SASL, "success", on_success },    /* RFC 6120 §6.4.6 */
-    { ON(KS_LOGIN_CHALLENGE) | ON(KS_LOGIN_PROOF), NS_SASL, "failure", on_failure }, /* RFC 6120 §6.4.5 */
+    { ON(KS_LOGIN_CLEAR), NS_STREAM, "features", on_clear_features }, /* RFC 6120 §5.4.1 */
+    { ON(KS_LOGIN_PROCEED), NS_TLS, "proceed", on_proceed },          /* RFC 6120 §5.4.2.3 */
+    { ON(KS_LOGIN_PROCEED), NS_TLS, "failure", on_tls_failure },      /* RFC 6120 §5.4.2.2 */
+    { ON(KS_LOGIN_SECURED), NS_STREAM, "features", on_mechanisms },   /* RFC 6120 §6.4.1 */
+    { ON(KS_LOGIN_CHALLENGE), NS_SASL, "challenge", on_challenge },   /* RFC 6120 §6.4.3 */
+    { ON(KS_LOGIN_PROOF), NS_SASL, "challenge", on_proof },           /* RFC 6120 §6.3.10 */
+    { ON(KS_LOGIN_EXTERNAL) | ON(KS_LOGIN_PROOF) | ON(KS_LOGIN_PROVEN), NS_SASL, "success",
+        on_success }, /* RFC 6120 §6.4.6 */
+    { ON(KS_LOGIN_EXTERNAL) | ON(KS_LOGIN_CHALLENGE) | ON(KS_LOGIN_PROOF), NS_SASL, "failure",
+        on_failure }, /* RFC 6120 §6.4.5 */
     { ON(KS_LOGIN_TOKEN), NS_STREAM, "features", on_token_features },
-    { ON(KS_LOGIN_CHALLENGE2), NS_SASL2, "challenge", on_challenge },               /* XEP-0388 §2.5 */
-    { ON(KS_LOGIN_TOKEN) | ON(KS_LOGIN_PROOF2), NS_SASL2, "success", on_success2 }, /* XEP-0388 §2.6.1 */
-    { ON(KS_LOGIN_TOKEN) | ON(KS_LOGIN_CHALLENGE2) | ON(KS_LOGIN_PROOF2), NS_SASL2, "failure", on_failure },
+    { ON(KS_LOGIN_CHALLENGE2), NS_SASL2, "challenge", on_challenge }, /* XEP-0388 §2.5 */
+    { ON(KS_LOGIN_EXTERNAL2) | ON(KS_LOGIN_TOKEN) | ON(KS_LOGIN_PROOF2), NS_SASL2, "success",
+        on_success2 }, /* XEP-0388 §2.6.1 */
+    { ON(KS_LOGIN_EXTERNAL2) | ON(KS_LOGIN_TOKEN) | ON(KS_LOGIN_CHALLENGE2) | ON(KS_LOGIN_PROOF2), NS_SASL2, "failure",
+        on_failure },
     { ON(KS_LOGIN_WELCOME), NS_STREAM, "features", on_welcome_features },
     { ON(KS_LOGIN_AUTHED), NS_STREAM, "features", on_authed_features }, /* RFC 6120 §7.4 */
     { ON(KS_LOGIN_RESUMING), NS_SM, "resumed", on_resumed },            /* XEP-0198 §5 */

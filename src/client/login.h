@@ -2,7 +2,8 @@
 /* login.h -- from an open connection to a session: TLS, SASL, then a resumed or a bound session (RFC 6120 §5 to §7,
  * XEP-0198 §3 and §5, XEP-0440, XEP-0474); in one exchange where the server can (XEP-0388, XEP-0386), and with a token
  * in place of the password where there is one (XEP-0484): then nothing of the server is waited for, and who comes back
- * is there after one round trip.
+ * is there after one round trip. Who showed a certificate in TLS logs in by it where the server lets (XEP-0178), before
+ * anything else, and by a token or the password where it does not.
  *
  * A state machine over elements: each goes in, what is to be sent comes out, and the state says what is next. Nothing
  * about the account leaves before TLS, and nothing but SCRAM proves the password, bound to the TLS channel whenever the
@@ -20,9 +21,12 @@ enum ks_login_state {
     KS_LOGIN_PROCEED,    /* <starttls/> sent */
     KS_LOGIN_HANDSHAKE,  /* the caller starts TLS, then calls ks_login_secured */
     KS_LOGIN_SECURED,    /* header sent: features with mechanisms are expected */
+    KS_LOGIN_EXTERNAL,   /* <auth/> by the certificate sent */
+    KS_LOGIN_EXTERNAL2,  /* <authenticate/> by it */
     KS_LOGIN_CHALLENGE,  /* <auth/> sent */
     KS_LOGIN_PROOF,      /* <response/> sent */
-    KS_LOGIN_TOKEN,      /* <authenticate/> by a token sent, with the header: features and the outcome are expected */
+    KS_LOGIN_TOKEN,      /* <authenticate/> by a token sent, most often with the header: features and the outcome are
+                          * expected */
     KS_LOGIN_CHALLENGE2, /* <authenticate/> by the password sent */
     KS_LOGIN_PROOF2,     /* <response/> of XEP-0388 sent */
     KS_LOGIN_WELCOME,    /* bound inline: features are expected */
@@ -41,7 +45,7 @@ const char *ks_login_state_name(enum ks_login_state state);
 struct ks_login_setup {
     /* Views that outlive the login. local and domain are normal (jid.h); password as a person typed it. */
     struct ks_str local, domain, resource;
-    struct ks_str password; /* may be empty when there is a token */
+    struct ks_str password; /* may be empty when there is a token or a certificate */
     struct ks_str agent;    /* a UUID that stays the same: the installation (XEP-0388 §2.3) */
     struct ks_str device;   /* what to call it; may be empty */
     struct ks_str token;    /* with the name of its mechanism; or empty */
@@ -72,8 +76,9 @@ struct ks_login {
     struct ks_scram_bindings bindings;
     struct ks_str downgrade;
     bool sm_offered;
+    bool certified;                   /* TLS showed a certificate of ours */
     const struct ks_ht_mechanism *ht; /* of the token that was sent */
-    struct ks_xml *features;          /* while the token's outcome is awaited; in arena */
+    struct ks_xml *features;          /* while the outcome of a token or a certificate is awaited; in arena */
     struct ks_str wanted;             /* the mechanism for which a token was asked for */
 };
 
@@ -83,9 +88,9 @@ void ks_login_init(struct ks_login *login, const struct ks_login_setup *setup, b
 void ks_login_done(struct ks_login *login); /* accepts zeroes; wipes */
 
 /* TLS stands; its certificate was checked. A view may be empty when there is no such binding; they are copied.
- * KS_ENOMEM. */
+ * certified: the server asked for a certificate of ours and has it. KS_ENOMEM. */
 KS_CHECK enum ks_err ks_login_secured(
-    struct ks_login *login, struct ks_str exporter, struct ks_str end_point, struct ks_buf *out);
+    struct ks_login *login, struct ks_str exporter, struct ks_str end_point, bool certified, struct ks_buf *out);
 
 /* A child of the stream, until a state of "done" or KS_LOGIN_FAILED; scratch lives as long as the element. Blocks for
  * PBKDF2 once. KS_ENOMEM. What a server says wrongly is KS_LOGIN_FAILED and KS_OK. acked: as in ks_sm_acked. */

@@ -508,7 +508,7 @@ static void login_secured(struct konsil *k)
     struct ks_stream *s = &k->stream;
     enum ks_err err = ks_login_secured(&s->login,
         s->tls.has_exporter ? ks_str(s->tls.exporter, sizeof(s->tls.exporter)) : KS_STR_EMPTY,
-        ks_str(s->tls.server_end_point, s->tls.server_end_point_len), &s->out);
+        ks_str(s->tls.server_end_point, s->tls.server_end_point_len), s->tls.certified, &s->out);
 
     if (err != KS_OK) {
         k->failed = err;

@@ -75,10 +75,13 @@ static void end(struct rig *rig)
     ks_arena_done(&rig->server_arena);
 }
 
+static bool certified; /* by TLS */
+
 static void secure(struct rig *rig)
 {
     ks_buf_reset(&rig->out);
-    if (ks_login_secured(&rig->login, KS_STR("12345678901234567890123456789012"), KS_STR("end point"), &rig->out)
+    if (ks_login_secured(
+            &rig->login, KS_STR("12345678901234567890123456789012"), KS_STR("end point"), certified, &rig->out)
         != KS_OK)
         exit(1);
     rig->bindings.data[KS_BIND_TLS_EXPORTER] = KS_STR("12345678901234567890123456789012");
@@ -329,8 +332,8 @@ static void test_walk(void)
             end(&rig);
         }
     /* Allowed and harmless: features in 4 states (one of which finds no mechanism, one no bind), proceed, success in
-     * PROVEN, resumed, failed (resuming, enabling), enabled, and a bind that fails. */
-    check_row(walked == 10 * KS_COUNT(elements) && left == walked - 8, "STYLE §6: every state with every element",
+     * PROVEN and EXTERNAL, resumed, failed (resuming, enabling), enabled, and a bind that fails. */
+    check_row(walked == 12 * KS_COUNT(elements) && left == walked - 9, "STYLE §6: every state with every element",
         "%zu walked, %zu left", walked, left);
 }
 
@@ -515,6 +518,105 @@ static void test_token(void)
     token = KS_STR_EMPTY;
 }
 
+#define EXTERNAL2(more)                                                                         \
+    "<authentication xmlns='" NS_SASL2 "'>" M("EXTERNAL") more "<inline><bind xmlns='" NS_BIND2 \
+                                                               "'/></inline></authentication>"
+#define FAILURE(ns, condition) "<failure xmlns='" ns "'><" condition " xmlns='" NS_SASL "'/></failure>"
+
+/* How a client answers that showed a certificate. */
+static struct ks_str offered(struct rig *rig, const char *features)
+{
+    begin(rig, true);
+    secure(rig);
+    return say(rig, features);
+}
+
+static void test_certificate(void)
+{
+    struct rig rig;
+    struct ks_str out;
+
+    certified = true;
+    out = offered(&rig, MECHANISMS(M("EXTERNAL") M("SCRAM-SHA-256")));
+    check_contains("XEP-0178 §2: with a certificate EXTERNAL is preferred, and says who logs in", out,
+        "mechanism='EXTERNAL'>YW5uYUBrbGluaWsuZXhhbXBsZQ==<");
+    out = say(&rig, "<success xmlns='" NS_SASL "'/>");
+    check_state(&rig, "RFC 6120 §6.4.6: and a stream begins anew", KS_LOGIN_AUTHED);
+    end(&rig);
+
+    out = offered(&rig, FEATURES("<mechanisms xmlns='" NS_SASL "'>" M("EXTERNAL") "</mechanisms>" EXTERNAL2("")));
+    check_contains("XEP-0388 §2.3: in one exchange where there is one", out,
+        "<authenticate xmlns='" NS_SASL2 "' mechanism='EXTERNAL'>");
+    (void)say(&rig, "<success xmlns='" NS_SASL2 "'>" WHO BOUND "</success>");
+    check_state(&rig, "with the resource", KS_LOGIN_WELCOME);
+    end(&rig);
+
+    (void)offered(&rig, FEATURES(EXTERNAL2("")));
+    (void)say(&rig,
+        "<success xmlns='" NS_SASL2 "'><authorization-identifier>eve@klinik.example/r</authorization-identifier>" BOUND
+        "</success>");
+    check_state(&rig, "another account's address is not taken", KS_LOGIN_FAILED);
+    end(&rig);
+
+    out = offered(&rig, MECHANISMS(M("SCRAM-SHA-256")));
+    check_contains("XEP-0178 §2: where it is not offered, the password logs in", out, "mechanism='SCRAM-SHA-256'");
+    end(&rig);
+
+    (void)offered(&rig, MECHANISMS(M("EXTERNAL") M("SCRAM-SHA-256")));
+    out = say(&rig, FAILURE(NS_SASL, "not-authorized"));
+    check_contains(
+        "RFC 6120 §6.4.5: where it is refused, the password does in the same stream", out, "mechanism='SCRAM-SHA-256'");
+    end(&rig);
+
+    (void)offered(&rig, FEATURES(EXTERNAL2(M("SCRAM-SHA-256"))));
+    out = say(&rig, FAILURE(NS_SASL2, "invalid-authzid"));
+    check_contains(
+        "XEP-0388 §2.6.2: in this profile, too", out, "<authenticate xmlns='" NS_SASL2 "' mechanism='SCRAM-SHA-256'>");
+    end(&rig);
+
+    (void)offered(&rig, FEATURES(EXTERNAL2("")));
+    (void)say(&rig, FAILURE(NS_SASL2, "not-authorized"));
+    check_row(rig.login.state == KS_LOGIN_FAILED && strcmp(rig.login.code, KS_CODE_NO_MECHANISM) == 0,
+        "which is never sent without SCRAM", "%s", rig.login.code);
+    end(&rig);
+
+    (void)offered(&rig, MECHANISMS(M("EXTERNAL") M("SCRAM-SHA-256")));
+    (void)say(&rig, FAILURE(NS_SASL, "temporary-auth-failure"));
+    check_row(
+        rig.login.state == KS_LOGIN_FAILED && !rig.login.final && strcmp(rig.login.code, KS_CODE_LOGIN_DELAYED) == 0,
+        "RFC 6120 §6.5.9: a server that cannot tell now is asked again later", "%s", rig.login.code);
+    end(&rig);
+
+    forgot = true;
+    (void)offered(&rig, MECHANISMS(M("EXTERNAL") M("SCRAM-SHA-256")));
+    (void)say(&rig, FAILURE(NS_SASL, "not-authorized"));
+    check_row(
+        rig.login.state == KS_LOGIN_FAILED && rig.login.final && strcmp(rig.login.code, KS_CODE_LOGIN_CERTIFICATE) == 0,
+        "without a password the person is told that the certificate is not taken", "%s", rig.login.code);
+    end(&rig);
+    (void)offered(&rig, MECHANISMS(M("SCRAM-SHA-256")));
+    check_row(rig.login.state == KS_LOGIN_FAILED && strcmp(rig.login.code, KS_CODE_LOGIN_CERTIFICATE) == 0,
+        "and so when it is not even asked for", "%s", rig.login.code);
+    end(&rig);
+    forgot = false;
+
+    token = KS_STR("geheim2");
+    out = offered(&rig, FEATURES(EXTERNAL2("")));
+    check_contains("a certificate goes before a token, which then waits for the features", out, "mechanism='EXTERNAL'");
+    end(&rig);
+    out = offered(&rig, OFFER2);
+    check_contains("and logs in where the certificate does not", out, "mechanism='HT-SHA-256-EXPR'");
+    (void)say(&rig, success2(token_proof(), WHO BOUND));
+    check_state(&rig, "which goes on as ever", KS_LOGIN_WELCOME);
+    end(&rig);
+    token = KS_STR_EMPTY;
+
+    certified = false;
+    out = offered(&rig, MECHANISMS(M("EXTERNAL") M("SCRAM-SHA-256")));
+    check_contains("without a certificate EXTERNAL is not tried", out, "mechanism='SCRAM-SHA-256'");
+    end(&rig);
+}
+
 int main(void)
 {
     ks_arena_init(&arena, 64 << 20);
@@ -531,6 +633,7 @@ int main(void)
     test_wrong_servers();
     test_sasl2();
     test_token();
+    test_certificate();
     test_walk();
     ks_arena_done(&arena);
     return check_done();
