@@ -15,6 +15,7 @@
 #include "command_line.h"
 #include "crypto.h"
 #include "jid.h"
+#include "konsil_certificate.h"
 #include "profile.h"
 #include "system.h"
 #include "unicode.h"
@@ -116,8 +117,7 @@ static bool is_short(const char *utf8)
     return ks_unicode_count(ks_str_z(utf8)) < PASSPHRASE_MIN;
 }
 
-/* NULL, or an id of the catalogue that says what is wrong; so for the functions below. */
-static const char *read_passphrase(const char *file, char *text, size_t cap)
+const char *program_read_passphrase(const char *file, char *text, size_t cap)
 {
     FILE *from = fopen(file, "re");
     const char *wrong = SAY("konsil.passphrase-file");
@@ -133,6 +133,7 @@ static const char *read_passphrase(const char *file, char *text, size_t cap)
     return wrong;
 }
 
+/* NULL, or an id of the catalogue that says what is wrong; so for the functions below. */
 static const char *ask_new_passphrase(const struct program *program, char *text, size_t cap)
 {
     char again[PASSPHRASE_MAX + 2];
@@ -155,7 +156,7 @@ static const char *get_passphrase(const struct program *program, const char *fil
     const char *given = getenv("KONSIL_PASSPHRASE"), *wrong;
 
     if (file) {
-        wrong = read_passphrase(file, text, cap);
+        wrong = program_read_passphrase(file, text, cap);
         return wrong ? wrong : is_new && is_short(text) ? SAY("konsil.passphrase-short") : NULL;
     }
     if (given) {
@@ -210,7 +211,9 @@ static int open_store(struct program *program, const char *dir, const char *pass
 
 static int make_engine(struct program *program, struct ks_prng *prng)
 {
-    struct konsil_setup setup = { .store = program->store, .now = program_now(), .device_name = "konsil" };
+    struct konsil_setup setup = {
+        .store = program->store, .now = program_now(), .device_name = "konsil", .certificate = program->certificate
+    };
 
     ks_prng_bytes(prng, setup.seed, sizeof(setup.seed));
     program->engine = konsil_new(&setup);
@@ -226,7 +229,7 @@ static int make_engine(struct program *program, struct ks_prng *prng)
 
 static const char synopsis[] =
     "konsil [--json] [--server HOST[:PORT]] [--direct-tls] [--ca FILE] [--dir DIR] [--passphrase-file FILE]\n"
-    "         [--lang de|en] JID\n"
+    "         [--certificate FILE [--key FILE] [--key-passphrase-file FILE] | --no-certificate] [--lang de|en] JID\n"
     "  konsil --help | --version";
 
 static int help(const struct program *program)
@@ -262,7 +265,8 @@ static int usage(const struct program *program)
     return EXIT_USAGE;
 }
 
-static int run(struct program *program, const char *dir, const char *passphrase_file, const char *ca_file)
+static int run(struct program *program, const char *dir, const char *passphrase_file, const char *ca_file,
+    const struct certificate_options *certificate)
 {
     uint8_t seed[KS_PRNG_SEED_LEN];
     struct ks_prng prng;
@@ -278,6 +282,7 @@ static int run(struct program *program, const char *dir, const char *passphrase_
     else if (ks_file_carrier_new(&files, &program->carrier) != KS_OK)
         status = program_fail(program, SAY("konsil.memory"));
     else if ((status = open_store(program, dir, passphrase_file, &prng)) == EXIT_SUCCESS
+        && (status = konsil_certificate(program, dir, certificate)) == EXIT_SUCCESS
         && (status = make_engine(program, &prng)) == EXIT_SUCCESS)
         status = program->json ? konsil_json(program) : konsil_terminal(program);
     ks_file_carrier_free(program->carrier);
@@ -293,10 +298,13 @@ int main(int argc, char **argv)
     static const struct option options[] = { { "json", no_argument, NULL, 'j' },
         { "dir", required_argument, NULL, 'd' }, { "ca", required_argument, NULL, 'c' },
         { "passphrase-file", required_argument, NULL, 'p' }, { "server", required_argument, NULL, 's' },
+        { "certificate", required_argument, NULL, 'C' }, { "key", required_argument, NULL, 'K' },
+        { "key-passphrase-file", required_argument, NULL, 'P' }, { "no-certificate", no_argument, NULL, 'N' },
         { "direct-tls", no_argument, NULL, 't' }, { "lang", required_argument, NULL, 'l' },
         { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
     const char *dir = NULL, *passphrase_file = NULL, *ca_file = NULL;
     char jid_text[KS_JID_MAX + 1], path[PATH_CAP];
+    struct certificate_options certificate = { .forget = false };
     struct program program = { .json = false };
     struct ks_arena arena;
     struct ks_jid jid;
@@ -320,6 +328,14 @@ int main(int argc, char **argv)
             continue;
         else if (option == 't')
             program.direct_tls = true;
+        else if (option == 'C')
+            certificate.certificate = optarg;
+        else if (option == 'K')
+            certificate.key = optarg;
+        else if (option == 'P')
+            certificate.passphrase_file = optarg;
+        else if (option == 'N')
+            certificate.forget = true;
         else if (option == 'l' && command_line_read_language("konsil", optarg, &program.language))
             continue;
         else if (option == 'h')
@@ -333,7 +349,8 @@ int main(int argc, char **argv)
         else
             return command_line_complain(program.language, "konsil", options, option, argv), EXIT_USAGE;
     }
-    if (optind != argc - 1)
+    if (optind != argc - 1 || (certificate.key && !certificate.certificate)
+        || (certificate.forget && certificate.certificate))
         return usage(&program);
     ks_arena_init(&arena, 16 * KS_JID_MAX);
     if (ks_crypto_init() != KS_OK || ks_jid_parse(&arena, ks_str_z(argv[optind]), &jid) != KS_OK || !ks_jid_is_bare(jid)
@@ -349,5 +366,5 @@ int main(int argc, char **argv)
             return program_fail(&program, SAY("konsil.home"));
         dir = path;
     }
-    return run(&program, dir, passphrase_file, ca_file);
+    return run(&program, dir, passphrase_file, ca_file, &certificate);
 }

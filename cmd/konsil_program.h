@@ -19,6 +19,7 @@ struct program {
     const char *host; /* of --server; NULL: found by the domain */
     uint16_t port;    /* 0: the usual one */
     bool direct_tls;
+    bool certificate; /* the link has one of the person's */
     struct ks_engine_store *store;
     struct ks_client_link *link;
     struct ks_file_carrier *carrier;
@@ -32,6 +33,9 @@ int program_fail(const struct program *program, const char *id);
 
 /* Asks on the terminal, without showing what is typed; false: no line came. */
 bool program_ask(const struct program *program, const char *id, char *text, size_t cap);
+
+/* The first line of a file that is nobody else's. NULL, or an id of the catalogue that says what is wrong. */
+const char *program_read_passphrase(const char *file, char *text, size_t cap);
 
 struct konsil_now program_now(void);
 /* Lets connection and files go on, by what the last wait found; 0: for the connection it found nothing. */

@@ -4,7 +4,7 @@ _konsil() {
     local word=${COMP_WORDS[COMP_CWORD]}
     COMPREPLY=()
     case ${COMP_WORDS[COMP_CWORD - 1]} in
-    --ca | --dir | --passphrase-file)
+    --ca | --certificate | --dir | --key | --key-passphrase-file | --passphrase-file)
         compopt -o filenames 2>/dev/null
         while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -f -- "$word")
         ;;
@@ -14,7 +14,7 @@ _konsil() {
     --server) ;;
     *)
         while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -W "--json --server --direct-tls --ca --dir \
-            --passphrase-file --lang --version --help" -- "$word")
+            --passphrase-file --certificate --key --key-passphrase-file --no-certificate --lang --version --help" -- "$word")
         ;;
     esac
 }

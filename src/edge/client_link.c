@@ -31,7 +31,8 @@ struct ks_client_link {
     int fd;
     enum phase phase;
     bool direct, start_tls;
-    bool wants_write; /* TLS waits for room in the socket, whatever it does */
+    bool certificate_asked; /* by the server, in the handshake at hand */
+    bool wants_write;       /* TLS waits for room in the socket, whatever it does */
     char domain[1024];
     struct addrinfo *addresses, *address;
 };
@@ -68,6 +69,23 @@ failed:
     ERR_clear_error();
     ks_client_link_free(link);
     return err;
+}
+
+/* Called when a server asks; what is shown is the context's. */
+static int certificate_asked(SSL *tls, void *user)
+{
+    struct ks_client_link *link = user;
+
+    (void)tls;
+    link->certificate_asked = true;
+    return 1;
+}
+
+enum ks_err ks_client_link_certify(
+    struct ks_client_link *link, const struct ks_client_key_files *files, const char *passphrase, bool *ret_open)
+{
+    SSL_CTX_set_cert_cb(link->context, certificate_asked, link);
+    return ks_client_key_use(link->context, files, passphrase, ret_open);
 }
 
 static void close_now(struct ks_client_link *link)
@@ -154,7 +172,7 @@ static bool start_tls(struct ks_client_link *link)
 {
     static const unsigned char alpn[] = "\x0bxmpp-client";
 
-    link->start_tls = false;
+    link->start_tls = link->certificate_asked = false;
     link->phase = HANDSHAKING;
     return (link->tls = SSL_new(link->context)) && SSL_set_fd(link->tls, link->fd) == 1
         && SSL_set1_host(link->tls, link->domain) == 1 && SSL_set_tlsext_host_name(link->tls, link->domain) == 1
@@ -188,6 +206,7 @@ static void tell_secured(struct ks_client_link *link, struct konsil *k)
         facts.has_exporter = SSL_export_keying_material(link->tls, facts.exporter, sizeof(facts.exporter), label,
                                  sizeof(label) - 1, (const unsigned char *)"", 0, 1)
             == 1;
+    facts.certified = link->certificate_asked && SSL_get_certificate(link->tls);
     ERR_clear_error();
     link->phase = SECURE;
     konsil_secured(k, &facts, now());

@@ -10,6 +10,7 @@
 
 #include <poll.h>
 
+#include "client_key.h"
 #include "clock.h"
 #include "konsil/konsil.h"
 #include "str.h"
@@ -18,6 +19,9 @@ struct ks_client_link;
 
 /* ca_file: PEM, or NULL for those of the system. KS_EIO: it cannot be read, or holds none; KS_ENOMEM. */
 KS_CHECK enum ks_err ks_client_link_new(const char *ca_file, struct ks_client_link **ret_link);
+/* Logs in by this from now on, where a server asks for it. Results are those of ks_client_key_use. */
+KS_CHECK enum ks_err ks_client_link_certify(
+    struct ks_client_link *link, const struct ks_client_key_files *files, const char *passphrase, bool *ret_open);
 void ks_client_link_free(struct ks_client_link *link); /* closes at once */
 
 /* What to wait for, and until when (mono_ms, KS_NEVER). False: there is no socket to wait for. */

@@ -170,6 +170,44 @@ static enum ks_err get_vault(
     return err;
 }
 
+bool ks_profile_certificate(const char *dir, char certificate[KS_PROFILE_PATH_MAX], char key[KS_PROFILE_PATH_MAX])
+{
+    struct ks_str text, line;
+    char path[PATH_CAP];
+    struct ks_buf bytes;
+    bool found = false;
+
+    ks_buf_init(&bytes, 2 * KS_PROFILE_PATH_MAX);
+    if (file_name(dir, "certificate", path) == KS_OK && read_file(path, &bytes) == KS_OK) {
+        text = ks_buf_str(&bytes);
+        (void)ks_str_cut(&text, '\n', &line);
+        found = line.len > 0 && line.len < KS_PROFILE_PATH_MAX && text.len < KS_PROFILE_PATH_MAX;
+        if (found) {
+            snprintf(certificate, KS_PROFILE_PATH_MAX, "%.*s", KS_STR_FMT(line));
+            (void)ks_str_cut(&text, '\n', &line);
+            snprintf(key, KS_PROFILE_PATH_MAX, "%.*s", KS_STR_FMT(line));
+        }
+    }
+    ks_buf_done(&bytes);
+    return found;
+}
+
+enum ks_err ks_profile_set_certificate(const char *dir, const char *certificate, const char *key)
+{
+    char path[PATH_CAP], text[2 * KS_PROFILE_PATH_MAX];
+    enum ks_err err = file_name(dir, "certificate", path);
+    int len;
+
+    if (err != KS_OK)
+        return err;
+    if (!certificate)
+        return unlink(path) == 0 || errno == ENOENT ? KS_OK : KS_EIO;
+    len = snprintf(text, sizeof(text), "%s\n%s\n", certificate, key ? key : "");
+    if (len < 0 || (size_t)len >= sizeof(text) || strchr(certificate, '\n') || (key && strchr(key, '\n')))
+        return KS_EIO;
+    return replace_file(dir, path, ks_str(text, (size_t)len));
+}
+
 enum ks_err ks_profile_open(
     const char *dir, struct ks_str passphrase, struct ks_prng *prng, struct ks_engine_store **ret_store)
 {

@@ -3,6 +3,7 @@
  *
  *     DIR/vault      vault.h: one data key, wrapped by a passphrase
  *     DIR/store.db   sqlite_engine_store.h, under the key that the vault gives
+ *     DIR/certificate    where the person's certificate and its key are: a path each in a line; missing: nowhere
  *
  * DIR and what is above it are made when they are missing, for nobody else to read (0700). Blocks: files, and Argon2id.
  */
@@ -23,5 +24,14 @@ bool ks_profile_exists(const char *dir);
  * KS_ENOMEM. */
 KS_CHECK enum ks_err ks_profile_open(
     const char *dir, struct ks_str passphrase, struct ks_prng *prng, struct ks_engine_store **ret_store);
+
+#define KS_PROFILE_PATH_MAX 4096
+/* Where the certificate and its key are (client_key.h); key empty: in the same file. False: nowhere, as far as is
+ * known.
+ */
+bool ks_profile_certificate(const char *dir, char certificate[KS_PROFILE_PATH_MAX], char key[KS_PROFILE_PATH_MAX]);
+/* Remembers it, or with NULL forgets it. The directory is there. KS_EIO: the paths do not fit or the file cannot be
+ * written; KS_EFULL. */
+KS_CHECK enum ks_err ks_profile_set_certificate(const char *dir, const char *certificate, const char *key);
 
 #endif

@@ -136,17 +136,18 @@ class Lines:
 class Konsil:
     """A konsil --json."""
 
-    def __init__(self, lab, jid, directory=None, connect=True, consume=None):
+    def __init__(self, lab, jid, directory=None, connect=True, consume=None, options=(), environment=None):
         self.lab, self.jid, self.ids, self.consume = lab, jid, 0, consume
+        self.options, self.environment = list(options), environment or {}
         self.dir = directory or os.path.join(lab.dir, f"konsil-{jid.split('@')[0]}")
         self.start(connect)
 
     def start(self, connect=True):
         self.process = subprocess.Popen(
             [os.path.join(BUILD, "cmd", "konsil"), "--json", "--ca", self.lab.ca, "--dir", self.dir,
-             "--server", f"127.0.0.1:{self.lab.port}", self.jid],
+             "--server", f"127.0.0.1:{self.lab.port}", *self.options, self.jid],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.lab.errors, preexec_fn=_die_with_parent,
-            env=dict(os.environ, KONSIL_PASSPHRASE=PASSPHRASE))
+            env=dict(os.environ, KONSIL_PASSPHRASE=PASSPHRASE, **self.environment))
         self.lab.processes.append(self.process)
         self.lines = Lines(self.process.stdout, json.loads, self.consume)
         if connect:

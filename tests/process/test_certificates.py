@@ -97,7 +97,7 @@ row(asked(lab.direct_port, "klinik.example", "-tls1_2"), "with TLS 1.2 they are 
 
 # --- who gets in ---
 
-anna = pki.client("anna", [ANNA])
+anna, jonas = pki.client("anna", [ANNA]), pki.client("jonas", [JONAS])
 row(mechanisms(anna)[:2] == ["EXTERNAL", "SCRAM-SHA-256-PLUS"], "RFC 6120 §6.3.4: EXTERNAL is offered to who shows one", mechanisms(anna))
 one = external(anna)
 row(one.jid.startswith(ANNA + "/"), "XEP-0178 §2: and lets in whom it names", one.jid)
@@ -140,9 +140,55 @@ row(refused(pki.client("offen", ["anna@offen.example"]), "anna@offen.example", d
 row(refused(pki.client("plain", [ANNA]), domain="klinik.example", name="offen.example") == "invalid-mechanism",
     "nor is a certificate known to a domain that did not ask for it")
 
+# --- konsil ---
+
+
+def person(directory, *options, wanted=None, **environment):
+    """Why konsil did not get in without a password; None: it did. wanted: what it has to say at its start."""
+    konsil = lab.konsil(ANNA, directory=os.path.join(lab.dir, directory), connect=False, options=options, environment=environment)
+    if not wanted:
+        konsil.do("connect", jid=ANNA, host="127.0.0.1", port=lab.port)
+        event = konsil.lines.wait(lambda e: e.get("event") == "ready" or e.get("reason"), "the login")
+        konsil.do("disconnect")
+    konsil.close()
+    with open(lab.errors.name, encoding="utf-8") as errors:
+        said = errors.read()
+    return wanted in said if wanted else event.get("reason")
+
+
+os.environ["LC_ALL"] = "en_US.UTF-8"  # the sentences of konsil in English
+with open(os.path.join(lab.dir, "word"), "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+    file.write("geheim\n")
+word = os.path.join(lab.dir, "word")
+for path in (anna["key"], jonas["key"]):
+    os.chmod(path, 0o600)
+for name, options in {
+    "PEM and a key of PKCS#8": ["--certificate", anna["chain"], "--key", anna["key"]],
+    "PEM and an encrypted key": ["--certificate", anna["chain"], "--key", anna["key8"], "--key-passphrase-file", word],
+    "PKCS#12": ["--certificate", anna["p12"], "--key-passphrase-file", word],
+}.items():
+    why = person(name.replace(" ", "-"), *options)
+    row(why is None, f"konsil logs in by its certificate, without a password: {name}", why)
+row(person("PKCS#12", KONSIL_KEY_PASSPHRASE="geheim") is None, "it remembers where the certificate is")
+row(person("PKCS#12", KONSIL_KEY_PASSPHRASE="falsch", wanted="The key's passphrase is wrong."), "a wrong passphrase of the key is said")
+row(person("PKCS#12", wanted="The key of your certificate is encrypted."), "without one and without a terminal, that it needs one")
+row(person("other", "--certificate", jonas["chain"], "--key", jonas["key"]) == "login.certificate",
+    "a certificate of somebody else logs in nobody, and konsil says why")
+row(person("no-key", "--certificate", anna["chain"], wanted="do not hold a certificate and its key"), "a certificate without a key is none")
+row(person("mixed", "--certificate", anna["chain"], "--key", jonas["key"], wanted="do not hold a certificate and its key"),
+    "nor is one with another key")
+row(person("gone", "--certificate", anna["chain"] + ".none", wanted="or its key cannot be read"), "a file that is not there is said")
+os.chmod(jonas["key"], 0o640)
+row(person("open", "--certificate", jonas["chain"], "--key", jonas["key"], wanted="Others can read the key of your certificate"),
+    "a key that others may read is refused")
+konsil = lab.konsil(ANNA, directory=os.path.join(lab.dir, "PKCS#12"), options=["--no-certificate"])
+row(konsil.do("state").get("connection") and not os.path.exists(os.path.join(konsil.dir, "certificate")),
+    "--no-certificate: it is forgotten, and the password logs in")
+konsil.close()
+
 # --- when it ends ---
 
-jonas, annas = pki.client("jonas", [JONAS]), external(anna)
+annas = external(anna)
 hers, his = by_password(anna, ANNA), external(jonas)
 pki.revoke(anna)
 row(refused(anna) is None, "a revoked certificate is good until konsild is told")
