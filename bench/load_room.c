@@ -17,9 +17,9 @@
 #define TURN_NS 20000000
 #define JOIN_SECONDS_MAX 300
 #define DRAIN_SECONDS_MAX 20
-#define QUIET_NS 3000000000LL
-#define REACHED_SLOTS 65536 /* messages under way at once are fewer */
-#define KEYED 3             /* accounts with a key in an ordinary message, as in load_message.h */
+#define QUIET_NS 30000000000LL /* Prosody says nothing for some seconds, and then all of it */
+#define REACHED_SLOTS 65536    /* messages under way at once are fewer */
+#define KEYED 3                /* accounts with a key in an ordinary message, as in load_message.h */
 
 struct run {
     const struct load_options *options;
@@ -224,9 +224,17 @@ static uint64_t bytes_read(const struct run *run)
     return sum;
 }
 
-static double hist_ms(const struct load_hist *hist, double share)
+/* A figure, or "null" where nothing was seen. */
+struct ms {
+    char text[32];
+};
+static struct ms hist_ms(const struct load_hist *hist, double share)
 {
-    return (double)load_hist_at(hist, share) / 1e6;
+    struct ms ms = { "null" };
+
+    if (hist->count)
+        snprintf(ms.text, sizeof ms.text, "%.2f", (double)load_hist_at(hist, share) / 1e6);
+    return ms;
 }
 
 static bool measure_joins(struct run *run)
@@ -267,14 +275,14 @@ static bool measure_phase(struct run *run, const struct phase *phase)
     double each = deliveries ? (double)deliveries : 1;
     printf("{\"workload\":\"room\",\"row\":\"%s\",\"clients\":%u,\"mode\":\"%s\",\"message_bytes\":%zu,"
            "\"seconds\":%.2f,\"messages\":%llu,\"deliveries\":%llu,\"complete\":%s,\"per_second\":%.0f,"
-           "\"cpu_us_per_delivery\":%.2f,\"bytes_per_delivery\":%.0f,\"delivery_p50_ms\":%.2f,"
-           "\"delivery_p99_ms\":%.2f,\"reach_p50_ms\":%.2f,\"reach_p95_ms\":%.2f,\"server_cpu\":%.2f,"
+           "\"cpu_us_per_delivery\":%.2f,\"bytes_per_delivery\":%.0f,\"delivery_p50_ms\":%s,"
+           "\"delivery_p99_ms\":%s,\"reach_p50_ms\":%s,\"reach_p95_ms\":%s,\"server_cpu\":%.2f,"
            "\"generator_cpu\":%.2f,\"server_gone\":%s}\n",
         phase->row, run->crowd.count, phase->rate > 0 ? "open" : "closed", run->payload.len, seconds_of(&begin, &end),
         (unsigned long long)messages, (unsigned long long)deliveries,
         deliveries == messages * run->crowd.count ? "true" : "false", (double)deliveries / seconds_of(&begin, &end),
-        cpu_us(&begin, &end) / each, (double)(bytes_read(run) - bytes_before) / each, hist_ms(&run->delivery, 0.5),
-        hist_ms(&run->delivery, 0.99), hist_ms(&run->reach, 0.5), hist_ms(&run->reach, 0.95),
+        cpu_us(&begin, &end) / each, (double)(bytes_read(run) - bytes_before) / each, hist_ms(&run->delivery, 0.5).text,
+        hist_ms(&run->delivery, 0.99).text, hist_ms(&run->reach, 0.5).text, hist_ms(&run->reach, 0.95).text,
         cpu_us(&begin, &end) / 1e6 / seconds_of(&begin, &end), cores_of(&begin, &end),
         run->crowd.gone > 0 ? "true" : "false");
     return run->crowd.gone == 0;

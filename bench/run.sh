@@ -211,7 +211,7 @@ measure_peer() { # PEER RUN
         measure "$peer" "$run" catchup catchup --first $((clients + 10)) --clients 2 --messages $archived
     fi
     if wants rooms; then
-        measure "$peer" "$run" room room --first $((clients + 20)) --clients $occupants --rate $room_rate --window 4 \
+        measure "$peer" "$run" room room --first $((clients + 20)) --clients $occupants --rate $room_rate --window 8 \
             --devices 3 --seconds $room_seconds
     fi
     if wants durability; then

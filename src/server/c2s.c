@@ -345,7 +345,7 @@ void ks_c2s_before_flush(struct ks_c2s *c)
 
     if (!s || !s->sm || c->state != C2S_BOUND)
         return;
-    bool tell = s->tell || s->in_told != ks_session_h(s), ask = s->sent_count && !s->asked;
+    bool tell = s->tell || s->in_told != ks_session_h(s), ask = s->ask && s->sent_count && !s->asked;
     if ((!tell && !ask) || !ks_buf_reserve(&c->out, 128, &room)) /* whole, or not at all */
         return;
     if (tell) {
@@ -355,6 +355,7 @@ void ks_c2s_before_flush(struct ks_c2s *c)
         ks_framing_write(c, ks_str_z(text));
     }
     if (ask) {
+        s->ask = false;
         s->asked = true;
         s->asked_at = ks_session_out_count(s);
         ks_framing_write(c, KS_STR("<r xmlns='" NS_SM "'/>"));

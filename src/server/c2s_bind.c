@@ -210,6 +210,7 @@ struct ks_session *ks_sm_resume(struct ks_ctx *ctx, struct ks_c2s *c, const stru
     }
     ks_timer_clear(&ctx->reactor->timers, &s->expiry);
     s->asked = false;
+    s->ask = true;
     ks_csi_set(s, false); /* XEP-0352 §5; before there is a stream, so that what waited goes behind what was sent */
     return s->ending ? NULL : s; /* it was too much for its queue */
 }

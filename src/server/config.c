@@ -37,10 +37,10 @@ static const struct ks_option core_options[] = {
     { "session.per_account", KS_OPT_COUNT, .init = 16, .min = 1, .max = 100, .doc = "Sessions one account may have." },
     { "session.resume", KS_OPT_DURATION, .init = 300, .min = 0, .max = 86400,
         .doc = "How long a session whose connection broke waits to be resumed (XEP-0198)." },
-    { "session.queue_max", KS_OPT_COUNT, .init = 2000, .min = 50, .max = 100000,
+    { "session.queue_max", KS_OPT_COUNT, .init = 2000, .min = KS_SESSION_QUEUE_MIN, .max = 100000,
         .doc = "Stanzas kept for a client that does not acknowledge them; past it the session ends, and messages are "
                "fetched from the archive." },
-    { "session.queue_bytes", KS_OPT_BYTES, .init = 16777216, .min = 4194304, .max = 268435456,
+    { "session.queue_bytes", KS_OPT_BYTES, .init = 16777216, .min = KS_SESSION_QUEUE_BYTES_MIN, .max = 268435456,
         .doc = "Bytes of such stanzas." },
     { "account.bytes_max", KS_OPT_BYTES, .init = 16777216, .min = 1048576, .max = 50331648, .scope = KS_OPT_SERVER,
         .doc = "What is kept for one account besides its archive: contacts, and what its devices publish." },

@@ -37,6 +37,10 @@ struct ks_option {
     bool open_differs;
 };
 
+/* The least that an administrator may leave of session.queue_max and session.queue_bytes. */
+#define KS_SESSION_QUEUE_MIN 50
+#define KS_SESSION_QUEUE_BYTES_MIN 4194304
+
 /* A host name of ours: a domain, whose localparts are accounts, or the room service of one (room.h), whose localparts
  * are rooms. A service has its domain's options and protection. */
 struct ks_domain {

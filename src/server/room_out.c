@@ -52,16 +52,23 @@ static void report(struct ks_ctx *ctx, const struct delivery *delivery, const ui
     ks_ctx_post(ctx, parcel);
 }
 
+static bool is_marked(char c)
+{
+    return c == '\'' || c == '"' || c == '&' || c == '<' || c == '>';
+}
+
 /* A full JID as it stands in an attribute: mostly as it is. */
 static struct ks_str escaped(struct ks_buf *buf, struct ks_str jid)
 {
+    bool plain = true;
+
     for (size_t i = 0; i < jid.len; i++)
-        if (strchr("'\"&<>", jid.ptr[i])) {
-            ks_buf_reset(buf);
-            ks_xml_escape(buf, jid);
-            return ks_buf_err(buf) == KS_OK ? ks_buf_str(buf) : KS_STR_EMPTY;
-        }
-    return jid;
+        plain = plain && !is_marked(jid.ptr[i]);
+    if (plain)
+        return jid;
+    ks_buf_reset(buf);
+    ks_xml_escape(buf, jid);
+    return ks_buf_err(buf) == KS_OK ? ks_buf_str(buf) : KS_STR_EMPTY;
 }
 
 /* A piece as one session gets it. */
@@ -79,7 +86,7 @@ static void deliver_piece(struct ks_session *s, struct ks_str to, const struct d
         parts[count++] = piece->tail;
     bytes = ks_bytes_join(parts, count);
     if (bytes)
-        ks_session_deliver(s, piece->stanza, bytes, 0);
+        ks_session_deliver_room(s, piece->stanza, bytes);
     ks_bytes_unref(bytes);
 }
 

@@ -213,8 +213,11 @@ static bool keep(struct ks_session *s, struct ks_bytes *bytes, int64_t stamp_ms)
 
 static bool queue_full(const struct ks_session *s, const struct ks_bytes *bytes)
 {
-    const struct ks_domain *domain = ks_config_domain_at(s->user->reactor->config, s->user->domain);
+    const struct ks_domain *domain;
 
+    if (s->sent_count < KS_SESSION_QUEUE_MIN && s->sent_bytes + bytes->len <= KS_SESSION_QUEUE_BYTES_MIN)
+        return false; /* nearly always: nothing is looked up */
+    domain = ks_config_domain_at(s->user->reactor->config, s->user->domain);
     return s->sent_count >= (uint32_t)ks_domain_number(domain, "session.queue_max")
         || s->sent_bytes + bytes->len > (size_t)ks_domain_number(domain, "session.queue_bytes");
 }
@@ -237,6 +240,7 @@ void ks_session_write(struct ks_session *s, struct ks_bytes *bytes, int64_t stam
         ks_session_end(s, KS_STREAM_POLICY_VIOLATION);
         return;
     }
+    s->ask = s->sm;
     if (s->stream)
         ks_c2s_write(s->stream, ks_bytes_str(bytes));
     else if (!s->sm)
@@ -247,6 +251,14 @@ void ks_session_deliver(struct ks_session *s, const struct ks_xml *stanza, struc
 {
     if (!s->inactive || stamp_ms || !ks_csi_hold(s, stanza, bytes))
         ks_session_write(s, bytes, stamp_ms);
+}
+
+void ks_session_deliver_room(struct ks_session *s, const struct ks_xml *stanza, struct ks_bytes *bytes)
+{
+    bool ask = s->ask;
+
+    ks_session_deliver(s, stanza, bytes, 0);
+    s->ask = ask || s->sent_count >= KS_SM_ROOM_STANZAS || s->sent_bytes >= KS_SM_ROOM_BYTES;
 }
 
 struct ks_bytes *ks_stanza_bytes(struct ks_reactor *r, const struct ks_xml *stanza)

@@ -12,6 +12,8 @@
 struct ks_c2s;
 
 #define KS_SM_TOKEN_LEN 16
+#define KS_SM_ROOM_STANZAS 8 /* of rooms, unacknowledged, until <r/> asks for them; or */
+#define KS_SM_ROOM_BYTES 16384
 #define KS_SM_WINDOW 512 /* stanzas of a client under way at once; then it is not read from */
 
 struct ks_sent {
@@ -49,6 +51,7 @@ struct ks_session {
     bool inactive;        /* nobody looks at the client (csi.h) */
     bool sm, sm_resume;
     bool by_certificate; /* who is here showed one, and no password (client_cert.h) */
+    bool ask; /* what it has not acknowledged is to be asked for */
     bool asked;
     bool tell;                /* <r/> came: h is told even if it is the same as before */
     _Alignas(8) char slots[]; /* the features'; then the JID's text */
@@ -87,6 +90,10 @@ void ks_session_handled_run(struct ks_ctx *ctx);
 void ks_session_write(struct ks_session *s, struct ks_bytes *bytes, int64_t stamp_ms);
 /* The same, where the stanza is at hand: while nobody looks at the client it may wait (csi.h). */
 void ks_session_deliver(struct ks_session *s, const struct ks_xml *stanza, struct ks_bytes *bytes, int64_t stamp_ms);
+/* The same for what comes from a room: what is said there stands in its archive, and nothing of the session's account
+ * waits for an acknowledgement. So it is asked for when some of it is unacknowledged, and not each alone: a message to
+ * 500 people is else 500 questions and 500 answers more. */
+void ks_session_deliver_room(struct ks_session *s, const struct ks_xml *stanza, struct ks_bytes *bytes);
 /* As it stands in a client stream; NULL without memory, or when it is longer than KS_STANZA_READ_MAX. */
 struct ks_bytes *ks_stanza_bytes(struct ks_reactor *r, const struct ks_xml *stanza);
 void ks_session_write_xml(struct ks_session *s, const struct ks_xml *stanza, int64_t stamp_ms);
