@@ -154,6 +154,15 @@ size_t ks_room_count(const struct ks_user *room, enum ks_affiliation affiliation
     return count;
 }
 
+bool ks_room_nick_ok(const struct ks_ctx *ctx, struct ks_str nick)
+{
+    size_t blanks = 0;
+
+    while (blanks < nick.len && nick.ptr[blanks] == ' ') /* RFC 7622 §3.4 made all blanks this one */
+        blanks++;
+    return blanks < nick.len && nick.len <= (size_t)ks_domain_number(ctx->domain, "rooms.nick_bytes");
+}
+
 /* --- who is in it --- */
 
 struct ks_room *ks_room_of(struct ks_user *user)
@@ -351,7 +360,9 @@ static void pass_iq(struct ks_ctx *ctx)
     struct ks_xml *copy;
 
     if (!seat) {
-        ks_reply_error(ctx, KS_NOT_ACCEPTABLE, NULL); /* XEP-0410 §3.1 */
+        bool disco =
+            request && (ks_str_is(iq->payload->ns, NS_DISCO_INFO) || ks_str_is(iq->payload->ns, NS_DISCO_ITEMS));
+        ks_reply_error(ctx, disco ? KS_BAD_REQUEST : KS_NOT_ACCEPTABLE, NULL); /* §6.6; XEP-0410 §3.1 */
     } else if (!to) {
         ks_reply_error(ctx, KS_ITEM_NOT_FOUND, NULL);
     } else if (to == seat->occupant && request && ks_xml_is(iq->payload, NS_PING, "ping")) {

@@ -79,6 +79,8 @@ bool ks_room_next_member(
 /* Whether a nick is reserved for another account than bare. */
 bool ks_room_is_reserved(const struct ks_user *room, struct ks_str nick, struct ks_str bare);
 size_t ks_room_count(const struct ks_user *room, enum ks_affiliation affiliation);
+/* Whether a nick can be somebody's: not too long, and to be seen (XEP-0045 §17.1). */
+bool ks_room_nick_ok(const struct ks_ctx *ctx, struct ks_str nick);
 
 /* room_index.c: the account learns that it belongs to the room of ctx, or does not any more. */
 void ks_room_index(struct ks_ctx *ctx, struct ks_str bare, bool belongs);

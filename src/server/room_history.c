@@ -105,30 +105,33 @@ static void ask_rest(struct ks_ctx *ctx, struct ks_seat *seat)
 static void answered(struct ks_ctx *ctx, struct ks_store_req *req)
 {
     struct ks_seat *seat = ks_room_seat_of(ctx, ctx->parcel->stanza.from);
-    const struct asked *asked = ctx->parcel->user;
+    struct asked *asked = ctx->parcel->user;
     struct ks_piece *pieces;
     uint64_t chars = 0;
-    size_t first = 0, count = 0;
+    size_t first, count = 0;
     struct ks_xml *top;
 
     if (!seat || !seat->fetching || !asked)
         return;
     if (req->result != KS_OK)
         ks_log(ctx->reactor->log, KS_ERROR, "room.history", KS_ERR(req->result));
-    /* §7.2.14: "maxchars": the newest that are within it. */
-    for (first = req->rows_count; first > 0; first--)
-        if ((chars += req->rows[first - 1].stanza.len) > asked->chars_max)
-            break;
     pieces = ks_arena_alloc(ctx->arena, (req->rows_count + 1) * sizeof *pieces);
     top = ks_xml_new(ctx->arena, NS_CLIENT, "message");
-    for (size_t i = first; pieces && top && i < req->rows_count; i++) {
-        pieces[count] = (struct ks_piece) {
-            .stanza = top, .name = "message", .tail = ks_room_row_tail(ctx, &req->rows[i], false, true)
-        };
-        count += pieces[count].tail.len > 0;
+    /* §7.2.14: "maxchars": the newest that are within it, whole, as they are sent. */
+    first = req->rows_count;
+    for (size_t i = req->rows_count; pieces && top && i > 0; i--) {
+        struct ks_str tail = ks_room_row_tail(ctx, &req->rows[i - 1], false, true);
+        if (!tail.len)
+            continue;
+        chars += strlen("<message to=''") + seat->jid.len + tail.len;
+        if (chars > asked->chars_max)
+            break;
+        pieces[--first] = (struct ks_piece) { .stanza = top, .name = "message", .tail = tail };
+        count++;
     }
-    if (pieces)
-        ks_room_give(ctx, seat->session, seat->reactor, pieces, count);
+    if (count)
+        ks_room_give(ctx, seat->session, seat->reactor, pieces + first, count);
+    asked->chars_max = UINT64_MAX; /* what came meanwhile is no history */
     if (req->rows_count && req->rows[req->rows_count - 1].id > seat->fetched)
         seat->fetched = req->rows[req->rows_count - 1].id;
     if (req->result == KS_OK && req->rows_count && seat->passed_by > seat->fetched) {

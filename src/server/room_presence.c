@@ -75,7 +75,7 @@ static bool may_enter(struct ks_ctx *ctx, const struct ks_room_config *config, s
         ks_reply_error(ctx, KS_ITEM_NOT_FOUND, NULL); /* §7.2.10 */
     else if (config->password.len && affiliation < KS_OWNER && !ks_str_eq(password, config->password))
         ks_reply_error(ctx, KS_NOT_AUTHORIZED, NULL); /* §7.2.5 */
-    else if (nick.len > (size_t)ks_domain_number(ctx->domain, "rooms.nick_bytes"))
+    else if (!ks_room_nick_ok(ctx, nick))
         ks_reply_error(ctx, KS_NOT_ACCEPTABLE, NULL);
     else if (is_taken(ctx, nick, bare))
         ks_reply_error(ctx, KS_CONFLICT, NULL); /* §7.2.8 */
@@ -179,7 +179,7 @@ static void change_nick(struct ks_ctx *ctx, struct ks_seat *seat, struct ks_str 
     struct ks_occupant *occupant = seat->occupant;
     struct ks_room_says says = says_of(ctx, occupant);
 
-    if (nick.len > (size_t)ks_domain_number(ctx->domain, "rooms.nick_bytes")) {
+    if (!ks_room_nick_ok(ctx, nick)) {
         ks_reply_error(ctx, KS_NOT_ACCEPTABLE, NULL);
     } else if (is_taken(ctx, nick, occupant->bare) || ks_room_nick(ctx->user->room, nick)) {
         ks_reply_error(ctx, KS_CONFLICT, NULL);
@@ -363,6 +363,28 @@ static void make(struct ks_ctx *ctx)
 
 /* --- what comes --- */
 
+/* §7.2.18: a client that believes to be in the room, and only says how it is, learns that it is not: let in without a
+ * word it would never get what it missed. */
+static void not_in_it(struct ks_ctx *ctx)
+{
+    static const uint16_t statuses[] = { 110, 307, 333 };
+    const struct ks_stanza *presence = &ctx->parcel->stanza;
+    struct ks_str from, to;
+    struct ks_xml *kick, *x, *item;
+
+    if (ks_jid_text(ctx->arena, presence->to, &from) != KS_OK || ks_jid_text(ctx->arena, presence->from, &to) != KS_OK)
+        return;
+    kick = ks_stanza_new(ctx->arena, "presence", "unavailable", KS_STR_EMPTY, from, to);
+    x = ks_xml_add(ctx->arena, kick, NS_MUC_USER, "x");
+    item = ks_xml_add(ctx->arena, x, NS_MUC_USER, "item");
+    ks_xml_set(ctx->arena, item, "affiliation",
+        ks_str_z(ks_affiliation_name(ks_room_affiliation(ctx->user, ks_str_head(to, ks_str_find_byte(to, '/'))))));
+    ks_xml_set(ctx->arena, item, "role", KS_STR("none"));
+    for (size_t i = 0; i < KS_COUNT(statuses); i++)
+        ks_xml_set_u64(ctx->arena, ks_xml_add(ctx->arena, x, NS_MUC_USER, "status"), "code", statuses[i]);
+    ks_send(ctx, kick);
+}
+
 static void come(struct ks_ctx *ctx)
 {
     const struct ks_stanza *presence = &ctx->parcel->stanza;
@@ -381,7 +403,9 @@ static void come(struct ks_ctx *ctx)
         return;
     }
     seat = ks_room_seat(ctx->user->room, full);
-    if (!seat)
+    if (!seat && ctx->parcel->number != 201 && !ks_xml_child(presence->xml, NS_MUC, "x"))
+        not_in_it(ctx);
+    else if (!seat)
         enter(ctx, full, bare, ctx->parcel->number == 201);
     else if (ks_str_eq(seat->occupant->nick, nick))
         update(ctx, seat);

@@ -82,6 +82,7 @@
 #define NS_MUC_ROOMCONFIG "http://jabber.org/protocol/muc#roomconfig"
 #define NS_MUC_REQUEST "http://jabber.org/protocol/muc#request"
 #define NS_MUC_REGISTER "http://jabber.org/protocol/muc#register"
+#define NS_MUC_TRAFFIC "http://jabber.org/protocol/muc#traffic"
 #define NS_MUC_STABLE_ID "http://jabber.org/protocol/muc#stable_id"
 #define NS_MUC_SELF_PING "http://jabber.org/protocol/muc#self-ping-optimization" /* XEP-0410 */
 #define NS_CONFERENCE "jabber:x:conference"                                      /* XEP-0249 */

@@ -61,7 +61,7 @@ static void add_member(
 static bool may_list(const struct ks_room_config *config, const struct actor *actor, enum ks_affiliation affiliation)
 {
     if (actor->affiliation >= KS_ADMIN)
-        return true;
+        return actor->affiliation == KS_OWNER || affiliation < KS_ADMIN || !config->anonymous; /* §10.5, §10.8 */
     return affiliation >= KS_MEMBER && !config->anonymous
         && (actor->affiliation == KS_MEMBER || (!config->members_only && actor->role >= KS_PARTICIPANT));
 }
@@ -138,7 +138,7 @@ static enum ks_cond judge_affiliation(
     if (ks_room_is_stated(ctx->user))
         return KS_NOT_ALLOWED; /* its owners sign who belongs to it */
     if (actor->affiliation < KS_OWNER && (change->from >= KS_ADMIN || change->to >= KS_ADMIN))
-        return change->from >= KS_ADMIN ? KS_NOT_ALLOWED : KS_FORBIDDEN; /* §9.1, §10.3 to §10.7 */
+        return change->to == KS_OUTCAST ? KS_NOT_ALLOWED : KS_FORBIDDEN; /* §9.1; §10.3 to §10.8 */
     if (change->to == KS_OUTCAST && ks_str_eq(change->bare, actor->bare))
         return KS_CONFLICT; /* §9.1: "attempts to ban himself" */
     if (change->from == KS_OWNER && change->to != KS_OWNER && owners_left == 0)
@@ -160,8 +160,8 @@ static enum ks_cond judge_role(
         return actor->affiliation >= KS_ADMIN ? KS_COND_COUNT : KS_FORBIDDEN; /* §9.6 */
     if (of >= KS_ADMIN && (change->role != KS_NO_ROLE || of >= actor->affiliation))
         return KS_NOT_ALLOWED; /* §8.2, §8.4, §9.7 */
-    if (of > actor->affiliation)
-        return KS_NOT_ALLOWED;
+    if (of > actor->affiliation || (of == KS_MEMBER && of == actor->affiliation && change->role == KS_VISITOR))
+        return KS_NOT_ALLOWED; /* §8.2; §8.4: "at or above the moderator's level" */
     if (occupant->role == KS_MODERATOR && change->role != KS_NO_ROLE && actor->affiliation < KS_ADMIN)
         return KS_FORBIDDEN; /* §9.7 */
     return KS_COND_COUNT;
@@ -177,6 +177,8 @@ static enum ks_cond read_item(
     struct ks_jid jid;
 
     *change = (struct change) { .nick = ks_xml_attr(item, "nick") };
+    if (role.ptr && affiliation.ptr)
+        return KS_BAD_REQUEST;   /* §17.4 */
     if (!ctx->domain->protected) /* there a reason would be words in clear */
         change->reason = ks_xml_text(ctx->arena, ks_xml_child(item, NS_MUC_ADMIN, "reason"));
     occupant = change->nick.len ? ks_room_nick(ctx->user->room, change->nick) : NULL;
@@ -241,7 +243,7 @@ static bool is_there(const struct ks_room *room, struct ks_str bare)
 }
 
 /* §9.3, §10.3: a message of the room that says what somebody is now. */
-static struct ks_xml *word_of(struct ks_ctx *ctx, const struct change *change, bool with_jid)
+static struct ks_xml *word_of(struct ks_ctx *ctx, const struct change *change)
 {
     struct ks_xml *message =
         ks_stanza_new(ctx->arena, "message", NULL, KS_STR_EMPTY, ks_user_bare(ctx->user), KS_STR_EMPTY);
@@ -250,8 +252,7 @@ static struct ks_xml *word_of(struct ks_ctx *ctx, const struct change *change, b
 
     ks_xml_set(ctx->arena, item, "affiliation", ks_str_z(ks_affiliation_name(change->to)));
     ks_xml_set(ctx->arena, item, "role", KS_STR("none"));
-    if (with_jid)
-        ks_xml_set(ctx->arena, item, "jid", change->bare);
+    ks_xml_set(ctx->arena, item, "jid", change->bare);
     if (change->reason.len)
         ks_xml_add_text(ctx->arena, item, NS_MUC_USER, "reason", change->reason);
     return message;
@@ -271,10 +272,12 @@ static void tell(struct ks_ctx *ctx, const struct changes *changes, const struct
     if (change->from == change->to || is_there(ctx->user->room, change->bare))
         return;
     ks_room_config(ctx->user, &config);
-    piece = ks_room_piece(ctx, word_of(ctx, change, true));
+    piece = ks_room_piece(ctx, word_of(ctx, change));
     ks_room_fan(ctx, &piece, sees_jids, &config);
-    message = word_of(ctx, change, true);
+    message = word_of(ctx, change);
     ks_xml_set(ctx->arena, message, "to", change->bare);
+    ks_xml_set(ctx->arena, ks_xml_add(ctx->arena, ks_xml_child(message, NS_MUC_USER, "x"), NS_MUC_USER, "status"),
+        "code", KS_STR("101")); /* §18.1 */
     if (change->to >= KS_MEMBER && change->from < KS_MEMBER)
         ks_xml_set(ctx->arena, ks_xml_add(ctx->arena, ks_xml_child(message, NS_MUC_USER, "x"), NS_MUC_USER, "invite"),
             "from", config.anonymous ? ks_user_bare(ctx->user) : changes->actor_bare);

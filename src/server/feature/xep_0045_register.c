@@ -57,7 +57,7 @@ static void reserve(struct ks_ctx *ctx, struct ks_str bare, struct ks_room_membe
 
     room.resource = wish; /* a nick is a resource (RFC 7622 §3.4) */
     if (!wish.len || ks_jid_text(ctx->arena, room, &text) != KS_OK || ks_jid_parse(ctx->arena, text, &jid) != KS_OK
-        || jid.resource.len > (size_t)ks_domain_number(ctx->domain, "rooms.nick_bytes")) {
+        || !ks_room_nick_ok(ctx, jid.resource)) {
         ks_reply_error(ctx, KS_NOT_ACCEPTABLE, NULL);
         return;
     }

@@ -73,12 +73,18 @@ static enum ks_pass enter(struct ks_ctx *ctx, struct ks_stanza *presence)
 
 /* --- the service (§6.1 to §6.3) --- */
 
+/* §18.1.1: nobody is told which namespaces a room takes. */
+static void no_such_node(struct ks_ctx *ctx, struct ks_str node)
+{
+    ks_reply_error(ctx, ks_str_is(node, NS_MUC_TRAFFIC) ? KS_FEATURE_NOT_IMPLEMENTED : KS_ITEM_NOT_FOUND, NULL);
+}
+
 static void on_service_info(struct ks_ctx *ctx, const struct ks_stanza *iq)
 {
     struct ks_xml *query = ks_xml_new(ctx->arena, NS_DISCO_INFO, "query");
 
     if (ks_xml_attr(iq->payload, "node").len) {
-        ks_reply_error(ctx, KS_ITEM_NOT_FOUND, NULL);
+        no_such_node(ctx, ks_xml_attr(iq->payload, "node"));
         return;
     }
     ks_disco_identity(ctx->arena, query, "conference", "text", "konsil");
@@ -192,8 +198,12 @@ static void on_room_info(struct ks_ctx *ctx, const struct ks_stanza *iq)
     struct ks_room_config config;
     struct ks_room_member member;
 
-    if (!may_know(ctx, iq) || (node.len && !ks_str_is(node, "x-roomuser-item"))) {
+    if (!may_know(ctx, iq)) {
         ks_reply_error(ctx, KS_ITEM_NOT_FOUND, NULL);
+        return;
+    }
+    if (node.len && !ks_str_is(node, "x-roomuser-item")) {
+        no_such_node(ctx, node);
         return;
     }
     if (node.len) { /* §6.6: the nick that is reserved for her */
