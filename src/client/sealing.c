@@ -133,16 +133,21 @@ static enum ks_err seal_version(struct konsil *k, struct ks_sealing *sealing, en
     return err == KS_ENOTFOUND ? KS_EAGAIN : err;
 }
 
+/* XEP-0380 §2: for clients that cannot read what is encrypted, and show that there is something. */
+static enum ks_err add_hint(struct konsil *k, const struct ks_sealing *sealing)
+{
+    bool newer = ks_xml_child(sealing->stanza, NS_OMEMO, "encrypted");
+    struct ks_xml *node = ks_xml_add(&k->arena, sealing->stanza, NS_EME, "encryption");
+
+    node = ks_xml_set(&k->arena, node, "namespace", newer ? KS_STR(NS_OMEMO) : KS_STR(NS_AXOLOTL));
+    return ks_xml_set(&k->arena, node, "name", KS_STR("OMEMO")) ? KS_OK : KS_ENOMEM;
+}
+
 /* doc/PROTOCOL.md §3.1: these and nothing else. */
 static enum ks_err add_outside(struct konsil *k, struct ks_sealing *sealing)
 {
     struct ks_xml *stanza = sealing->stanza, *node;
-    bool newer = ks_xml_child(stanza, NS_OMEMO, "encrypted");
 
-    node = ks_xml_add(&k->arena, stanza, NS_EME, "encryption");
-    node = ks_xml_set(&k->arena, node, "namespace", newer ? KS_STR(NS_OMEMO) : KS_STR(NS_AXOLOTL));
-    if (!ks_xml_set(&k->arena, node, "name", KS_STR("OMEMO")))
-        return KS_ENOMEM;
     node = ks_xml_add(&k->arena, stanza, NS_SID, "origin-id");
     if (!ks_xml_set(&k->arena, node, "id", sealing->id) || !ks_xml_add(&k->arena, stanza, NS_HINTS, "store"))
         return KS_ENOMEM;
@@ -205,7 +210,7 @@ enum ks_err ks_seal(struct konsil *k, struct ks_sealing *sealing)
         return err;
     if (sealing->keys == 0 && accounts > 0)
         return KS_EAGAIN; /* only siblings could read it */
-    if ((err = add_outside(k, sealing)) != KS_OK)
+    if ((err = add_hint(k, sealing)) != KS_OK || (err = add_outside(k, sealing)) != KS_OK)
         return err;
     check_outside(sealing->stanza);
     return KS_OK;
@@ -227,5 +232,6 @@ enum ks_err ks_seal_empty(struct konsil *k, struct ks_sealing *sealing)
     sealing->stanza = ks_stanza_new(&k->arena, "message", "chat", sealing->id, KS_STR_EMPTY, sealing->to);
     if (!sealing->stanza || !ks_xml_graft(sealing->stanza, encrypted))
         return KS_ENOMEM;
+    /* COMPAT(Dino, 0.4): without a hint, which would be shown as a message that cannot be read. */
     return add_outside(k, sealing);
 }

@@ -190,6 +190,9 @@ static void test_heartbeat(void)
     lab_run(&lab, 20000);
     check_row(empties(jonas, 0) == 1, "XEP-0384 §5.6: an exchange of keys is completed by an empty message", "%zu",
         empties(jonas, 0));
+    check_row(said(jonas, 0, "<encryption ") == said(jonas, 0, "<payload"),
+        "XEP-0380 §2: which has nothing to show, and no hint of how it is encrypted", "%zu",
+        said(jonas, 0, "<encryption "));
     (void)party_send(jonas, ANNA, "x");
     lab_run(&lab, 2 * HOUR_MS);
     from = jonas->sent.len;
