@@ -95,11 +95,12 @@ static const struct {
     const char *ns, *name;
     enum ks_err (*answer)(struct konsil *k, const struct ks_stanza *iq);
 } requests[] = {
-    { KS_IQ_SET, NS_ROSTER, "query", ks_roster_push },      /* RFC 6121 §2.1.6 */
-    { KS_IQ_SET, NS_BLOCKING, "block", ks_block_push },     /* XEP-0191 §3.3 */
-    { KS_IQ_SET, NS_BLOCKING, "unblock", ks_block_push },   /* XEP-0191 §3.4 */
-    { KS_IQ_GET, NS_DISCO_INFO, "query", ks_disco_answer }, /* XEP-0030 §3 */
-    { KS_IQ_GET, NS_PING, "ping", on_ping },                /* XEP-0199 §4.2 */
+    { KS_IQ_SET, NS_ROSTER, "query", ks_roster_push },        /* RFC 6121 §2.1.6 */
+    { KS_IQ_SET, NS_BLOCKING, "block", ks_block_push },       /* XEP-0191 §3.3 */
+    { KS_IQ_SET, NS_BLOCKING, "unblock", ks_block_push },     /* XEP-0191 §3.4 */
+    { KS_IQ_GET, NS_DISCO_INFO, "query", ks_disco_answer },   /* XEP-0030 §3 */
+    { KS_IQ_GET, NS_PING, "ping", on_ping },                  /* XEP-0199 §4.2 */
+    { KS_IQ_SET, NS_EXTDISCO, "services", ks_services_push }, /* XEP-0215 §3.2 */
 };
 
 enum ks_err ks_people_request(struct konsil *k, const struct ks_stanza *iq)

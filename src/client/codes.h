@@ -23,6 +23,13 @@
 #define KS_CODE_NO_DEVICE "device.none"
 #define KS_CODE_NO_PICTURE "picture.none" /* of a format and length that are taken */
 
+#define KS_CODE_BUSY "command.busy" /* the same was asked for, and is not answered yet */
+#define KS_CODE_FORM_TOO_BIG "form.too_big"
+#define KS_CODE_FORM_UNUSABLE "form.unusable" /* no answer to what was asked */
+#define KS_CODE_FORM_EXPIRED "form.expired"
+#define KS_CODE_FORM_WRONG "form.wrong" /* the server does not take the answers */
+#define KS_CODE_OUTAGE_UNUSABLE "outage.unusable"
+
 /* Why there is no connection. */
 #define KS_CODE_DISCONNECTED "connection.closed" /* by the command */
 #define KS_CODE_NETWORK "connection.network"

@@ -2,12 +2,14 @@
 /* commands.c -- what people ask of the engine: the table, how commands are answered, and those about the account. */
 #include <stdlib.h>
 
+#include "adhoc_client.h"
 #include "command.h"
 #include "enc.h"
 #include "engine.h"
 #include "group_commands.h"
 #include "kept_rooms.h"
 #include "picture.h"
+#include "server_info.h"
 #include "transfer.h"
 
 #define VERSION_TEXT "0.1.0"
@@ -344,6 +346,11 @@ static const struct {
     [KS_CMD_FILE_GET] = { ks_transfer_get, true },
     [KS_CMD_FILE_CANCEL] = { ks_transfer_cancel, true },
     [KS_CMD_TRANSFERS] = { ks_transfer_list, true },
+    [KS_CMD_TASKS] = { ks_tasks_ask, true },
+    [KS_CMD_TASK] = { ks_task_do, true },
+    [KS_CMD_SERVER_INFO] = { ks_server_info_ask, true },
+    [KS_CMD_SERVICES] = { ks_services_ask, true },
+    [KS_CMD_OUTAGE_STATUS] = { ks_outage_status, true },
     [KS_CMD_RETRY] = { on_retry, false },
 };
 

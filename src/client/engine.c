@@ -8,6 +8,7 @@
 #include "inbox.h"
 #include "kept_rooms.h"
 #include "peers.h"
+#include "server_info.h"
 #include "xml_writer.h"
 
 #define STEP_BYTES_MAX (64u * 1024 * 1024)
@@ -373,7 +374,7 @@ static enum ks_err session_began(struct konsil *k, void *arg)
     }
     if ((err = ks_tell(k, KS_EV_CONNECTION, &event)) != KS_OK || (err = ks_people_online(k)) != KS_OK
         || (err = ks_keys_online(k)) != KS_OK || (err = ks_displayed_online(k)) != KS_OK
-        || (err = ks_bookmarks_online(k)) != KS_OK)
+        || (err = ks_bookmarks_online(k)) != KS_OK || (err = ks_server_info_online(k)) != KS_OK)
         return err;
     return ks_catchup_begin(k, &k->catchup);
 }
@@ -443,6 +444,7 @@ void ks_engine_online(struct konsil *k, bool resumed)
         ks_groups_lost(k);
         ks_device_key_lost(k);
         ks_transfers_lost(k);
+        ks_services_lost(k);
     }
     if (k->stream.login.new_token.len && !ks_step(k, take_token, &k->stream.login))
         return;
@@ -458,9 +460,9 @@ enum ks_err ks_engine_caught_up(struct konsil *k, bool resumed)
     k->stream.tries = 0;
     if ((err = ks_tell(k, KS_EV_CONNECTION, &event)) != KS_OK || (err = ks_tell(k, KS_EV_READY, &ready)) != KS_OK)
         return err;
-    if ((err = ks_keys_caught_up(k, resumed)) != KS_OK || (err = ks_heal_caught_up(k)) != KS_OK
-        || (err = ks_displayed_caught_up(k)) != KS_OK || (err = ks_device_key_online(k)) != KS_OK
-        || (err = ks_groups_online(k, resumed)) != KS_OK)
+    if ((err = ks_outage_online(k)) != KS_OK || (err = ks_keys_caught_up(k, resumed)) != KS_OK
+        || (err = ks_heal_caught_up(k)) != KS_OK || (err = ks_displayed_caught_up(k)) != KS_OK
+        || (err = ks_device_key_online(k)) != KS_OK || (err = ks_groups_online(k, resumed)) != KS_OK)
         return err;
     ks_acks_wake(k);
     ks_transfers_wake(k);
@@ -469,8 +471,10 @@ enum ks_err ks_engine_caught_up(struct konsil *k, bool resumed)
 
 static enum ks_err session_lost(struct konsil *k, void *arg)
 {
+    enum ks_err err = ks_people_offline(k);
+
     (void)arg;
-    return ks_people_offline(k);
+    return err == KS_OK && k->stream.wanted ? ks_outage_lost(k) : err;
 }
 
 void ks_engine_lost(struct konsil *k)
@@ -575,6 +579,7 @@ static void (*const due[KS_WAIT_COUNT])(struct konsil *k) = {
     [KS_WAIT_OUTBOX] = ks_outbox_due,
     [KS_WAIT_GROUP] = ks_groups_due,
     [KS_WAIT_TRANSFER] = ks_transfers_due,
+    [KS_WAIT_SERVICES] = ks_services_due,
 };
 
 int64_t konsil_deadline_ms(const struct konsil *k)
@@ -635,6 +640,7 @@ struct konsil *konsil_new(const struct konsil_setup *setup)
     ks_acks_init(k);
     ks_heal_init(k);
     ks_transfers_init(k);
+    ks_services_init(k);
     k->device_name = ks_str_dup(ks_str_z(setup->device_name ? setup->device_name : DEFAULT_NAME));
     if (!k->device_name) {
         konsil_free(k);
@@ -662,6 +668,7 @@ void konsil_free(struct konsil *k)
     ks_keys_done(k);
     ks_acks_done(k);
     ks_heal_done(k);
+    ks_services_done(k);
     ks_people_done(k);
     ks_iq_free_all(&k->iqs);
     ks_stream_done(k);

@@ -16,6 +16,7 @@
 #include "device_key.h"
 #include "displayed.h"
 #include "engine_store.h"
+#include "external_services.h"
 #include "group.h"
 #include "heal.h"
 #include "iq_client.h"
@@ -23,6 +24,7 @@
 #include "konsil/konsil.h"
 #include "log.h"
 #include "omemo.h"
+#include "outage.h"
 #include "outbox.h"
 #include "people.h"
 #include "schema.h"
@@ -43,6 +45,7 @@ enum ks_wait {
     KS_WAIT_OUTBOX,   /* messages that wait for something */
     KS_WAIT_GROUP,    /* rooms: pings, other tries */
     KS_WAIT_TRANSFER, /* files: the next one, the next try */
+    KS_WAIT_SERVICES, /* servers for calls: before their passwords expire */
     KS_WAIT_COUNT
 };
 
@@ -86,6 +89,8 @@ struct konsil {
     struct ks_groups groups;
     struct ks_displayed displayed;
     struct ks_transfers transfers;
+    struct ks_services services;
+    struct ks_outage outage;
 };
 
 /* --- steps --- */

@@ -98,7 +98,9 @@ static enum ks_err read_choice(const json_t *json, const struct ks_js_field *fie
     return KS_ESYNTAX;
 }
 
-static enum ks_err read_member(struct ks_arena *arena, const json_t *json, const struct ks_js_field *field, void *value)
+static enum ks_err read_list(struct ks_arena *arena, json_t *json, const struct ks_js_field *field, void *at);
+
+static enum ks_err read_member(struct ks_arena *arena, json_t *json, const struct ks_js_field *field, void *value)
 {
     void *at = member(value, field);
 
@@ -119,8 +121,9 @@ static enum ks_err read_member(struct ks_arena *arena, const json_t *json, const
         return read_texts(arena, json, field, at);
     case KS_JS_ENUM:
         return read_choice(json, field, at);
-    case KS_JS_STRUCT:
     case KS_JS_LIST:
+        return read_list(arena, json, field, at);
+    case KS_JS_STRUCT:
         break;
     }
     assert(!"the schema has no such command");
@@ -144,6 +147,55 @@ static const struct ks_js_field *find_field(const struct ks_js_shape *shape, con
         if (strcmp(shape->fields[i].name, name) == 0)
             return &shape->fields[i];
     return NULL;
+}
+
+/* Arrays of structs in the schema's structs are a pointer and a count, whatever they hold. */
+struct any_list {
+    const void *items;
+    size_t count;
+};
+
+/* KS_ESYNTAX without a word which: the member that holds the object is named. */
+static enum ks_err read_object(struct ks_arena *arena, json_t *object, const struct ks_js_shape *shape, void *value)
+{
+    const char *name;
+    json_t *json;
+    enum ks_err err;
+
+    if (!json_is_object(object))
+        return KS_ESYNTAX;
+    json_object_foreach(object, name, json)
+    {
+        const struct ks_js_field *field = find_field(shape, name);
+
+        if (!field)
+            return KS_ESYNTAX;
+        if ((err = read_member(arena, json, field, value)) != KS_OK)
+            return err;
+    }
+    for (size_t i = 0; i < shape->count; i++)
+        if (!shape->fields[i].optional && !json_object_get(object, shape->fields[i].name))
+            return KS_ESYNTAX;
+    return KS_OK;
+}
+
+static enum ks_err read_list(struct ks_arena *arena, json_t *json, const struct ks_js_field *field, void *at)
+{
+    size_t count = json_array_size(json);
+    struct any_list list = { .count = count };
+    char *items;
+    enum ks_err err;
+
+    if (!json_is_array(json) || count > field->items_max)
+        return KS_ESYNTAX;
+    if (!(items = ks_arena_zero(arena, count * field->shape->size)))
+        return KS_ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        if ((err = read_object(arena, json_array_get(json, i), field->shape, items + i * field->shape->size)) != KS_OK)
+            return err;
+    list.items = items;
+    memcpy(at, &list, sizeof(list));
+    return KS_OK;
 }
 
 static enum ks_err read_members(struct ks_arena *arena, json_t *object, const struct ks_js_shape *shape, void *value,
@@ -254,12 +306,6 @@ static void write_object(struct ks_buf *buf, const struct ks_js_shape *shape, co
     write_members(buf, shape, value, true);
     ks_buf_byte(buf, '}');
 }
-
-/* Arrays of structs in the schema's structs are a pointer and a count, whatever they hold. */
-struct any_list {
-    const void *items;
-    size_t count;
-};
 
 static struct any_list list_at(const void *at)
 {

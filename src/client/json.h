@@ -24,7 +24,7 @@ enum ks_js_kind {
     KS_JS_TEXTS,  /* struct ks_js_texts */
     KS_JS_ENUM,   /* an enum whose 0 is absent and whose 1 is choices[0] */
     KS_JS_STRUCT, /* a pointer to shape; only written */
-    KS_JS_LIST,   /* a pointer to an array of shape and a size_t; only written */
+    KS_JS_LIST,   /* a pointer to an array of shape and a size_t */
 };
 
 struct ks_js_shape;
@@ -34,7 +34,7 @@ struct ks_js_field {
     bool optional;
     size_t offset;
     int64_t min, max;   /* of an int; of a text in bytes; of each text in a list */
-    uint32_t items_max; /* of KS_JS_TEXTS */
+    uint32_t items_max; /* of KS_JS_TEXTS; of a KS_JS_LIST that is read */
     const char *const *choices;
     const struct ks_js_shape *shape;
 };
