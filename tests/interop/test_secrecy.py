@@ -7,12 +7,11 @@ import base64
 import os
 import shutil
 import subprocess
-import time
 
 import search
 import tap
 import wire
-from lab import BUILD, TIMEOUT, Lab, canary, done, row
+from lab import BUILD, Lab, canary, done, row
 
 C, OMEMO, SASL = wire.CLIENT, "{urn:xmpp:omemo:2}", "{urn:ietf:params:xml:ns:xmpp-sasl}"
 lab = Lab(tap=True)
@@ -51,22 +50,27 @@ def device_of(client):
     return client.do("state")["device"]
 
 
+def is_from_device(e, device, to):
+    """Whether it is a message of an OMEMO device for an account."""
+    return (e.tag == C + "message" and e.get("to") == to
+            and getattr(e.find(f"{OMEMO}encrypted/{OMEMO}header"), "attrib", {}).get("sid") == str(device))
+
+
 def from_device(device, to):
     """Message stanzas that konsild heard of an OMEMO device so far, for an account."""
-    return [e for direction, e in tap.stanzas(lab.tap) if direction == "<" and e.tag == C + "message" and e.get("to") == to
-            and getattr(e.find(f"{OMEMO}encrypted/{OMEMO}header"), "attrib", {}).get("sid") == str(device)]
+    return [e for direction, e in tap.stanzas(lab.tap) if direction == "<" and is_from_device(e, device, to)]
 
 
 # With a second device. J2 was told of the reading, so that the sending of it is over; then a further message comes and
 # is acknowledged, after what Anna would have been told.
 J2.wait_body("x" * 200)
 row(not J.do("state").get("tell_read"), "DSK I.12-c: a fresh client is not set to tell authors what was read")
-before = len(from_device(device_of(J), jonas))
+watch.sync()
+before, heard = len(from_device(device_of(J), jonas)), list(watch.waiting)
 J.do("mark_read", conversation=anna)
 J2.wait("read", lambda e: e["conversation"] == anna and not e.get("unread"))  # by XEP-0490, which is the quicker one
-end = time.monotonic() + TIMEOUT
-while len(from_device(device_of(J), jonas)) == before and time.monotonic() < end:
-    pass
+of = device_of(J)
+watch.wait(lambda e: is_from_device(e, of, jonas) and e not in heard)  # and sealed, as all of his programs get it
 last = A.send(jonas, "Danke.")
 A.wait_state(last, "delivered")
 NOT_TOLD = "DSK I.12-c: the author is not told that a message was read"
