@@ -240,9 +240,11 @@ struct ks_feature {
      * was kept for it goes, in ctx's transaction, so that nothing of it can be used. KS_DEVICES_ALL: every one. */
     void (*device_out)(struct ks_ctx *ctx, uint64_t device);
     /* A message that a room has archived (from room/nick), at the home of an account of ours that belongs to the room
-     * and is not in it with any session, so that nothing of hers was told of it; in no order. ctx->parcel->number is
-     * its row in the room's archive. For waking devices. */
+     * and did not write it; in no order. ctx->parcel->number is its row in the room's archive. For waking devices: of
+     * those who are in it with a session only if room_wakes says that there are any, since that is asked for each
+     * session and message. */
     void (*room_missed)(struct ks_ctx *ctx, const struct ks_stanza *message);
+    bool (*room_wakes)(const struct ks_user *user);
     /* A client changed a node of ctx->user: payload is what it published, or NULL. Not called for what
      * ks_pep_publish_for and the like change, so that two features do not change each other for ever. */
     void (*node_changed)(struct ks_ctx *ctx, struct ks_str node, const struct ks_xml *payload);

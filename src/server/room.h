@@ -146,7 +146,14 @@ struct ks_piece {
     const struct ks_xml *stanza; /* for csi.h: its top and its children */
     const char *name;            /* "message" */
     struct ks_str tail;          /* all that follows "<message to='…'" */
+    /* Of a message that was archived: it wakes devices, but none of its author's account (bare; empty: it wakes none).
+     * wake: PROTOCOL §3.3 as the author wrote it, or NULL. */
+    struct ks_str author;
+    const struct ks_xml *wake;
+    uint64_t row;
 };
+/* Tells the home of an account of a message that is to wake its devices (ks_feature.room_missed). */
+void ks_room_call(struct ks_ctx *ctx, struct ks_str bare, const struct ks_piece *message);
 /* A stanza of the room as a piece; 'from' is set if there is none. Without memory its tail is empty. */
 struct ks_piece ks_room_piece(struct ks_ctx *ctx, struct ks_xml *stanza);
 /* To one session, in this order, as one write. */

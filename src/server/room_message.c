@@ -13,7 +13,8 @@
 #include "session.h"
 
 struct said {
-    struct ks_xml *stanza; /* as it goes to all, without the address */
+    struct ks_xml *stanza;     /* as it goes to all, without the address */
+    const struct ks_xml *wake; /* as its author wrote it (PROTOCOL §3.3), or NULL */
     bool kept;
 };
 
@@ -60,6 +61,39 @@ static void missed_run(struct ks_ctx *ctx)
             ks_features[i]->room_missed(ctx, &ctx->parcel->stanza);
 }
 
+/* PROTOCOL §3.3: whom it is to wake more than others is between the author and the server. */
+static bool is_level(const struct ks_xml *child)
+{
+    return !ks_xml_is(child, NS_KONSIL_WAKE, "for");
+}
+
+/* The stanza's own copy of <wake/> goes to all; the author's is kept for waking. Returns it, or NULL. */
+static const struct ks_xml *take_wake(struct ks_ctx *ctx, struct ks_xml *stanza)
+{
+    struct ks_xml *wake = ks_xml_child(stanza, NS_KONSIL_WAKE, "wake"), *plain;
+
+    if (!ks_xml_child(wake, NS_KONSIL_WAKE, "for") || !(plain = ks_xml_copy_top(ctx->arena, wake)))
+        return wake;
+    ks_xml_remove(stanza, wake);
+    ks_xml_filter(plain, is_level);
+    ks_xml_graft(stanza, plain);
+    return wake;
+}
+
+void ks_room_call(struct ks_ctx *ctx, struct ks_str bare, const struct ks_piece *message)
+{
+    struct ks_xml *copy = ks_xml_copy_top(ctx->arena, message->stanza), *plain;
+
+    if (!copy || ks_arena_copy(ctx->arena, bare, &bare) != KS_OK)
+        return;
+    if (message->wake && (plain = ks_xml_child(copy, NS_KONSIL_WAKE, "wake"))) {
+        ks_xml_remove(copy, plain);
+        ks_xml_graft(copy, ks_xml_copy(ctx->arena, message->wake));
+    }
+    ks_xml_set(ctx->arena, copy, "to", bare);
+    ks_call(ctx, ks_jid_split(bare), missed_run, copy, message->row);
+}
+
 static bool somebody_cares(void)
 {
     for (size_t i = 0; ks_features[i]; i++)
@@ -73,7 +107,8 @@ static int by_text(const void *a, const void *b)
     return ks_str_cmp(*(const struct ks_str *)a, *(const struct ks_str *)b);
 }
 
-static void tell_absent(struct ks_ctx *ctx, struct ks_xml *message, uint64_t row)
+/* Those who are in it are told of where their sessions are (room_out.c). */
+static void tell_absent(struct ks_ctx *ctx, const struct ks_piece *message)
 {
     const struct ks_room *room = ctx->user->room;
     struct ks_str *there = ks_arena_alloc(ctx->arena, (room->count + 1) * sizeof *there);
@@ -88,12 +123,8 @@ static void tell_absent(struct ks_ctx *ctx, struct ks_xml *message, uint64_t row
         there[count++] = KS_CONTAINER(one, struct ks_occupant, link)->bare;
     qsort(there, count, sizeof *there, by_text);
     while (ks_room_next_member(ctx->user, &at, &bare, &member)) {
-        struct ks_xml *copy;
-        if (member.affiliation < KS_MEMBER || (count && bsearch(&bare, there, count, sizeof *there, by_text))
-            || !(copy = ks_xml_copy_top(ctx->arena, message)) || ks_arena_copy(ctx->arena, bare, &bare) != KS_OK)
-            continue;
-        ks_xml_set(ctx->arena, copy, "to", bare);
-        ks_call(ctx, ks_jid_split(bare), missed_run, copy, row);
+        if (member.affiliation >= KS_MEMBER && !(count && bsearch(&bare, there, count, sizeof *there, by_text)))
+            ks_room_call(ctx, bare, message);
     }
 }
 
@@ -148,12 +179,16 @@ static void said(struct ks_ctx *ctx)
             .stanza = said->stanza, .name = "message", .tail = ks_room_row_tail(ctx, row, false, false)
         };
         ctx->user->room->last_row = row->id;
+        piece.wake = said->wake;
+        piece.row = row->id;
+        if (ks_jid_text(ctx->arena, ks_jid_bare(ctx->parcel->stanza.from), &piece.author) != KS_OK)
+            piece.author = KS_STR_EMPTY;
     } else {
         piece = ks_room_piece(ctx, said->stanza);
     }
     ks_room_fan(ctx, &piece, is_due, &row_id);
     if (row) {
-        tell_absent(ctx, said->stanza, row_id);
+        tell_absent(ctx, &piece);
         retract(ctx, said->stanza);
     }
 }
@@ -211,6 +246,7 @@ void ks_room_publish(struct ks_ctx *ctx, struct ks_xml *stanza, struct ks_str au
         return; /* ks_ctx_end sees to it */
     ks_room_config(ctx->user, &config);
     words->stanza = stanza;
+    words->wake = take_wake(ctx, stanza);
     words->kept = is_kept(&config, stanza);
     if (words->kept)
         store(ctx, stanza, author, config.anonymous ? NULL : who);

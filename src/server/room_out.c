@@ -2,6 +2,7 @@
 /* room_out.c -- what leaves a room: one parcel for each reactor with sessions in it. */
 #include "crypto.h"
 #include "enc.h"
+#include "feature_list.h"
 #include "omemo_trim.h"
 #include "room.h"
 #include "session.h"
@@ -90,6 +91,23 @@ static void deliver_piece(struct ks_session *s, struct ks_str to, const struct d
     ks_bytes_unref(bytes);
 }
 
+static bool wakes(const struct ks_user *user)
+{
+    for (size_t i = 0; ks_features[i]; i++)
+        if (ks_features[i]->room_wakes && ks_features[i]->room_wakes(user))
+            return true;
+    return false;
+}
+
+/* A session is no proof that somebody is there: its client may be gone and wait to be resumed, or be another device
+ * than the one that sleeps. */
+static void call_devices(struct ks_ctx *ctx, const struct delivery *delivery, const struct ks_session *s)
+{
+    for (size_t i = 0; i < delivery->pieces_count; i++)
+        if (delivery->pieces[i].author.len && !ks_str_eq(delivery->pieces[i].author, s->user->bare) && wakes(s->user))
+            ks_room_call(ctx, s->user->bare, &delivery->pieces[i]);
+}
+
 static void deliver_run(struct ks_ctx *ctx)
 {
     struct delivery *delivery = ctx->parcel->user;
@@ -105,6 +123,8 @@ static void deliver_run(struct ks_ctx *ctx)
             delivery->sessions[gone++] = id;
         for (size_t at = 0; to.len && at < delivery->pieces_count; at++)
             deliver_piece(s, to, delivery, at);
+        if (to.len)
+            call_devices(ctx, delivery, s);
     }
     ks_buf_done(&buf);
     if (gone)
@@ -133,7 +153,8 @@ static struct ks_parcel *delivery_new(
         struct ks_piece *piece = &delivery->pieces[i];
         *piece = pieces[i];
         piece->stanza = ks_xml_copy_top(&parcel->arena, pieces[i].stanza);
-        if (!piece->stanza || ks_arena_copy(&parcel->arena, pieces[i].tail, &piece->tail) != KS_OK)
+        if (!piece->stanza || ks_arena_copy(&parcel->arena, pieces[i].tail, &piece->tail) != KS_OK
+            || ks_arena_copy(&parcel->arena, pieces[i].author, &piece->author) != KS_OK)
             goto fail;
         if (*piece->name == 'm')
             ks_omemo_trim_read(&parcel->arena, piece->tail, &delivery->trims[i]);

@@ -343,6 +343,79 @@ static void test_waits_to_be_resumed(void)
     rig_done(&rig);
 }
 
+/* --- rooms --- */
+
+#define ROOM "station@rooms." DOMAIN
+
+static void enter_room(struct host_conn *conn, const char *nick)
+{
+    host_say(conn, "<presence to='" ROOM "/%s'><x xmlns='http://jabber.org/protocol/muc'/></presence>", nick);
+}
+
+static void say_in_room(struct host_conn *conn, const char *inside)
+{
+    host_say(conn, "<message to='" ROOM "' type='groupchat' id='g'>%s</message>", inside);
+}
+
+/* A phone that sleeps or is gone while something of its person is in the room: her client that waits to be resumed, or
+ * her PC. */
+static void test_rooms(void)
+{
+    struct host_conn *desk;
+    struct rig rig;
+
+    rig_init(&rig);
+    enter_room(rig.jonas, "jonas");
+    host_say(rig.jonas,
+        "<iq type='set' id='c' to='" ROOM "'><query xmlns='http://jabber.org/protocol/muc#owner'><x "
+        "xmlns='jabber:x:data' type='submit'/></query></iq>");
+    host_say(rig.jonas,
+        "<iq type='set' id='a' to='" ROOM "'><query xmlns='http://jabber.org/protocol/muc#admin'><item "
+        "affiliation='member' jid='anna@" DOMAIN "'/></query></iq>");
+    host_say(rig.anna, "<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
+    enter_room(rig.anna, "anna");
+    say_in_room(rig.anna, HELLO);
+    check_row(host_heard(rig.jonas, "hello") && service.count == 0,
+        "PROTOCOL §3.3: her own device is not woken by what she says in a room", "%zu", service.count);
+    anna_goes(&rig);
+    say_in_room(rig.jonas, LOUD); /* louder than that she was made a member, for which her client is watched */
+    check_row(service.count == 1,
+        "PROTOCOL §11.7: who is in a room with a client that is gone and waits to be resumed is woken", "%zu",
+        service.count);
+    desk = host_bound(rig.host, DOMAIN, "anna", PASSWORD, "pc");
+    host_say(desk, "<presence/>");
+    enter_room(desk, "anna");
+    anna_comes(&rig); /* the phone is there, saw everything, and goes for good */
+    host_say(rig.anna, "<presence/></stream:stream>");
+    anna_goes(&rig);
+    service.count = 0;
+    say_in_room(rig.jonas, HELLO);
+    check_row(service.count == 1 && host_heard(desk, "hello"),
+        "PROTOCOL §11.7: who is in it with her PC has her phone woken", "%zu", service.count);
+    anna_comes(&rig);
+    anna_goes(&rig);
+    service.count = 0;
+    host_forget(desk);
+    say_in_room(rig.jonas,
+        HELLO "<wake xmlns='urn:konsil:wake:0' level='none'><for jid='emil@" DOMAIN "' level='high'/></wake>");
+    check_row(service.count == 0 && host_heard(desk, "<wake xmlns='urn:konsil:wake:0' level='none'/>"),
+        "PROTOCOL §3.3: a mention of somebody else wakes nobody else, and nobody else sees whom it is for", "%zu: %.*s",
+        service.count, KS_STR_FMT(ks_buf_str(&desk->out)));
+    say_in_room(rig.jonas,
+        HELLO "<wake xmlns='urn:konsil:wake:0' level='none'><for jid='anna@" DOMAIN "' level='high'/></wake>");
+    check_row(service.count == 1 && has_header("Urgency: high\n"), "PROTOCOL §3.3: a mention wakes who is mentioned",
+        "%zu", service.count);
+    host_forget(desk);
+    write_to(&rig,
+        HELLO "<wake xmlns='urn:konsil:wake:0' level='none'><for jid='anna@" DOMAIN
+              "' level='normal'/><for jid='emil@" DOMAIN "' level='high'/></wake>");
+    check_row(host_heard(desk, "<wake xmlns='urn:konsil:wake:0' level='normal'/>"),
+        "PROTOCOL §3.3: between accounts the level is that of whom it is for", "%.*s",
+        KS_STR_FMT(ks_buf_str(&desk->out)));
+    host_conn_free(desk);
+    rig_done(&rig);
+}
+
 /* --- what the push service answers --- */
 
 static void test_retry(void)
@@ -568,6 +641,7 @@ int main(void)
     test_once();
     test_watched();
     test_waits_to_be_resumed();
+    test_rooms();
     test_retry();
     test_gone();
     test_ends();

@@ -247,10 +247,20 @@ static enum ks_pass on_affiliation(struct ks_ctx *ctx, struct ks_stanza *message
 
 /* --- what wakes (doc/PROTOCOL.md §3.3) --- */
 
-static enum ks_wake wake_of(const struct ks_stanza *message)
+/* For one account, if the author says another level for it than for all. */
+static struct ks_str level_for(const struct ks_xml *wake, struct ks_str bare)
+{
+    const struct ks_xml *at = ks_xml_child(wake, NS_KONSIL_WAKE, "for");
+
+    while (at && !ks_str_eq(ks_xml_attr(at, "jid"), bare))
+        at = ks_xml_next(at, NS_KONSIL_WAKE, "for");
+    return ks_xml_attr(at ? at : wake, "level");
+}
+
+static enum ks_wake wake_of(const struct ks_stanza *message, struct ks_str bare)
 {
     const struct ks_xml *xml = message->xml, *wake = ks_xml_child(xml, NS_KONSIL_WAKE, "wake");
-    struct ks_str level = ks_xml_attr(wake, "level");
+    struct ks_str level = level_for(wake, bare);
 
     if (message->type == KS_MSG_ERROR || message->type == KS_MSG_HEADLINE)
         return KS_WAKE_NONE;
@@ -281,7 +291,7 @@ static void want_all(struct ks_ctx *ctx, const char *store, enum ks_wake wake)
 
 static void wake_devices(struct ks_ctx *ctx, const struct ks_stanza *message)
 {
-    enum ks_wake wake = wake_of(message);
+    enum ks_wake wake = wake_of(message, ks_user_bare(ctx->user));
 
     if (!wake || !ks_user_exists(ctx->user))
         return;
@@ -297,10 +307,31 @@ static enum ks_pass delivered(struct ks_ctx *ctx, struct ks_stanza *message)
     return KS_PASS_ON;
 }
 
-/* PROTOCOL §11.7: a room of hers has a message, and nothing of hers is in it. */
+/* A message between accounts has one level, that of whom it is for: the author's other words are nobody's business. */
+static enum ks_pass settle_level(struct ks_ctx *ctx, struct ks_stanza *message)
+{
+    struct ks_xml *wake = ks_xml_child(message->xml, NS_KONSIL_WAKE, "wake"), *plain;
+    struct ks_str level = level_for(wake, ks_user_bare(ctx->user));
+
+    if (message->type == KS_MSG_GROUPCHAT || !ks_xml_child(wake, NS_KONSIL_WAKE, "for"))
+        return KS_PASS_ON; /* a room sees to it itself */
+    plain = ks_xml_new(ctx->arena, NS_KONSIL_WAKE, "wake");
+    if (level.ptr)
+        ks_xml_set(ctx->arena, plain, "level", level);
+    ks_xml_remove(message->xml, wake);
+    ks_xml_graft(message->xml, plain);
+    return KS_PASS_ON;
+}
+
+/* PROTOCOL §11.7: a room of hers has a message. */
 static void room_missed(struct ks_ctx *ctx, const struct ks_stanza *message)
 {
     wake_devices(ctx, message);
+}
+
+static bool room_wakes(const struct ks_user *user)
+{
+    return ks_kv_next(user, STORE, NULL) || ks_kv_next(user, KS_STORE_WEBPUSH, NULL);
 }
 
 static void bound(struct ks_ctx *ctx, struct ks_session *session)
@@ -330,7 +361,7 @@ const struct ks_feature ks_feature_push = {
     .iq = { { KS_IQ_SET, NS_PUSH, "enable", KS_TO_SELF, on_enable },
         { KS_IQ_SET, NS_PUSH, "disable", KS_TO_SELF, on_disable } },
     .pass = { { KS_STAGE_RECEIVE, 1U << KS_IQ, on_answer }, { KS_STAGE_RECEIVE, 1U << KS_MESSAGE, on_affiliation },
-        { KS_STAGE_DELIVERED, 1U << KS_MESSAGE, delivered } },
+        { KS_STAGE_RECEIVE, 1U << KS_MESSAGE, settle_level }, { KS_STAGE_DELIVERED, 1U << KS_MESSAGE, delivered } },
     .stores = { { STORE, KS_DATA_SETTINGS, KS_KEEP_SESSION, 0,
         "Which XMPP push services wake a device when its program is closed; deleted when the device logs out.",
         KS_READ_NOBODY } },
@@ -345,4 +376,5 @@ const struct ks_feature ks_feature_push = {
     .bound = bound,
     .device_out = device_out,
     .room_missed = room_missed,
+    .room_wakes = room_wakes,
 };
