@@ -51,7 +51,7 @@ struct ks_session {
     bool inactive;        /* nobody looks at the client (csi.h) */
     bool sm, sm_resume;
     bool by_certificate; /* who is here showed one, and no password (client_cert.h) */
-    bool ask; /* what it has not acknowledged is to be asked for */
+    bool ask;            /* what it has not acknowledged is to be asked for */
     bool asked;
     bool tell;                /* <r/> came: h is told even if it is the same as before */
     _Alignas(8) char slots[]; /* the features'; then the JID's text */
