@@ -374,13 +374,17 @@ static void home_run(struct ks_ctx *ctx)
     call->at_home(ctx, call);
 }
 
+static bool is_on_rooms(const struct ks_control_call *call)
+{
+    return ks_str_starts(ks_str_z(call->command->name), KS_STR("room."));
+}
+
 /* Accounts are of domains, and rooms of their services. */
 static const struct ks_domain *host_of(const struct ks_control_call *call, struct ks_str name)
 {
     const struct ks_domain *host = ks_config_host(call->reactor->config, name);
-    bool on_rooms = ks_str_starts(ks_str_z(call->command->name), KS_STR("room."));
 
-    return host && (host->parent != NULL) == on_rooms ? host : NULL;
+    return host && (host->parent != NULL) == is_on_rooms(call) ? host : NULL;
 }
 
 void ks_control_at_home(struct ks_control_call *call, void (*run)(struct ks_ctx *ctx, struct ks_control_call *call))
@@ -391,7 +395,7 @@ void ks_control_at_home(struct ks_control_call *call, void (*run)(struct ks_ctx 
     if (!parcel || ks_jid_parse(&parcel->arena, ks_control_text(call, "jid"), &jid) != KS_OK || !jid.local.len
         || jid.resource.len || !host_of(call, jid.domain) || ks_jid_text(&parcel->arena, jid, &parcel->home) != KS_OK) {
         ks_parcel_unref(call->reactor, parcel);
-        ks_control_answer(call, SAY("control.jid"), NULL);
+        ks_control_answer(call, is_on_rooms(call) ? SAY("control.no-room") : SAY("control.jid"), NULL);
         return;
     }
     parcel->run = home_run;

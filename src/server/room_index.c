@@ -29,13 +29,26 @@ void ks_room_index(struct ks_ctx *ctx, struct ks_str bare, bool belongs)
             ks_stanza_new(ctx->arena, "message", NULL, KS_STR_EMPTY, ks_user_bare(ctx->user), to), 0);
 }
 
-/* At the room's home: the account is not there any more. */
+/* At the room's home: the account is not there any more. All learn that she belongs to the room no more, whether she
+ * was in it or not: somebody may write to those who belong to it, and to nobody else. */
 static void gone(struct ks_ctx *ctx)
 {
+    struct ks_room_config config;
+    struct ks_xml *word, *item;
     struct ks_str bare;
 
-    if (ks_jid_text(ctx->arena, ks_jid_bare(ctx->parcel->stanza.from), &bare) == KS_OK)
-        ks_room_affiliated(ctx, bare, KS_STR_EMPTY, KS_STR_EMPTY);
+    if (ks_jid_text(ctx->arena, ks_jid_bare(ctx->parcel->stanza.from), &bare) != KS_OK)
+        return;
+    ks_room_affiliated(ctx, bare, KS_STR_EMPTY, KS_STR_EMPTY);
+    ks_room_config(ctx->user, &config);
+    if (config.anonymous)
+        return;
+    word = ks_stanza_new(ctx->arena, "message", NULL, KS_STR_EMPTY, ks_user_bare(ctx->user), KS_STR_EMPTY);
+    item = ks_xml_add(ctx->arena, ks_xml_add(ctx->arena, word, NS_MUC_USER, "x"), NS_MUC_USER, "item");
+    ks_xml_set(ctx->arena, item, "affiliation", KS_STR("none"));
+    ks_xml_set(ctx->arena, item, "role", KS_STR("none"));
+    ks_xml_set(ctx->arena, item, "jid", bare);
+    ks_room_send_all(ctx, word);
 }
 
 static void gone_run(struct ks_ctx *ctx)
