@@ -109,17 +109,11 @@ static enum ks_err new_number(struct konsil *k, uint64_t *ret_number)
     return ks_meta_put_u64(k, NUMBER_KEY, ++*ret_number);
 }
 
-static enum ks_err count_one(struct konsil *k, size_t *ret_count)
-{
-    struct ks_transfer *items;
-
-    return load_all(k, &items, ret_count);
-}
-
 enum ks_err ks_transfers_count(struct konsil *k, uint64_t *ret_count)
 {
-    size_t count;
-    enum ks_err err = count_one(k, &count);
+    struct ks_transfer *items;
+    size_t count = 0;
+    enum ks_err err = load_all(k, &items, &count);
 
     *ret_count = count;
     return err;
@@ -631,8 +625,8 @@ static enum ks_err taken(struct konsil *k, const struct ks_cmd *cmd, const struc
 /* KS_ELIMIT: there are too many. */
 static enum ks_err add(struct konsil *k, struct ks_transfer *transfer)
 {
-    size_t count;
-    enum ks_err err = count_one(k, &count);
+    uint64_t count;
+    enum ks_err err = ks_transfers_count(k, &count);
 
     if (err == KS_OK && count >= KS_TRANSFERS_MAX - 1)
         return KS_ELIMIT;

@@ -42,6 +42,7 @@ struct ks_control_command {
 };
 extern const struct ks_control_command ks_control_users[];     /* control_users.c */
 extern const struct ks_control_command ks_control_rooms[];     /* control_rooms.c */
+extern const struct ks_control_command ks_control_files[];     /* control_files.c */
 extern const struct ks_control_command ks_control_invites[];   /* control_invites.c */
 extern const struct ks_control_command ks_control_reports[];   /* control_reports.c */
 extern const struct ks_control_command ks_control_evidence[];  /* control_evidence.c */

@@ -36,6 +36,8 @@ void ks_files_add_slot(
  * transaction is durable. False: it does not, or is not there. A slot is a file, too. */
 bool ks_files_remove_url(struct ks_ctx *ctx, struct ks_str url);
 bool ks_files_remove(struct ks_ctx *ctx, struct ks_str name);
+/* All of ctx->user; slots, too. */
+void ks_files_remove_all(struct ks_ctx *ctx);
 /* Those whose time is up, with what may be left of their bytes. */
 void ks_files_remove_expired(struct ks_ctx *ctx);
 /* The slots that a device asked for, which is out; KS_DEVICES_ALL: all. */

@@ -301,6 +301,25 @@ open(f"{lab.dir}/flipped", "wb").write(flipped)
 bad = lab.ctl("restore", f"{lab.dir}/flipped", "--to", f"{lab.dir}/nothing", *keys, check=False)
 row(bad.returncode != 0 and not os.path.exists(f"{lab.dir}/nothing/files"), "of one with a flipped bit among the files nothing is left", bad)
 
+# --- what administrators see, and do ---
+
+figures = json.loads(lab.ctl("--json", "files", "show", anna).stdout)[0]
+row(figures["count"] > 0 and figures["bytes"] >= 200 * MB and figures["bytes_total"] == 10 << 30,
+    "konsilctl files show: number, size and quota of an account's files", figures)
+listed = json.loads(lab.ctl("--json", "files", "list", "klinik.example").stdout)
+row([r["jid"] for r in listed] == [anna, berta] and anna in lab.ctl("files", "list", "klinik.example").stdout,
+    "konsilctl files list: those accounts that have some", listed)
+lab.ctl("files", "remove", berta, "--dry-run")
+row(json.loads(lab.ctl("--json", "files", "show", berta).stdout)[0]["count"] > 0, "--dry-run removes nothing")
+two = lab.stream(berta)
+gone = Place(two, 1000)
+row(put(gone, os.urandom(1000)) == 201, "(positive control: there is a file)")
+lab.ctl("files", "remove", berta)
+row(json.loads(lab.ctl("--json", "files", "show", berta).stdout)[0]["count"] == 0 and ask("GET", gone.path)[0] == 404,
+    "konsilctl files remove: an account's files are gone")
+row("files.remove" in lab.ctl("audit", "list").stdout, "and the audit log says so")
+row(lab.ctl("files", "show", "niemand@klinik.example", check=False).returncode != 0, "of nobody there is nothing to show")
+
 # --- an account that goes takes its files along ---
 
 last = Place(one, 1000)
