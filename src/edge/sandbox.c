@@ -240,6 +240,9 @@ static bool allow_calls(scmp_filter_ctx filter)
 {
     if (!allow(filter, allowed_calls, KS_COUNT(allowed_calls)))
         return false;
+    /* The times of an open file (when it goes), of none by its name. */
+    if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(utimensat), 1, SCMP_A1(SCMP_CMP_EQ, 0)) != 0)
+        return false;
     /* Memory may be had, but not made executable. */
     return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) == 0
         && seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0))
