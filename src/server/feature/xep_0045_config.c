@@ -56,7 +56,7 @@ static const struct {
     [PASSWORD_ON] = { "muc#roomconfig_passwordprotectedroom", "boolean", "A password is needed", NULL, true },
     [PASSWORD] = { "muc#roomconfig_roomsecret", "text-private", "Password", NULL, true },
     [WHOIS] = { "muc#roomconfig_whois", "list-single", "Who sees addresses", "anyone moderators", true },
-    [OCCUPANTS] = { "muc#roomconfig_maxusers", "text-single", "People in it at most", NULL, false },
+    [OCCUPANTS] = { "muc#roomconfig_maxusers", "list-single", "People in it at most", NULL, false },
     [SUBJECT] = { "muc#roomconfig_changesubject", "boolean", "All may change the subject", NULL, false },
     [INVITES] = { "muc#roomconfig_allowinvites", "boolean", "Members may invite others", NULL, false },
     [WHISPER] = { "muc#roomconfig_allowpm", "list-single", "Who may write to single people in it",
@@ -133,12 +133,38 @@ static struct ks_str value_of(struct ks_ctx *ctx, const struct ks_room_config *c
     }
 }
 
+static bool read_choice(const char *choices, struct ks_str value, unsigned *ret_at)
+{
+    struct ks_str left = ks_str_z(choices), word;
+
+    for (*ret_at = 0; left.len && ks_str_cut(&left, ' ', &word); ++*ret_at)
+        if (ks_str_eq(word, value))
+            return true;
+    return false;
+}
+
+static void add_choice(struct ks_ctx *ctx, struct ks_xml *field, struct ks_str word)
+{
+    ks_xml_add_text(ctx->arena, ks_xml_add(ctx->arena, field, NS_DATA, "option"), NS_DATA, "value", word);
+}
+
 static void add_choices(struct ks_ctx *ctx, struct ks_xml *field, const char *choices)
 {
     struct ks_str left = ks_str_z(choices), word;
 
     while (left.len && ks_str_cut(&left, ' ', &word))
-        ks_xml_add_text(ctx->arena, ks_xml_add(ctx->arena, field, NS_DATA, "option"), NS_DATA, "value", word);
+        add_choice(ctx, field, word);
+}
+
+/* §15.5.3 has the number of occupants as a list, so what is now stands on it. Any other number is taken, too. */
+static void add_numbers(struct ks_ctx *ctx, struct ks_xml *field, struct ks_str now)
+{
+    static const char numbers[] = "10 20 50 100 500 none";
+    unsigned at;
+
+    if (!read_choice(numbers, now, &at))
+        add_choice(ctx, field, now);
+    add_choices(ctx, field, numbers);
 }
 
 static void on_get(struct ks_ctx *ctx, const struct ks_stanza *iq)
@@ -155,22 +181,14 @@ static void on_get(struct ks_ctx *ctx, const struct ks_stanza *iq)
         ks_xml_set(ctx->arena, field, "label", ks_str_z(fields[i].label));
         if (fields[i].choices)
             add_choices(ctx, field, fields[i].choices);
+        if (i == OCCUPANTS)
+            add_numbers(ctx, field, value_of(ctx, &config, i));
     }
     ks_xml_graft(query, form);
     ks_reply_result(ctx, query);
 }
 
 /* --- what an owner submits --- */
-
-static bool read_choice(const char *choices, struct ks_str value, unsigned *ret_at)
-{
-    struct ks_str left = ks_str_z(choices), word;
-
-    for (*ret_at = 0; left.len && ks_str_cut(&left, ' ', &word); ++*ret_at)
-        if (ks_str_eq(word, value))
-            return true;
-    return false;
-}
 
 /* One field into config. False: it cannot be so. */
 static bool read_field(struct ks_ctx *ctx, unsigned field, struct ks_str value, struct ks_room_config *config)
