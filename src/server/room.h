@@ -227,7 +227,8 @@ struct ks_room_row {
     struct ks_str attributes, who, children; /* children: with "</message>" */
 };
 bool ks_room_row_read(struct ks_str stanza, struct ks_room_row *ret_row);
-/* The tail of a row for a seat: with its id, its author's address if with_who, and its time if late. */
+/* The tail of a row for a seat: with its id, its author's address if with_who, and its time if late: then of a change
+ * of the subject there is none. */
 struct ks_str ks_room_row_tail(struct ks_ctx *ctx, const struct ks_archive_row *row, bool with_who, bool late);
 
 /* room.c: whatever comes for a room or somebody in it. */

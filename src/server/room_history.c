@@ -31,13 +31,22 @@ bool ks_room_row_read(struct ks_str stanza, struct ks_room_row *ret_row)
     return true;
 }
 
+/* §7.2.15: the subject comes behind the history, and by it clients know the end of that. So what changed it once is no
+ * part. */
+static bool is_subject(struct ks_str children)
+{
+    return ks_str_find(children, KS_STR("<subject")) < children.len
+        && ks_str_find(children, KS_STR("<body")) == children.len
+        && ks_str_find(children, KS_STR("<encrypted")) == children.len;
+}
+
 struct ks_str ks_room_row_tail(struct ks_ctx *ctx, const struct ks_archive_row *row, bool with_who, bool late)
 {
     char id[KS_ARCHIVE_ID_LEN], stamp[KS_STAMP_LEN + 1];
     struct ks_room_row read;
     struct ks_str tail, delay = KS_STR_EMPTY;
 
-    if (!ks_room_row_read(row->stanza, &read))
+    if (!ks_room_row_read(row->stanza, &read) || (late && is_subject(read.children)))
         return KS_STR_EMPTY;
     if (late) {
         const struct ks_str parts[] = { KS_STR("<delay xmlns='" NS_DELAY "' from='"), ks_user_bare(ctx->user),
