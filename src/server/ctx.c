@@ -347,6 +347,9 @@ static struct ks_xml *error_new(struct ks_ctx *ctx, enum ks_cond cond, const cha
 
     if (error && !stanza->has_to)
         ks_xml_unset(error, "from"); /* no 'to', or none that anything could come from */
+    /* XEP-0045 §7.2: by this a client knows what it is that was refused. */
+    if (error && stanza->kind == KS_PRESENCE && ks_xml_child(stanza->xml, NS_MUC, "x"))
+        ks_xml_prepend(error, ks_xml_new(ctx->arena, NS_MUC, "x"));
     return error;
 }
 
