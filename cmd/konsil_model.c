@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "konsil_files.h"
 #include "say.h"
 
 static const char *text(json_t *object, const char *name)
@@ -35,6 +36,7 @@ static void message_done(struct model_message *message)
     free(message->body);
     free(message->reason);
     free(message->reactions);
+    free(message->files);
 }
 
 void model_done(struct model *model)
@@ -270,6 +272,7 @@ static void on_message(struct model *model, json_t *event, bool fresh)
     message->retracted = flag(event, "retracted");
     message->unknown = flag(event, "unknown");
     message->unreadable = flag(event, "unreadable");
+    files_tell(model, message, json_object_get(event, "files"));
     message->state = state_of(text(event, "state"));
     set_reason(message, json_object_get(event, "recipients"));
     json_array_foreach(json_object_get(event, "reactions"), index, reactions)
@@ -342,12 +345,11 @@ static void on_gap(struct model *model, json_t *event)
 
 /* --- what to say --- */
 
-/* "Dr. Jana Brandt: sentence (detail) what to do"; who: NULL, or whom it is about. */
-static void notice(struct model *model, const char *who, const char *id, const char *detail)
+void model_notice(struct model *model, const char *who, const char *id, const char *detail)
 {
     struct ks_str what = ks_say(model->language, id), todo = ks_say_do(model->language, id);
 
-    snprintf(model->notice, sizeof model->notice, "%s%s%.*s%s%s%s %.*s", who ? who : "", who ? ": " : "",
+    snprintf(model->notice, sizeof model->notice, "%s%s%.*s%s%s%s %.*s", who ? who : "", who && *who ? ": " : "",
         KS_STR_FMT(what), *detail ? " (" : "", detail, *detail ? ")" : "", KS_STR_FMT(todo));
     model->notice_offline = false;
 }
@@ -369,7 +371,7 @@ static void on_connection(struct model *model, json_t *event)
             model->connection = states[i];
     model->refused = strcmp(reason, SAY("login.refused")) == 0 || strcmp(reason, SAY("login.certificate")) == 0;
     if (*reason) {
-        notice(model, NULL, reason, model->refused ? "" : text(event, "detail"));
+        model_notice(model, NULL, reason, model->refused ? "" : text(event, "detail"));
         model->notice_offline = true;
     } else if (strcmp(name, "online") == 0 && model->notice_offline) {
         model_quiet(model);
@@ -381,7 +383,7 @@ static void on_failed(struct model *model, struct model_person *person, const st
 {
     size_t used;
 
-    notice(model, model_name(person), message->reason ? message->reason : SAY("konsil.state-failed"), "");
+    model_notice(model, model_name(person), message->reason ? message->reason : SAY("konsil.state-failed"), "");
     used = strlen(model->notice);
     snprintf(model->notice + used, sizeof model->notice - used, "%s%.*s",
         !used || model->notice[used - 1] == ' ' ? "" : " ",
@@ -405,7 +407,7 @@ static void on_warning(struct model *model, json_t *event)
     const char *about = *text(event, "conversation") ? text(event, "conversation") : text(event, "jid");
     struct model_person *person = model_person(model, about);
 
-    notice(model, person ? model_name(person) : NULL, text(event, "code"), text(event, "detail"));
+    model_notice(model, person ? model_name(person) : NULL, text(event, "code"), text(event, "detail"));
 }
 
 static void on_devices(struct model *model, json_t *event)
@@ -449,10 +451,12 @@ void model_event(struct model *model, json_t *event)
         on_history(model, event);
     else if (strcmp(name, "connection") == 0 || strcmp(name, "state") == 0)
         on_connection(model, event);
+    else if (strcmp(name, "transfer") == 0)
+        files_transfer(model, json_object_get(event, "transfer"));
     else if (strcmp(name, "gap") == 0)
         on_gap(model, event);
     else if (strcmp(name, "error") == 0)
-        notice(model, NULL, text(event, "code"), text(event, "detail"));
+        model_notice(model, NULL, text(event, "code"), text(event, "detail"));
     else if (strcmp(name, "warning") == 0)
         on_warning(model, event);
     else if (strcmp(name, "devices") == 0 || strcmp(name, "devices_changed") == 0)
@@ -467,6 +471,7 @@ void model_event(struct model *model, json_t *event)
         message->edited = true;
     } else if (message && strcmp(name, "retracted") == 0) {
         set(&message->body, "");
+        set(&message->files, "");
         message->retracted = true;
     } else if (message && strcmp(name, "reaction") == 0) {
         const char *emoji = json_string_value(json_array_get(json_object_get(event, "emoji"), 0));

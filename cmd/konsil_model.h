@@ -14,8 +14,9 @@ enum model_state { STATE_NONE, STATE_WAITING, STATE_SERVER, STATE_DELIVERED, STA
 
 struct model_message {
     json_int_t order, time_ms;
-    char *id, *from, *body, *reason, *reactions;
-    enum model_state state; /* of one's own */
+    char *id, *from, *body, *reason, *reactions, *files; /* files: lines that tell them (konsil_files.h) */
+    unsigned first_file, file_count;                     /* their numbers */
+    enum model_state state;                              /* of one's own */
     bool mine, edited, retracted, unknown, unreadable, gap;
 };
 
@@ -36,6 +37,9 @@ struct model {
     char *self;
     json_t *own_devices;
     char notice[512];       /* the last thing to say: a warning or an error, and what to do */
+    char progress[512];     /* of the file on its way, or what became of the last one */
+    json_int_t transfer;    /* its number; 0: it is over */
+    unsigned file_count;    /* numbers that were given */
     bool notice_offline;    /* it is why there is no connection */
     const char *connection; /* "online", "offline", …: a literal */
     enum ks_language language;
@@ -49,6 +53,9 @@ void model_init(struct model *model, enum ks_language language);
 void model_done(struct model *model);
 /* Takes one event. */
 void model_event(struct model *model, json_t *event);
+/* "Dr. Jana Brandt: sentence (detail) what to do" at the bottom; who: NULL or "", or what it is about; id: of the
+ * catalogue. */
+void model_notice(struct model *model, const char *who, const char *id, const char *detail);
 /* What was said last was read. */
 void model_quiet(struct model *model);
 /* NULL: unknown. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "konsil_devices.h"
+#include "konsil_files.h"
 #include "konsil_line.h"
 #include "konsil_model.h"
 #include "konsil_talk.h"
@@ -113,12 +114,29 @@ static void clear_input(struct screen *screen)
     screen->editing = NULL;
 }
 
+/* True for a line that is about files; one that is wrong stays, to be mended. */
+static bool do_files(struct screen *screen, const struct model_person *person, const char *text)
+{
+    const char *wrong;
+    json_t *command = screen->editing ? NULL : files_line(&screen->model, person, text, &wrong);
+
+    if (screen->editing || (!command && !wrong))
+        return false;
+    if (command) {
+        give(screen, command);
+        clear_input(screen);
+    } else {
+        model_notice(&screen->model, NULL, wrong, "");
+    }
+    return true;
+}
+
 static void send_input(struct screen *screen)
 {
     struct model_person *person = selected(screen);
     char *text = line_text(&screen->input);
 
-    if (!person || !text || !*text) {
+    if (!person || !text || !*text || do_files(screen, person, text)) {
         free(text);
         return;
     }
@@ -133,20 +151,21 @@ static void send_input(struct screen *screen)
     screen->scroll = 0;
 }
 
-/* The newest message of one's own, to edit or to take back. */
-static struct model_message *own_last(struct screen *screen)
+/* The newest message of one's own, to edit or to take back: one that brings files alone has no text to edit. */
+static struct model_message *own_last(struct screen *screen, bool files)
 {
     struct model_person *person = selected(screen);
 
     for (size_t i = person ? person->message_count : 0; i > 0; i--)
-        if (person->messages[i - 1].mine && !person->messages[i - 1].retracted && person->messages[i - 1].body)
+        if (person->messages[i - 1].mine && !person->messages[i - 1].retracted
+            && (person->messages[i - 1].body || (files && person->messages[i - 1].files)))
             return &person->messages[i - 1];
     return NULL;
 }
 
 static void edit_last(struct screen *screen)
 {
-    struct model_message *message = own_last(screen);
+    struct model_message *message = own_last(screen, false);
 
     if (!message)
         return;
@@ -158,7 +177,7 @@ static void edit_last(struct screen *screen)
 /* Asks first. What is retracted then is what was asked about, even if a newer one came meanwhile. */
 static void retract_last(struct screen *screen)
 {
-    struct model_message *message = own_last(screen);
+    struct model_message *message = own_last(screen, true);
 
     if (screen->question == ASKS_RETRACT && screen->asked) {
         give(screen,
@@ -495,8 +514,8 @@ static void draw_help(struct screen *screen, const struct area *whole)
     const char *const lines[] = { SAY("konsil.help-choose"), SAY("konsil.help-send"), SAY("konsil.help-scroll"),
         SAY("konsil.help-edit"), SAY("konsil.help-retract"),
         screen->model.tell_read ? SAY("konsil.help-tells") : SAY("konsil.help-tells-not"), SAY("konsil.help-retry"),
-        SAY("konsil.help-devices"), SAY("konsil.help-trust"), SAY("konsil.help-escape"), SAY("konsil.help-leave"),
-        SAY("konsil.help-marks") };
+        SAY("konsil.help-devices"), SAY("konsil.help-trust"), SAY("konsil.help-file"), SAY("konsil.help-escape"),
+        SAY("konsil.help-leave"), SAY("konsil.help-marks") };
     struct area area = *whole;
     int count = 0, y;
 
@@ -595,7 +614,10 @@ static int draw_status(const struct screen *screen, int height, int width)
     struct area area = { height - 1, height - 1, 0, width - 1 };
     int lines = 1;
 
-    snprintf(text, sizeof text, "%s  %s", connection_word(screen), *notice ? notice : say(screen, SAY("konsil.hint")));
+    snprintf(text, sizeof text, "%s  %s", connection_word(screen),
+        *notice                       ? notice
+            : *screen->model.progress ? screen->model.progress
+                                      : say(screen, SAY("konsil.hint")));
     if (*notice)
         lines = paint_lines(area.width, text);
     area.top = height - (lines < NOTICE_LINES_MAX ? lines : NOTICE_LINES_MAX);

@@ -140,10 +140,11 @@ static struct ks_str reason_below(struct model *model, const struct model_messag
 /* With its head, and the blank line above it. */
 static unsigned height_of(struct model *model, const struct model_message *message, int width)
 {
-    struct ks_str rest = ks_str_z(body_of(model, message)), reason = reason_below(model, message, width), line;
+    struct ks_str rest = ks_str_z(body_of(model, message)), reason = reason_below(model, message, width),
+                  files = ks_str_z(message->files), line;
     unsigned height = message->gap ? 1 : 2;
 
-    while (next_line(&rest, width, &line) || next_line(&reason, width, &line))
+    while (next_line(&rest, width, &line) || next_line(&files, width, &line) || next_line(&reason, width, &line))
         height++;
     return height;
 }
@@ -174,6 +175,7 @@ static void draw_message(struct model *model, const struct model_message *messag
         message->gap || message->unreadable ? alarm
             : message->retracted            ? A_DIM
                                             : A_NORMAL);
+    y = draw_lines(ks_str_z(message->files), y, area, A_BOLD);
     draw_lines(reason_below(model, message, area->width), y, area, message->state == STATE_FAILED ? alarm : A_DIM);
 }
 

@@ -258,8 +258,8 @@ def main():
         ok, seen = a.sees("↑ ↓ or Tab", "F10 or Ctrl-Q", "read   !\u00a0failed")
         row(ok and "more of it" not in seen, "a screen that is large enough has all of the help at once", seen)
         a.leave()
-        helped(lab, jana, 50, 18, [["↑ ↓ oder Tab", "F2 ", "F4 ", "F5 "], ["F5 ", "F7, F8", "Strg-Q", "fehlgeschlagen"]])
-        helped(lab, jana, 36, 10, [["↑ ↓ oder Tab", "F2 "], ["F3 ", "F4 "], ["niemand", "F5 "], ["Geräte der"], ["F7, F8"],
+        helped(lab, jana, 50, 18, [["↑ ↓ oder Tab", "F2 ", "F4 ", "F5 "], ["F6 ", "F7, F8", "Strg-Q", "fehlgeschlagen"]])
+        helped(lab, jana, 36, 10, [["↑ ↓ oder Tab", "F2 "], ["F3 ", "F4 "], ["niemand", "F5 "], ["Geräte der"], ["F7, F8"], ["/send, /save"],
                                    ["Esc ", "Strg-Q"], ["Zeichen", "fehlgeschlagen"]])
     finally:
         a.close()
