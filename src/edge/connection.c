@@ -39,6 +39,7 @@ struct ks_conn {
     struct held *unread;        /* what was received and not yet used: after a pause or a move */
     uint64_t address_hash;
     uint8_t state, serves;
+    uint16_t domain; /* that the stream was opened to in clear; 0 before */
     bool paused : 1;
     bool tls_wanted : 1; /* the clear output goes first, and nothing is read until the handshake */
     bool close_wanted : 1;
@@ -146,7 +147,7 @@ static void start_handshake(struct ks_conn *conn)
     conn->state = CONN_HANDSHAKE;
     conn->tls_wanted = false;
     conn->certs = ks_tls_certs_ref(conn->host->certs);
-    conn->tls = ks_tls_new(conn->certs, conn->host->io);
+    conn->tls = ks_tls_new(conn->certs, conn->domain, conn->host->io);
     if (conn->tls)
         expect_within(conn, conn->host->handshake_ms);
     else
@@ -608,7 +609,7 @@ void ks_conn_output(struct ks_conn *conn)
     make_busy(conn);
 }
 
-void ks_conn_start_tls(struct ks_conn *conn)
+void ks_conn_start_tls(struct ks_conn *conn, uint16_t domain)
 {
     assert(conn->state == CONN_CLEAR);
     /* RFC 6120 §5.4.2.3: nothing sent in clear after <starttls/> may count as sent under TLS. The core ignores what it
@@ -616,6 +617,7 @@ void ks_conn_start_tls(struct ks_conn *conn)
     free(conn->unread);
     conn->unread = NULL;
     conn->tls_wanted = true;
+    conn->domain = domain;
     make_busy(conn);
 }
 

@@ -59,7 +59,7 @@ void ks_conn_accept(struct ks_conn_host *host, int fd, unsigned serves, uint64_t
 
 /* The core's events for a connection. */
 void ks_conn_output(struct ks_conn *conn);
-void ks_conn_start_tls(struct ks_conn *conn);
+void ks_conn_start_tls(struct ks_conn *conn, uint16_t domain);
 void ks_conn_close(struct ks_conn *conn);
 void ks_conn_pause(struct ks_conn *conn);
 void ks_conn_resume(struct ks_conn *conn);

@@ -60,7 +60,7 @@ static void take_events(struct ks_conn_host *host)
             ks_conn_output(event.edge);
             break;
         case KS_EV_START_TLS:
-            ks_conn_start_tls(event.edge);
+            ks_conn_start_tls(event.edge, event.to);
             break;
         case KS_EV_CLOSE:
             ks_conn_close(event.edge);

@@ -48,9 +48,8 @@ static void ask_client(SSL *tls, const struct cert *cert)
 }
 
 /* RFC 6066 §3: the client says which domain it wants; the certificate of that domain answers. An unknown name gets the
- * first one, because clients reach a domain by the names of its SRV records too and judge the certificate themselves.
- * Called without a name, too.
- */
+ * one that ks_tls_new was told, because clients reach a domain by the names of its SRV records too and judge the
+ * certificate themselves. Called without a name, too. */
 static int choose_cert(SSL *tls, int *alert, void *user)
 {
     const struct ks_tls_certs *certs = user;
@@ -63,7 +62,9 @@ static int choose_cert(SSL *tls, int *alert, void *user)
             ask_client(tls, &certs->cert[i]);
             return SSL_TLSEXT_ERR_OK;
         }
-    ask_client(tls, &certs->cert[0]);
+    for (size_t i = 0; i < certs->count; i++)
+        if (certs->cert[i].ctx == SSL_get_SSL_CTX(tls))
+            ask_client(tls, &certs->cert[i]);
     return SSL_TLSEXT_ERR_NOACK;
 }
 
@@ -369,9 +370,9 @@ void ks_tls_io_free(struct ks_tls_io *io)
 
 /* --- connections --- */
 
-SSL *ks_tls_new(struct ks_tls_certs *certs, struct ks_tls_io *io)
+SSL *ks_tls_new(struct ks_tls_certs *certs, uint16_t domain, struct ks_tls_io *io)
 {
-    SSL *tls = SSL_new(certs->cert[0].ctx);
+    SSL *tls = SSL_new(certs->cert[domain < certs->count ? domain : 0].ctx);
 
     if (!tls)
         return NULL;

@@ -24,9 +24,9 @@ struct ks_tls_cert_files {
     const char *client_crl;  /* likewise; NULL or empty: nothing is revoked */
 };
 
-/* Loads them; a domain's index is its place; the first serves clients that name no domain (RFC 6066 §3), or one that is
- * not ours. One reference. On KS_EIO (a file cannot be read), KS_ECRYPTO (no key pair, or the key does not fit; no
- * certificates of authorities; no list) or KS_ENOMEM: *ret_file is the file at fault, and nothing else is written. */
+/* Loads them; a domain's index is its place. One reference. On KS_EIO (a file cannot be read), KS_ECRYPTO (no key pair,
+ * or the key does not fit; no certificates of authorities; no list) or KS_ENOMEM: *ret_file is the file at fault, and
+ * nothing else is written. */
 KS_CHECK enum ks_err ks_tls_certs_load(
     const struct ks_tls_cert_files *files, size_t count, struct ks_tls_certs **ret_certs, const char **ret_file);
 struct ks_tls_certs *ks_tls_certs_ref(struct ks_tls_certs *certs);
@@ -67,10 +67,11 @@ void ks_tls_io_free(struct ks_tls_io *io);
 
 /* --- one connection --- */
 
-/* NULL without memory. certs is the caller's to keep until the handshake is over and its facts are taken: one is chosen
- * during it, and whoever is here afterwards needs none. Reads and writes the buffers of io, until it moves to another
- * thread (ks_tls_use_io). */
-KS_CHECK SSL *ks_tls_new(struct ks_tls_certs *certs, struct ks_tls_io *io);
+/* NULL without memory. domain: as which we answer a client that names none in TLS (RFC 6066 §3), or one that is not
+ * ours; what is no index stands for the first. certs is the caller's to keep until the handshake is over and its facts
+ * are taken: one is chosen during it, and whoever is here afterwards needs none. Reads and writes the buffers of io,
+ * until it moves to another thread (ks_tls_use_io). */
+KS_CHECK SSL *ks_tls_new(struct ks_tls_certs *certs, uint16_t domain, struct ks_tls_io *io);
 void ks_tls_use_io(SSL *tls, struct ks_tls_io *io);
 void ks_tls_free(SSL *tls);
 

@@ -167,6 +167,7 @@ bool ks_c2s_next_event(struct ks_c2s *c, struct ks_event *ret_event)
     if (c->tls_wanted) {
         c->tls_wanted = false;
         ret_event->kind = KS_EV_START_TLS;
+        ret_event->to = c->domain;
     } else if (c->move_wanted) {
         struct ks_reactor *r = c->reactor;
         /* The reactor forgets it; the other one adopts it. */

@@ -51,7 +51,8 @@ void ks_reactor_free(struct ks_reactor *r);
 enum ks_event_kind {
     KS_EV_NONE,
     KS_EV_OUTPUT,    /* stream: has bytes to send (ks_c2s_output) */
-    KS_EV_START_TLS, /* stream: send its output in clear, then start a TLS handshake; ks_c2s_secured when done */
+    KS_EV_START_TLS, /* stream: send its output in clear, then start a TLS handshake, as the domain of index `to` unless
+                      * the client names another one there; ks_c2s_secured when done */
     KS_EV_CLOSE,     /* stream: send its output, then close the connection, then ks_c2s_free */
     KS_EV_MOVE,      /* stream: to the reactor `to`; this reactor knows it no longer */
     KS_EV_PAUSE,     /* stream: too much of what it sent is still under way: do not read from it */

@@ -18,15 +18,17 @@ from lab import TIMEOUT
 PLUGINS = ("0030", "0059", "0060", "0092", "0115", "0163", "0191", "0198", "0199", "0202", "0203", "0280", "0313", "0334", "0359")
 EVENTS = ("session_start", "message", "carbon_received", "carbon_sent", "roster_update", "presence_subscribe", "presence_subscribed",
           "presence_unsubscribe", "presence_unsubscribed", "presence_available", "presence_unavailable", "presence_dnd", "pubsub_publish",
-          "pubsub_retract", "blocked", "unblocked", "session_resumed", "sm_enabled", "failed_auth", "disconnected", "message_error")
+          "pubsub_retract", "blocked", "unblocked", "session_resumed", "sm_enabled", "failed_auth", "no_auth", "disconnected", "message_error")
 
 
 class Client(slixmpp.ClientXMPP):
     """Somebody; what happens is waited for by name."""
 
-    def __init__(self, lab, jid, resource, mechanism, plugins=(), events=()):
-        super().__init__(f"{jid}/{resource}", lab.passwords[jid], sasl_mech=mechanism)
+    def __init__(self, lab, jid, resource, mechanism, certificate=None, plugins=(), events=()):
+        super().__init__(f"{jid}/{resource}", "" if certificate else lab.passwords[jid], sasl_mech=mechanism)
         self.ca_certs = lab.ca
+        if certificate:
+            self.certfile, self.keyfile = certificate["chain"], certificate["key"]
         for plugin in PLUGINS + tuple(plugins):
             self.register_plugin(f"xep_{plugin}")
         self.events = []

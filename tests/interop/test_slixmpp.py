@@ -2,10 +2,15 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """konsild as slixmpp sees it, a client library that others wrote: two people on the unprotected domain, over STARTTLS."""
 import asyncio
+import os
+import sys
 
 import slix
 from lab import TIMEOUT, Lab, canary, done, row
 from slix import ET, refused, slixmpp, start
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "peers"))
+from pki import Pki
 
 DOMAIN = "offen.example"
 
@@ -142,6 +147,21 @@ async def main(lab, one, two):
     got = await b.until("message", lambda m: m["body"] == missed)
     row(got["body"] == missed, "XEP-0198 §5: after a break the session is resumed, and what came meanwhile arrives", got)
 
+    # Certificates.
+    mine = pki.client("eins", [one])
+    c = await start(lab, one, "c", "EXTERNAL", certificate=mine)
+    row(c.boundjid.full == f"{one}/c", "XEP-0178 §2: it logs in by a certificate, without a password", c.boundjid)
+    pki.revoke(mine)
+    pki.crl()
+    lab.ctl("reload")
+    await c.until("disconnected")
+    row(True, "RFC 6120 §13.7.2.3: revoked, it is sent away after a reload, which the sandbox lets read the new list")
+    wrong = slix.Client(lab, one, "c", "EXTERNAL", certificate=mine)
+    await wrong.until("no_auth")
+    row(True, "and does not get in any more")
+    wrong.abort()
+    c.abort()
+
     # A wrong password.
     lab.passwords[one] += "x"
     wrong = slix.Client(lab, one, "wrong", "SCRAM-SHA-256")
@@ -151,6 +171,7 @@ async def main(lab, one, two):
     await b.disconnect()
 
 
-lab = Lab()
+pki = Pki()
+lab = Lab(of={DOMAIN: f'tls: {{ client_ca = "{pki.root}"; client_crl = "{pki.list}"; }};'})
 asyncio.get_event_loop().run_until_complete(main(lab, lab.account("eins", DOMAIN), lab.account("zwei", DOMAIN)))
 done()

@@ -80,7 +80,8 @@ def reload():
 
 def asked(port, name, *words):
     """Whether openssl's client is asked for a certificate there."""
-    seen = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-servername", name, "-CAfile", lab.ca, *words],
+    seen = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", lab.ca,
+                           *(["-servername", name] if name else ["-noservername"]), *words],
                           input="", capture_output=True, text=True, timeout=wire.TIMEOUT).stdout
     assert "Verify return code: 0 (ok)" in seen, seen
     return "No client certificate CA names sent" not in seen
@@ -90,6 +91,8 @@ def asked(port, name, *words):
 
 row(asked(lab.direct_port, "klinik.example", "-alpn", "xmpp-client"), "clients of a domain with authorities are asked for a certificate")
 row(asked(lab.port, "klinik.example", "-starttls", "xmpp", "-xmpphost", "klinik.example"), "by STARTTLS, too")
+row(asked(lab.port, None, "-starttls", "xmpp", "-xmpphost", "klinik.example") and not asked(lab.port, None, "-starttls", "xmpp", "-xmpphost", "offen.example"),
+    "who names no domain in TLS is asked as the stream's header says")
 row(not asked(lab.direct_port, "offen.example", "-alpn", "xmpp-client"), "those of a domain without are not")
 row(not asked(lab.https_port, "klinik.example"), "nor are browsers, which would show a dialog")
 row(not asked(lab.direct_port, "klinik.example", "-alpn", "http/1.1"), "nor on a port where both are served")
@@ -98,6 +101,9 @@ row(asked(lab.direct_port, "klinik.example", "-tls1_2"), "with TLS 1.2 they are 
 # --- who gets in ---
 
 anna, jonas = pki.client("anna", [ANNA]), pki.client("jonas", [JONAS])
+with open(os.path.join(HERE, "..", "..", "doc", "PROTOCOL.md"), encoding="utf-8") as protocol:
+    listed = next(line for line in protocol if line.startswith("| SASL mechanisms for certificates |"))
+row(set(mechanisms(anna)) - set(mechanisms()) == {listed.split("`")[1]}, "DSK II.1-h: the mechanism for certificates is what PROTOCOL.md §1.4 lists", listed)
 row(mechanisms(anna)[:2] == ["EXTERNAL", "SCRAM-SHA-256-PLUS"], "RFC 6120 §6.3.4: EXTERNAL is offered to who shows one", mechanisms(anna))
 one = external(anna)
 row(one.jid.startswith(ANNA + "/"), "XEP-0178 §2: and lets in whom it names", one.jid)

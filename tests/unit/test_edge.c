@@ -267,7 +267,7 @@ static void test_bindings(void)
 {
     static const char label[] = "EXPORTER-Channel-Binding";
     struct ks_tls_io *io = ks_tls_io_new();
-    SSL *tls = io ? ks_tls_new(certs, io) : NULL;
+    SSL *tls = io ? ks_tls_new(certs, 0, io) : NULL;
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     SSL *client = ctx ? SSL_new(ctx) : NULL;
     BIO *to_client = BIO_new(BIO_s_mem()), *from_client = BIO_new(BIO_s_mem());
