@@ -191,7 +191,8 @@ static int sessions_list(struct ctl *ctl)
 {
     static const struct ctl_column columns[] = { { "session", SAY("column.session") },
         { "resource", SAY("column.resource") }, { "connected", SAY("column.connected") },
-        { "available", SAY("column.available") }, { "unacknowledged", SAY("column.unacknowledged") }, { NULL, NULL } };
+        { "available", SAY("column.available") }, { "certificate", SAY("column.certificate") },
+        { "unacknowledged", SAY("column.unacknowledged") }, { NULL, NULL } };
     json_t *result = NULL;
     int status = ask_about(ctl, "sessions.list", NULL, NULL, &result);
 
