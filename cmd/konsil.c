@@ -14,6 +14,7 @@
 
 #include "command_line.h"
 #include "crypto.h"
+#include "invite_link.h"
 #include "jid.h"
 #include "konsil_certificate.h"
 #include "profile.h"
@@ -133,26 +134,28 @@ const char *program_read_passphrase(const char *file, char *text, size_t cap)
     return wrong;
 }
 
-/* NULL, or an id of the catalogue that says what is wrong; so for the functions below. */
-static const char *ask_new_passphrase(const struct program *program, char *text, size_t cap)
+const char *program_ask_new(
+    const struct program *program, const struct program_questions *questions, char *text, size_t cap)
 {
     char again[PASSPHRASE_MAX + 2];
     bool same;
 
     while (true) {
-        if (!program_ask(program, SAY("konsil.passphrase-new"), text, cap))
-            return SAY("konsil.passphrase-missing");
+        if (!program_ask(program, questions->first, text, cap))
+            return questions->missing;
         if (!is_short(text))
             break;
-        (void)program_fail(program, SAY("konsil.passphrase-short"));
+        (void)program_fail(program, questions->too_short);
     }
-    same = program_ask(program, SAY("konsil.passphrase-again"), again, sizeof(again)) && strcmp(text, again) == 0;
+    same = program_ask(program, questions->again, again, sizeof(again)) && strcmp(text, again) == 0;
     ks_wipe(again, sizeof(again));
-    return same ? NULL : SAY("konsil.passphrase-differs");
+    return same ? NULL : questions->differs;
 }
 
 static const char *get_passphrase(const struct program *program, const char *file, bool is_new, char *text, size_t cap)
 {
+    static const struct program_questions questions = { SAY("konsil.passphrase-new"), SAY("konsil.passphrase-again"),
+        SAY("konsil.passphrase-short"), SAY("konsil.passphrase-differs"), SAY("konsil.passphrase-missing") };
     const char *given = getenv("KONSIL_PASSPHRASE"), *wrong;
 
     if (file) {
@@ -166,7 +169,7 @@ static const char *get_passphrase(const struct program *program, const char *fil
         return is_new && is_short(text) ? SAY("konsil.passphrase-short") : NULL;
     }
     if (is_new)
-        return ask_new_passphrase(program, text, cap);
+        return program_ask_new(program, &questions, text, cap);
     return program_ask(program, SAY("konsil.passphrase-ask"), text, cap) && *text ? NULL
                                                                                   : SAY("konsil.passphrase-missing");
 }
@@ -230,6 +233,7 @@ static int make_engine(struct program *program, struct ks_prng *prng)
 static const char synopsis[] =
     "konsil [--json] [--server HOST[:PORT]] [--direct-tls] [--ca FILE] [--dir DIR] [--passphrase-file FILE]\n"
     "         [--certificate FILE [--key FILE] [--key-passphrase-file FILE] | --no-certificate] [--lang de|en] JID\n"
+    "  konsil --invite LINK [options]\n"
     "  konsil --help | --version";
 
 static int help(const struct program *program)
@@ -263,6 +267,25 @@ static int usage(const struct program *program)
     program_fail(program, SAY("konsil.usage"));
     fprintf(stderr, "\n  %s\n", synopsis);
     return EXIT_USAGE;
+}
+
+/* The account: the address that was given (NULL: none), or that of the invitation. NULL, or an id that says what is
+ * wrong. */
+static const char *read_account(
+    const struct program *program, struct ks_arena *arena, const char *given, struct ks_str *ret_text)
+{
+    struct ks_invite_link link = { .jid = KS_STR_EMPTY };
+    struct ks_jid jid;
+
+    if (program->invite && ks_invite_link_read(arena, ks_str_z(program->invite), &link) != KS_OK)
+        return SAY("invite.link");
+    *ret_text = link.jid;
+    if (!given)
+        return NULL;
+    if (ks_jid_parse(arena, ks_str_z(given), &jid) != KS_OK || !ks_jid_is_bare(jid) || jid.local.len == 0
+        || ks_jid_text(arena, jid, ret_text) != KS_OK)
+        return SAY("konsil.usage");
+    return program->invite && !ks_str_eq(*ret_text, link.jid) ? SAY("invite.other") : NULL;
 }
 
 static int run(struct program *program, const char *dir, const char *passphrase_file, const char *ca_file,
@@ -300,14 +323,15 @@ int main(int argc, char **argv)
         { "passphrase-file", required_argument, NULL, 'p' }, { "server", required_argument, NULL, 's' },
         { "certificate", required_argument, NULL, 'C' }, { "key", required_argument, NULL, 'K' },
         { "key-passphrase-file", required_argument, NULL, 'P' }, { "no-certificate", no_argument, NULL, 'N' },
-        { "direct-tls", no_argument, NULL, 't' }, { "lang", required_argument, NULL, 'l' },
-        { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
+        { "invite", required_argument, NULL, 'i' }, { "direct-tls", no_argument, NULL, 't' },
+        { "lang", required_argument, NULL, 'l' }, { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
     const char *dir = NULL, *passphrase_file = NULL, *ca_file = NULL;
     char jid_text[KS_JID_MAX + 1], path[PATH_CAP];
     struct certificate_options certificate = { .forget = false };
     struct program program = { .json = false };
+    const char *wrong;
     struct ks_arena arena;
-    struct ks_jid jid;
     struct ks_str text;
     int option;
 
@@ -326,6 +350,8 @@ int main(int argc, char **argv)
             passphrase_file = optarg;
         else if (option == 's' && read_server(&program, optarg))
             continue;
+        else if (option == 'i')
+            program.invite = optarg;
         else if (option == 't')
             program.direct_tls = true;
         else if (option == 'C')
@@ -349,17 +375,15 @@ int main(int argc, char **argv)
         else
             return command_line_complain(program.language, "konsil", options, option, argv), EXIT_USAGE;
     }
-    if (optind != argc - 1 || (certificate.key && !certificate.certificate)
+    if ((optind != argc - 1 && !(program.invite && optind == argc)) || (certificate.key && !certificate.certificate)
         || (certificate.forget && certificate.certificate))
         return usage(&program);
-    ks_arena_init(&arena, 16 * KS_JID_MAX);
-    if (ks_crypto_init() != KS_OK || ks_jid_parse(&arena, ks_str_z(argv[optind]), &jid) != KS_OK || !ks_jid_is_bare(jid)
-        || jid.local.len == 0 || ks_jid_text(&arena, jid, &text) != KS_OK) {
-        ks_arena_done(&arena);
-        return usage(&program);
-    }
-    snprintf(jid_text, sizeof(jid_text), "%.*s", KS_STR_FMT(text));
+    ks_arena_init(&arena, 16 * KS_JID_MAX + KS_INVITE_LINK_MAX);
+    wrong = ks_crypto_init() != KS_OK ? SAY("konsil.usage") : read_account(&program, &arena, argv[optind], &text);
+    snprintf(jid_text, sizeof(jid_text), "%.*s", wrong ? 0 : (int)text.len, wrong ? "" : text.ptr);
     ks_arena_done(&arena);
+    if (wrong)
+        return strcmp(wrong, SAY("konsil.usage")) == 0 ? usage(&program) : program_fail(&program, wrong);
     program.jid = jid_text;
     if (!dir) {
         if (!ks_profile_path(ks_str_z(jid_text), path, sizeof(path)))

@@ -12,12 +12,18 @@
 #include "say.h"
 #include "sentence.h"
 
+/* Of program_ask_new: ids of the catalogue. */
+struct program_questions {
+    const char *first, *again, *too_short, *differs, *missing;
+};
+
 struct program {
     enum ks_language language;
     bool json;
-    const char *jid;  /* bare, normal */
-    const char *host; /* of --server; NULL: found by the domain */
-    uint16_t port;    /* 0: the usual one */
+    const char *jid;    /* bare, normal */
+    const char *invite; /* of --invite, or NULL: the account is created by it, unless it is there already */
+    const char *host;   /* of --server; NULL: found by the domain */
+    uint16_t port;      /* 0: the usual one */
     bool direct_tls;
     bool certificate; /* the link has one of the person's */
     struct ks_engine_store *store;
@@ -30,6 +36,11 @@ struct program {
 
 /* Says the sentence and what to do; returns the exit status. */
 int program_fail(const struct program *program, const char *id);
+
+/* Asks for a new secret of at least 8 characters, twice. NULL, or an id of the catalogue that says what is
+ * wrong; what is too short is asked for again. */
+const char *program_ask_new(
+    const struct program *program, const struct program_questions *questions, char *text, size_t cap);
 
 /* Asks on the terminal, without showing what is typed; false: no line came. */
 bool program_ask(const struct program *program, const char *id, char *text, size_t cap);

@@ -8,7 +8,8 @@
 #include "konsil_screen.h"
 
 #define LAST_MESSAGES_MS 3000 /* for what was written just before leaving; it is kept, and sent next time */
-#define GOODBYE_MS 1000       /* for the last bytes */
+#define PASSWORD_MAX 1024
+#define GOODBYE_MS 1000 /* for the last bytes */
 
 enum stage { STAYING, SENDING, SAYING_GOODBYE };
 
@@ -68,8 +69,8 @@ static void ask_all(struct terminal *terminal)
     command(terminal, "{\"cmd\":\"conversations\"}");
 }
 
-/* password NULL: the remembered one. */
-static void connect_account(struct terminal *terminal, const char *password)
+/* password NULL: the remembered one. invite: the account is created by it first; or NULL. */
+static void connect_account(struct terminal *terminal, const char *password, const char *invite)
 {
     struct program *program = terminal->program;
     json_t *object = json_pack("{s:s, s:s, s:b}", "cmd", "connect", "jid", program->jid, "remember", 1);
@@ -82,13 +83,25 @@ static void connect_account(struct terminal *terminal, const char *password)
         json_object_set_new(object, "tls", json_string("direct"));
     if (password)
         json_object_set_new(object, "password", json_string(password));
+    if (invite)
+        json_object_set_new(object, "invite", json_string(invite));
     give(terminal, object);
     ask_all(terminal);
 }
 
 static void on_password(void *user, const char *text)
 {
-    connect_account(user, text);
+    connect_account(user, text, NULL);
+}
+
+/* The password of the account that is about to be there. */
+static int ask_chosen(struct program *program, char *text, size_t cap)
+{
+    static const struct program_questions questions = { SAY("konsil.invite-password"), SAY("konsil.invite-again"),
+        SAY("invite.password"), SAY("konsil.invite-differs"), SAY("account.no_password") };
+    const char *wrong = program_ask_new(program, &questions, text, cap);
+
+    return wrong ? program_fail(program, wrong) : EXIT_SUCCESS;
 }
 
 /* The engine's state says how many messages wait, and for what. */
@@ -167,19 +180,31 @@ static bool wait_for(struct terminal *terminal, short *ret_revents)
 int konsil_terminal(struct program *program)
 {
     struct terminal terminal = { .program = program, .until_ms = KS_NEVER };
+    char chosen[PASSWORD_MAX + 2] = "";
     short revents = 0;
     struct known store;
+    bool invited;
 
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return program_fail(program, SAY("konsil.no-terminal"));
     store = known(&terminal);
+    invited = program->invite && !store.password;
+    if (invited && ask_chosen(program, chosen, sizeof(chosen)) != EXIT_SUCCESS) {
+        ks_wipe(chosen, sizeof(chosen));
+        return EXIT_FAILURE;
+    }
     terminal.screen = screen_new(program->language, (struct screen_calls) { command, on_password }, &terminal);
     if (!terminal.screen)
+        ks_wipe(chosen, sizeof(chosen));
+    if (!terminal.screen)
         return program_fail(program, SAY("konsil.no-terminal"));
-    if (store.password)
-        connect_account(&terminal, NULL);
+    if (invited)
+        connect_account(&terminal, chosen, program->invite);
+    else if (store.password)
+        connect_account(&terminal, NULL, NULL);
     else
         screen_ask_password(terminal.screen);
+    ks_wipe(chosen, sizeof(chosen));
     if (store.account && !store.password)
         ask_all(&terminal);
     do {

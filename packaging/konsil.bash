@@ -11,9 +11,9 @@ _konsil() {
     --lang)
         while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -W "de en" -- "$word")
         ;;
-    --server) ;;
+    --server | --invite) ;;
     *)
-        while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -W "--json --server --direct-tls --ca --dir \
+        while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -W "--json --server --direct-tls --ca --dir --invite \
             --passphrase-file --certificate --key --key-passphrase-file --no-certificate --lang --version --help" -- "$word")
         ;;
     esac

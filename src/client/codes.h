@@ -46,6 +46,11 @@
 #define KS_CODE_LOGIN_CERTIFICATE "login.certificate" /* the server does not take ours, and no password is known */
 #define KS_CODE_LOGIN_DELAYED "login.delayed"         /* too many wrong tries: later */
 #define KS_CODE_LOGIN_DISABLED "login.disabled"
+#define KS_CODE_INVITE_LINK "invite.link"   /* it is no invitation */
+#define KS_CODE_INVITE_OTHER "invite.other" /* it is for another account */
+#define KS_CODE_INVITE_NONE "invite.none"   /* the server takes no invitations */
+#define KS_CODE_INVITE_OVER "invite.over"   /* used, too old, or taken back */
+#define KS_CODE_INVITE_PASSWORD "invite.password"
 #define KS_CODE_SERVER_UNPROVEN \
     "login.server_unproven"                    /* the server does not know the password, or somebody is between */
 #define KS_CODE_REPLACED "connection.replaced" /* by another session of the same name */

@@ -7,6 +7,7 @@
 #include "enc.h"
 #include "engine.h"
 #include "group_commands.h"
+#include "invite_link.h"
 #include "kept_rooms.h"
 #include "picture.h"
 #include "server_info.h"
@@ -161,11 +162,24 @@ static enum ks_err keep_secret(char **at, struct ks_str text)
 static enum ks_err on_connect(struct konsil *k, const struct ks_cmd *cmd)
 {
     const struct ks_cmd_connect *connect = &cmd->connect;
+    struct ks_invite_link link = { .token = KS_STR_EMPTY };
+    struct ks_str jid = connect->jid;
     enum ks_err err;
 
-    if (!k->omemo && connect->jid.len == 0)
+    if (connect->invite.len > 0) {
+        if ((err = ks_invite_link_read(&k->arena, connect->invite, &link)) == KS_ESYNTAX)
+            return ks_cmd_refuse(k, cmd, KS_CODE_INVITE_LINK, KS_STR_EMPTY);
+        if (err != KS_OK)
+            return err;
+        if (jid.len > 0 && !ks_str_eq(jid, link.jid))
+            return ks_cmd_refuse(k, cmd, KS_CODE_INVITE_OTHER, KS_STR_EMPTY);
+        if (connect->password.len == 0)
+            return ks_cmd_refuse(k, cmd, KS_CODE_NO_PASSWORD, KS_STR_EMPTY);
+        jid = link.jid;
+    }
+    if (!k->omemo && jid.len == 0)
         return ks_cmd_refuse(k, cmd, KS_CODE_NO_ACCOUNT, KS_STR_EMPTY);
-    if (k->omemo && connect->jid.len > 0 && !ks_str_eq(connect->jid, ks_own(k)))
+    if (k->omemo && jid.len > 0 && !ks_str_eq(jid, ks_own(k)))
         return ks_cmd_refuse(k, cmd, KS_CODE_OTHER_ACCOUNT, KS_STR_EMPTY);
     if (connect->password.len == 0 && !k->password && !k->token && !k->certificate)
         return ks_cmd_refuse(k, cmd, KS_CODE_NO_PASSWORD, KS_STR_EMPTY);
@@ -174,9 +188,10 @@ static enum ks_err on_connect(struct konsil *k, const struct ks_cmd *cmd)
             return err;
         k->remember = connect->remember;
     }
-    if (!k->omemo
-        && ((err = ks_meta_put(k, "account", connect->jid)) != KS_OK
-            || (err = ks_engine_account(k, connect->jid)) != KS_OK))
+    ks_engine_forget_invite(k);
+    if (link.token.len > 0 && (err = keep_secret(&k->invite, link.token)) != KS_OK)
+        return err;
+    if (!k->omemo && ((err = ks_meta_put(k, "account", jid)) != KS_OK || (err = ks_engine_account(k, jid)) != KS_OK))
         return err;
     free(k->host);
     k->host = NULL;

@@ -417,6 +417,13 @@ void ks_engine_forget_token(struct konsil *k)
         (void)ks_step(k, drop_token, NULL);
 }
 
+void ks_engine_forget_invite(struct konsil *k)
+{
+    free_secret(k->invite);
+    k->invite = NULL;
+    k->invite_tried = false;
+}
+
 static enum ks_err delete_password(struct konsil *k, void *arg)
 {
     (void)arg;
@@ -678,6 +685,7 @@ void konsil_free(struct konsil *k)
     ks_buf_done(&k->staged);
     free_secret(k->password);
     free_secret(k->token);
+    ks_engine_forget_invite(k);
     free(k->token_mechanism);
     free(k->agent);
     free(k->bare);

@@ -61,6 +61,8 @@ struct konsil {
     char *agent; /* the id of this installation (XEP-0388 §2.3) */
     char *password, *host;
     char *token, *token_mechanism; /* in place of the password (XEP-0484), or NULL */
+    char *invite;                  /* the token of an invitation, until it is used; or NULL */
+    bool invite_tried;
     uint16_t port;
     bool direct_tls, remember;
     bool certificate; /* of konsil_setup */
@@ -145,6 +147,7 @@ void ks_engine_stanza(struct konsil *k, struct ks_xml *stanza);
 void ks_engine_online(struct konsil *k, bool resumed);
 void ks_engine_lost(struct konsil *k); /* the session is gone for good, or its connection is */
 void ks_engine_acked(struct konsil *k, const uint64_t *tags, size_t count);
+void ks_engine_forget_invite(struct konsil *k);
 void ks_engine_forget_token(struct konsil *k);               /* likewise */
 KS_CHECK enum ks_err ks_engine_drop_token(struct konsil *k); /* the same within a step */
 void ks_engine_forget_password(struct konsil *k);            /* in the store too */

@@ -12,7 +12,9 @@
 #define MECHANISMS_MAX 32
 #define BINDINGS_MAX 8
 #define BIND_ID "bind"
-#define EXTERNAL "EXTERNAL"      /* RFC 4422 appendix A, XEP-0178 */
+#define EXTERNAL "EXTERNAL" /* RFC 4422 appendix A, XEP-0178 */
+#define PREAUTH_ID "preauth"
+#define REGISTER_ID "register"
 #define STANZA_BYTES_LEAST 10000 /* RFC 6120 §13.12 */
 
 struct step {
@@ -36,7 +38,9 @@ static const struct {
     [KS_LOGIN_HANDSHAKE] = { "handshake", TO(KS_LOGIN_SECURED) },
     [KS_LOGIN_SECURED] = { "secured",
         TO(KS_LOGIN_CHALLENGE) | TO(KS_LOGIN_CHALLENGE2) | TO(KS_LOGIN_TOKEN) | TO(KS_LOGIN_EXTERNAL)
-            | TO(KS_LOGIN_EXTERNAL2) },
+            | TO(KS_LOGIN_EXTERNAL2) | TO(KS_LOGIN_PREAUTH) },
+    [KS_LOGIN_PREAUTH] = { "preauth", TO(KS_LOGIN_REGISTER) | TO(KS_LOGIN_SECURED) },
+    [KS_LOGIN_REGISTER] = { "register", TO(KS_LOGIN_SECURED) },
     [KS_LOGIN_EXTERNAL] = { "external", TO(KS_LOGIN_AUTHED) | TO(KS_LOGIN_CHALLENGE) },
     [KS_LOGIN_EXTERNAL2] = { "external2",
         TO(KS_LOGIN_CHALLENGE2) | TO(KS_LOGIN_WELCOME) | TO(KS_LOGIN_AUTHED) | TO(KS_LOGIN_RESUMED) },
@@ -272,6 +276,93 @@ static enum ks_err begin_scram(const struct step *at, const struct ks_xml *featu
     return err;
 }
 
+/* --- an invitation: <preauth/>, then the account's name and password (XEP-0445 §4, XEP-0077 §3.1), then a login --- */
+
+static enum ks_err write_request(const struct step *at, const char *id, struct ks_xml *payload)
+{
+    struct ks_xml *iq = ks_xml_new(at->scratch, NS_CLIENT, "iq");
+
+    iq = ks_xml_set(at->scratch, ks_xml_set(at->scratch, iq, "type", KS_STR("set")), "id", ks_str_z(id));
+    return iq && payload && ks_xml_graft(iq, payload) ? write_element(at, iq) : KS_ENOMEM;
+}
+
+static enum ks_err write_preauth(const struct step *at)
+{
+    struct ks_login *login = at->login;
+
+    if (!ks_xml_child(at->element, NS_IBR_TOKEN, "register"))
+        return fail(login, KS_CODE_INVITE_NONE, true);
+    if (!(login->features = ks_xml_copy(&login->arena, at->element)))
+        return KS_ENOMEM;
+    enter(login, KS_LOGIN_PREAUTH);
+    return write_request(at, PREAUTH_ID,
+        ks_xml_set(at->scratch, ks_xml_new(at->scratch, NS_PARS, "preauth"), "token", login->setup.invite));
+}
+
+static enum ks_err on_mechanisms(const struct step *at);
+
+/* The login goes on as if the features had just come. */
+static enum ks_err log_in(const struct step *at)
+{
+    struct step again = *at;
+
+    again.element = at->login->features;
+    enter(at->login, KS_LOGIN_SECURED);
+    return on_mechanisms(&again);
+}
+
+static bool has_condition(const struct ks_xml *iq, const char *condition)
+{
+    return ks_xml_child(ks_xml_child(iq, NS_CLIENT, "error"), NS_STANZAS, condition) != NULL;
+}
+
+static bool is_result(const struct ks_xml *iq)
+{
+    return ks_str_is(ks_xml_attr(iq, "type"), "result");
+}
+
+static enum ks_err on_preauth(const struct step *at)
+{
+    struct ks_login *login = at->login;
+    struct ks_xml *query;
+
+    if (!ks_str_is(ks_xml_attr(at->element, "id"), PREAUTH_ID))
+        return KS_OK;
+    if (has_condition(at->element, "item-not-found")) {
+        login->registered = login->setup.invite_tried; /* by us, perhaps: then the password is the account's */
+        return login->registered ? log_in(at) : fail(login, KS_CODE_INVITE_OVER, true);
+    }
+    if (!is_result(at->element))
+        return fail(login, KS_CODE_REFUSED, false);
+    query = ks_xml_new(at->scratch, NS_REGISTER, "query");
+    ks_xml_add_text(at->scratch, query, NS_REGISTER, "username", login->setup.local);
+    if (!ks_xml_add_text(at->scratch, query, NS_REGISTER, "password", login->setup.password))
+        return KS_ENOMEM;
+    enter(login, KS_LOGIN_REGISTER);
+    login->registering = true;
+    return write_request(at, REGISTER_ID, query);
+}
+
+static enum ks_err on_registered(const struct step *at)
+{
+    struct ks_login *login = at->login;
+
+    if (!ks_str_is(ks_xml_attr(at->element, "id"), REGISTER_ID))
+        return KS_OK;
+    if (is_result(at->element)) {
+        login->registered = true;
+        return log_in(at);
+    }
+    login->registering = false; /* nothing happened */
+    if (has_condition(at->element, "not-acceptable"))
+        return fail(login, KS_CODE_INVITE_PASSWORD, true);
+    if (has_condition(at->element, "conflict") || has_condition(at->element, "not-allowed"))
+        return fail(login, KS_CODE_INVITE_OVER, true);
+    return fail(login, KS_CODE_REFUSED, false);
+}
+
+/* --- who we are --- */
+
 /* Without the password: why there is no other way. */
 static enum ks_err without_password(struct ks_login *login)
 {
@@ -335,6 +426,8 @@ static enum ks_err on_mechanisms(const struct step *at)
     struct ks_login *login = at->login;
     enum ks_err err;
 
+    if (login->setup.invite.len > 0 && !login->registered)
+        return write_preauth(at);
     if (login->certified && ((err = authenticate_external(at)) != KS_OK || login->state != KS_LOGIN_SECURED))
         return err;
     if (login->certified && login->setup.token.len && ks_xml_child(at->element, NS_SASL2, "authentication")
@@ -803,6 +896,8 @@ static const struct rule {
     { ON(KS_LOGIN_PROCEED), NS_TLS, "proceed", on_proceed },          /* RFC 6120 §5.4.2.3 */
     { ON(KS_LOGIN_PROCEED), NS_TLS, "failure", on_tls_failure },      /* RFC 6120 §5.4.2.2 */
     { ON(KS_LOGIN_SECURED), NS_STREAM, "features", on_mechanisms },   /* RFC 6120 §6.4.1 */
+    { ON(KS_LOGIN_PREAUTH), NS_CLIENT, "iq", on_preauth },            /* XEP-0445 §4 */
+    { ON(KS_LOGIN_REGISTER), NS_CLIENT, "iq", on_registered },        /* XEP-0077 §3.1 */
     { ON(KS_LOGIN_CHALLENGE), NS_SASL, "challenge", on_challenge },   /* RFC 6120 §6.4.3 */
     { ON(KS_LOGIN_PROOF), NS_SASL, "challenge", on_proof },           /* RFC 6120 §6.3.10 */
     { ON(KS_LOGIN_EXTERNAL) | ON(KS_LOGIN_PROOF) | ON(KS_LOGIN_PROVEN), NS_SASL, "success",

@@ -5,6 +5,8 @@
  * is there after one round trip. Who showed a certificate in TLS logs in by it where the server lets (XEP-0178), before
  * anything else, and by a token or the password where it does not.
  *
+ * Who was invited creates the account first, over the same stream, with the password that was chosen (XEP-0445).
+ *
  * A state machine over elements: each goes in, what is to be sent comes out, and the state says what is next. Nothing
  * about the account leaves before TLS, and nothing but SCRAM proves the password, bound to the TLS channel whenever the
  * server can. One object serves one connection. Allocates from its own arena; does not log. */
@@ -23,6 +25,8 @@ enum ks_login_state {
     KS_LOGIN_SECURED,    /* header sent: features with mechanisms are expected */
     KS_LOGIN_EXTERNAL,   /* <auth/> by the certificate sent */
     KS_LOGIN_EXTERNAL2,  /* <authenticate/> by it */
+    KS_LOGIN_PREAUTH,    /* the invitation's token sent */
+    KS_LOGIN_REGISTER,   /* the password for the new account sent */
     KS_LOGIN_CHALLENGE,  /* <auth/> sent */
     KS_LOGIN_PROOF,      /* <response/> sent */
     KS_LOGIN_TOKEN,      /* <authenticate/> by a token sent, most often with the header: features and the outcome are
@@ -50,6 +54,8 @@ struct ks_login_setup {
     struct ks_str device;   /* what to call it; may be empty */
     struct ks_str token;    /* with the name of its mechanism; or empty */
     struct ks_str mechanism;
+    struct ks_str invite; /* the token of an invitation by which the account is created; or empty */
+    bool invite_tried;    /* the password was sent with it before, and what became of it is not known */
     struct ks_prng *prng;
     struct ks_sm *sm; /* with an id: that session is resumed if the server still has it */
 };
@@ -66,6 +72,8 @@ struct ks_login {
     bool carbons;         /* they are on already */
     bool token_refused;   /* the one that was given is of no use any more */
     struct ks_str new_token, new_mechanism; /* to be used from now on, or empty; in arena */
+    bool registering;                       /* the password for the new account was sent */
+    bool registered;                        /* and taken: the invitation is used up */
     bool featured;                          /* the server said what it can for a session: the next four */
     bool csi;                               /* it wants to know whether somebody looks (XEP-0352) */
     uint64_t bytes_max;                     /* the longest stanza that it takes (XEP-0478); 0: it does not say */
@@ -78,8 +86,8 @@ struct ks_login {
     bool sm_offered;
     bool certified;                   /* TLS showed a certificate of ours */
     const struct ks_ht_mechanism *ht; /* of the token that was sent */
-    struct ks_xml *features;          /* while the outcome of a token or a certificate is awaited; in arena */
-    struct ks_str wanted;             /* the mechanism for which a token was asked for */
+    struct ks_xml *features; /* while the outcome of a token, a certificate or an invitation is awaited; in arena */
+    struct ks_str wanted;    /* the mechanism for which a token was asked for */
 };
 
 /* Writes the first header. direct: TLS is there already, ks_login_secured was not called yet but will be at once, so

@@ -452,6 +452,11 @@ static void after_login_step(struct konsil *k, enum ks_login_state before)
         return;
     if (s->login.token_refused)
         ks_engine_forget_token(k);
+    k->invite_tried = k->invite_tried || s->login.registering;
+    if (before == KS_LOGIN_REGISTER && !s->login.registering)
+        k->invite_tried = false;
+    if (s->login.registered || (state == KS_LOGIN_FAILED && s->login.final))
+        ks_engine_forget_invite(k);
     if (state == KS_LOGIN_HANDSHAKE)
         request(k, KONSIL_START_TLS);
     else if (state == KS_LOGIN_AUTHED || state == KS_LOGIN_WELCOME)
@@ -492,6 +497,8 @@ static void login_setup(struct konsil *k, bool direct)
         .device = ks_str_z(k->device_name),
         .token = k->token ? ks_str_z(k->token) : KS_STR_EMPTY,
         .mechanism = k->token ? ks_str_z(k->token_mechanism) : KS_STR_EMPTY,
+        .invite = k->invite ? ks_str_z(k->invite) : KS_STR_EMPTY,
+        .invite_tried = k->invite_tried,
         .prng = &k->prng,
         .sm = &s->sm };
 

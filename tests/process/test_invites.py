@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import shlex
 import ssl
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import xml.etree.ElementTree as ET
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 from lab import BUILD, TIMEOUT, Lab, done, row
+from screen import Screen
 from wire import Refused, Stream, condition
 
 lab = Lab(web=True)
@@ -110,6 +112,81 @@ row([act[0] for act in acts] == ["user.invite", "user.invite", "user.register"] 
     "the audit log says who invited her, and that she came", acts)
 row(token not in lab.ctl("audit", "list").stdout and token[:32].encode() not in open(lab.log_path, "rb").read(),
     "no log has the token")
+
+# --- with konsil: from the invitation to the first message ---
+
+
+def invited(name):
+    return re.search(r"xmpp:\S+", lab.ctl("user", "invite", name).stdout)[0]
+
+
+def konsil(*words, environment=None):
+    """konsil without a terminal, which ends by itself."""
+    return subprocess.run([os.path.join(BUILD, "cmd", "konsil"), "--lang", "en", *words], capture_output=True, text=True,
+                          timeout=TIMEOUT, stdin=subprocess.DEVNULL, env={**os.environ, **(environment or {})})
+
+
+def come(client, link, password=PASSWORD, port=None):
+    """ready, or why not."""
+    answer = client.do("connect", invite=link, password=password, host="127.0.0.1", port=port or lab.port)
+    if answer["event"] == "error":
+        return answer["code"]
+    event = client.lines.wait(lambda e: e.get("event") == "ready" or (e.get("reason") and "retry_ms" not in e), "the login")
+    return "ready" if event["event"] == "ready" else event["reason"]
+
+
+CLARA = "clara@klinik.example"
+anna = lab.konsil(ANNA)
+link = invited(CLARA)
+clara = lab.konsil(CLARA, connect=False)
+row(come(clara, link, "kurz") == "invite.password", "konsil: a password that the server does not take is said to be such")
+row(come(clara, link) == "ready", "XEP-0401 §3.3: konsil creates the account by the link, and logs in")
+clara.wait("devices_changed")
+anna.do("devices", jid=CLARA)
+anna.wait("devices_changed", lambda e: e["jid"] == CLARA and e["devices"])
+anna.send(CLARA, "Willkommen auf Station 3")
+row(clara.wait_body("Willkommen auf Station 3")["from"] == ANNA, "and the first message arrives")
+clara.close()
+mallory = lab.konsil(CLARA, connect=False, directory=os.path.join(lab.dir, "mallory"))
+row(come(mallory, link, "sein eigenes Kennwort") == "invite.over",
+    "DSK IV.2-a: konsil says clearly of a used invitation that it is over")
+mallory.close()
+foreign = lab.konsil("clara@anderswo.example", connect=False, directory=os.path.join(lab.dir, "foreign"))
+foreign.do("connect", invite="xmpp:clara@anderswo.example?register;preauth=" + "00" * 21, password=PASSWORD, host="127.0.0.1",
+           port=lab.port)
+why = foreign.wait("connection", lambda e: e.get("reason"))
+row(why["reason"] == "connection.stream_error" and why["detail"] == "host-unknown",
+    "a link of another hospital: this server says that it is not that one, and gets no token", why)
+foreign.close()
+row(b"00" * 21 not in open(lab.log_path, "rb").read(), "(and it did not)")
+answer = konsil("--invite", "https://klinik.example/")
+row(answer.returncode and "not the link of an invitation" in answer.stderr and "Take the whole link" in answer.stderr,
+    "konsil --invite: what is no link is said to be none", answer)
+answer = konsil("--invite", link, "emil@klinik.example")
+row(answer.returncode and "another account" in answer.stderr, "konsil --invite: nor one for another account", answer)
+
+DORA = "dora@klinik.example"
+terminal = Screen(shlex.join([os.path.join(BUILD, "cmd", "konsil"), "--lang", "de", "--ca", lab.ca, "--server",
+                              f"127.0.0.1:{lab.port}", "--dir", os.path.join(lab.dir, "konsil-dora"), "--invite", invited(DORA)]),
+                  {"KONSIL_PASSPHRASE": "Station 3, immer wach"})
+row(terminal.sees("Passwort für das neue Konto")[0], "konsil --invite: a terminal asks for the new password", terminal.screen())
+terminal.type("kurz")
+terminal.key("Enter")
+row(terminal.sees("mindestens 8 Zeichen. Die Einladung gilt weiter")[0], "one that is too short is asked for again", terminal.screen())
+terminal.type(PASSWORD)
+terminal.key("Enter")
+terminal.sees("Noch einmal:")
+terminal.type(PASSWORD)
+terminal.key("Enter")
+row(terminal.sees(DORA, "verbunden")[0], "and then she is logged in", terminal.screen())
+row(PASSWORD not in terminal.screen(), "what she typed was not shown")
+terminal.key("F10")
+terminal.sees("ended 0")
+lab.passwords[DORA] = PASSWORD
+dora = lab.konsil(DORA, directory=os.path.join(lab.dir, "dora-2"))
+row(True, "another program logs in with the password that she chose")
+dora.close()
+anna.close()
 
 # --- taken back, and the end of an account ---
 
