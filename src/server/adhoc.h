@@ -33,6 +33,11 @@ struct ks_adhoc_command {
  */
 void ks_adhoc_done(struct ks_ctx *ctx, const char *note_type, const char *text, struct ks_xml *result);
 
+/* xep_0133_admin.c: whether ctx->user administers its domain (admin.accounts); and ks_adhoc_done with what control.h
+ * says went wrong, in konsilctl's words. */
+bool ks_admin_may(const struct ks_ctx *ctx);
+void ks_admin_failed(struct ks_ctx *ctx, const char *id);
+
 /* xep_0030_disco.c: nodes of a domain. False: not one of these, nothing was answered. */
 bool ks_adhoc_disco_info(struct ks_ctx *ctx, struct ks_str node);
 bool ks_adhoc_disco_items(struct ks_ctx *ctx, struct ks_str node);

@@ -35,6 +35,7 @@ const struct ks_feature *const ks_features[] = {
     &ks_feature_pep,
     &ks_feature_adhoc,
     &ks_feature_admin,
+    &ks_feature_invitations,
     &ks_feature_contact,
     &ks_feature_data_policy,
     &ks_feature_directory,

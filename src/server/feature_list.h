@@ -7,6 +7,7 @@
 
 extern const struct ks_feature ks_feature_adhoc;
 extern const struct ks_feature ks_feature_admin;
+extern const struct ks_feature ks_feature_invitations;
 extern const struct ks_feature ks_feature_archive;
 extern const struct ks_feature ks_feature_avatars;
 extern const struct ks_feature ks_feature_blocking;

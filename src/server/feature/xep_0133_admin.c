@@ -19,7 +19,7 @@
 #define OPTION "admin.accounts"
 #define ACCOUNTS_MAX 20 /* of one command */
 
-static bool is_admin(const struct ks_ctx *ctx)
+bool ks_admin_may(const struct ks_ctx *ctx)
 {
     struct ks_str names = ks_domain_text(ctx->domain, OPTION), name;
 
@@ -84,7 +84,7 @@ static const char *sentence(const char *id)
     return id;
 }
 
-static void failed(struct ks_ctx *ctx, const char *id)
+void ks_admin_failed(struct ks_ctx *ctx, const char *id)
 {
     ks_adhoc_done(ctx, "error", sentence(id), NULL);
 }
@@ -94,7 +94,7 @@ static void answered(struct ks_ctx *ctx, const char *error, json_t *result, stru
     (void)result;
     (void)text;
     if (error)
-        failed(ctx, error);
+        ks_admin_failed(ctx, error);
     else
         ks_adhoc_done(ctx, NULL, NULL, NULL);
 }
@@ -158,14 +158,14 @@ static void run_accounts(struct ks_ctx *ctx, const struct ks_xml *form)
         jid = account_of(ctx, ks_xml_text(ctx->arena, at));
         if (!jid.len || ++count > ACCOUNTS_MAX
             || ks_arena_join(ctx->arena, (struct ks_str[]) { all, jid, KS_STR(" ") }, 3, &all) != KS_OK) {
-            failed(ctx, "control.jid");
+            ks_admin_failed(ctx, "control.jid");
             return;
         }
     }
     if (all.len)
         next_account(ctx, NULL, NULL, all);
     else
-        failed(ctx, "control.jid");
+        ks_admin_failed(ctx, "control.jid");
 }
 
 /* {"scram-sha-256":…,"scram-sha-1":…}, as konsilctl makes them; NULL: no password. */
@@ -205,7 +205,7 @@ static void ask_with_keys(struct ks_ctx *ctx, const char *command, const struct 
     json_t *keys = jid.len ? keys_of(ctx, ks_form_value(ctx->arena, form, "password")) : NULL, *args;
 
     if (!keys) {
-        failed(ctx, jid.len ? "control.keys" : "control.jid");
+        ks_admin_failed(ctx, jid.len ? "control.keys" : "control.jid");
         return;
     }
     args = args_of(jid);
@@ -226,7 +226,7 @@ static void run_add(struct ks_ctx *ctx, const struct ks_xml *form)
                   family = ks_str_trim(ks_form_value(ctx->arena, form, "surname"));
 
     if (!ks_str_eq(ks_form_value(ctx->arena, form, "password"), ks_form_value(ctx->arena, form, "password-verify")))
-        failed(ctx, "control.keys");
+        ks_admin_failed(ctx, "control.keys");
     else if (ks_arena_join(ctx->arena,
                  (struct ks_str[]) { given, given.len && family.len ? KS_STR(" ") : KS_STR(""), family }, 3, &name)
         == KS_OK)
@@ -265,7 +265,7 @@ static void count_page(struct ks_ctx *ctx, const char *error, json_t *result, st
     size_t i;
 
     if (error || ks_str_u64(so_far, UINT64_MAX, &count) != KS_OK) {
-        failed(ctx, error ? error : "control.store");
+        ks_admin_failed(ctx, error ? error : "control.store");
         return;
     }
     json_array_foreach(json_object_get(result, "users"), i, user)
@@ -298,21 +298,21 @@ static void run_count(struct ks_ctx *ctx, const struct ks_xml *form)
 
 #define NEVER \
     KS_WIRE("wire.nobodys-business", "Who is here, when, and with whom somebody talks is nobody else's business.")
-#define REFUSED(node)                                  \
-    {                                                  \
-        ADMIN "#" node, node, is_admin, .never = NEVER \
+#define REFUSED(node)                                      \
+    {                                                      \
+        ADMIN "#" node, node, ks_admin_may, .never = NEVER \
     }
 
 static const struct ks_adhoc_command commands[] = {
-    { ADMIN "#add-user", "Add a User", is_admin, fill_add, ADMIN, run_add },                          /* §4.1 */
-    { ADMIN "#delete-user", "Delete Users", is_admin, fill_accounts, ADMIN, run_accounts },           /* §4.2 */
-    { ADMIN "#disable-user", "Disable Users", is_admin, fill_accounts, ADMIN, run_accounts },         /* §4.3 */
-    { ADMIN "#reenable-user", "Re-Enable Users", is_admin, fill_accounts, ADMIN, run_accounts },      /* §4.4 */
-    { ADMIN "#end-user-session", "End User Sessions", is_admin, fill_accounts, ADMIN, run_accounts }, /* §4.5 */
-    { ADMIN "#change-user-password", "Change a User's Password", is_admin, fill_password, ADMIN,
+    { ADMIN "#add-user", "Add a User", ks_admin_may, fill_add, ADMIN, run_add },                          /* §4.1 */
+    { ADMIN "#delete-user", "Delete Users", ks_admin_may, fill_accounts, ADMIN, run_accounts },           /* §4.2 */
+    { ADMIN "#disable-user", "Disable Users", ks_admin_may, fill_accounts, ADMIN, run_accounts },         /* §4.3 */
+    { ADMIN "#reenable-user", "Re-Enable Users", ks_admin_may, fill_accounts, ADMIN, run_accounts },      /* §4.4 */
+    { ADMIN "#end-user-session", "End User Sessions", ks_admin_may, fill_accounts, ADMIN, run_accounts }, /* §4.5 */
+    { ADMIN "#change-user-password", "Change a User's Password", ks_admin_may, fill_password, ADMIN,
         run_password }, /* §4.7 */
-    { ADMIN "#get-registered-users-num", "Number of Registered Users", is_admin, NULL, ADMIN, run_count },
-    { ADMIN "#get-disabled-users-num", "Number of Disabled Users", is_admin, NULL, ADMIN, run_count },
+    { ADMIN "#get-registered-users-num", "Number of Registered Users", ks_admin_may, NULL, ADMIN, run_count },
+    { ADMIN "#get-disabled-users-num", "Number of Disabled Users", ks_admin_may, NULL, ADMIN, run_count },
     REFUSED("get-user-roster"),
     REFUSED("get-user-lastlogin"),
     REFUSED("get-user-stats"),
