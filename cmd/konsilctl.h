@@ -45,6 +45,7 @@ extern const struct ctl_command ctl_users[];     /* konsilctl_users.c */
 extern const struct ctl_command ctl_backups[];   /* konsilctl_backup.c */
 extern const struct ctl_command ctl_rooms[];     /* konsilctl_rooms.c */
 extern const struct ctl_command ctl_files[];     /* konsilctl_files.c */
+extern const struct ctl_command ctl_push[];      /* konsilctl_push.c */
 extern const struct ctl_command ctl_reports[];   /* konsilctl_reports.c */
 extern const struct ctl_command ctl_evidences[]; /* konsilctl_evidence.c */
 extern const struct ctl_command ctl_retention[]; /* konsilctl_retention.c */

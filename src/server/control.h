@@ -44,6 +44,7 @@ extern const struct ks_control_command ks_control_users[];     /* control_users.
 extern const struct ks_control_command ks_control_rooms[];     /* control_rooms.c */
 extern const struct ks_control_command ks_control_files[];     /* control_files.c */
 extern const struct ks_control_command ks_control_invites[];   /* control_invites.c */
+extern const struct ks_control_command ks_control_push[];      /* control_push.c */
 extern const struct ks_control_command ks_control_reports[];   /* control_reports.c */
 extern const struct ks_control_command ks_control_evidence[];  /* control_evidence.c */
 extern const struct ks_control_command ks_control_retention[]; /* control_retention.c */

@@ -48,8 +48,24 @@ KS_CHECK struct ks_push_request *ks_push_request_new(size_t room_len);
 
 /* --- the two kinds of registrations --- */
 
+/* One of them, as administrators may see it: of a service its host alone, since whoever has the rest can wake the
+ * device.
+ */
+struct ks_push_seen {
+    uint64_t device;
+    const char *kind; /* "xmpp", "web" */
+    struct ks_str service;
+    int64_t since_ms; /* 0: from before that was kept */
+};
+typedef void ks_push_seen_fn(void *user, const struct ks_push_seen *seen);
+
 /* xep_0357_push.c: publishes to the device's services, as part of ctx. */
 void ks_push_publish(struct ks_ctx *ctx, uint64_t device);
+void ks_push_each(const struct ks_user *account, ks_push_seen_fn *each, void *user);
+void ks_webpush_each(const struct ks_user *account, ks_push_seen_fn *each, void *user);
+/* Those of a device of ctx->user (KS_DEVICES_ALL: of all) go. */
+void ks_push_remove(struct ks_ctx *ctx, uint64_t device);
+void ks_webpush_remove(struct ks_ctx *ctx, uint64_t device);
 /* konsil_webpush.c: what is to be sent to the device's push service; NULL: it has none, or no memory. */
 KS_CHECK struct ks_push_request *ks_webpush_request(struct ks_ctx *ctx, uint64_t device, enum ks_wake wake);
 /* Its push service knows it no longer. */

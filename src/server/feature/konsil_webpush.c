@@ -19,26 +19,31 @@
 #define TOKEN_SECONDS ((int64_t)12 * 3600) /* RFC 8292 §2: at most 24 hours */
 #define VALUE_MAX (KS_WEBPUSH_URL_MAX + 128)
 
-/* --- registrations: key is the device; value is a version, p256dh, auth, endpoint --- */
+/* --- registrations: key is the device; value is a version, since when, p256dh, auth, endpoint --- */
+
+#define VERSION 1 /* 0 did not say since when */
 
 struct registration {
     struct ks_webpush_keys keys;
     struct ks_str endpoint;
+    int64_t since_ms; /* 0: it does not say */
 };
 
 static bool registration_read(struct ks_str value, struct registration *ret)
 {
     struct ks_cursor at = ks_cursor(value);
     struct ks_str p256dh, auth;
+    uint64_t since = 0;
     uint8_t version;
 
-    if (ks_cursor_u8(&at, &version) != KS_OK || version != 0
+    if (ks_cursor_u8(&at, &version) != KS_OK || version > VERSION || (version && ks_cursor_u64(&at, &since) != KS_OK)
         || ks_cursor_take(&at, KS_P256_PUBLIC_LEN, &p256dh) != KS_OK
         || ks_cursor_take(&at, KS_WEBPUSH_AUTH_LEN, &auth) != KS_OK)
         return false;
     memcpy(ret->keys.p256dh, p256dh.ptr, p256dh.len);
     memcpy(ret->keys.auth, auth.ptr, auth.len);
     ret->endpoint = at.left;
+    ret->since_ms = (int64_t)since;
     return true;
 }
 
@@ -128,7 +133,8 @@ static void on_subscribe(struct ks_ctx *ctx, const struct ks_stanza *iq)
         return;
     }
     ks_buf_init_secret(&value, VALUE_MAX);
-    ks_buf_byte(&value, 0);
+    ks_buf_byte(&value, VERSION);
+    ks_buf_u64(&value, (uint64_t)ctx->now.wall_ms);
     ks_buf_add(&value, ks_str(keys.p256dh, sizeof keys.p256dh));
     ks_buf_add(&value, ks_str(keys.auth, sizeof keys.auth));
     ks_buf_add(&value, url);
@@ -151,7 +157,24 @@ static void on_unsubscribe(struct ks_ctx *ctx, const struct ks_stanza *iq)
     ks_reply_result(ctx, NULL);
 }
 
-static void device_out(struct ks_ctx *ctx, uint64_t device)
+void ks_webpush_each(const struct ks_user *account, ks_push_seen_fn *each, void *user)
+{
+    const struct ks_kv *row = NULL;
+
+    while ((row = ks_kv_next(account, KS_STORE_WEBPUSH, row))) {
+        struct ks_push_seen seen = { .device = ks_push_device_read(row->key), .kind = "web" };
+        struct ks_webpush_endpoint endpoint;
+        struct registration at;
+        if (!seen.device || !registration_read(row->value, &at)
+            || ks_webpush_endpoint_read(at.endpoint, &endpoint) != KS_OK)
+            continue;
+        seen.service = endpoint.host;
+        seen.since_ms = at.since_ms;
+        each(user, &seen);
+    }
+}
+
+void ks_webpush_remove(struct ks_ctx *ctx, uint64_t device)
 {
     const struct ks_kv *row;
 
@@ -255,9 +278,9 @@ const struct ks_feature ks_feature_webpush = {
         { KS_IQ_SET, NS_KONSIL_WEBPUSH, "subscribe", KS_TO_SELF, on_subscribe },
         { KS_IQ_SET, NS_KONSIL_WEBPUSH, "unsubscribe", KS_TO_SELF, on_unsubscribe } },
     .stores = { { KS_STORE_WEBPUSH, KS_DATA_SETTINGS, KS_KEEP_SESSION, 0,
-        "Where a browser can be woken when its page is closed, and the keys for that; deleted when the device logs "
-        "out, or when its push service says that it is gone.",
-        KS_READ_NOBODY } },
+        "Where a browser can be woken when its page is closed, since when, and the keys for that; deleted when the "
+        "device logs out, or when its push service says that it is gone.",
+        KS_READ_ADMINS } },
     .options = { { "push.hosts", KS_OPT_TEXT, .max = 4000, .good = ks_webpush_list_good, .wants = SAY("wants.hosts"),
                      .init_text = "fcm.googleapis.com updates.push.services.mozilla.com *.push.apple.com "
                                   "*.notify.windows.com",
@@ -269,5 +292,5 @@ const struct ks_feature ks_feature_webpush = {
                 "the push service in the header Konsil-Endpoint." },
         { "push.subject", KS_OPT_TEXT, .max = 300, .good = is_subject, .wants = SAY("wants.subject"),
             .doc = "Whom a push service may write to when something is wrong: a mailto: or https: URI." } },
-    .device_out = device_out,
+    .device_out = ks_webpush_remove,
 };

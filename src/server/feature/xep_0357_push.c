@@ -17,10 +17,14 @@
 #define VALUE_MAX 2048 /* bytes of a stored registration */
 #define NODE_MAX 1024
 
-/* --- registrations: key is device, jid, line feed, node; value is a version, then var and value of each option --- */
+/* --- registrations: key is device, jid, line feed, node; value is a version, since when, then var and value of each
+ * option --- */
+
+#define VERSION 1 /* 0 did not say since when */
 
 struct registration {
     struct ks_str jid, node, options;
+    int64_t since_ms; /* 0: it does not say */
 };
 
 static bool key_read(struct ks_str key, struct registration *ret)
@@ -33,10 +37,13 @@ static bool key_read(struct ks_str key, struct registration *ret)
 static bool registration_read(const struct ks_kv *row, struct registration *ret)
 {
     struct ks_cursor at = ks_cursor(row->value);
+    uint64_t since = 0;
     uint8_t version;
 
-    if (!key_read(row->key, ret) || ks_cursor_u8(&at, &version) != KS_OK || version != 0)
+    if (!key_read(row->key, ret) || ks_cursor_u8(&at, &version) != KS_OK || version > VERSION
+        || (version && ks_cursor_u64(&at, &since) != KS_OK))
         return false;
+    ret->since_ms = (int64_t)since;
     ret->options = at.left;
     return true;
 }
@@ -137,7 +144,8 @@ static void on_enable(struct ks_ctx *ctx, const struct ks_stanza *iq)
     const struct ks_str parts[] = { ks_push_device_write(ks_session_device(ctx->session), device), jid, KS_STR("\n"),
         node };
     ks_buf_init_secret(&value, VALUE_MAX);
-    ks_buf_byte(&value, 0);
+    ks_buf_byte(&value, VERSION);
+    ks_buf_u64(&value, (uint64_t)ctx->now.wall_ms);
     if (ks_arena_join(ctx->arena, parts, KS_COUNT(parts), &key) != KS_OK || !options_write(ctx, iq->payload, &value)) {
         ks_reply_error(ctx, KS_NOT_ACCEPTABLE, NULL);
     } else {
@@ -340,7 +348,18 @@ static void bound(struct ks_ctx *ctx, struct ks_session *session)
     ks_push_back(session);
 }
 
-static void device_out(struct ks_ctx *ctx, uint64_t device)
+void ks_push_each(const struct ks_user *account, ks_push_seen_fn *each, void *user)
+{
+    const struct ks_kv *row = NULL;
+    struct registration at;
+
+    while ((row = next_row(account, row, &at))) {
+        struct ks_push_seen seen = { ks_push_device_read(row->key), "xmpp", ks_jid_split(at.jid).domain, at.since_ms };
+        each(user, &seen);
+    }
+}
+
+void ks_push_remove(struct ks_ctx *ctx, uint64_t device)
 {
     const struct ks_kv *row = NULL;
     struct ks_str key;
@@ -363,8 +382,9 @@ const struct ks_feature ks_feature_push = {
     .pass = { { KS_STAGE_RECEIVE, 1U << KS_IQ, on_answer }, { KS_STAGE_RECEIVE, 1U << KS_MESSAGE, on_affiliation },
         { KS_STAGE_RECEIVE, 1U << KS_MESSAGE, settle_level }, { KS_STAGE_DELIVERED, 1U << KS_MESSAGE, delivered } },
     .stores = { { STORE, KS_DATA_SETTINGS, KS_KEEP_SESSION, 0,
-        "Which XMPP push services wake a device when its program is closed; deleted when the device logs out.",
-        KS_READ_NOBODY } },
+        "Which XMPP push services wake a device when its program is closed, and since when; deleted when the device "
+        "logs out.",
+        KS_READ_ADMINS } },
     .options = { { "push.enabled", KS_OPT_BOOL, .init = 1, .min = 0, .max = 1,
                      .doc =
                          "Devices whose program is closed are woken through push services (XEP-0357, Web Push); what "
@@ -374,7 +394,7 @@ const struct ks_feature ks_feature_push = {
         { "push.ttl", KS_OPT_DURATION, .init = 86400, .min = 60, .max = 2419200,
             .doc = "How long a push service keeps a wake-up for a device that it does not reach." } },
     .bound = bound,
-    .device_out = device_out,
+    .device_out = ks_push_remove,
     .room_missed = room_missed,
     .room_wakes = room_wakes,
 };
