@@ -110,6 +110,7 @@ static void show_made(const struct ctl *ctl, json_t *result)
     struct ctl_fact list[] = { { SAY("backup.accounts"), "" }, { SAY("backup.messages"), "" },
         { SAY("backup.audit-rows"), "" } };
     static const char *const names[] = { "accounts", "messages", "audit_rows" };
+    char number[24];
 
     for (size_t i = 0; i < KS_COUNT(list); i++)
         snprintf(list[i].text, sizeof list[i].text, "%" JSON_INTEGER_FORMAT,
@@ -117,6 +118,11 @@ static void show_made(const struct ctl *ctl, json_t *result)
     ctl_say(ctl, SAY("backup.made"), "file", file, NULL);
     ctl_facts_print(stdout, ctl->language, list, KS_COUNT(list));
     ctl_say(ctl, SAY("backup.keep-key"), "file", key_file, NULL);
+    snprintf(number, sizeof number, "%lld", (long long)json_integer_value(json_object_get(result, "removed")));
+    if (json_integer_value(json_object_get(result, "removed")) > 0)
+        ctl_say(ctl, SAY("backup.removed"), "count", number, NULL);
+    if (json_is_true(json_object_get(result, "stuck")))
+        ctl_fail(ctl, SAY("backup.stuck"), NULL);
 }
 
 static int make(struct ctl *ctl)

@@ -8,8 +8,7 @@
 
 #include "crypto.h"
 
-#define MAGIC "konsil backup\n"
-#define MAGIC_LEN (sizeof MAGIC - 1)
+#define MAGIC_LEN (sizeof KS_BACKUP_MAGIC - 1)
 #define KEY_ID_LEN 8
 #define SALT_LEN 32
 #define KEY_ID_AT (MAGIC_LEN + 2)
@@ -93,7 +92,7 @@ enum ks_err ks_backup_writer_new(
 
     if (!w)
         return KS_ENOMEM;
-    memcpy(w->s.header, MAGIC, MAGIC_LEN);
+    memcpy(w->s.header, KS_BACKUP_MAGIC, MAGIC_LEN);
     w->s.header[MAGIC_LEN + 1] = KS_BACKUP_VERSION;
     key_id(key, w->s.header + KEY_ID_AT);
     ks_prng_bytes(prng, w->s.header + SALT_AT, SALT_LEN);
@@ -181,7 +180,7 @@ static enum ks_err read_header(struct stream *s, const uint8_t key[32])
 
     if (err != KS_OK)
         return err;
-    if (len < HEADER_LEN || memcmp(s->header, MAGIC, MAGIC_LEN) != 0)
+    if (len < HEADER_LEN || memcmp(s->header, KS_BACKUP_MAGIC, MAGIC_LEN) != 0)
         return KS_ESYNTAX;
     if (s->header[MAGIC_LEN] != 0 || s->header[MAGIC_LEN + 1] != KS_BACKUP_VERSION)
         return KS_EVERSION;

@@ -14,6 +14,7 @@
 #include "prng.h"
 #include "str.h"
 
+#define KS_BACKUP_MAGIC "konsil backup\n" /* a backup begins with it */
 #define KS_BACKUP_VERSION 1
 #define KS_BACKUP_SEGMENT_LEN (1u << 20)
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "backup.h"
+#include "backup_rotation.h"
 #include "key_file.h"
 #include "say.h"
 #include "system.h"
@@ -19,6 +20,8 @@ struct run {
     struct ks_backup *backup;
     struct ks_backup_facts facts;
     enum ks_err err;
+    unsigned removed; /* of the older ones */
+    bool stuck;       /* not all of them could be removed */
     struct ks_task task;
     struct ks_store_job job;
     struct ks_reactors_call letter;
@@ -51,12 +54,15 @@ static void answer(void *user)
     struct ks_now now = ks_system_now();
     json_t *result = NULL;
 
-    if (run->err == KS_OK)
+    if (run->err == KS_OK) {
         result =
             json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "file", run->path, "key_file", run->work->key_path,
                 "accounts", (json_int_t)run->facts.accounts, "messages", (json_int_t)run->facts.messages, "audit_rows",
                 (json_int_t)run->facts.audit_rows, "bytes", (json_int_t)run->facts.bytes, "files",
                 (json_int_t)run->facts.files, "file_bytes", (json_int_t)run->facts.file_bytes);
+        json_object_set_new(result, "removed", json_integer(run->removed));
+        json_object_set_new(result, "stuck", json_boolean(run->stuck));
+    }
     ks_control_worked(run->call, sentence_of(run->err), result, now);
     atomic_store(&run->work->running, false);
     free(run->path);
@@ -79,6 +85,10 @@ static void finish(void *user)
     if (run->err == KS_OK)
         run->err = ks_backup_finish(run->backup, &run->facts);
     ks_backup_free(run->backup);
+    if (run->err == KS_OK && run->work->keep_ms)
+        run->stuck = ks_backup_rotate(
+                         run->work->directory, run->path, ks_system_now().wall_ms - run->work->keep_ms, &run->removed)
+            != KS_OK;
     end(run);
 }
 

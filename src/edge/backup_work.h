@@ -22,6 +22,7 @@ struct ks_backup_work {
     enum ks_pages pages;
     const char *directory; /* where backups go */
     const char *key_path;
+    int64_t keep_ms;     /* older ones go when a new one is whole; 0: they are kept */
     atomic_int percent;  /* how much of the one that is running was copied */
     atomic_bool running; /* set by the thread of reactor 0; the end waits for it */
 };

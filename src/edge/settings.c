@@ -38,6 +38,12 @@ static const struct edge_option {
           .doc = "Where konsilctl backup puts its files, best on another disk. Made if missing. Empty: backup in "
                  "data.directory." },
         true },
+    { { "backup.keep", KS_OPT_DURATION, .init = 30 * 86400, .max = 10 * 365 * 86400, .scope = KS_OPT_SERVER,
+        .when = KS_OPT_RESTART,
+        .doc =
+            "How old backups in that directory may become: older ones go whenever a new one is whole, so what was "
+            "deleted leaves the last file that it was in. 0: they stay until somebody deletes them. Copies elsewhere "
+            "are the hospital's to delete." } },
     { { "backup.key_file", KS_OPT_TEXT, .max = 3000, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
           .doc = "The key of all backups, made with the first one. Empty: backup.key in data.directory. A backup is "
                  "restored with it, and with nothing else, so keep a copy elsewhere." },
