@@ -251,6 +251,14 @@ static void on_rooms(struct model *model, json_t *event)
     json_array_foreach(json_object_get(event, "rooms"), index, room) on_room(model, room);
 }
 
+static void take_out(struct model_person *person, struct model_message *message)
+{
+    size_t at = (size_t)(message - person->messages);
+
+    message_done(message);
+    memmove(message, message + 1, (--person->message_count - at) * sizeof *message);
+}
+
 static void on_message(struct model *model, json_t *event, bool fresh)
 {
     struct model_person *person = person_at(model, text(event, "conversation"));
@@ -260,6 +268,11 @@ static void on_message(struct model *model, json_t *event, bool fresh)
 
     if (!person)
         return;
+    if (flag(event, "gone")) {
+        if (message)
+            take_out(person, message);
+        return;
+    }
     if (!message && !(message = insert(person, json_integer_value(json_object_get(event, "order")))))
         return;
     set(&message->id, text(event, "message"));

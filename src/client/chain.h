@@ -61,9 +61,11 @@ KS_CHECK enum ks_err ks_chain_visit(struct konsil *k, struct ks_str conversation
 /* How many of others' messages are missing in a conversation, as far as it was told. */
 KS_CHECK enum ks_err ks_chain_total_missing(struct konsil *k, struct ks_str conversation, int64_t *ret_missing);
 
+#define KS_NUMBER_HEAD (-1) /* it is not here: only its hash is known, from heads */
+
 /* What is known of one number. */
 struct ks_number {
-    int64_t order; /* of its message in the history; 0: it made none (an edit, a reaction) */
+    int64_t order; /* of its message in the history; 0: it made none (an edit, a reaction); or KS_NUMBER_HEAD */
     uint8_t hash[KS_SCE_HASH_LEN], prev[KS_SCE_HASH_LEN];
 };
 /* KS_ENOTFOUND. */

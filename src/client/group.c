@@ -282,22 +282,27 @@ enum ks_err ks_group_keep_version(struct konsil *k, const struct ks_room_signed 
     return err;
 }
 
-enum ks_err ks_group_had(struct konsil *k, struct ks_str room, uint64_t version, struct ks_str jid, bool *ret_had)
+/* KS_ENOTFOUND: not kept here. */
+static enum ks_err get_version(struct konsil *k, struct ks_str room, uint64_t version, struct ks_room_state *ret_state)
 {
-    struct ks_room_state state;
     struct ks_str data;
     struct ks_buf key;
     enum ks_err err;
 
-    *ret_had = false;
     version_key(&key, room, version);
     if ((err = ks_buf_err(&key)) == KS_OK)
         err = ks_store_get(k, KS_T_GROUP, ks_buf_str(&key), &data);
     ks_buf_done(&key);
-    if (err != KS_OK || (err = ks_room_state_read(&k->arena, data, &state)) != KS_OK)
-        return err == KS_ENOTFOUND ? KS_OK : err;
-    *ret_had = ks_room_state_member(&state, jid) != NULL;
-    return KS_OK;
+    return err == KS_OK ? ks_room_state_read(&k->arena, data, ret_state) : err;
+}
+
+enum ks_err ks_group_had(struct konsil *k, struct ks_str room, uint64_t version, struct ks_str jid, bool *ret_had)
+{
+    struct ks_room_state state;
+    enum ks_err err = get_version(k, room, version, &state);
+
+    *ret_had = err == KS_OK && ks_room_state_member(&state, jid);
+    return err == KS_ENOTFOUND ? KS_OK : err;
 }
 
 enum ks_err ks_group_ever_had(struct konsil *k, struct ks_str room, struct ks_str jid, bool *ret_had)
@@ -342,8 +347,26 @@ enum ks_err ks_group_was_recipient(
     return ks_group_had(k, room, version, jid, ret_was);
 }
 
-enum ks_err ks_group_receipts(struct konsil *k, struct ks_str conversation, enum ks_js_state state,
-    struct ks_receipt **ret_receipts, size_t *ret_count)
+/* As the author's device saw it. */
+static enum ks_err recipients_by(
+    struct konsil *k, struct ks_group *group, const struct ks_k *cited, struct ks_str **ret_jids, size_t *ret_count)
+{
+    struct ks_room_state state;
+    enum ks_err err;
+
+    if (cited && cited->has_state && cited->state_version != group->newest.state.v) {
+        err = get_version(k, group->room, cited->state_version, &state);
+        if (err == KS_OK)
+            group->newest.state = state;
+        else if (err != KS_ENOTFOUND)
+            return err;
+        group->rival = group->doubt = (struct ks_room_signed) { .device = 0 };
+    }
+    return ks_group_recipients(k, group, ret_jids, ret_count);
+}
+
+enum ks_err ks_group_receipts(struct konsil *k, struct ks_str conversation, const struct ks_k *cited,
+    enum ks_js_state state, struct ks_receipt **ret_receipts, size_t *ret_count)
 {
     struct ks_receipt *receipts;
     struct ks_str *jids;
@@ -353,7 +376,7 @@ enum ks_err ks_group_receipts(struct konsil *k, struct ks_str conversation, enum
 
     if (err == KS_ENOTFOUND)
         jids = &conversation;
-    else if (err != KS_OK || (err = ks_group_recipients(k, &group, &jids, &count)) != KS_OK)
+    else if (err != KS_OK || (err = recipients_by(k, &group, cited, &jids, &count)) != KS_OK)
         return err;
     if (!(receipts = ks_arena_zero(&k->arena, (count + 1) * sizeof(*receipts))))
         return KS_ENOMEM;

@@ -117,9 +117,10 @@ KS_CHECK enum ks_err ks_group_ever_had(struct konsil *k, struct ks_str room, str
 /* May this be shown: its author is a member, or, in what is read of the archive, was one by the version he cites. */
 KS_CHECK enum ks_err ks_group_admits(
     struct konsil *k, const struct ks_inbound *in, const struct ks_k *cited, bool *ret_admitted);
-/* The receipts of a message of ours: one for each account that it goes to. In the arena. */
-KS_CHECK enum ks_err ks_group_receipts(struct konsil *k, struct ks_str conversation, enum ks_js_state state,
-    struct ks_receipt **ret_receipts, size_t *ret_count);
+/* The receipts of a message of ours: one for each account that it goes to, in a room by the version that it cites
+ * (NULL: by the newest). In the arena. */
+KS_CHECK enum ks_err ks_group_receipts(struct konsil *k, struct ks_str conversation, const struct ks_k *cited,
+    enum ks_js_state state, struct ks_receipt **ret_receipts, size_t *ret_count);
 /* As an event has it; and tells "room". */
 struct ks_js_room;
 KS_CHECK enum ks_err ks_group_event(struct konsil *k, const struct ks_group *group, struct ks_js_room *ret_event);
@@ -191,7 +192,7 @@ KS_CHECK enum ks_err ks_group_caught_up(struct konsil *k, struct ks_catchup *cat
 /* Outside of steps: somebody wrote who is no member. Once for each of them and each version the statements are asked
  * for, and the message follows them; else false. */
 bool ks_group_hold_for(struct konsil *k, struct ks_group_live *live, struct ks_str jid, const struct ks_xml *message);
-/* Compares what the server lists with who may be there. */
+/* Compares what the server lists with who may be there; when the statements were just asked for. */
 KS_CHECK enum ks_err ks_group_compare(struct konsil *k, struct ks_group_live *live, const struct ks_group *group);
 
 #endif

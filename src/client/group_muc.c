@@ -70,16 +70,22 @@ void ks_groups_lost(struct konsil *k)
     k->wait_ms[KS_WAIT_GROUP] = KS_NEVER;
 }
 
+static bool is_told(const struct ks_group_live *live, struct ks_str jid, const uint8_t hash[KS_ROOM_HASH_LEN])
+{
+    for (KS_LIST_EACH(&live->told, at)) {
+        const struct told *told = KS_CONTAINER(at, struct told, link);
+
+        if (ks_str_eq(told->jid, jid) && memcmp(told->hash, hash, KS_ROOM_HASH_LEN) == 0)
+            return true;
+    }
+    return live->told_count >= KS_GROUP_TOLD_MAX;
+}
+
 bool ks_group_first_time(struct ks_group_live *live, struct ks_str jid, const uint8_t hash[KS_ROOM_HASH_LEN])
 {
     struct told *told;
 
-    for (KS_LIST_EACH(&live->told, at)) {
-        told = KS_CONTAINER(at, struct told, link);
-        if (ks_str_eq(told->jid, jid) && memcmp(told->hash, hash, KS_ROOM_HASH_LEN) == 0)
-            return false;
-    }
-    if (live->told_count >= KS_GROUP_TOLD_MAX || !(told = calloc(1, sizeof(*told) + jid.len)))
+    if (is_told(live, jid, hash) || !(told = calloc(1, sizeof(*told) + jid.len)))
         return false;
     memcpy(told + 1, jid.ptr, jid.len);
     told->jid = ks_str(told + 1, jid.len);
@@ -151,6 +157,13 @@ enum ks_err ks_group_compare(struct konsil *k, struct ks_group_live *live, const
 }
 
 /* --- entering and leaving --- */
+
+/* Who left is there until it is stated: her wish goes to the room. */
+static bool is_ours(struct konsil *k, const struct ks_group *group)
+{
+    return !(group->flags & KS_GROUP_REMOVED)
+        && (!(group->flags & KS_GROUP_LEFT) || ks_room_state_member(&group->newest.state, ks_own(k)));
+}
 
 static void wait_until(struct konsil *k, struct ks_group_live *live, int64_t at_ms)
 {
@@ -290,11 +303,16 @@ static enum ks_err on_here(struct konsil *k, struct ks_group_live *live, struct 
         return err;
     if ((err = note_occupant(live, nick, bare)) != KS_OK)
         return err;
-    if (bare.len > 0
-        && ((err = ks_group_get(k, live->room, &group)) != KS_OK
-            || (err = compare_one(k, live, &group, bare)) != KS_OK))
+    if (has_status(x, "110"))
+        return entered(k, live);
+    if (bare.len == 0 || !live->synced)
+        return KS_OK;
+    /* A stranger: he may have been added a moment ago. What the statements say then is compared. */
+    if ((err = ks_group_get(k, live->room, &group)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
-    return has_status(x, "110") ? entered(k, live) : KS_OK;
+    return ks_room_state_member(&group.newest.state, bare) || is_told(live, bare, group.newest.hash)
+        ? KS_OK
+        : ks_group_sync(k, live);
 }
 
 /* It does not let us in. What it says of our belonging there is its word only; but there is nothing to be read there
@@ -347,13 +365,17 @@ enum ks_err ks_group_synced(struct konsil *k, struct ks_group_live *live)
 
     if (err != KS_OK || live->place != KS_GROUP_IN || group.flags & KS_GROUP_REMOVED)
         return err == KS_ENOTFOUND ? KS_OK : err;
-    if ((err = ks_group_push(k, &group, KS_STR_EMPTY)) != KS_OK)
+    if ((err = ks_group_compare(k, live, &group)) != KS_OK || (err = ks_group_push(k, &group, KS_STR_EMPTY)) != KS_OK)
         return err;
     if (live->synced) {
         live->catchup.ended = live->catchup.running && !live->catchup.query[0]; /* what was held for a stranger */
         return KS_OK;
     }
     live->synced = true;
+    if (group.flags & KS_GROUP_LEFT) { /* nothing is read there any more */
+        live->catchup.running = false;
+        return ks_group_caught_up(k, &live->catchup);
+    }
     return ks_catchup_begin(k, &live->catchup);
 }
 
@@ -440,7 +462,7 @@ enum ks_err ks_groups_online(struct konsil *k, bool resumed)
 
         if ((err = ks_group_get(k, rooms[i], &group)) != KS_OK)
             return err;
-        if (!(group.flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED)))
+        if (is_ours(k, &group))
             err = ks_group_enter(k, rooms[i]);
         if (err != KS_OK)
             return err;
@@ -497,7 +519,7 @@ static enum ks_err due_one(struct konsil *k, void *arg)
     }
     if (live->place == KS_GROUP_IN)
         return live->pinging ? KS_OK : ping(k, live);
-    if (group.flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED))
+    if (!is_ours(k, &group))
         return KS_OK;
     live->place = KS_GROUP_OUT;
     return ks_group_enter(k, live->room);

@@ -183,7 +183,7 @@ static enum ks_err accept_run(struct konsil *k, struct ks_group *group, const st
         return err;
     if (live && group->flags & KS_GROUP_REMOVED)
         return ks_group_exit(k, live);
-    return live ? ks_group_compare(k, live, group) : KS_OK;
+    return KS_OK;
 }
 
 /* --- a run of statements --- */
@@ -367,7 +367,9 @@ static enum ks_err on_statements(struct konsil *k, const struct ks_iq *iq, const
     if (!ks_iq_ok(answer)) {
         live->next_ms = ks_sooner(live->next_ms, k->now.mono_ms + KS_GROUP_AGAIN_MS);
         k->wait_ms[KS_WAIT_GROUP] = ks_sooner(k->wait_ms[KS_WAIT_GROUP], live->next_ms);
-        return KS_OK;
+        if ((err = ks_group_get(k, iq->text, &group)) == KS_OK && live->synced)
+            err = ks_group_compare(k, live, &group);
+        return err == KS_ENOTFOUND ? KS_OK : err;
     }
     if ((err = ks_group_get(k, iq->text, &group)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
@@ -465,13 +467,15 @@ static enum ks_err take_welcome(struct konsil *k, const struct ks_inbound *in, c
     return ks_group_enter(k, group.room);
 }
 
-/* Numbers up to the heads are no gap, and later ones are. */
-static enum ks_err take_heads(struct konsil *k, const struct ks_group *group, const struct ks_content *content)
+/* Numbers up to the heads are no gap, and later ones are. For a newcomer: another device of who welcomed her has its
+ * own place in what is said there. */
+static enum ks_err take_heads(
+    struct konsil *k, const struct ks_inbound *in, const struct ks_group *group, const struct ks_content *content)
 {
-    for (size_t i = 0; i < content->range_count; i++) {
+    for (size_t i = 0; !in->mine && i < content->range_count; i++) {
         const struct ks_ack_range *head = &content->ranges[i];
         struct ks_chain chain;
-        struct ks_number number = { .order = 0 };
+        struct ks_number number = { .order = KS_NUMBER_HEAD };
         enum ks_err err;
 
         if (!head->jid.ptr || ks_str_eq(head->jid, ks_own(k)))
@@ -480,7 +484,8 @@ static enum ks_err take_heads(struct konsil *k, const struct ks_group *group, co
             return err;
         if (chain.top > 0)
             continue; /* something of it is here already */
-        chain.base = chain.top = chain.stored = head->to;
+        chain.base = head->to + 1;
+        chain.top = chain.stored = head->to;
         memcpy(number.hash, head->hash, sizeof(number.hash));
         if ((err = ks_number_put(k, &chain, head->to, &number)) != KS_OK || (err = ks_chain_put(k, &chain)) != KS_OK)
             return err;
@@ -573,7 +578,7 @@ enum ks_err ks_group_said(struct konsil *k, const struct ks_inbound *in, const s
     if (err == KS_ENOTFOUND && !content->room_leave && !ks_str_eq(in->peer, content->room)) {
         if ((err = take_welcome(k, in, content)) != KS_OK || (err = ks_group_get(k, content->room, &group)) != KS_OK)
             return err == KS_ENOTFOUND ? KS_OK : err;
-        return take_heads(k, &group, content);
+        return take_heads(k, in, &group, content);
     }
     if (err != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
@@ -588,7 +593,7 @@ enum ks_err ks_group_said(struct konsil *k, const struct ks_inbound *in, const s
     if ((err = take_look(k, &group, content, &changed)) != KS_OK)
         return err;
     /* Heads decide what is no gap: of those who may welcome, and nobody else. */
-    if (ks_group_owns(&group, in->from) && (err = take_heads(k, &group, content)) != KS_OK)
+    if (ks_group_owns(&group, in->from) && (err = take_heads(k, in, &group, content)) != KS_OK)
         return err;
     if (changed && (err = ks_group_tell(k, &group)) != KS_OK)
         return err;

@@ -303,8 +303,9 @@ static enum ks_err answer_range(
         err = ks_outbox_find(k, conversation, item->epoch, n, &out, &envelope);
         if (err == KS_ENOTFOUND)
             err = queue_answer(k, in->from, in->opened.device, 0, &one, conversation);
-        else if (err == KS_OK && (err = was_recipient(k, in, &out, &was)) == KS_OK && was)
-            err = queue_answer(k, in->from, in->opened.device, out.seq, NULL, conversation);
+        else if (err == KS_OK && (err = was_recipient(k, in, &out, &was)) == KS_OK)
+            /* Who asks may (ks_heal_asked). A member who was none when it was sent will not get it. */
+            err = queue_answer(k, in->from, in->opened.device, was ? out.seq : 0, was ? NULL : &one, conversation);
         if (err != KS_OK)
             return err;
     }

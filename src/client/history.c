@@ -324,6 +324,64 @@ enum ks_err ks_history_add(struct konsil *k, struct ks_message *message)
     return message->flags & (KS_MSG_RETRACTED | KS_MSG_UNREADABLE) ? KS_OK : ks_history_index(k, message);
 }
 
+static enum ks_err drop_placeholder(struct konsil *k, struct ks_message *message)
+{
+    struct ks_conversation conversation;
+    struct ks_buf key;
+    enum ks_err err;
+
+    ks_buf_init(&key, KEY_BYTES_MAX);
+    message_key(&key, message->conversation, message->order);
+    if ((err = ks_buf_err(&key)) == KS_OK)
+        err = k->store->ops->del(k->store, KS_T_MESSAGE, ks_buf_str(&key));
+    ks_buf_done(&key);
+    if (err != KS_OK || (err = ks_conversation_get(k, message->conversation, &conversation)) != KS_OK)
+        return err;
+    if (!(message->flags & KS_MSG_MINE) && message->order > conversation.read_order && conversation.unread > 0)
+        conversation.unread--;
+    if ((err = ks_conversation_put(k, &conversation)) != KS_OK)
+        return err;
+    message->flags |= KS_MSG_GONE;
+    return ks_history_tell(k, message);
+}
+
+enum ks_err ks_history_hidden(struct konsil *k, struct ks_str conversation, struct ks_str id, struct ks_str author)
+{
+    struct ks_message there;
+    struct ks_buf key;
+    enum ks_err err = ks_history_find(k, conversation, id, author, &there);
+
+    if (err == KS_OK && !(there.flags & KS_MSG_UNREADABLE))
+        return KS_OK;
+    if (err != KS_ENOTFOUND && (err != KS_OK || (err = drop_placeholder(k, &there)) != KS_OK))
+        return err;
+    ks_buf_init(&key, KEY_BYTES_MAX);
+    id_key(&key, conversation, id, author);
+    return put_order(k, &key, 0);
+}
+
+enum ks_err ks_history_knows(
+    struct konsil *k, struct ks_str conversation, struct ks_str id, struct ks_str author, bool *ret_knows)
+{
+    struct ks_message there;
+    struct ks_buf key;
+    int64_t order;
+    enum ks_err err;
+
+    *ret_knows = false;
+    ks_buf_init(&key, KEY_BYTES_MAX);
+    id_key(&key, conversation, id, author);
+    if ((err = ks_buf_err(&key)) == KS_OK)
+        err = find_exact(k, ks_buf_str(&key), &order);
+    ks_buf_done(&key);
+    if (err != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    *ret_knows = order == 0;
+    if (order > 0 && (err = ks_history_get(k, conversation, order, &there)) == KS_OK)
+        *ret_knows = !(there.flags & KS_MSG_UNREADABLE);
+    return err == KS_ENOTFOUND ? KS_OK : err;
+}
+
 /* --- pages and search --- */
 
 struct page {
@@ -543,6 +601,7 @@ enum ks_err ks_history_event(struct konsil *k, const struct ks_message *message,
         .unknown = flags & KS_MSG_UNKNOWN,
         .unreadable = flags & KS_MSG_UNREADABLE,
         .late = flags & KS_MSG_LATE,
+        .gone = flags & KS_MSG_GONE,
         .notice = message->notice,
         .about = flags & KS_MSG_NOTICE ? given(message->raw) : KS_STR_EMPTY };
     if ((err = receipts_event(k, message, ret_event)) != KS_OK || (err = files_event(k, message, ret_event)) != KS_OK)

@@ -5,7 +5,7 @@
  * arrival, in steps of KS_ORDER_STEP, so that a message that was missing can be put before its successor. Tables:
  *
  *   KS_T_MESSAGE       conversation 0 order(8)                      the message
- *   KS_T_MESSAGE_ID    i conversation 0 id 0 author                 its order
+ *   KS_T_MESSAGE_ID    i conversation 0 id 0 author                 its order; 0: taken in, and nothing to be shown
  *                      n …                                       what is known of a number (chain.h)
  *                      p conversation 0 id 0 kind author            an edit, reaction or retraction that came before it
  *                      a …, s …                                  its place in the archive (displayed.h)
@@ -37,6 +37,7 @@ enum {
     KS_MSG_HAS_HASH = 128,
     KS_MSG_FILES = 512,  /* files is not empty */
     KS_MSG_NOTICE = 256, /* a line that tells what became of a room */
+    KS_MSG_GONE = 1024,  /* told, and never kept: what stood there as unreadable is nothing that a person sees */
 };
 
 struct ks_receipt {
@@ -93,6 +94,13 @@ KS_CHECK enum ks_err ks_history_find(struct konsil *k, struct ks_str conversatio
 KS_CHECK enum ks_err ks_history_add(struct konsil *k, struct ks_message *message);
 /* Writes files, which may be none, into a message. */
 KS_CHECK enum ks_err ks_history_set_files(struct konsil *k, const struct ks_files *files, struct ks_message *message);
+/* What is nothing to be shown was taken in under this id (an edit, a reaction, a room's state): it is known from now
+ * on, and what stood for it, unreadable, is gone. */
+KS_CHECK enum ks_err ks_history_hidden(
+    struct konsil *k, struct ks_str conversation, struct ks_str id, struct ks_str author);
+/* Was it taken in, to be shown or not? Not so if it is unreadable. */
+KS_CHECK enum ks_err ks_history_knows(
+    struct konsil *k, struct ks_str conversation, struct ks_str id, struct ks_str author, bool *ret_knows);
 /* A changed one, with its order. */
 KS_CHECK enum ks_err ks_history_put(struct konsil *k, const struct ks_message *message);
 /* Its text changed: what it is found by. */

@@ -154,6 +154,17 @@ static bool is_refused(struct konsil *k, const struct ks_inbound *in)
     return ks_omemo_peer_get(k->omemo, in->from, in->opened.device, &known) == KS_OK && known.trust == KS_TRUST_REFUSED;
 }
 
+/* Is there a key for any device of ours? */
+static bool is_for_us(struct konsil *k, const struct ks_xml *encrypted)
+{
+    const struct ks_xml *header = ks_xml_child(encrypted, NULL, "header");
+
+    for (const struct ks_xml *c = ks_xml_child(header, NS_OMEMO, "keys"); c; c = ks_xml_next(c, NS_OMEMO, "keys"))
+        if (ks_str_eq(ks_xml_attr(c, "jid"), ks_own(k)))
+            return true;
+    return !ks_str_is(encrypted->ns, NS_OMEMO); /* the older version names no accounts */
+}
+
 static enum ks_err note_failure(struct konsil *k, void *arg)
 {
     const struct opening *opening = arg;
@@ -168,6 +179,8 @@ static enum ks_err note_failure(struct konsil *k, void *arg)
         return KS_OK; /* here already */
     if (opening->err == KS_ENOTFOUND && in->stamp_ms < k->born_ms + EARLIER_MS)
         return KS_OK; /* from before this device was one */
+    if (opening->err == KS_ENOTFOUND && in->room && !is_for_us(k, opening->encrypted))
+        return KS_OK; /* its author did not know us as a member; if that is wrong, its number is missing */
     if (in->idle && in->archive->twice)
         return KS_OK; /* receipts and the like are in no history to be known by, and their keys are used up */
     if (opening->err == KS_EDENIED && (err = tell_identity(k, in)) != KS_OK)
@@ -219,8 +232,7 @@ static enum ks_err look_at(struct konsil *k, void *arg)
 {
     struct look *look = arg;
     struct ks_inbound *in = look->in;
-    struct ks_message message;
-    enum ks_err err = KS_OK;
+    enum ks_err err;
 
     if ((err = ks_history_id(k, in->id, &in->id)) != KS_OK)
         return err;
@@ -240,12 +252,9 @@ static enum ks_err look_at(struct konsil *k, void *arg)
     }
     if (in->id.len == 0)
         return KS_OK;
-    err = ks_history_find(k, in->peer, in->id, in->from, &message);
-    if (err == KS_OK && !(message.flags & KS_MSG_UNREADABLE)) {
-        look->known = true;
-        return (err = note_archive(k, in)) == KS_OK ? ks_displayed_note(k, in) : err;
-    }
-    return err == KS_ENOTFOUND ? KS_OK : err;
+    if ((err = ks_history_knows(k, in->peer, in->id, in->from, &look->known)) != KS_OK || !look->known)
+        return err;
+    return (err = note_archive(k, in)) == KS_OK ? ks_displayed_note(k, in) : err;
 }
 
 static void take(struct konsil *k, struct ks_inbound *in)
@@ -280,6 +289,7 @@ struct author {
     struct ks_str room, hint;
     uint32_t device;
     struct ks_str jid; /* found; empty: nobody who may be here */
+    bool unheard;      /* we left, and wait for that to be stated */
 };
 
 static enum ks_err has_device(struct konsil *k, struct ks_str jid, uint32_t device, bool *ret_has)
@@ -303,6 +313,7 @@ static enum ks_err find_author(struct konsil *k, void *arg)
     author->jid = KS_STR_EMPTY;
     if (err != KS_OK || group.newest.data.len == 0)
         return err == KS_ENOTFOUND ? KS_OK : err;
+    author->unheard = group.flags & KS_GROUP_LEFT;
     member = author->hint.len > 0 && ks_room_state_member(state, author->hint);
     if (member && (err = has_device(k, author->hint, author->device, &has)) != KS_OK)
         return err;
@@ -355,7 +366,7 @@ static void take_room_message(
 
     if (!encrypted || author.device == 0) /* a subject, or words that nobody sealed: no room of ours has them */
         return;
-    if (!ks_step(k, find_author, &author))
+    if (!ks_step(k, find_author, &author) || author.unheard)
         return;
     if (author.jid.len == 0) {
         /* Somebody may have been added a moment ago. */

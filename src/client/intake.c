@@ -116,7 +116,8 @@ static enum ks_err take_text(
 
     if (in->mine) {
         message.flags |= KS_MSG_MINE;
-        err = ks_group_receipts(k, in->peer, KS_JS_STATE_SERVER, &message.receipts, &message.receipt_count);
+        err =
+            ks_group_receipts(k, in->peer, &content->k, KS_JS_STATE_SERVER, &message.receipts, &message.receipt_count);
         if (err != KS_OK)
             return err;
     }
@@ -198,6 +199,8 @@ static enum ks_err find_place(
     ks_sce_hash(in->envelope, place->number.hash);
     memcpy(place->number.prev, content->k.prev, KS_SCE_HASH_LEN);
     err = ks_number_get(k, &place->chain, content->k.number, &known);
+    if (err == KS_OK && known.order == KS_NUMBER_HEAD && memcmp(known.hash, place->number.hash, KS_SCE_HASH_LEN) == 0)
+        return KS_OK;
     if (err == KS_OK) {
         place->drop = true;
         return memcmp(known.hash, place->number.hash, KS_SCE_HASH_LEN) == 0 ? KS_OK : tell_differs(k, in);
@@ -327,7 +330,8 @@ static enum ks_err intake_at(struct konsil *k, struct ks_inbound *in, struct ks_
     if ((err = take_content(k, in, content, time_ms, &order)) != KS_OK)
         return err;
     place.number.order = order;
-    if ((err = take_place(k, in, content, &place)) != KS_OK)
+    if ((err = take_place(k, in, content, &place)) != KS_OK
+        || (order == 0 && (err = ks_history_hidden(k, in->peer, in->id, in->from)) != KS_OK))
         return err;
     return content->says == KS_SAYS_RETRACT && content->has_ref ? close_retracted(k, &place.chain, content) : KS_OK;
 }

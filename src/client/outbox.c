@@ -39,7 +39,7 @@ static enum ks_err add_message(struct konsil *k, const struct ks_content *conten
         .outbox = out->seq };
     enum ks_err err;
 
-    if ((err = ks_group_receipts(k, out->conversation, KS_JS_STATE_WAITING, &receipts, &count)) != KS_OK)
+    if ((err = ks_group_receipts(k, out->conversation, NULL, KS_JS_STATE_WAITING, &receipts, &count)) != KS_OK)
         return err;
     for (size_t i = 0; !k->outbox.open && i < count; i++)
         receipts[i].reason = KS_STR(KS_CODE_WAIT_CONNECTION);

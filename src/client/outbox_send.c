@@ -228,6 +228,9 @@ static enum ks_err seal(
     ks_sce_hash(sealing.envelope, out->hash);
     if ((err = keep_and_send(k, out, &chain, content, &sealing)) != KS_OK || !audience->room)
         return err;
+    if (out->order > 0
+        && (err = ks_receipt_audience(k, out->conversation, out->order, audience->accounts, audience->count)) != KS_OK)
+        return err;
     return ks_receipt_unreached(
         k, out->conversation, out->order, sealing.accounts, sealing.reached, sealing.account_count);
 }
@@ -438,6 +441,9 @@ static enum ks_err seal_again(struct konsil *k, struct ks_out *out, const struct
     if (!sealing.stanza)
         return ks_out_fail(k, out, sealing.code, KS_STR_EMPTY);
     out->room_v = group->newest.state.v;
+    if (out->order > 0
+        && (err = ks_receipt_audience(k, out->conversation, out->order, audience.accounts, audience.count)) != KS_OK)
+        return err;
     ks_buf_init(&stanza, KS_STANZA_SENT_MAX);
     ks_xml_write(&stanza, sealing.stanza, KS_STR(NS_CLIENT));
     if ((err = ks_buf_err(&stanza)) == KS_OK && (err = ks_out_save(k, out)) == KS_OK)

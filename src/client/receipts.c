@@ -107,6 +107,38 @@ enum ks_err ks_receipt_all(
     return change(k, conversation, order, choose_all, &to);
 }
 
+enum ks_err ks_receipt_audience(
+    struct konsil *k, struct ks_str conversation, int64_t order, const struct ks_str *jids, size_t count)
+{
+    struct ks_message message;
+    struct ks_receipt *receipts;
+    bool *changed, same;
+    size_t old = 0;
+    enum ks_err err = ks_history_get(k, conversation, order, &message);
+
+    if (err != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    if (!(receipts = ks_arena_zero(&k->arena, (count + 1) * sizeof(*receipts)))
+        || !(changed = ks_arena_zero(&k->arena, count + 1)))
+        return KS_ENOMEM;
+    same = message.receipt_count == count;
+    for (size_t i = 0; i < count; i++) {
+        while (old < message.receipt_count && ks_str_cmp(message.receipts[old].jid, jids[i]) < 0)
+            old++;
+        changed[i] = old == message.receipt_count || !ks_str_eq(message.receipts[old].jid, jids[i]);
+        receipts[i] =
+            changed[i] ? (struct ks_receipt) { .jid = jids[i], .state = KS_JS_STATE_WAITING } : message.receipts[old];
+        same = same && !changed[i];
+    }
+    if (same)
+        return KS_OK;
+    message.receipts = receipts;
+    message.receipt_count = count;
+    if ((err = ks_history_put(k, &message)) != KS_OK)
+        return err;
+    return tell(k, &message, changed);
+}
+
 struct unreached {
     const struct ks_str *jids;
     const bool *reached;

@@ -13,6 +13,9 @@ KS_CHECK enum ks_err ks_receipt_set(struct konsil *k, struct ks_str conversation
 /* The same for every account that it goes to. */
 KS_CHECK enum ks_err ks_receipt_all(
     struct konsil *k, struct ks_str conversation, int64_t order, enum ks_js_state state, const char *reason);
+/* These are whom it goes to, by rising JID: who is not among them is none of its recipients any more. */
+KS_CHECK enum ks_err ks_receipt_audience(
+    struct konsil *k, struct ks_str conversation, int64_t order, const struct ks_str *jids, size_t count);
 /* Those that got no key (reached[i] false, by place in jids) say why they wait. */
 KS_CHECK enum ks_err ks_receipt_unreached(struct konsil *k, struct ks_str conversation, int64_t order,
     const struct ks_str *jids, const bool *reached, size_t count);

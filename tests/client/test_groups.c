@@ -125,9 +125,109 @@ static void test_away(void)
     ward_end(&ward);
 }
 
+/* --- who is there when, on lines that are slow --- */
+
+/* Nothing of the room comes, or nothing but who is there. */
+static bool deaf(struct party *party, struct ks_str *stanza, void *user)
+{
+    const bool *sees = user;
+    bool said = ks_str_find(*stanza, KS_STR("type='groupchat'")) < stanza->len;
+    bool presence =
+        ks_str_starts(*stanza, KS_STR("<presence")) && ks_str_find(*stanza, KS_STR("@rooms.")) < stanza->len;
+
+    (void)party;
+    return !said && (*sees || !presence);
+}
+
+static void test_newcomer(void)
+{
+    static bool sees = false;
+    struct ward ward;
+    json_t *state;
+
+    ward_begin(&ward, 14);
+    ward_room(&ward, "\"" JONAS "\"");
+    ward.anna2->cut = true;
+    party_cut(ward.anna2);
+    (void)party_send(ward.jonas, ward.room, "1");
+    lab_run(&ward.lab, 30000);
+    ward.jonas->spy = deaf;
+    ward.jonas->spy_user = &sees;
+    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_add\",\"room\":\"%s\",\"members\":[\"" MIRA "\"]}",
+                  ward.room)),
+        "an owner adds a member", "she cannot");
+    lab_run(&ward.lab, 20000);
+    (void)party_send(ward.jonas, ward.room, "2");
+    lab_run(&ward.lab, 60000);
+    check_text("PROTOCOL §9.3: what an author wrote before he knew of a newcomer is not shown to her as unreadable",
+        party_history(ward.mira, ward.room), "");
+    check_row(
+        party_count(ward.mira, "gap", 0) == 0, "PROTOCOL §9.3: nor as a gap, as long as nothing follows", "it is");
+    state = party_event(ward.jonas, "message_state", 0, party_count(ward.jonas, "message_state", 0) - 1);
+    check_row(json_array_size(json_object_get(state, "recipients")) == 1,
+        "PROTOCOL §7.2: and its author sees how it came with those it went to", "%zu",
+        json_array_size(json_object_get(state, "recipients")));
+    sees = true;
+    party_cut(ward.mira2);
+    lab_run(&ward.lab, 30000);
+    check_row(warnings(ward.jonas, "room.ghost") == 0
+            && json_integer_value(json_object_get(room_of(ward.jonas, ward.room), "version")) == 1,
+        "PROTOCOL §9.3: whom the server lists is looked up in the statements before she is told of as a ghost",
+        "%zu warnings", warnings(ward.jonas, "room.ghost"));
+    ward.jonas->spy = NULL;
+    party_cut(ward.jonas);
+    lab_run(&ward.lab, 30000);
+    (void)party_send(ward.jonas, ward.room, "3");
+    lab_run(&ward.lab, 90000);
+    check_text("PROTOCOL §9.3: what he writes then she reads", party_history(ward.mira, ward.room), "3");
+    check_row(json_integer_value(
+                  json_object_get(party_event(ward.mira, "gap", 0, party_count(ward.mira, "gap", 0) - 1), "missing"))
+            == 0,
+        "PROTOCOL §8.2: and of what was not for her he says that it will not come", "it is missing");
+    ward.anna2->cut = false;
+    lab_run(&ward.lab, 60000);
+    check_text("PROTOCOL §9.2: the heads of her welcome take nothing from another device of who invited her",
+        party_history(ward.anna2, ward.room), "1,2,3");
+    ward_end(&ward);
+}
+
+static void test_leaving(void)
+{
+    struct ward ward;
+    json_t *state;
+
+    ward_begin(&ward, 15);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    ward.jonas->cut = ward.mira->cut = true;
+    party_cut(ward.jonas);
+    party_cut(ward.mira);
+    (void)party_send(ward.jonas, ward.room, "1");
+    check_row(good(ask(ward.mira, "{\"id\":\"r\",\"cmd\":\"room_leave\",\"room\":\"%s\"}", ward.room)),
+        "a member leaves without a connection", "she cannot");
+    party_crash(ward.mira);
+    (void)party_send(ward.anna, ward.room, "2");
+    lab_run(&ward.lab, 30000);
+    ward.mira->cut = false;
+    lab_run(&ward.lab, 60000);
+    check_text("PROTOCOL §9.3: that she wants to leave is said when there is one", lines(ward.anna, ward.room),
+        "founded,removed:mira@");
+    check_text("PROTOCOL §9.3: what is said there until it is stated, she does not read",
+        party_history(ward.mira, ward.room), "");
+    ward.jonas->cut = false;
+    lab_run(&ward.lab, 60000);
+    state = party_event(ward.jonas, "message_state", 0, party_count(ward.jonas, "message_state", 0) - 1);
+    check_row(
+        json_array_size(json_object_get(state, "recipients")) == 1 && strcmp(text_of(state, "state"), "delivered") == 0,
+        "PROTOCOL §7.2: a message that waited reached everybody when those have it to whom it went", "%s",
+        text_of(state, "state"));
+    ward_end(&ward);
+}
+
 int main(void)
 {
     test_talk();
+    test_newcomer();
+    test_leaving();
     test_members();
     test_away();
     return check_done();
