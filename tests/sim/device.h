@@ -11,9 +11,13 @@
 
 struct device;
 
-/* A message as the device shows it now: by whom (bare JID), and its text; NULL: unreadable. failed: its author is told
- * that it did not go out. */
-typedef void shown_fn(void *user, const char *from, const char *body, bool failed);
+/* A message as the device shows it now. */
+struct sight {
+    const char *from, *body;              /* by whom (bare JID); NULL: unreadable */
+    bool failed;                          /* its author is told that it did not go out */
+    const char *delivered[8], *denied[8]; /* to whom it came, and to whom it will not (bare JIDs), up to a NULL */
+};
+typedef void shown_fn(void *user, const struct sight *sight);
 
 enum said {
     SAID_NO,
@@ -35,6 +39,8 @@ struct device_ops {
     void (*tick)(struct device *device);
     int64_t (*deadline_ms)(struct device *device);
     enum said (*say)(struct device *device, const char *to, const char *body);
+    /* A command to do something with a room, as JSON; NULL: it knows none. */
+    void (*order)(struct device *device, const char *command);
     /* In the order in which a person sees them. */
     void (*shown)(struct device *device, const char *with, shown_fn *visit, void *user);
     void (*free)(struct device *device);
@@ -53,6 +59,8 @@ struct device {
     int64_t disk_well_ms; /* when its disk has room again */
     uint64_t address;     /* whom the server takes it for */
     unsigned said;
+    bool silent;           /* nobody writes there, nor to whom it is of */
+    uint64_t room_version; /* that it told last */
 };
 
 /* Both take over local, domain and name as they are: literals. */

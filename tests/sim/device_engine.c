@@ -8,6 +8,7 @@
 #include "device.h"
 #include "device_disk.h"
 #include "konsil/konsil.h"
+#include "town_room.h"
 
 struct engine_device {
     struct device base;
@@ -27,23 +28,29 @@ static struct konsil_now now(const struct device *device)
 }
 
 /* What an engine warns of, though nobody here forges, restores an old copy or breaks in: the others may never come. */
-static bool is_harmless(const char *code)
+static bool is_harmless(const struct town *town, const char *code)
 {
-    static const char *const harmless[] = { KS_CODE_NEW_OWN_DEVICE, KS_CODE_STORE_FULL, KS_CODE_KEYS_UNPUBLISHED };
+    static const char *const harmless[] = { KS_CODE_NEW_OWN_DEVICE, KS_CODE_STORE_FULL, KS_CODE_KEYS_UNPUBLISHED,
+        KS_CODE_ROOM_CONFLICT, KS_CODE_NO_KEYS };
 
     for (size_t i = 0; i < KS_COUNT(harmless); i++)
         if (!strcmp(code, harmless[i]))
             return true;
-    return false;
+    return (!strcmp(code, KS_CODE_ROOM_GHOST) && town->struck[FAULT_LIE])
+        || (!strcmp(code, KS_CODE_BOUNCED) && town->struck[FAULT_DISK_FULL]);
 }
 
 static void look_at(struct engine_device *d, const json_t *event)
 {
+    const json_t *room = json_object_get(event, "room");
     const char *kind = json_string_value(json_object_get(event, "event"));
     const char *code = json_string_value(json_object_get(event, "code"));
 
-    if (!strcmp(kind, "warning") && !is_harmless(code))
+    if (!strcmp(kind, "warning") && !is_harmless(d->base.town, code))
         town_wrong(d->base.town, "%s warns of %s", d->base.name, code);
+    if (!strcmp(kind, "room"))
+        town_room_told(&d->base, json_string_value(json_object_get(room, "room")),
+            (uint64_t)json_integer_value(json_object_get(room, "version")));
 }
 
 static void take_events(struct engine_device *d)
@@ -196,6 +203,27 @@ static enum said say(struct device *device, const char *to, const char *body)
     return strcmp(json_string_value(json_object_get(answer, "event")), "result") ? SAID_NO : SAID_YES;
 }
 
+static void order(struct device *device, const char *text)
+{
+    (void)command(self(device), json_loads(text, 0, NULL));
+}
+
+static void take_recipients(struct sight *sight, const json_t *recipients)
+{
+    const json_t *recipient;
+    size_t i, came = 0, denied = 0;
+
+    json_array_foreach(recipients, i, recipient)
+    {
+        const char *state = json_string_value(json_object_get(recipient, "state"));
+        const char *jid = json_string_value(json_object_get(recipient, "jid"));
+        if ((!strcmp(state, "delivered") || !strcmp(state, "read")) && came < KS_COUNT(sight->delivered) - 1)
+            sight->delivered[came++] = jid;
+        if (!strcmp(state, "failed") && denied < KS_COUNT(sight->denied) - 1)
+            sight->denied[denied++] = jid;
+    }
+}
+
 /* The history comes in pages, newest page first. */
 static void shown(struct device *device, const char *with, shown_fn *visit, void *user)
 {
@@ -221,8 +249,13 @@ static void shown(struct device *device, const char *with, shown_fn *visit, void
     {
         const char *body = json_string_value(json_object_get(message, "body"));
         const char *state = json_string_value(json_object_get(message, "state"));
-        visit(user, json_string_value(json_object_get(message, "from")),
-            json_is_true(json_object_get(message, "unreadable")) ? NULL : body, state && !strcmp(state, "failed"));
+        struct sight sight = { .from = json_string_value(json_object_get(message, "from")),
+            .body = json_is_true(json_object_get(message, "unreadable")) ? NULL : body,
+            .failed = state && !strcmp(state, "failed") };
+        if (json_object_get(message, "notice"))
+            continue;
+        take_recipients(&sight, json_object_get(message, "recipients"));
+        visit(user, &sight);
     }
     json_decref(all);
 }
@@ -250,6 +283,7 @@ struct device *device_engine_new(struct town *town, const char *name, const char
         .tick = tick,
         .deadline_ms = deadline_ms,
         .say = say,
+        .order = order,
         .shown = shown,
         .free = free_device };
     struct engine_device *d = calloc(1, sizeof *d);

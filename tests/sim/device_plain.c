@@ -522,7 +522,7 @@ static void shown(struct device *device, const char *with, shown_fn *visit, void
 
     for (size_t i = 0; i < p->shown_count; i++)
         if (!strcmp(p->shown[i].with, with))
-            visit(user, p->shown[i].from, p->shown[i].body, false);
+            visit(user, &(struct sight) { .from = p->shown[i].from, .body = p->shown[i].body });
 }
 
 static void free_device(struct device *device)

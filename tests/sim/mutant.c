@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "mutant.h"
 
+#include "engine.h"
+#include "group.h"
+#include "receipts.h"
+
 const char *const mutant_names[MUTANT_COUNT] = { [MUTANT_NONE] = "none",
     [MUTANT_ACK_EARLY] = "ack-early",
     [MUTANT_NO_DEDUP] = "no-dedup",
     [MUTANT_NO_RESEND] = "no-resend",
-    [MUTANT_RATCHET_LOST] = "ratchet-lost" };
+    [MUTANT_RATCHET_LOST] = "ratchet-lost",
+    [MUTANT_GHOST] = "ghost",
+    [MUTANT_OLD_STATE] = "old-state",
+    [MUTANT_BOAST] = "boast" };
 
 /* One store is mutated at a time, and all stores of a kind are of one driver. */
 static struct ks_server_store_ops server_real, server_mutant;
 static struct ks_engine_store_ops engine_real, engine_mutant;
+static enum mutant of_engines;
 static bool server_open;
 static unsigned server_commits, ratchet_puts;
 
@@ -93,6 +101,7 @@ void mutate_engine_store(struct ks_engine_store *store, enum mutant mutant)
     if (store->ops != &engine_mutant)
         engine_real = *store->ops;
     engine_mutant = engine_real;
+    of_engines = mutant;
     if (mutant == MUTANT_NO_DEDUP)
         engine_mutant.get = blind_get;
     else if (mutant == MUTANT_NO_RESEND)
@@ -100,4 +109,51 @@ void mutate_engine_store(struct ks_engine_store *store, enum mutant mutant)
     else if (mutant == MUTANT_RATCHET_LOST)
         engine_mutant.put = slipping_put;
     store->ops = &engine_mutant;
+}
+
+/* --- who is told of what is said in a room --- */
+
+enum ks_err __real_ks_group_recipients(
+    struct konsil *k, const struct ks_group *group, struct ks_str **ret_jids, size_t *ret_count);
+enum ks_err __wrap_ks_group_recipients(
+    struct konsil *k, const struct ks_group *group, struct ks_str **ret_jids, size_t *ret_count);
+
+static enum ks_err add_recipient(struct konsil *k, struct ks_str jid, struct ks_str **jids, size_t *count)
+{
+    struct ks_str *more = ks_arena_alloc(&k->arena, (*count + 1) * sizeof(*more));
+
+    if (!more)
+        return KS_ENOMEM;
+    for (size_t i = 0; i < *count; i++) {
+        if (ks_str_eq((*jids)[i], jid))
+            return KS_OK;
+        more[i] = (*jids)[i];
+    }
+    more[(*count)++] = jid;
+    *jids = more;
+    return KS_OK;
+}
+
+enum ks_err __wrap_ks_group_recipients(
+    struct konsil *k, const struct ks_group *group, struct ks_str **ret_jids, size_t *ret_count)
+{
+    enum ks_err err = __real_ks_group_recipients(k, group, ret_jids, ret_count);
+
+    if (err == KS_OK && of_engines == MUTANT_GHOST)
+        err = add_recipient(k, KS_STR("nina@klinik.example"), ret_jids, ret_count);
+    if (err == KS_OK && of_engines == MUTANT_OLD_STATE && !ks_str_eq(ks_own(k), KS_STR("mina@klinik.example")))
+        err = add_recipient(k, KS_STR("mina@klinik.example"), ret_jids, ret_count);
+    return err;
+}
+
+enum ks_err __real_ks_receipt_unreached(struct konsil *k, struct ks_str conversation, int64_t order,
+    const struct ks_str *jids, const bool *reached, size_t count);
+enum ks_err __wrap_ks_receipt_unreached(struct konsil *k, struct ks_str conversation, int64_t order,
+    const struct ks_str *jids, const bool *reached, size_t count);
+
+enum ks_err __wrap_ks_receipt_unreached(struct konsil *k, struct ks_str conversation, int64_t order,
+    const struct ks_str *jids, const bool *reached, size_t count)
+{
+    return of_engines == MUTANT_BOAST ? ks_receipt_all(k, conversation, order, KS_JS_STATE_DELIVERED, NULL)
+                                      : __real_ks_receipt_unreached(k, conversation, order, jids, reached, count);
 }

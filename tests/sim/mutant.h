@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* mutant.h -- faults that the simulator must find: each breaks one promise, at a store's contract, so that the code
- * under test is the one that ships. */
+/* mutant.h -- faults that the simulator must find: each breaks one promise, at a store's contract or in the answer of a
+ * function that other files call (the linker's --wrap), so that the code under test is the one that ships. */
 #ifndef MUTANT_H
 #define MUTANT_H
 
@@ -13,6 +13,9 @@ enum mutant {
     MUTANT_NO_DEDUP,     /* a client does not find the message that it has already */
     MUTANT_NO_RESEND,    /* a client forgets what it had not sent */
     MUTANT_RATCHET_LOST, /* a step of a ratchet does not reach the disk */
+    MUTANT_GHOST,        /* a client gives keys to somebody in the room who is in none of its statements */
+    MUTANT_OLD_STATE,    /* … and to who was in it once */
+    MUTANT_BOAST,        /* a client says of what it just sent into the room that everybody has it */
     MUTANT_COUNT
 };
 extern const char *const mutant_names[MUTANT_COUNT];

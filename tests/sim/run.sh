@@ -16,7 +16,7 @@ commit_seed() {
 
 jobs=${JOBS:-$(nproc)}
 if [ -n "${check:-}" ]; then
-    exec "$check" --file tests/sim/seeds.txt --seed "$(commit_seed)" --seeds "${3:-24}" --jobs 2 --again --mutants
+    exec "$check" --file tests/sim/seeds.txt --seed "$(commit_seed)" --seeds "${3:-8}" --jobs 2 --again --mutants
 fi
 sim=build/release/tests/sim/sim
 if [ -n "${SEED:-}" ]; then

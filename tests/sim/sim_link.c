@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "sim_link.h"
 
+#include "town_room.h"
 #include <stdlib.h>
 
 enum segment_kind {
@@ -125,6 +126,7 @@ void device_send(struct device *device, struct ks_str bytes)
     if (!device->link || !bytes.len || device->dying)
         return;
     watch(device->link, &device->link->up, bytes);
+    town_room_sent(device, bytes);
     send(device->link, &device->link->up, SEG_BYTES, bytes);
 }
 
@@ -305,6 +307,8 @@ void links_take_output(struct town *town)
         if (!link->conn)
             continue;
         if (link->conn->out.len) {
+            if (link->device)
+                town_room_lie(town, link->device, &link->conn->out);
             watch(link, &link->down, ks_buf_str(&link->conn->out));
             send(link, &link->down, SEG_BYTES, ks_buf_str(&link->conn->out));
             ks_buf_reset(&link->conn->out);

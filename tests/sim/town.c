@@ -7,6 +7,7 @@
 #include "device.h"
 #include "sim_link.h"
 #include "town_check.h"
+#include "town_room.h"
 
 #define START ((struct ks_now) { .mono_ms = 1000, .wall_ms = 1795312800000 })
 #define CALM_MS 120000            /* at first: devices come, and learn of each other */
@@ -26,7 +27,9 @@ const char *const fault_names[FAULT_COUNT] = { [FAULT_CUT] = "cuts",
     [FAULT_DEVICE_DOOM] = "device-deaths-at-commit",
     [FAULT_DEVICE_FULL] = "full-device-disks",
     [FAULT_DISK_SLOW] = "slow-disks",
-    [FAULT_DISK_FULL] = "full-disks" };
+    [FAULT_DISK_FULL] = "full-disks",
+    [FAULT_ROOM] = "changes-of-a-room",
+    [FAULT_LIE] = "lies" };
 
 int64_t town_between(struct town *town, int64_t first, int64_t last)
 {
@@ -153,7 +156,7 @@ static void start_device(struct town *town, struct device *device)
     device->ops->start(device);
 }
 
-/* To somebody else of the same domain. False: nobody can write now. */
+/* To somebody else of the same domain, or to the room. False: nobody can write now. */
 static bool write_letter(struct town *town)
 {
     struct device *from, *to;
@@ -163,17 +166,20 @@ static bool write_letter(struct town *town)
     for (int tries = 0;; tries++) {
         from = any_device(town);
         to = any_device(town);
-        if (from->alive && !from->dying && strcmp(from->jid, to->jid) != 0 && !strcmp(from->domain, to->domain))
+        if (from->alive && !from->dying && !from->silent && !to->silent && strcmp(from->jid, to->jid) != 0
+            && !strcmp(from->domain, to->domain))
             break;
         if (tries == 100)
             return false;
     }
-    *letter = (struct letter) { .from = from, .to = to->jid };
+    *letter = (struct letter) { .from = from, .to = to->jid, .room_version = from->room_version };
+    if (from->ops->order && town->room.jid[0] && town_between(town, 0, 1))
+        letter->to = town->room.jid;
     snprintf(letter->body, sizeof letter->body, "%s m%zu %s",
         !strcmp(from->domain, "klinik.example") ? town->canary : town->clear, town->letter_count, from->name);
     town->letter_count++;
-    town_trace(town, "%s writes m%zu to %s", from->name, town->letter_count - 1, to->jid);
-    said = from->ops->say(from, to->jid, letter->body);
+    town_trace(town, "%s writes m%zu to %s", from->name, town->letter_count - 1, letter->to);
+    said = from->ops->say(from, letter->to, letter->body);
     letter->perhaps = said == SAID_PERHAPS;
     if (said == SAID_NO)
         town->letter_count--;
@@ -259,6 +265,14 @@ static void strike_disk(struct town *town)
     town->disk_well_ms = town->now.mono_ms + town_between(town, 1000, 30000);
 }
 
+static void strike_room(struct town *town)
+{
+    town->lies = town->faults && !town->lies && town_between(town, 0, 2) == 0;
+    town->struck[FAULT_ROOM]++;
+    town_room_change(town);
+    town->next_change_ms = town->now.mono_ms + town_between(town, 500, 120000);
+}
+
 static void strike(struct town *town)
 {
     int64_t what = town_between(town, 0, 99);
@@ -284,7 +298,7 @@ static int64_t next_ms(const struct town *town)
     if (town->host)
         at = ks_sooner(at, ks_sooner(host_deadline_ms(town->host), town->commit_ms));
     at = ks_sooner(at, ks_sooner(town->server_back_ms, town->disk_well_ms));
-    at = ks_sooner(at, ks_sooner(town->next_fault_ms, town->next_letter_ms));
+    at = ks_sooner(at, ks_sooner(town->next_fault_ms, ks_sooner(town->next_letter_ms, town->next_change_ms)));
     for (size_t i = 0; i < town->device_count; i++) {
         struct device *device = town->devices[i];
         at = ks_sooner(at, device->alive ? device->ops->deadline_ms(device) : device->back_ms);
@@ -337,6 +351,8 @@ static void do_due(struct town *town)
     }
     if (town->next_letter_ms <= now)
         write_letters(town);
+    if (town->next_change_ms <= now)
+        strike_room(town);
     if (town->next_fault_ms <= now) {
         strike(town);
         town->next_fault_ms = now + town_between(town, 500, 40000);
@@ -397,18 +413,24 @@ void town_begin(struct town *town, uint64_t seed, enum mutant mutant, bool trace
         abort();
     mutate_server_store(town->disk, mutant);
     town->commit_ms = town->server_back_ms = town->disk_well_ms = KS_NEVER;
-    town->next_fault_ms = town->next_letter_ms = KS_NEVER;
+    town->next_fault_ms = town->next_letter_ms = town->next_change_ms = KS_NEVER;
     snprintf(town->canary, sizeof town->canary, "Kanarienvogel%08llx", (unsigned long long)(seed & 0xffffffff));
     snprintf(town->clear, sizeof town->clear, "Spatz%08llx", (unsigned long long)(seed & 0xffffffff));
     start_server(town);
     add_account(town, "klinik.example", "anna");
     add_account(town, "klinik.example", "jonas");
+    add_account(town, "klinik.example", "kurt");
+    add_account(town, "klinik.example", "mina");
+    add_account(town, "klinik.example", "nina");
     add_account(town, "offen.example", "otto");
     add_account(town, "offen.example", "petra");
     add_device(town, device_engine_new(town, "anna/phone", "anna", "klinik.example"));
     add_device(town, device_engine_new(town, "anna/tablet", "anna", "klinik.example"));
     add_device(town, device_engine_new(town, "jonas/phone", "jonas", "klinik.example"));
     add_device(town, device_engine_new(town, "jonas/tablet", "jonas", "klinik.example"));
+    add_device(town, device_engine_new(town, "mina/phone", "mina", "klinik.example"));
+    add_device(town, device_engine_new(town, "nina/phone", "nina", "klinik.example"));
+    town->devices[town->device_count - 1]->silent = true;
     add_device(town, device_plain_new(town, "otto/desk", "otto", "offen.example"));
     add_device(town, device_plain_new(town, "otto/phone", "otto", "offen.example"));
     add_device(town, device_plain_new(town, "petra/desk", "petra", "offen.example"));
@@ -418,8 +440,8 @@ void town_begin(struct town *town, uint64_t seed, enum mutant mutant, bool trace
 /* Faults stop, whatever is broken is mended, and every device returns. */
 static void calm(struct town *town)
 {
-    town->faults = town->doomed = false;
-    town->next_fault_ms = town->next_letter_ms = KS_NEVER;
+    town->faults = town->doomed = town->lies = false;
+    town->next_fault_ms = town->next_letter_ms = town->next_change_ms = KS_NEVER;
     heal_disk(town);
     if (!town->host)
         start_server(town);
@@ -438,10 +460,13 @@ void town_live(struct town *town)
     int64_t end;
 
     calm(town);
-    run_until(town, town->now.mono_ms + CALM_MS);
+    run_until(town, town->now.mono_ms + CALM_MS / 2);
+    town_room_found(town);
+    run_until(town, town->now.mono_ms + CALM_MS / 2);
     town->faults = true;
     town->letters_wanted = (size_t)town_between(town, 60, 200);
     town->next_letter_ms = town->now.mono_ms;
+    town->next_change_ms = town->now.mono_ms + town_between(town, 1000, 120000);
     town->next_fault_ms = town->now.mono_ms + town_between(town, 1000, 10000);
     run_until(town, town->now.mono_ms + STORM_MS);
     calm(town);

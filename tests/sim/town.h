@@ -13,6 +13,8 @@
 
 #define TOWN_DEVICES_MAX 12
 #define TOWN_MESSAGES_MAX 400
+#define TOWN_PEOPLE 5 /* whom the room's life is about */
+#define TOWN_VERSIONS_MAX 128
 
 enum fault {
     FAULT_CUT,          /* a connection broke */
@@ -27,6 +29,8 @@ enum fault {
     FAULT_DEVICE_FULL,  /* a device's disk was full */
     FAULT_DISK_SLOW,    /* commits took seconds */
     FAULT_DISK_FULL,    /* there was no room */
+    FAULT_ROOM,         /* somebody wanted a room's members changed */
+    FAULT_LIE,          /* the server named somebody in a room who is in none of its statements */
     FAULT_COUNT
 };
 extern const char *const fault_names[FAULT_COUNT];
@@ -37,12 +41,22 @@ struct sim_link;
 /* What a person wrote: the device took it, so it may not get lost. */
 struct letter {
     const struct device *from;
-    const char *to; /* bare JID */
+    const char *to;        /* bare JID */
+    uint64_t room_version; /* that its device knew, of a room's */
     char body[96];
-    bool perhaps; /* the device died over it: it may know nothing of it */
-    bool seen;    /* the device shows it */
-    bool arrived; /* one of the recipient does */
-    bool failed;  /* and the person was told that it did not go out */
+    bool perhaps;                      /* the device died over it: it may know nothing of it */
+    bool seen;                         /* the device shows it */
+    bool arrived;                      /* one of the recipient does */
+    unsigned claimed, denied, reached; /* accounts: to whom it came and did not, as its author is told; and did */
+    bool failed;                       /* and the person was told that it did not go out */
+};
+
+/* town_room.h; sets of people are bits. */
+struct town_room {
+    char jid[128]; /* empty: not founded yet */
+    unsigned members[TOWN_VERSIONS_MAX];
+    size_t versions;
+    unsigned given[TOWN_VERSIONS_MAX]; /* who got keys of what was written by a version */
 };
 
 struct town {
@@ -64,9 +78,11 @@ struct town {
     struct sim_link *links;
     struct letter letters[TOWN_MESSAGES_MAX];
     size_t letter_count;
+    struct town_room room;
+    bool lies; /* the server does, about who is in it */
 
     bool faults;
-    int64_t next_fault_ms, next_letter_ms;
+    int64_t next_fault_ms, next_letter_ms, next_change_ms;
     size_t letters_wanted, burst; /* burst: how many follow at once */
     uint64_t struck[FAULT_COUNT];
     char canary[32], clear[32];         /* in what is encrypted, and in what is not */

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "town_room.h"
+
 struct view {
     struct town *town;
     const struct device *device;
@@ -38,8 +40,18 @@ static size_t device_index(const struct town *town, const struct device *device)
     return i;
 }
 
-static void on_shown(void *user, const char *from, const char *body, bool failed)
+/* An account, as a bit: that of its first device. One without devices is reached by nothing. */
+static unsigned whose(const struct town *town, const char *jid)
 {
+    for (size_t i = 0; i < town->device_count; i++)
+        if (!strcmp(town->devices[i]->jid, jid))
+            return 1u << i;
+    return 1u << TOWN_DEVICES_MAX;
+}
+
+static void on_shown(void *user, const struct sight *sight)
+{
+    const char *from = sight->from, *body = sight->body;
     struct view *view = user;
     struct town *town = view->town;
     size_t i = 0, author;
@@ -56,10 +68,17 @@ static void on_shown(void *user, const char *from, const char *body, bool failed
     }
     if (town->letters[i].from == view->device) {
         town->letters[i].seen = true;
-        town->letters[i].failed |= failed;
+        town->letters[i].failed |= sight->failed;
+        for (size_t j = 0; sight->delivered[j]; j++)
+            town->letters[i].claimed |= whose(town, sight->delivered[j]);
+        for (size_t j = 0; sight->denied[j]; j++)
+            town->letters[i].denied |= whose(town, sight->denied[j]);
     } else if (strcmp(town->letters[i].from->jid, view->device->jid) != 0) {
         town->letters[i].arrived = true;
+        town->letters[i].reached |= whose(town, view->device->jid);
     }
+    if (town_room_letter(town, &town->letters[i]) && town_room_must_not(town, &town->letters[i], view->device->jid))
+        complain(view, TOWN_WRONG, "%s shows what is not for it: %s", view->device->name, body);
     if (view->times[i]++)
         complain(view, TOWN_WRONG, "%s twice at %s", body, view->device->name);
     author = device_index(town, town->letters[i].from);
@@ -70,8 +89,10 @@ static void on_shown(void *user, const char *from, const char *body, bool failed
     view->last[author] = i;
 }
 
-static bool concerns(const struct letter *letter, const struct device *device)
+static bool concerns(const struct town *town, const struct letter *letter, const struct device *device)
 {
+    if (town_room_letter(town, letter))
+        return town_room_must(town, letter, device->jid);
     return !strcmp(letter->to, device->jid) || !strcmp(letter->from->jid, device->jid);
 }
 
@@ -106,8 +127,10 @@ static enum town_state device_state(struct town *town, struct device *device, st
         if (!seen)
             look(&view, peer->jid);
     }
+    if (device->ops->order && town->room.jid[0])
+        look(&view, town->room.jid);
     for (size_t i = 0; i < town->letter_count; i++)
-        if (concerns(&town->letters[i], device) && !view.times[i] && !may_miss(&town->letters[i]))
+        if (concerns(town, &town->letters[i], device) && !view.times[i] && !may_miss(&town->letters[i]))
             complain(&view, TOWN_LATE, "%s missing at %s", town->letters[i].body, device->name);
     return view.state;
 }
@@ -117,6 +140,9 @@ static void look_at_all(struct town *town)
 {
     for (size_t i = 0; i < town->letter_count; i++)
         town->letters[i].failed = town->letters[i].seen = town->letters[i].arrived = false;
+    for (size_t i = 0; i < town->letter_count; i++)
+        town->letters[i].claimed = town->letters[i].denied = town->letters[i].reached = 0;
+    town_room_look(town);
     for (size_t i = 0; i < town->device_count; i++)
         (void)device_state(town, town->devices[i], NULL);
 }
@@ -196,16 +222,22 @@ static uint64_t in_store(struct town *town, const char *word)
     return s.found;
 }
 
+/* Its author was removed meanwhile. */
+static bool may_fail(const struct town *town, const struct letter *letter)
+{
+    return town_room_letter(town, letter) && !town_room_must(town, letter, letter->from->jid);
+}
+
 bool town_check(struct town *town, struct ks_buf *why)
 {
     look_at_all(town);
     for (size_t i = 0; i < town->letter_count; i++)
-        if (town->letters[i].failed && !town->struck[FAULT_DISK_FULL]) {
+        if (town->letters[i].failed && !town->struck[FAULT_DISK_FULL] && !may_fail(town, &town->letters[i])) {
             ks_buf_printf(why, "%s failed without a reason", town->letters[i].body);
             return false;
         }
     for (size_t i = 0; i < town->letter_count; i++)
-        if (town->letters[i].failed && town->letters[i].arrived) {
+        if (town->letters[i].denied & town->letters[i].reached) {
             ks_buf_printf(why, "%s failed, as its author is told, and was read", town->letters[i].body);
             return false;
         }
@@ -216,6 +248,17 @@ bool town_check(struct town *town, struct ks_buf *why)
         ks_buf_z(why, town->wrong);
         return false;
     }
+    if (!town->room.versions) {
+        ks_buf_z(why, "nobody made the room");
+        return false;
+    }
+    if (town_room_leaked(town, why))
+        return false;
+    for (size_t i = 0; i < town->letter_count; i++)
+        if (town->letters[i].claimed & ~town->letters[i].reached) {
+            ks_buf_printf(why, "%s reached everybody, as its author is told, and did not", town->letters[i].body);
+            return false;
+        }
     if (town->canaries_seen || in_store(town, town->canary)) {
         ks_buf_printf(why, "plaintext of an encrypted message passed konsild");
         return false;

@@ -4,6 +4,9 @@
  * - each device of each party shows each message exactly once, readable, and nothing that nobody wrote; only a message
  *   whose author was told that it failed may be missing, and only if the disk was full;
  * - what its author was told has failed is shown by no device of the recipient;
+ * - of what is said in the room, that holds for who belongs to it from then on; who does not, shows nothing of it, and
+ *   got no key (town_room.h);
+ * - whom a message reached, as its author is told, shows it;
  * - in the order in which its author's device wrote them;
  * - nothing that was acknowledged is missing (it would not be shown);
  * - no byte of konsild holds the canary of an encrypted message, neither on the wire nor in its store, while the same
