@@ -7,6 +7,7 @@
 #include "engine.h"
 #include "group_look.h"
 #include "inbox.h"
+#include "kept_rooms.h"
 
 #define VERSION 1
 #define RECORD_BYTES_MAX (5 * (KS_ROOM_DATA_MAX + 4096) + 128 * 1024)
@@ -385,6 +386,30 @@ enum ks_err ks_group_receipts(struct konsil *k, struct ks_str conversation, cons
     *ret_receipts = receipts;
     *ret_count = count;
     return KS_OK;
+}
+
+/* --- for our other programs --- */
+
+enum ks_err ks_group_keep(struct konsil *k, const struct ks_group *group)
+{
+    if (!there(&group->newest))
+        return KS_OK;
+    return ks_bookmark_keep(k, group->room, !(group->flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED)));
+}
+
+enum ks_err ks_groups_keep(struct konsil *k)
+{
+    struct ks_str *rooms;
+    size_t count;
+    enum ks_err err = ks_group_all(k, &rooms, &count);
+
+    for (size_t i = 0; err == KS_OK && i < count; i++) {
+        struct ks_group group;
+
+        if ((err = ks_group_get(k, rooms[i], &group)) == KS_OK)
+            err = ks_group_keep(k, &group);
+    }
+    return err;
 }
 
 /* --- what is told --- */

@@ -121,6 +121,9 @@ KS_CHECK enum ks_err ks_group_admits(
  * (NULL: by the newest). In the arena. */
 KS_CHECK enum ks_err ks_group_receipts(struct konsil *k, struct ks_str conversation, const struct ks_k *cited,
     enum ks_js_state state, struct ks_receipt **ret_receipts, size_t *ret_count);
+/* Our programs should know of it what we know (kept_rooms.h). */
+KS_CHECK enum ks_err ks_group_keep(struct konsil *k, const struct ks_group *group);
+KS_CHECK enum ks_err ks_groups_keep(struct konsil *k); /* of all */
 /* As an event has it; and tells "room". */
 struct ks_js_room;
 KS_CHECK enum ks_err ks_group_event(struct konsil *k, const struct ks_group *group, struct ks_js_room *ret_event);
@@ -168,6 +171,8 @@ KS_CHECK enum ks_err ks_group_let_go(struct konsil *k, struct ks_group *group, s
 KS_CHECK enum ks_err ks_group_announce(struct konsil *k, const struct ks_group *group, const struct ks_room_state *old);
 /* To one account: the newest statement, and with heads how far everybody is. */
 KS_CHECK enum ks_err ks_group_hand(struct konsil *k, const struct ks_group *group, struct ks_str to, bool heads);
+/* There is a new device of ours: it gets of all rooms what the server cannot give it. */
+KS_CHECK enum ks_err ks_groups_show_sibling(struct konsil *k);
 /* What is pending is sent, perhaps again; command (or empty) is answered. */
 KS_CHECK enum ks_err ks_group_push(struct konsil *k, struct ks_group *group, struct ks_str command);
 /* It could not be founded. */
@@ -180,6 +185,8 @@ KS_CHECK enum ks_err ks_group_unfounded(
 KS_CHECK enum ks_err ks_groups_online(struct konsil *k, bool resumed);
 KS_CHECK enum ks_err ks_group_enter(struct konsil *k, struct ks_str room);
 KS_CHECK enum ks_err ks_group_exit(struct konsil *k, struct ks_group_live *live);
+/* Another program of ours is in it: if it can be one with statements, we look. */
+KS_CHECK enum ks_err ks_group_kept(struct konsil *k, struct ks_str room);
 /* The room says that we are not in it. */
 KS_CHECK enum ks_err ks_group_again(struct konsil *k, struct ks_str room);
 /* True if it was of a room. */

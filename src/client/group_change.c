@@ -300,7 +300,7 @@ enum ks_err ks_group_leave(struct konsil *k, struct ks_str room, const char **re
     if ((err = say_leave(k, room)) != KS_OK)
         return err;
     group.flags |= KS_GROUP_LEFT;
-    if ((err = ks_group_put(k, &group)) != KS_OK)
+    if ((err = ks_group_put(k, &group)) != KS_OK || (err = ks_group_keep(k, &group)) != KS_OK)
         return err;
     return ks_group_tell(k, &group);
 }
@@ -309,10 +309,13 @@ enum ks_err ks_group_let_go(struct konsil *k, struct ks_group *group, struct ks_
 {
     struct ks_group_change change = { .remove = jid };
     const char *code;
+    enum ks_err err;
 
     if (ks_str_eq(jid, ks_own(k))) {
         group->flags |= KS_GROUP_LEFT; /* on another device of ours */
-        return ks_group_put(k, group);
+        if ((err = ks_group_put(k, group)) != KS_OK || (err = ks_group_keep(k, group)) != KS_OK)
+            return err;
+        return ks_group_tell(k, group);
     }
     if (!ks_group_owns(group, ks_own(k)) || !ks_room_state_member(&base_of(group)->state, jid))
         return KS_OK;
@@ -402,6 +405,22 @@ enum ks_err ks_group_hand(struct konsil *k, const struct ks_group *group, struct
     enum ks_err err = fill(k, group, heads, &content);
 
     return err == KS_OK ? ks_outbox_add(k, to, &content, &id) : err;
+}
+
+enum ks_err ks_groups_show_sibling(struct konsil *k)
+{
+    struct ks_str *rooms;
+    size_t count;
+    enum ks_err err = ks_group_all(k, &rooms, &count);
+
+    for (size_t i = 0; err == KS_OK && i < count; i++) {
+        struct ks_group group;
+
+        if ((err = ks_group_get(k, rooms[i], &group)) == KS_OK && group.look.len > 0
+            && !(group.flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED)))
+            err = ks_group_hand(k, &group, ks_own(k), false);
+    }
+    return err;
 }
 
 /* Who was removed sees it stated, and nothing of how the room is called now. */

@@ -209,6 +209,20 @@ enum ks_err ks_group_enter(struct konsil *k, struct ks_str room)
     return send_presence(k, live, NULL);
 }
 
+/* Its name is made of its foundation, so nobody can show us another room under it. Whether we belong to it its
+ * statements say; how it is called another device of ours (ks_groups_show_sibling). */
+enum ks_err ks_group_kept(struct konsil *k, struct ks_str room)
+{
+    struct ks_group group;
+    enum ks_err err = ks_group_get(k, room, &group);
+
+    if (err != KS_ENOTFOUND || !ks_str_starts(room, KS_STR("r-")) || ks_str_find_byte(room, '@') != KS_ROOM_LOCAL_LEN)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    if ((err = ks_group_put(k, &group)) != KS_OK)
+        return err;
+    return ks_group_enter(k, room);
+}
+
 enum ks_err ks_group_exit(struct konsil *k, struct ks_group_live *live)
 {
     bool was_in = live->place != KS_GROUP_OUT && ks_online(k);
@@ -267,7 +281,7 @@ static enum ks_err destroyed(struct konsil *k, struct ks_group_live *live)
     if (err != KS_OK || group.flags & KS_GROUP_REMOVED)
         return err == KS_ENOTFOUND ? KS_OK : err;
     group.flags |= KS_GROUP_REMOVED;
-    if ((err = ks_group_put(k, &group)) != KS_OK
+    if ((err = ks_group_put(k, &group)) != KS_OK || (err = ks_group_keep(k, &group)) != KS_OK
         || (err = ks_group_line(k, group.room, KS_JS_NOTICE_DESTROYED, group.room, KS_STR_EMPTY, k->now.wall_ms))
             != KS_OK)
         return err;

@@ -179,7 +179,8 @@ static enum ks_err accept_run(struct konsil *k, struct ks_group *group, const st
         return ks_group_forget(k, group->room);
     if (fresh && count > 1 && (err = line(k, &group->newest, KS_JS_NOTICE_JOINED, KS_STR_EMPTY)) != KS_OK)
         return err;
-    if ((err = ks_group_put(k, group)) != KS_OK || (err = ks_group_tell(k, group)) != KS_OK)
+    if ((err = ks_group_put(k, group)) != KS_OK || (err = ks_group_keep(k, group)) != KS_OK
+        || (err = ks_group_tell(k, group)) != KS_OK)
         return err;
     if (live && group->flags & KS_GROUP_REMOVED)
         return ks_group_exit(k, live);
@@ -446,9 +447,10 @@ static enum ks_err take_look(struct konsil *k, struct ks_group *group, const str
 /* Who welcomes need not be believed: the room's own chain must say the same, up to a genuine owner (check_welcome). */
 static enum ks_err take_welcome(struct konsil *k, const struct ks_inbound *in, const struct ks_content *content)
 {
-    struct ks_group group = {
-        .room = content->room, .flags = KS_GROUP_INVITED, .welcome_by = in->from, .welcome_v = content->room_v
-    };
+    struct ks_group group = { .room = content->room,
+        .flags = in->mine ? 0 : KS_GROUP_INVITED, /* another device of ours shows where we are */
+        .welcome_by = in->from,
+        .welcome_v = content->room_v };
     struct ks_look look;
     struct ks_jid jid;
     struct ks_str normal;

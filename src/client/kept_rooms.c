@@ -3,6 +3,7 @@
 
 #include "command.h"
 #include "engine.h"
+#include "group.h"
 #include "pep_client.h"
 #include "xml_writer.h"
 
@@ -139,8 +140,9 @@ static enum ks_err keep(struct konsil *k, struct ks_str room, const struct ks_xm
     } else if ((err = ks_buf_err(&bytes)) == KS_OK && (err = ks_buf_err(&key)) == KS_OK
         && !ks_str_eq(before, ks_buf_str(&bytes))) {
         describe(k, room, element, &bookmark);
-        if ((err = k->store->ops->put(k->store, KS_T_META, ks_buf_str(&key), ks_buf_str(&bytes))) == KS_OK)
-            err = tell(k, &bookmark, false);
+        if ((err = k->store->ops->put(k->store, KS_T_META, ks_buf_str(&key), ks_buf_str(&bytes))) == KS_OK
+            && (err = tell(k, &bookmark, false)) == KS_OK && bookmark.autojoin)
+            err = ks_group_kept(k, room);
     }
     ks_buf_done(&key);
     ks_buf_done(&bytes);
@@ -228,13 +230,48 @@ static enum ks_err on_bookmarks(struct konsil *k, const struct ks_iq *iq, const 
     for (size_t i = 0; i < all->count; i++)
         if (all->rooms[i].len > 0 && (err = forget(k, all->rooms[i])) != KS_OK)
             return err;
-    return KS_OK;
+    return ks_groups_keep(k);
 }
 
 enum ks_err ks_bookmarks_online(struct konsil *k)
 {
     enum ks_err err = ks_pep_fetch_all(k, NS_BOOKMARKS, on_bookmarks);
 
+    return err == KS_EAGAIN ? KS_OK : err;
+}
+
+/* --- rooms of ours --- */
+
+static enum ks_err on_kept(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+{
+    (void)k;
+    (void)iq;
+    (void)answer; /* what did not succeed is seen when the node is read again */
+    return KS_OK;
+}
+
+enum ks_err ks_bookmark_keep(struct konsil *k, struct ks_str room, bool ours)
+{
+    struct ks_bookmark bookmark;
+    struct ks_xml *element;
+    struct ks_str bytes;
+    enum ks_err err = ks_bookmark_get(k, room, &bookmark);
+
+    if (err != KS_OK && err != KS_ENOTFOUND)
+        return err;
+    if (ours ? err == KS_OK && bookmark.autojoin : err == KS_ENOTFOUND)
+        return KS_OK;
+    if (!ours) {
+        err = ks_pep_retract(k, NS_BOOKMARKS, room, on_kept, KS_STR_EMPTY);
+        return err == KS_EAGAIN ? KS_OK : err;
+    }
+    if (err == KS_ENOTFOUND)
+        element = ks_xml_new(&k->arena, NS_BOOKMARKS, "conference");
+    else if ((err = load(k, room, &bytes, &element)) != KS_OK)
+        return err;
+    if (!ks_xml_set(&k->arena, element, "autojoin", KS_STR("true")))
+        return KS_ENOMEM;
+    err = ks_pep_publish_own(k, NS_BOOKMARKS, room, element, on_kept, KS_STR_EMPTY, 0);
     return err == KS_EAGAIN ? KS_OK : err;
 }
 

@@ -28,6 +28,10 @@ KS_CHECK enum ks_err ks_bookmarks_online(struct konsil *k);
 /* <items/> of our own node, as an event. */
 KS_CHECK enum ks_err ks_bookmarks_event(struct konsil *k, const struct ks_xml *items);
 
+/* A room is ours, and is to be joined at login by all of our programs; or it is ours no more. In a step; nothing
+ * happens if that is how it stands, or without a connection: then the next session does it. */
+KS_CHECK enum ks_err ks_bookmark_keep(struct konsil *k, struct ks_str room, bool ours);
+
 /* Commands: bookmarks, bookmark_set, bookmark_remove. */
 KS_CHECK enum ks_err ks_bookmarks_list(struct konsil *k, const struct ks_cmd *cmd);
 KS_CHECK enum ks_err ks_bookmarks_set(struct konsil *k, const struct ks_cmd *cmd);

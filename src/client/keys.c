@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "engine.h"
+#include "group.h"
 #include "heartbeat.h"
 #include "peers.h"
 #include "pep_client.h"
@@ -304,7 +305,7 @@ static enum ks_err tell_new_own(struct konsil *k, uint32_t device)
 static enum ks_err take_list(
     struct konsil *k, struct ks_str jid, enum ks_omemo_version version, const struct ks_xml *list)
 {
-    bool own = ks_str_eq(jid, ks_own(k)), changed;
+    bool own = ks_str_eq(jid, ks_own(k)), fresh = false, changed;
     struct ks_omemo_device *devices = NULL;
     struct ks_peer peer;
     size_t count = 0, known;
@@ -318,13 +319,18 @@ static enum ks_err take_list(
     if ((err = ks_peer_load(k, jid, &peer)) != KS_OK)
         return err;
     known = peer.count;
-    for (size_t i = 0; own && i < count; i++)
-        if (known > 1 && devices[i].id != ks_omemo_device(k->omemo) && !ks_peer_device(&peer, devices[i].id)
-            && (err = tell_new_own(k, devices[i].id)) != KS_OK)
+    for (size_t i = 0; own && i < count; i++) {
+        if (devices[i].id == ks_omemo_device(k->omemo) || ks_peer_device(&peer, devices[i].id))
+            continue;
+        fresh = true;
+        if (known > 1 && (err = tell_new_own(k, devices[i].id)) != KS_OK)
             return err;
+    }
     if ((err = ks_peer_list(k, &peer, version, devices, count, &changed)) != KS_OK)
         return err;
     if (changed && (err = ks_peer_tell(k, &peer)) != KS_OK)
+        return err;
+    if (fresh && (err = ks_groups_show_sibling(k)) != KS_OK)
         return err;
     return own ? check_own_list(k, &peer, version) : KS_OK;
 }

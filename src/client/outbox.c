@@ -339,8 +339,9 @@ static enum ks_err upkeep_one(struct konsil *k, uint64_t seq)
         return ks_out_drop(k, &out);
     if ((err = ks_peer_load(k, out.conversation, &peer)) != KS_OK)
         return err;
-    /* Programs that acknowledge nothing leave it at "server"; so does what made no message in a room. */
-    if (out.in_room ? out.order == 0 : !peer.konsil)
+    /* Programs that acknowledge nothing leave it at "server"; so does what made no message in a room, and what goes to
+     * our own devices. */
+    if (out.in_room ? out.order == 0 : !peer.konsil || ks_str_eq(out.conversation, ks_own(k)))
         return ks_out_drop(k, &out);
     if (age < KS_OUTBOX_FAIL_MS)
         return KS_OK;

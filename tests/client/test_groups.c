@@ -223,8 +223,83 @@ static void test_leaving(void)
     ward_end(&ward);
 }
 
+/* --- devices that come later --- */
+
+static size_t kept(struct party *party, const char *room)
+{
+    json_t *event = party_do(party, "{\"id\":\"x\",\"cmd\":\"bookmarks\"}"), *one;
+    size_t i, count = 0;
+
+    json_array_foreach(json_object_get(event, "bookmarks"), i, one)
+    {
+        count += strcmp(text_of(one, "room"), room) == 0 && json_is_true(json_object_get(one, "autojoin"));
+    }
+    return count;
+}
+
+static void test_later(void)
+{
+    struct ward ward = { .room = NULL };
+    struct lab *lab = &ward.lab;
+
+    lab_two(lab, 16, &ward.anna, &ward.jonas);
+    party_connect(ward.anna);
+    party_connect(ward.jonas);
+    lab_run(lab, 5000);
+    ward_room(&ward, "\"" JONAS "\"");
+    check_row(kept(ward.anna, ward.room) == 1 && kept(ward.jonas, ward.room) == 1,
+        "XEP-0402: who founds a room or is added to it keeps it", "%zu, %zu", kept(ward.anna, ward.room),
+        kept(ward.jonas, ward.room));
+    check_row(ks_str_find(ks_buf_str(&ward.anna->sent), KS_STR("Visite")) == ward.anna->sent.len,
+        "PROTOCOL §9.2: and the bookmark does not say how it is called", "it does");
+    (void)party_send(ward.anna, ward.room, "1");
+    lab_run(lab, 30000);
+    ward.jonas2 = lab_party(lab, JONAS, "j-password");
+    party_connect(ward.jonas2);
+    lab_run(lab, 60000);
+    check_row(
+        room_of(ward.jonas2, ward.room) != NULL, "PROTOCOL §9.4: a device that comes later knows the room", "not");
+    check_text("PROTOCOL §9.4: and from the other one how it is called",
+        text_of(room_of(ward.jonas2, ward.room), "title"), "Visite");
+    (void)party_send(ward.anna, ward.room, "2");
+    lab_run(lab, 5000);
+    (void)party_send(ward.jonas2, ward.room, "3");
+    lab_run(lab, 60000);
+    check_text("PROTOCOL §9.4: it reads and writes there", party_history(ward.jonas2, ward.room), "2,3");
+    check_text("PROTOCOL §9.4: as the others see", party_history(ward.anna, ward.room), "1,2,3");
+    ward.anna->cut = true;
+    party_cut(ward.anna);
+    ward.anna2 = lab_party(lab, ANNA, "a-password");
+    party_connect(ward.anna2);
+    lab_run(lab, 60000);
+    check_row(json_is_true(json_object_get(room_of(ward.anna2, ward.room), "owner"))
+            && !*text_of(room_of(ward.anna2, ward.room), "title"),
+        "PROTOCOL §9.4: while the others are away, its state comes from the room, without title", "\"%s\"",
+        text_of(room_of(ward.anna2, ward.room), "title"));
+    ward.anna->cut = false;
+    lab_run(lab, 120000);
+    check_text("PROTOCOL §9.4: which comes with them", text_of(room_of(ward.anna2, ward.room), "title"), "Visite");
+    check_row(
+        good(ask(ward.anna2, "{\"id\":\"r\",\"cmd\":\"room_rename\",\"room\":\"%s\",\"title\":\"Abend\"}", ward.room)),
+        "PROTOCOL §9.4: an owner's later device changes it", "it cannot");
+    lab_run(lab, 20000);
+    check_text("PROTOCOL §9.4: for all", text_of(room_of(ward.jonas, ward.room), "title"), "Abend");
+    check_row(good(ask(ward.jonas2, "{\"id\":\"r\",\"cmd\":\"room_leave\",\"room\":\"%s\"}", ward.room)),
+        "a member leaves on one device", "he cannot");
+    lab_run(lab, 60000);
+    check_row(json_is_true(json_object_get(room_of(ward.jonas, ward.room), "left")) && !kept(ward.jonas, ward.room)
+            && !kept(ward.jonas2, ward.room),
+        "XEP-0402: then he keeps it no more, on any device", "%zu, %zu", kept(ward.jonas, ward.room),
+        kept(ward.jonas2, ward.room));
+    for (size_t i = 0; i < lab->count; i++)
+        check_row(warnings(&lab->parties[i], "room.withheld") + warnings(&lab->parties[i], "room.refused") == 0,
+            "PROTOCOL §9.4: nobody is warned", "%s is", lab->parties[i].jid);
+    lab_end(lab);
+}
+
 int main(void)
 {
+    test_later();
     test_talk();
     test_newcomer();
     test_leaving();
