@@ -64,17 +64,33 @@ struct ks_str ks_cmd_text_id(struct ks_str text)
     return ks_str_cut(&id, ' ', &kind) && id.len > 0 ? id : KS_STR_EMPTY;
 }
 
-enum ks_err ks_command_answer(struct konsil *k, struct ks_str text, struct ks_str room, const struct ks_stanza *answer)
+/* False: none was waiting. The id may be empty, and then it is left out as it came. */
+static bool read_text(struct ks_str text, struct ks_cmd *cmd)
 {
-    struct ks_cmd cmd = { .id = text };
     struct ks_str kind;
 
-    /* The id may be empty, and then it is left out as it came. */
-    if (!ks_str_cut(&cmd.id, ' ', &kind) || kind.len != 2)
+    *cmd = (struct ks_cmd) { .id = text };
+    if (!ks_str_cut(&cmd->id, ' ', &kind) || kind.len != 2)
+        return false;
+    cmd->kind = (enum ks_cmd_kind)((kind.ptr[0] - 'A') * 26 + kind.ptr[1] - 'A');
+    if (cmd->id.len == 0)
+        cmd->id = KS_STR_EMPTY;
+    return true;
+}
+
+enum ks_err ks_command_refused(struct konsil *k, struct ks_str text, const char *code)
+{
+    struct ks_cmd cmd;
+
+    return read_text(text, &cmd) ? ks_cmd_refuse(k, &cmd, code, KS_STR_EMPTY) : KS_OK;
+}
+
+enum ks_err ks_command_answer(struct konsil *k, struct ks_str text, struct ks_str room, const struct ks_stanza *answer)
+{
+    struct ks_cmd cmd;
+
+    if (!read_text(text, &cmd))
         return KS_OK;
-    cmd.kind = (enum ks_cmd_kind)((kind.ptr[0] - 'A') * 26 + kind.ptr[1] - 'A');
-    if (cmd.id.len == 0)
-        cmd.id = KS_STR_EMPTY;
     if (ks_iq_ok(answer))
         return room.len > 0 ? ks_cmd_done_room(k, &cmd, room) : ks_cmd_done(k, &cmd);
     return ks_cmd_refuse(k, &cmd, answer ? KS_CODE_REFUSED : KS_CODE_OFFLINE, ks_str_z(ks_iq_condition(answer)));
@@ -298,6 +314,17 @@ static enum ks_err on_room_leave(struct konsil *k, const struct ks_cmd *cmd)
     return code ? ks_cmd_refuse(k, cmd, code, KS_STR_EMPTY) : ks_cmd_done_room(k, cmd, cmd->room_leave.room);
 }
 
+static enum ks_err on_room_join(struct konsil *k, const struct ks_cmd *cmd)
+{
+    const char *code;
+    struct ks_str text;
+    enum ks_err err = ks_cmd_text(k, cmd, &text);
+
+    if (err != KS_OK || (err = ks_group_join(k, cmd->room_join.room, text, &code)) != KS_OK)
+        return err;
+    return code ? ks_cmd_refuse(k, cmd, code, KS_STR_EMPTY) : KS_OK;
+}
+
 static enum ks_err on_room_destroy(struct konsil *k, const struct ks_cmd *cmd)
 {
     const char *code;
@@ -355,6 +382,7 @@ static const struct {
     [KS_CMD_ROOM_OWNER] = { on_room_change, true },
     [KS_CMD_ROOM_RENAME] = { on_room_change, true },
     [KS_CMD_ROOM_HISTORY] = { on_room_change, true },
+    [KS_CMD_ROOM_JOIN] = { on_room_join, true },
     [KS_CMD_ROOM_LEAVE] = { on_room_leave, true },
     [KS_CMD_ROOM_DESTROY] = { on_room_destroy, true },
     [KS_CMD_FILE_SEND] = { ks_transfer_send, true },

@@ -163,5 +163,7 @@ void ks_command(struct konsil *k, struct ks_str json);
  * result's. An empty text was no command. */
 KS_CHECK enum ks_err ks_command_answer(
     struct konsil *k, struct ks_str text, struct ks_str room, const struct ks_stanza *answer);
+/* The same, when it was we who decided against it. */
+KS_CHECK enum ks_err ks_command_refused(struct konsil *k, struct ks_str text, const char *code);
 
 #endif

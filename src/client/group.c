@@ -327,7 +327,7 @@ enum ks_err ks_group_admits(struct konsil *k, const struct ks_inbound *in, const
     struct ks_group group;
     enum ks_err err = ks_group_get(k, in->peer, &group);
 
-    *ret_admitted = false;
+    *ret_admitted = err == KS_OK && group.flags & KS_GROUP_FOREIGN;
     if (err != KS_OK || group.newest.data.len == 0)
         return err == KS_ENOTFOUND ? KS_OK : err;
     *ret_admitted = ks_room_state_member(&group.newest.state, in->from) != NULL;
@@ -392,7 +392,7 @@ enum ks_err ks_group_receipts(struct konsil *k, struct ks_str conversation, cons
 
 enum ks_err ks_group_keep(struct konsil *k, const struct ks_group *group)
 {
-    if (!there(&group->newest))
+    if (!there(&group->newest) && !(group->flags & KS_GROUP_FOREIGN))
         return KS_OK;
     return ks_bookmark_keep(k, group->room, !(group->flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED)));
 }
@@ -428,6 +428,7 @@ enum ks_err ks_group_event(struct konsil *k, const struct ks_group *group, struc
         .members = (int64_t)state->member_count,
         .owner = ks_group_owns(group, ks_own(k)),
         .left = group->flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED),
+        .foreign = group->flags & KS_GROUP_FOREIGN,
         .all_history = state->history == KS_ROOM_ALL,
         .version = (int64_t)state->v,
         .restricted = group->rival.data.len > 0 || group->doubt.data.len > 0 };

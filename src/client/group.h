@@ -38,6 +38,7 @@ enum {
     KS_GROUP_REMOVED = 2,   /* by a statement without us, or destroyed */
     KS_GROUP_INVITED = 4,   /* by a welcome that is not proven yet */
     KS_GROUP_TOLD_BACK = 8, /* that the server serves less than we know: told once */
+    KS_GROUP_FOREIGN = 16,  /* without statements: only read (group_foreign.c) */
 };
 
 struct ks_group {
@@ -133,6 +134,14 @@ KS_CHECK enum ks_err ks_group_warn(
 /* A visible line of the conversation: what `actor` did, to whom or to what. */
 KS_CHECK enum ks_err ks_group_line(struct konsil *k, struct ks_str room, enum ks_js_notice notice, struct ks_str actor,
     struct ks_str about, int64_t time_ms);
+
+/* --- rooms without statements (group_foreign.c) --- */
+
+/* Answered when its server told what it is: room.not_member, if it has statements. */
+KS_CHECK enum ks_err ks_group_join(struct konsil *k, struct ks_str room, struct ks_str answer, const char **ret_code);
+/* Another program of ours is in it. */
+KS_CHECK enum ks_err ks_group_kept_foreign(struct konsil *k, struct ks_str room);
+KS_CHECK enum ks_err ks_group_leave_foreign(struct konsil *k, struct ks_group *group);
 
 /* --- its statements (group_sync.c) --- */
 

@@ -294,6 +294,8 @@ enum ks_err ks_group_leave(struct konsil *k, struct ks_str room, const char **re
         return *ret_code ? KS_OK : err;
     if (group.flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED))
         return KS_OK;
+    if (group.flags & KS_GROUP_FOREIGN)
+        return ks_group_leave_foreign(k, &group);
     /* An owner states it himself, and another device of ours need not; a member asks the owners. */
     if (ks_group_owns(&group, ks_own(k)))
         return ks_group_change(k, room, &change, KS_STR_EMPTY, ret_code);

@@ -24,7 +24,7 @@ enum ks_err ks_group_rooms(struct konsil *k, struct ks_js_room_list *ret_rooms)
 
         if ((err = ks_group_get(k, rooms[i], &group)) != KS_OK)
             return err;
-        if (group.newest.data.len == 0)
+        if (group.newest.data.len == 0 && !(group.flags & KS_GROUP_FOREIGN))
             continue; /* on its way */
         if ((err = ks_group_event(k, &group, &items[ret_rooms->count++])) != KS_OK)
             return err;
@@ -54,6 +54,8 @@ enum ks_err ks_group_members(
     enum ks_err err = ks_group_get(k, room, &group);
 
     *ret_code = err == KS_ENOTFOUND || (err == KS_OK && group.newest.data.len == 0) ? KS_CODE_ROOM_NONE : NULL;
+    if (err == KS_OK && group.flags & KS_GROUP_FOREIGN)
+        *ret_code = KS_CODE_ROOM_FOREIGN;
     if (err != KS_OK || *ret_code)
         return *ret_code ? KS_OK : err;
     if (!(items = ks_arena_zero(&k->arena, group.newest.state.member_count * sizeof(*items))))

@@ -216,8 +216,10 @@ enum ks_err ks_group_kept(struct konsil *k, struct ks_str room)
     struct ks_group group;
     enum ks_err err = ks_group_get(k, room, &group);
 
-    if (err != KS_ENOTFOUND || !ks_str_starts(room, KS_STR("r-")) || ks_str_find_byte(room, '@') != KS_ROOM_LOCAL_LEN)
-        return err == KS_ENOTFOUND ? KS_OK : err;
+    if (err != KS_ENOTFOUND)
+        return err;
+    if (!ks_str_starts(room, KS_STR("r-")) || ks_str_find_byte(room, '@') != KS_ROOM_LOCAL_LEN)
+        return ks_group_kept_foreign(k, room);
     if ((err = ks_group_put(k, &group)) != KS_OK)
         return err;
     return ks_group_enter(k, room);
@@ -255,6 +257,10 @@ static enum ks_err entered(struct konsil *k, struct ks_group_live *live)
     wait_until(k, live, k->now.mono_ms + KS_GROUP_PING_MS);
     if ((err = ks_group_get(k, live->room, &group)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
+    if (group.flags & KS_GROUP_FOREIGN) {
+        live->synced = true;
+        return ks_catchup_begin(k, &live->catchup);
+    }
     if (group.newest.data.len > 0 || group.pending.data.len == 0)
         return ks_group_sync(k, live);
     err = ks_group_push(k, &group, ks_str_z(live->command));

@@ -395,7 +395,7 @@ enum ks_err ks_group_sync(struct konsil *k, struct ks_group_live *live)
         live->sync_wanted = true;
         return KS_OK;
     }
-    if ((err = ks_group_get(k, live->room, &group)) != KS_OK)
+    if ((err = ks_group_get(k, live->room, &group)) != KS_OK || group.flags & KS_GROUP_FOREIGN)
         return err == KS_ENOTFOUND ? KS_OK : err;
     if (is_there(&group.newest) && !ks_xml_set_u64(&k->arena, query, "since", group.newest.state.v))
         return KS_ENOMEM;

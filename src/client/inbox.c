@@ -311,6 +311,8 @@ static enum ks_err find_author(struct konsil *k, void *arg)
     enum ks_err err = ks_group_get(k, author->room, &group);
 
     author->jid = KS_STR_EMPTY;
+    if (err == KS_OK && group.flags & KS_GROUP_FOREIGN)
+        author->jid = author->hint; /* his keys open it, or nobody's */
     if (err != KS_OK || group.newest.data.len == 0)
         return err == KS_ENOTFOUND ? KS_OK : err;
     author->unheard = group.flags & KS_GROUP_LEFT;

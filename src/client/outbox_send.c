@@ -142,6 +142,10 @@ static enum ks_err find_members(
         audience->code = KS_CODE_ROOM_NOT_MEMBER;
         return KS_OK;
     }
+    if (audience->group.flags & KS_GROUP_FOREIGN) {
+        audience->code = KS_CODE_ROOM_FOREIGN;
+        return KS_OK;
+    }
     if ((err = ks_group_recipients(k, &audience->group, &audience->accounts, &audience->count)) != KS_OK)
         return err;
     audience->ready = live && live->ready;

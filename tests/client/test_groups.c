@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Rooms: three people with two devices each, on the real server (doc/PROTOCOL.md §9; XEP-0045). */
+#include "client.h"
 #include "ward.h"
 
 /* --- life --- */
@@ -223,7 +224,7 @@ static void test_leaving(void)
     ward_end(&ward);
 }
 
-/* --- devices that come later --- */
+/* --- what is kept --- */
 
 static size_t kept(struct party *party, const char *room)
 {
@@ -236,6 +237,70 @@ static size_t kept(struct party *party, const char *room)
     }
     return count;
 }
+
+/* --- rooms of other programs --- */
+
+#define FOREIGN "konferenz@rooms.klinik.example"
+
+/* mira's other program makes a room, with anna as a member, and says something. */
+static struct host_conn *foreign_room(struct ward *ward)
+{
+    struct host_conn *conn = host_connect(ward->lab.host, 99);
+
+    client_login(conn, "mira", "m-password");
+    client_say(conn, "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq><presence/>");
+    client_say(conn, "<presence to='" FOREIGN "/mira'><x xmlns='http://jabber.org/protocol/muc'/></presence>");
+    client_say(conn,
+        "<iq type='set' id='o' to='" FOREIGN "'><query xmlns='http://jabber.org/protocol/muc#owner'>"
+        "<x xmlns='jabber:x:data' type='submit'/></query></iq>");
+    client_say(conn,
+        "<iq type='set' id='a' to='" FOREIGN "'><query xmlns='http://jabber.org/protocol/muc#admin'>"
+        "<item affiliation='member' jid='" ANNA "'/></query></iq>");
+    lab_run(&ward->lab, 3000);
+    return conn;
+}
+
+static void test_foreign(void)
+{
+    struct ward ward;
+    struct host_conn *conn;
+    const json_t *state;
+    size_t mark;
+
+    ward_begin(&ward, 17);
+    check_row(!good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_join\",\"room\":\"nirgends@rooms.klinik.example\"}")),
+        "PROTOCOL §9.5: a room that does not exist is not made by joining it", "it is");
+    conn = foreign_room(&ward);
+    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_join\",\"room\":\"" FOREIGN "\"}")),
+        "PROTOCOL §9.5: a room without statements is entered when a person asks", "it is not");
+    lab_run(&ward.lab, 30000);
+    check_row(json_is_true(json_object_get(room_of(ward.anna, FOREIGN), "foreign"))
+            && json_is_true(json_object_get(room_of(ward.anna2, FOREIGN), "foreign")),
+        "PROTOCOL §9.5: it is shown as what it is, on her other device as well", "not");
+    mark = ward.anna->sent.len;
+    (void)party_send(ward.anna, FOREIGN, "geheim");
+    lab_run(&ward.lab, 30000);
+    state = party_event(ward.anna, "message_state", 0, party_count(ward.anna, "message_state", 0) - 1);
+    check_text("PROTOCOL §9.5: nothing is written there, loudly", text_of(state, "state"), "failed");
+    check_row(
+        ks_str_find(ks_str_from(ks_buf_str(&ward.anna->sent), mark), KS_STR("<message")) == ward.anna->sent.len - mark,
+        "PROTOCOL §9.5: neither encrypted to whom the server lists nor in clear", "something is");
+    check_row(warnings(ward.anna, "room.ghost") == 0 && strcmp(party_history(ward.mira, FOREIGN), "") == 0,
+        "PROTOCOL §9.5: who is there is no ghost", "%zu warnings", warnings(ward.anna, "room.ghost"));
+    check_text("PROTOCOL §9.5: nor does it tell whom the server lists as members",
+        text_of(party_do(ward.anna, "{\"id\":\"x\",\"cmd\":\"members\",\"room\":\"" FOREIGN "\"}"), "code"),
+        "room.foreign");
+    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_leave\",\"room\":\"" FOREIGN "\"}"))
+            && !kept(ward.anna, FOREIGN),
+        "PROTOCOL §9.5: and left", "it is not");
+    ward_room(&ward, "\"" JONAS "\"");
+    check_row(!good(ask(ward.mira, "{\"id\":\"r\",\"cmd\":\"room_join\",\"room\":\"%s\"}", ward.room)),
+        "PROTOCOL §9.1: nobody joins a room with statements by himself", "she does");
+    host_conn_free(conn);
+    ward_end(&ward);
+}
+
+/* --- devices that come later --- */
 
 static void test_later(void)
 {
@@ -299,6 +364,7 @@ static void test_later(void)
 
 int main(void)
 {
+    test_foreign();
     test_later();
     test_talk();
     test_newcomer();
