@@ -214,7 +214,7 @@ first, second = lab.stream(anna, "station"), lab.stream(anna, "tablet")
 sessions = json.loads(lab.ctl("--json", "sessions", "list", anna).stdout)
 row(sorted(session["resource"] for session in sessions) == ["station", "tablet"], "sessions list: all of an account's", sessions)
 table = lab.ctl("--lang", "de", "sessions", "list", anna).stdout
-row(table.splitlines()[0].split() == ["Sitzung", "Gerät", "verbunden", "anwesend", "unbestätigt"], "sessions list in German", table)
+row(table.splitlines()[0].split() == ["Sitzung", "Gerät", "verbunden", "anwesend", "Zertifikat", "unbestätigt"], "sessions list in German", table)
 answer = lab.ctl("--dry-run", "sessions", "kill", anna)
 first.sync(), second.sync()
 row("Nothing has happened" in answer.stdout, "sessions kill --dry-run: both are still there")
