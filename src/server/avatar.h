@@ -17,6 +17,10 @@ bool ks_avatar_get(struct ks_ctx *ctx, struct ks_jid reader, struct ks_avatar *r
 /* What she says of it: false, nothing yet; true with an empty id, that there is none. */
 bool ks_avatar_id(struct ks_ctx *ctx, struct ks_str *ret_id);
 
+/* A picture as somebody gives it: base64, with or without white space, and a type, which may be missing. False: it is
+ * none, or longer than avatar.bytes_max. The views live as long as ctx->arena. */
+bool ks_avatar_read(struct ks_ctx *ctx, struct ks_str base64, struct ks_str type, struct ks_avatar *ret_avatar);
+
 /* XEP-0398 §3.2: a picture, as base64 with or without white space, becomes that of her nodes, which everybody may read
  * if they are new. False: it is no base64, or too long: nothing happened. Empty: she has none any more. */
 bool ks_avatar_set(struct ks_ctx *ctx, struct ks_str base64, struct ks_str type);

@@ -54,6 +54,7 @@ const struct ks_feature *const ks_features[] = {
     &ks_feature_room_config,
     &ks_feature_room_invite,
     &ks_feature_room_register,
+    &ks_feature_room_avatars,
     &ks_feature_services,
     &ks_feature_session,
     &ks_feature_time,

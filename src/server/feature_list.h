@@ -38,6 +38,7 @@ extern const struct ks_feature ks_feature_retention;
 extern const struct ks_feature ks_feature_retraction;
 extern const struct ks_feature ks_feature_room_admin;
 extern const struct ks_feature ks_feature_room_state;
+extern const struct ks_feature ks_feature_room_avatars;
 extern const struct ks_feature ks_feature_room_config;
 extern const struct ks_feature ks_feature_room_invite;
 extern const struct ks_feature ks_feature_room_register;

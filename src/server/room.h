@@ -73,6 +73,8 @@ void ks_room_member_put(struct ks_ctx *ctx, struct ks_str bare, const struct ks_
 struct ks_str ks_room_member_write(struct ks_arena *arena, const struct ks_room_member *member);
 /* True if its owners sign who belongs to it (doc/PROTOCOL.md §9): then affiliations follow that alone. */
 bool ks_room_is_stated(const struct ks_user *room);
+/* xep_0486_room_avatars.c: SHA-1 of its picture in hexadecimal, a view into the row; empty if it has none. */
+struct ks_str ks_room_avatar_id(const struct ks_user *room);
 /* const struct ks_kv *at = NULL; while (ks_room_next_member(room, &at, &bare, &member)) */
 bool ks_room_next_member(
     const struct ks_user *room, const struct ks_kv **at, struct ks_str *ret_bare, struct ks_room_member *ret_member);

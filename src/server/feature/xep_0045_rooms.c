@@ -92,6 +92,8 @@ static void on_service_info(struct ks_ctx *ctx, const struct ks_stanza *iq)
     ks_disco_add(ctx->arena, query, NS_DISCO_ITEMS);
     ks_disco_add(ctx->arena, query, NS_MUC);
     ks_disco_add(ctx->arena, query, NS_KONSIL_ROOM);
+    if (!ks_config_host(ctx->reactor->config, iq->to.domain)->protected)
+        ks_disco_add(ctx->arena, query, NS_VCARD); /* XEP-0486 §3.1 */
     ks_reply_result(ctx, query);
 }
 
@@ -167,6 +169,8 @@ static void add_info(struct ks_ctx *ctx, const struct ks_room_config *config, st
     for (size_t i = 0; ks_features[i]; i++)
         for (const char *const *name = ks_features[i]->disco_room; name && *name; name++)
             ks_disco_add(ctx->arena, query, *name);
+    if (!ctx->domain->protected)
+        ks_disco_add(ctx->arena, query, NS_VCARD); /* XEP-0486 §3.1 */
     struct ks_xml *form = ks_form_new(ctx->arena, "result", NS_MUC_ROOMINFO);
     if (ks_arena_copy(ctx->arena, config->description, &text) == KS_OK)
         ks_form_add(ctx->arena, form, "muc#roominfo_description", "text-single", text.ptr ? text : KS_STR(""));
@@ -177,6 +181,8 @@ static void add_info(struct ks_ctx *ctx, const struct ks_room_config *config, st
     ks_buf_done(&number);
     ks_form_add(
         ctx->arena, form, "muc#roominfo_subjectmod", "boolean", config->subject_by_all ? KS_STR("1") : KS_STR("0"));
+    if (ks_arena_copy(ctx->arena, ks_room_avatar_id(ctx->user), &text) == KS_OK && text.len)
+        ks_form_add(ctx->arena, form, "muc#roominfo_avatarhash", "text-multi", text); /* XEP-0486 §3.3 */
     ks_xml_graft(query, form);
 }
 

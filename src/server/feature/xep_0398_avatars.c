@@ -90,25 +90,30 @@ bool ks_avatar_id(struct ks_ctx *ctx, struct ks_str *ret_id)
     return true;
 }
 
+bool ks_avatar_read(struct ks_ctx *ctx, struct ks_str base64, struct ks_str type, struct ks_avatar *ret_avatar)
+{
+    struct ks_str bytes;
+
+    if (!decode(ctx, base64, &bytes) || !bytes.len)
+        return false;
+    *ret_avatar = (struct ks_avatar) { .id = sha1_hex(ctx, bytes), .type = is_type(type) ? type : KS_STR("image/png") };
+    return ks_base64(ctx->arena, bytes, &ret_avatar->base64) == KS_OK;
+}
+
 bool ks_avatar_get(struct ks_ctx *ctx, struct ks_jid reader, struct ks_avatar *ret_avatar)
 {
     struct ks_pep_item item;
     const struct ks_xml *info;
     struct ks_xml *data;
-    struct ks_str bytes, type;
 
     if (!ks_pep_may_read(ctx, KS_STR(NS_AVATAR_METADATA), reader)
         || !ks_pep_may_read(ctx, KS_STR(NS_AVATAR_DATA), reader) || !metadata(ctx, &info) || !info
         || !ks_pep_item_find(ctx->user, KS_STR(NS_AVATAR_DATA), ks_xml_attr(info, "id"), &item)
-        || ks_xml_read(ctx->arena, item.payload, KS_STR_EMPTY, KS_STR_EMPTY, &data) != KS_OK
-        || !decode(ctx, ks_xml_text(ctx->arena, data), &bytes)
-        || !ks_str_eq(
-            sha1_hex(ctx, bytes), ks_xml_attr(info, "id"))) /* "SHOULD verify that the SHA-1 hash … matches" */
+        || ks_xml_read(ctx->arena, item.payload, KS_STR_EMPTY, KS_STR_EMPTY, &data) != KS_OK)
         return false;
-    type = ks_xml_attr(info, "type");
-    *ret_avatar =
-        (struct ks_avatar) { .id = ks_xml_attr(info, "id"), .type = is_type(type) ? type : KS_STR("image/png") };
-    return ks_base64(ctx->arena, bytes, &ret_avatar->base64) == KS_OK;
+    /* "SHOULD verify that the SHA-1 hash … matches" */
+    return ks_avatar_read(ctx, ks_xml_text(ctx->arena, data), ks_xml_attr(info, "type"), ret_avatar)
+        && ks_str_eq(ret_avatar->id, ks_xml_attr(info, "id"));
 }
 
 /* --- from a vCard (§3.2) --- */
