@@ -10,6 +10,7 @@ from lab import Lab, done, row
 
 MUC, USER, ADMIN, OWNER = (f"http://jabber.org/protocol/muc{part}" for part in ("", "#user", "#admin", "#owner"))
 ROOM = "tee@rooms.offen.example"
+HATS = "urn:xmpp:hats:0"
 lab = Lab()
 
 
@@ -139,6 +140,24 @@ told = first.wait(lambda e: e.tag == wire.CLIENT + "message" and e.get("from") =
 item = told.find(f".//{{{USER}}}item")
 row((item.get("jid"), item.get("affiliation")) == (clara, "none") and members() == {anna: "owner", jonas: "member"},
     "user delete: of who was not in the room all are told that she belongs to it no more", members())
+
+# --- hats ---
+
+paula = "paula@offen.example"
+lab.ctl("user", "add", paula, "--name", "Paula", "--profession", "Ärztin", "--department", "Innere", "--password-stdin", text="geheimnis\n")
+lab.passwords[paula] = "geheimnis"
+affiliate(first, paula, "member")
+third = lab.stream(paula).available()
+third.send(f"<presence to='{ROOM}/Paula'><x xmlns='{MUC}'/><hats xmlns='{HATS}'><hat title='Chefin' uri='urn:x'/></hats></presence>")
+shown = first.wait(lambda e: e.get("from") == f"{ROOM}/Paula")
+hats = {hat.get("uri"): hat.get("title") for hat in shown.iter(f"{{{HATS}}}hat")}
+row(hats == {"urn:konsil:hats:profession": "Ärztin", "urn:konsil:hats:department": "Innere"},
+    "XEP-0317: all see her profession and department, as the directory has them, and not what she says of herself", hats)
+shown = third.wait(lambda e: e.get("from") == f"{ROOM}/Anna")
+row(shown.find(f".//{{{HATS}}}hats") is None, "XEP-0317: of whom it has neither she wears no hat")
+third.send("</stream:stream>")
+leaves(first, "Paula")
+affiliate(first, paula, "none")
 
 # --- a room whose last owner is gone ---
 
