@@ -173,6 +173,11 @@ enum ks_err ks_group_is(struct konsil *k, struct ks_str jid, bool *ret_is)
     return err == KS_ENOTFOUND ? KS_OK : err;
 }
 
+bool ks_group_may_state(struct ks_str room)
+{
+    return ks_str_starts(room, KS_STR("r-")) && ks_str_find_byte(room, '@') == KS_ROOM_LOCAL_LEN;
+}
+
 struct all {
     struct ks_arena *arena;
     struct ks_str *rooms;

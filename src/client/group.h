@@ -98,6 +98,8 @@ KS_CHECK enum ks_err ks_group_get(struct konsil *k, struct ks_str room, struct k
 KS_CHECK enum ks_err ks_group_put(struct konsil *k, const struct ks_group *group);
 KS_CHECK enum ks_err ks_group_forget(struct konsil *k, struct ks_str room);
 KS_CHECK enum ks_err ks_group_all(struct konsil *k, struct ks_str **ret_rooms, size_t *ret_count);
+/* Could it have statements? Its name has the form that a foundation gives. */
+bool ks_group_may_state(struct ks_str room);
 KS_CHECK enum ks_err ks_group_is(struct konsil *k, struct ks_str jid, bool *ret_is);
 void ks_group_known(const struct ks_group *group, struct ks_room_known *ret_known);
 /* Who gets a key, doubts considered. NULL: not he. */
@@ -139,8 +141,9 @@ KS_CHECK enum ks_err ks_group_line(struct konsil *k, struct ks_str room, enum ks
 
 /* Answered when its server told what it is: room.not_member, if it has statements. */
 KS_CHECK enum ks_err ks_group_join(struct konsil *k, struct ks_str room, struct ks_str answer, const char **ret_code);
-/* Another program of ours is in it. */
-KS_CHECK enum ks_err ks_group_kept_foreign(struct konsil *k, struct ks_str room);
+/* Another program of ours is in it: if it exists and is not known here, we are, too. */
+KS_CHECK enum ks_err ks_group_kept(struct konsil *k, struct ks_str room);
+KS_CHECK enum ks_err ks_group_found_foreign(struct konsil *k, struct ks_group *group);
 KS_CHECK enum ks_err ks_group_leave_foreign(struct konsil *k, struct ks_group *group);
 
 /* --- its statements (group_sync.c) --- */
@@ -194,8 +197,6 @@ KS_CHECK enum ks_err ks_group_unfounded(
 KS_CHECK enum ks_err ks_groups_online(struct konsil *k, bool resumed);
 KS_CHECK enum ks_err ks_group_enter(struct konsil *k, struct ks_str room);
 KS_CHECK enum ks_err ks_group_exit(struct konsil *k, struct ks_group_live *live);
-/* Another program of ours is in it: if it can be one with statements, we look. */
-KS_CHECK enum ks_err ks_group_kept(struct konsil *k, struct ks_str room);
 /* The room says that we are not in it. */
 KS_CHECK enum ks_err ks_group_again(struct konsil *k, struct ks_str room);
 /* True if it was of a room. */

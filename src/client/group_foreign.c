@@ -9,6 +9,9 @@
 #include "engine.h"
 #include "group.h"
 
+/* One whose name may be made of a foundation is asked for its statements first (group_sync.c): nobody can show us
+ * others under it. Whether we belong to it they say; how it is called another device of ours (ks_groups_show_sibling).
+ */
 static enum ks_err take(struct konsil *k, struct ks_str room)
 {
     struct ks_group group;
@@ -16,9 +19,10 @@ static enum ks_err take(struct konsil *k, struct ks_str room)
 
     if ((err != KS_OK && err != KS_ENOTFOUND) || group.newest.data.len > 0)
         return err;
-    group.flags = KS_GROUP_FOREIGN;
-    if ((err = ks_group_put(k, &group)) != KS_OK || (err = ks_group_keep(k, &group)) != KS_OK
-        || (err = ks_group_tell(k, &group)) != KS_OK)
+    group.flags = ks_group_may_state(room) ? 0 : KS_GROUP_FOREIGN;
+    if ((err = ks_group_put(k, &group)) != KS_OK || (err = ks_group_keep(k, &group)) != KS_OK)
+        return err;
+    if (group.flags && (err = ks_group_tell(k, &group)) != KS_OK)
         return err;
     return ks_group_enter(k, room);
 }
@@ -47,11 +51,28 @@ static enum ks_err ask(struct konsil *k, struct ks_str room, ks_iq_done_fn *done
     return ks_iq_send(k, "get", room, ks_xml_new(&k->arena, NS_DISCO_INFO, "query"), done, text, 0);
 }
 
-enum ks_err ks_group_kept_foreign(struct konsil *k, struct ks_str room)
+enum ks_err ks_group_kept(struct konsil *k, struct ks_str room)
 {
-    enum ks_err err = ask(k, room, on_kept, room);
+    bool known;
+    enum ks_err err = ks_group_is(k, room, &known);
 
+    if (err == KS_OK && !known)
+        err = ask(k, room, on_kept, room);
     return err == KS_EAGAIN ? KS_OK : err;
+}
+
+/* Its server has no statements of it. If it lies we write nothing there. */
+enum ks_err ks_group_found_foreign(struct konsil *k, struct ks_group *group)
+{
+    enum ks_err err;
+
+    if (group->newest.data.len > 0 || group->pending.data.len > 0
+        || group->flags & (KS_GROUP_FOREIGN | KS_GROUP_INVITED))
+        return KS_OK;
+    group->flags |= KS_GROUP_FOREIGN;
+    if ((err = ks_group_put(k, group)) != KS_OK || (err = ks_group_keep(k, group)) != KS_OK)
+        return err;
+    return ks_group_tell(k, group);
 }
 
 /* text: the command, LF, the room. */
@@ -76,7 +97,7 @@ enum ks_err ks_group_join(struct konsil *k, struct ks_str room, struct ks_str an
     enum ks_err err = ks_group_get(k, room, &group);
 
     *ret_code = NULL;
-    if (err != KS_ENOTFOUND && (err != KS_OK || !(group.flags & KS_GROUP_FOREIGN))) {
+    if (err != KS_ENOTFOUND && (err != KS_OK || group.newest.data.len > 0)) {
         *ret_code = err == KS_OK ? KS_CODE_ROOM_NOT_MEMBER : NULL; /* one with statements: owners add members */
         return err;
     }

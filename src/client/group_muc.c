@@ -209,22 +209,6 @@ enum ks_err ks_group_enter(struct konsil *k, struct ks_str room)
     return send_presence(k, live, NULL);
 }
 
-/* Its name is made of its foundation, so nobody can show us another room under it. Whether we belong to it its
- * statements say; how it is called another device of ours (ks_groups_show_sibling). */
-enum ks_err ks_group_kept(struct konsil *k, struct ks_str room)
-{
-    struct ks_group group;
-    enum ks_err err = ks_group_get(k, room, &group);
-
-    if (err != KS_ENOTFOUND)
-        return err;
-    if (!ks_str_starts(room, KS_STR("r-")) || ks_str_find_byte(room, '@') != KS_ROOM_LOCAL_LEN)
-        return ks_group_kept_foreign(k, room);
-    if ((err = ks_group_put(k, &group)) != KS_OK)
-        return err;
-    return ks_group_enter(k, room);
-}
-
 enum ks_err ks_group_exit(struct konsil *k, struct ks_group_live *live)
 {
     bool was_in = live->place != KS_GROUP_OUT && ks_online(k);
@@ -257,7 +241,7 @@ static enum ks_err entered(struct konsil *k, struct ks_group_live *live)
     wait_until(k, live, k->now.mono_ms + KS_GROUP_PING_MS);
     if ((err = ks_group_get(k, live->room, &group)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
-    if (group.flags & KS_GROUP_FOREIGN) {
+    if (group.flags & KS_GROUP_FOREIGN && !ks_group_may_state(live->room)) {
         live->synced = true;
         return ks_catchup_begin(k, &live->catchup);
     }

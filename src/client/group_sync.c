@@ -92,6 +92,7 @@ static enum ks_err accept_one(struct konsil *k, struct ks_group *group, const st
 
     if (err == KS_OK && tell && (known || one->state.v == 0))
         err = tell_changes(k, one, known ? &group->newest.state : NULL);
+    group->flags &= ~(unsigned)KS_GROUP_FOREIGN;
     group->before = group->newest;
     group->newest = *one;
     group->rival = group->doubt = (struct ks_room_signed) { .device = 0 };
@@ -351,9 +352,20 @@ static enum ks_err take_answer(
             take_statement(group, run, &one);
     }
     live->sync_wanted = ks_str_is(ks_xml_attr(statements, "more"), "true") && run->count > 0;
+    if (!is_there(&group->newest) && run->count == 0 && !run->refused)
+        return ks_group_found_foreign(k, group);
     if ((err = check_back(k, group, statements)) != KS_OK)
         return err;
     return take_run(k, group, run, &live->waits_for_key);
+}
+
+/* It does not know of statements. */
+static bool has_none(const struct ks_stanza *answer)
+{
+    struct ks_str condition = ks_str_z(ks_iq_condition(answer));
+
+    return answer && !ks_iq_ok(answer)
+        && (ks_str_is(condition, "service-unavailable") || ks_str_is(condition, "feature-not-implemented"));
 }
 
 static enum ks_err on_statements(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
@@ -365,6 +377,9 @@ static enum ks_err on_statements(struct konsil *k, const struct ks_iq *iq, const
     if (!live)
         return KS_OK;
     live->syncing = false;
+    if (has_none(answer) && (err = ks_group_get(k, iq->text, &group)) == KS_OK
+        && (err = ks_group_found_foreign(k, &group)) == KS_OK && group.flags & KS_GROUP_FOREIGN)
+        return ks_group_synced(k, live);
     if (!ks_iq_ok(answer)) {
         live->next_ms = ks_sooner(live->next_ms, k->now.mono_ms + KS_GROUP_AGAIN_MS);
         k->wait_ms[KS_WAIT_GROUP] = ks_sooner(k->wait_ms[KS_WAIT_GROUP], live->next_ms);
@@ -395,7 +410,9 @@ enum ks_err ks_group_sync(struct konsil *k, struct ks_group_live *live)
         live->sync_wanted = true;
         return KS_OK;
     }
-    if ((err = ks_group_get(k, live->room, &group)) != KS_OK || group.flags & KS_GROUP_FOREIGN)
+    if (!ks_group_may_state(live->room))
+        return KS_OK;
+    if ((err = ks_group_get(k, live->room, &group)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
     if (is_there(&group.newest) && !ks_xml_set_u64(&k->arena, query, "since", group.newest.state.v))
         return KS_ENOMEM;

@@ -310,6 +310,17 @@ static enum ks_err close_retracted(struct konsil *k, struct ks_chain *chain, con
     return KS_OK;
 }
 
+/* What was on its way when its author was removed is dropped in silence: when he wrote it nobody can tell. */
+static enum ks_err turn_away(struct konsil *k, const struct ks_inbound *in, const struct ks_k *cited)
+{
+    bool was = false;
+    enum ks_err err = cited->has_state ? ks_group_had(k, in->peer, cited->state_version, in->from, &was) : KS_OK;
+
+    if (err != KS_OK || was)
+        return err;
+    return ks_group_warn(k, KS_CODE_ROOM_STRANGER, in->peer, in->from, KS_STR_EMPTY);
+}
+
 static enum ks_err intake_at(struct konsil *k, struct ks_inbound *in, struct ks_content *content, int64_t time_ms)
 {
     struct place place = { .drop = false };
@@ -320,7 +331,7 @@ static enum ks_err intake_at(struct konsil *k, struct ks_inbound *in, struct ks_
     if ((err = new_id_if_none(k, in)) != KS_OK || (err = find_files(k, content)) != KS_OK)
         return err;
     if (in->room && ((err = ks_group_admits(k, in, &content->k, &admitted)) != KS_OK || !admitted))
-        return err == KS_OK ? ks_group_warn(k, KS_CODE_ROOM_STRANGER, in->peer, in->from, KS_STR_EMPTY) : err;
+        return err == KS_OK ? turn_away(k, in, &content->k) : err;
     if (in->room && (err = ks_group_cited(k, in, &content->k)) != KS_OK)
         return err;
     if (content->k.number == 0)

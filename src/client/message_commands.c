@@ -17,11 +17,16 @@ enum ks_err ks_cmd_on_send(struct konsil *k, const struct ks_cmd *cmd)
     const struct ks_cmd_send *send = &cmd->send;
     struct ks_content content = { .says = KS_SAYS_TEXT, .body = send->body };
     struct ks_message target;
+    struct ks_group group;
     struct ks_str id;
     enum ks_err err;
 
     if (ks_str_eq(send->to, ks_own(k)))
         return ks_cmd_refuse(k, cmd, KS_CODE_TO_SELF, KS_STR_EMPTY);
+    if ((err = ks_group_get(k, send->to, &group)) == KS_OK && group.flags & KS_GROUP_FOREIGN)
+        return ks_cmd_refuse(k, cmd, KS_CODE_ROOM_FOREIGN, KS_STR_EMPTY);
+    if (err != KS_OK && err != KS_ENOTFOUND)
+        return err;
     if (send->reply_to.len > 0) {
         err = ks_history_find(k, send->to, send->reply_to, KS_STR_EMPTY, &target);
         if (err == KS_ENOTFOUND)
