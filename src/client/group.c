@@ -350,6 +350,10 @@ enum ks_err ks_group_was_recipient(
     *ret_was = false;
     if (err != KS_OK || group.flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED) || !ks_group_recipient(&group, jid))
         return err == KS_ENOTFOUND ? KS_OK : err;
+    /* The room's policy: a member may be given what was before. */
+    *ret_was = group.newest.state.history == KS_ROOM_ALL;
+    if (*ret_was)
+        return KS_OK;
     return ks_group_had(k, room, version, jid, ret_was);
 }
 

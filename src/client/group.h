@@ -108,7 +108,7 @@ bool ks_group_owns(const struct ks_group *group, struct ks_str jid);
 /* All who get a key but ourselves, in an array of the step's arena. */
 KS_CHECK enum ks_err ks_group_recipients(
     struct konsil *k, const struct ks_group *group, struct ks_str **ret_jids, size_t *ret_count);
-/* Was an account a recipient by this version, and is it one now? (doc/PROTOCOL.md §8.2) */
+/* Was an account a recipient by this version, or may it be given what was before, and is it one now? (§8.2, §9.6) */
 KS_CHECK enum ks_err ks_group_was_recipient(
     struct konsil *k, struct ks_str room, uint64_t version, struct ks_str jid, bool *ret_was);
 /* Keeps data of a statement that was accepted, for that. */

@@ -14,7 +14,9 @@
 #include "xml_reader.h"
 #include "xml_writer.h"
 
-#define RUN_MAX 256 /* statements taken from one answer */
+#define RUN_MAX 256     /* statements taken from one answer */
+#define HEADS_MAX 64    /* devices that are asked for what was before */
+#define HISTORY_MAX 500 /* messages of each */
 
 /* --- lines --- */
 
@@ -164,11 +166,55 @@ static enum ks_err check_welcome(struct konsil *k, struct ks_group *group, bool 
     return *ret_good ? KS_OK : ks_group_warn(k, KS_CODE_ROOM_WITHHELD, group->room, group->welcome_by, KS_STR_EMPTY);
 }
 
+struct heads {
+    struct konsil *k;
+    struct ks_chain chains[HEADS_MAX];
+    size_t count;
+    enum ks_err err;
+};
+
+static bool take_head(void *user, const struct ks_chain *chain)
+{
+    struct heads *heads = user;
+    struct ks_chain *copy = &heads->chains[heads->count];
+
+    if (chain->base != chain->top + 1)
+        return true; /* something of it is here */
+    *copy = *chain;
+    if ((heads->err = ks_arena_copy(&heads->k->arena, chain->conversation, &copy->conversation)) != KS_OK
+        || (heads->err = ks_arena_copy(&heads->k->arena, chain->author, &copy->author)) != KS_OK)
+        return false;
+    return ++heads->count < HEADS_MAX;
+}
+
+/* §9.6: a newcomer may be given what was said before, so it is missing, and asked for. */
+static enum ks_err want_history(struct konsil *k, const struct ks_group *group)
+{
+    struct heads *heads = ks_arena_zero(&k->arena, sizeof(*heads));
+    enum ks_err err;
+
+    if (!heads)
+        return KS_ENOMEM;
+    heads->k = k;
+    if ((err = ks_chain_visit(k, group->room, take_head, heads)) != KS_OK || (err = heads->err) != KS_OK)
+        return err;
+    for (size_t i = 0; i < heads->count; i++) {
+        struct ks_chain *chain = &heads->chains[i];
+
+        ks_chain_expect(
+            chain, (struct ks_range) { chain->top > HISTORY_MAX ? chain->top - HISTORY_MAX + 1 : 1, chain->top });
+        if ((err = ks_chain_put(k, chain)) != KS_OK)
+            return err;
+    }
+    ks_heal_gap(k);
+    return KS_OK;
+}
+
 static enum ks_err accept_run(struct konsil *k, struct ks_group *group, const struct ks_room_signed *run, size_t count)
 {
     const struct ks_room_signed was = group->newest;
     struct ks_group_live *live = ks_group_live(k, group->room);
-    bool fresh = !is_there(&was), good;
+    bool fresh = !is_there(&was), newcomer = group->flags & KS_GROUP_INVITED, good;
     enum ks_err err = KS_OK;
 
     for (size_t i = 0; i < count && err == KS_OK; i++)
@@ -178,6 +224,8 @@ static enum ks_err accept_run(struct konsil *k, struct ks_group *group, const st
         return err;
     if (!good)
         return ks_group_forget(k, group->room);
+    if (newcomer && group->newest.state.history == KS_ROOM_ALL && (err = want_history(k, group)) != KS_OK)
+        return err;
     if (fresh && count > 1 && (err = line(k, &group->newest, KS_JS_NOTICE_JOINED, KS_STR_EMPTY)) != KS_OK)
         return err;
     if ((err = ks_group_put(k, group)) != KS_OK || (err = ks_group_keep(k, group)) != KS_OK

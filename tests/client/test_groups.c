@@ -238,6 +238,85 @@ static size_t kept(struct party *party, const char *room)
     return count;
 }
 
+/* --- what newcomers may read (doc/PROTOCOL.md §9.6) --- */
+
+/* Keeps what a member gets of the room, and hands it to a newcomer as well: a server that serves more than it may. */
+struct generous {
+    struct ks_buf kept;
+    size_t sent;
+};
+
+static bool keep_it(struct party *party, struct ks_str *stanza, void *user)
+{
+    struct generous *generous = user;
+
+    (void)party;
+    if (ks_str_find(*stanza, KS_STR("type='groupchat'")) < stanza->len && generous->kept.len == 0)
+        ks_buf_add(&generous->kept, *stanza);
+    return true;
+}
+
+static bool hand_it(struct party *party, struct ks_str *stanza, void *user)
+{
+    struct generous *generous = user;
+
+    (void)party;
+    if (ks_str_find(*stanza, KS_STR("type='groupchat'")) < stanza->len && generous->sent++ == 0)
+        *stanza = ks_buf_str(&generous->kept);
+    return true;
+}
+
+static const char *newcomer_reads(uint64_t seed, const char *history)
+{
+    static char text[256];
+    struct generous generous = { .sent = 0 };
+    struct ward ward;
+    json_t *answer;
+
+    ks_buf_init(&generous.kept, 1 << 20);
+    ward_begin(&ward, seed);
+    answer = ask(ward.anna,
+        "{\"id\":\"r\",\"cmd\":\"room_create\",\"title\":\"Visite\",\"history\":\"%s\",\"members\":[\"" JONAS "\"]}",
+        history);
+    ward.room = text_of(answer, "room");
+    lab_run(&ward.lab, 20000);
+    ward.jonas->spy = keep_it;
+    ward.mira->spy = hand_it;
+    ward.jonas->spy_user = ward.mira->spy_user = &generous;
+    (void)party_send(ward.anna, ward.room, "1");
+    lab_run(&ward.lab, 20000);
+    (void)party_send(ward.jonas, ward.room, "2");
+    lab_run(&ward.lab, 20000);
+    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_add\",\"room\":\"%s\",\"members\":[\"" MIRA "\"]}",
+                  ward.room)),
+        "an owner adds a member", "she cannot");
+    lab_run(&ward.lab, 60000);
+    (void)party_send(ward.jonas, ward.room, "x");
+    lab_run(&ward.lab, 60000);
+    (void)party_send(ward.jonas, ward.room, "3");
+    lab_run(&ward.lab, 600000);
+    check_row(
+        generous.kept.len > 0 && generous.sent > 0, "a server serves a newcomer what was said before", "it does not");
+    check_row(json_integer_value(
+                  json_object_get(party_event(ward.mira, "gap", 0, party_count(ward.mira, "gap", 0) - 1), "missing"))
+            == 0,
+        "PROTOCOL §9.6: in the end nothing is missing", "something is");
+    snprintf(text, sizeof(text), "%s|%s", party_history(ward.mira, ward.room), "");
+    snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s", party_history(ward.mira2, ward.room));
+    check_row(warnings(ward.mira, "room.stranger") == 0, "PROTOCOL §9.6: and nobody is a stranger", "somebody is");
+    ward_end(&ward);
+    ks_buf_done(&generous.kept);
+    return text;
+}
+
+static void test_history(void)
+{
+    check_text("PROTOCOL §9.6: with \"join\" a newcomer reads from his joining on, whatever the server serves",
+        newcomer_reads(18, "join"), "x,3|x,3");
+    check_text("PROTOCOL §9.6: with \"all\" the authors give her what was before", newcomer_reads(19, "all"),
+        "1,2,x,3|1,2,x,3");
+}
+
 /* --- rooms of other programs --- */
 
 #define FOREIGN "r-konferenzkonferenzkonferen@rooms.klinik.example"
@@ -367,6 +446,7 @@ static void test_later(void)
 
 int main(void)
 {
+    test_history();
     test_foreign();
     test_later();
     test_talk();
