@@ -568,9 +568,9 @@ static void test_retracted(void)
     check_text("PROTOCOL §5.5: who is fetching it stops", last_transfer(jonas, "reason"), "message.retracted");
     check_row(next(jonas).kind == KONSIL_FILE_STOP, "and the host with it", "it does not");
     check_row(!device_holds(jonas, ks_str_z(url)) && !device_holds(jonas, KS_STR(NAME)),
-        "DSK I.7-a part (upload objects): the recipient's store has neither its key nor its name any more", "it has");
+        "DSK I.7-a: the recipient's store has neither its key nor its name any more", "it has");
     check_row(!device_holds(anna, ks_str_z(url)) && !device_holds(anna, KS_STR(NAME)),
-        "DSK I.7-a part (upload objects): nor has the author's", "it has");
+        "DSK I.7-a: nor has the author's", "it has");
     check_row(ks_str_find(ks_buf_str(&anna->sent), KS_STR("<slot url='")) < anna->sent.len && holds(&anna->sent, url),
         "PROTOCOL §3.4: the author asks the server to delete the file", "no request");
     free(id);

@@ -56,10 +56,12 @@ static void test_members(void)
     (void)party_send(ward.anna, ward.room, "2");
     (void)party_send(ward.jonas, ward.room, "3");
     lab_run(&ward.lab, 30000);
-    check_text("PROTOCOL §9.3: a newcomer reads what is said from then on", party_history(ward.mira, ward.room), "2,3");
+    check_text("DSK II.1-b part (500 members: make bench): a newcomer reads what is said from then on",
+        party_history(ward.mira, ward.room), "2,3");
     check_row(party_count(ward.mira, "gap", 0) == 0 && party_count(ward.mira2, "gap", 0) == 0,
         "PROTOCOL §6.5: and what was said before is no gap", "it is");
-    check_text("PROTOCOL §9: each change is a line", lines(ward.jonas, ward.room), "founded,added:mira@");
+    check_text("DSK IV.2-d: who was added, and by whom, is a line for all members", lines(ward.jonas, ward.room),
+        "founded,added:mira@");
     check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_remove\",\"room\":\"%s\",\"member\":\"" MIRA "\"}",
                   ward.room)),
         "PROTOCOL §9.1: an owner removes a member", "she cannot");
@@ -68,7 +70,7 @@ static void test_members(void)
     (void)party_send(ward.anna, ward.room, "4");
     lab_run(&ward.lab, 30000);
     check_row(sent_key_to(ward.anna, mark, JONAS) && !sent_key_to(ward.anna, mark, MIRA),
-        "PROTOCOL §9.3: from the next message on who was removed gets no key", "she does");
+        "DSK II.1-b part (500 members: make bench): from the next message on who was removed gets no key", "she does");
     check_text("PROTOCOL §9.3: nor reads anything", party_history(ward.mira, ward.room), "2,3");
     check_row(json_is_true(json_object_get(room_of(ward.mira, ward.room), "left")),
         "PROTOCOL §9.3: and is told by the statement itself", "not told");
@@ -121,8 +123,8 @@ static void test_away(void)
     (void)party_send(ward.jonas, ward.room, "x");
     lab_run(&ward.lab, 60000);
     check_text("and writes again", party_history(ward.anna, ward.room), "1,2,3,4,5,6,7,8,9,x");
-    check_text("PROTOCOL §9.3: who was removed meanwhile does not read it", party_history(ward.mira, ward.room),
-        "1,2,3,4,5,6,7,8,9");
+    check_text("DSK II.1-b part (500 members: make bench): who was removed meanwhile does not read it",
+        party_history(ward.mira, ward.room), "1,2,3,4,5,6,7,8,9");
     ward_end(&ward);
 }
 

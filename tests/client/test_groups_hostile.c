@@ -109,8 +109,9 @@ static void test_ghost(void)
             "<presence from='%s/eve' to='" ANNA "/x'><x xmlns='http://jabber.org/protocol/muc#user'><item "
             "affiliation='owner' role='moderator' jid='" MIRA "/x'/></x></presence>",
             ward.room);
-    check_row(warnings(ward.anna, "room.ghost") == 1, "attack 21: a person whom only the server names is told, once",
-        "%zu", warnings(ward.anna, "room.ghost"));
+    check_row(warnings(ward.anna, "room.ghost") == 1,
+        "DSK IV.2-d: attack 21: a person whom only the server names is told, once", "%zu",
+        warnings(ward.anna, "room.ghost"));
     mark = ward.anna->sent.len;
     (void)party_send(ward.anna, ward.room, "1");
     lab_run(&ward.lab, 10000);

@@ -104,15 +104,13 @@ static void test_everywhere(void)
     lab_run(&lab, 15000);
     archive = archive_of(&lab, id);
     check_row(archive.sealed == 0 && archive.tombstones == 1,
-        "DSK I.7-a part (files, upload objects): after a retraction the server's archives hold a tombstone in its "
+        "DSK I.7-a: after a retraction the server's archives hold a tombstone in its "
         "place",
         "%zu sealed, %zu tombstones", archive.sealed, archive.tombstones);
     check_row(archive_of(&lab, edit).sealed == 0, "PROTOCOL §5.5: and in place of its edits", "%zu",
         archive_of(&lab, edit).sealed);
-    check_row(!device_holds(jonas, "CANARY"),
-        "DSK I.7-a part (files, upload objects): the recipient's store has no word of it", "it has");
-    check_row(!device_holds(anna, "CANARY"),
-        "DSK I.7-a part (files, upload objects): nor has the author's, the outbox either", "it has");
+    check_row(!device_holds(jonas, "CANARY"), "DSK I.7-a: the recipient's store has no word of it", "it has");
+    check_row(!device_holds(anna, "CANARY"), "DSK I.7-a: nor has the author's, the outbox either", "it has");
     check_text("PROTOCOL §5.5: the fact stays", party_history(jonas, ANNA), "0,-");
     check_row(party_count(anna, "warning", 0) + party_count(jonas, "warning", 0) + party_count(jonas, "gap", 0) == 0,
         "and nobody is warned of anything", "%zu", party_count(anna, "warning", 0));

@@ -54,11 +54,11 @@ row([(r["action"], r["subject"], r["detail"]) for r in rows] == wanted, "each ac
     "session or the file it was about; what changed nothing is not, and what failed has a second row", rows)
 answer = lab.ctl("log", "debug", check=False)
 row(answer.returncode == 64 and rows[7]["detail"] == "Ticket 4711",
-    "DSK I.8-e part (content in logs): debug logging wants a reason, which is audited", answer)
+    "DSK I.8-e: debug logging wants a reason, which is audited", answer)
 for reason in ("", " \t"):
     answer = lab.ctl("log", "debug", "--reason", reason, check=False)
     row(answer.returncode == 1 and "An argument is missing" in answer.stderr and log() == rows,
-        f"DSK I.8-e part (content in logs): and not {reason!r}, which is refused and does nothing", answer)
+        f"DSK I.8-e: and not {reason!r}, which is refused and does nothing", answer)
 row([r["seq"] for r in rows] == list(range(1, len(wanted) + 1)) and {r["actor"] for r in rows} == {f"uid:{os.getuid()}"},
     "with a number and who asked for it", rows)
 row("geheimnis" not in json.dumps(rows) and lab.ctl("audit", "list").stdout.split()[:3] == ["no.", "time", "who"]

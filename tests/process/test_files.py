@@ -237,9 +237,9 @@ row(put(got[0], b"%") == 201, "control: bytes that tell nothing are taken")
 before = stored()
 row(delete(two, place.url) is False and ask("GET", place.path)[0] == 200, "another account does not delete a file")
 row(delete(one, place.url) is True and ask("GET", place.path)[0] == 404 and len(stored()) == len(before) - 1,
-    "DSK I.7-a part (the server's): what its owner deletes is answered with 404, and its bytes are gone from the disk")
+    "DSK I.7-a: what its owner deletes is answered with 404, and its bytes are gone from the disk")
 lab.stop()
-row(not in_directory(lab.dir, [place.id, word]), "DSK I.7-a part (the server's): neither its id nor its name is anywhere in konsild's directory")
+row(not in_directory(lab.dir, [place.id, word]), "DSK I.7-a: neither its id nor its name is anywhere in konsild's directory")
 lab.start()
 one = lab.stream(anna)
 

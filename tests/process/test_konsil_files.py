@@ -202,10 +202,12 @@ row(over["state"] == "done" and os.path.getsize(over["path"]) == 0, "an empty fi
 
 # --- taken back ---
 
-end_of(anna, send("zurueck.txt", small))
+word = canary()
+end_of(anna, send("zurueck.txt", small, caption="Befund " + word))
 message = got()
 taken = at_server()
-row(os.path.exists(taken), "(positive control: it lies at the server)")
+found = lambda client: client.do("search", text=word)["messages"]
+row(os.path.exists(taken) and found(anna) and found(berta), "(positive control: it lies at the server, and both find it by its caption)")
 anna.do("retract", conversation=berta_jid, message=message["message"])
 berta.wait("retracted", lambda e: e["message"] == message["message"])
 for _ in range(200):
@@ -213,6 +215,8 @@ for _ in range(200):
         break
     anna.do("state")
 row(not os.path.exists(taken), "PROTOCOL §3.4: a file that its author took back is gone from the server's disk")
+row(not found(anna) and not found(berta), "DSK I.7-a: after a retraction neither finds it any more", (found(anna), found(berta)))
+row(not in_directory(lab.data, [os.path.basename(taken)]), "DSK I.7-a: and the server has no object of that name")
 row(berta.do("file_get", conversation=anna_jid, message=message["message"], path=inbox)["code"] == "message.retracted",
     "and can be fetched no more")
 

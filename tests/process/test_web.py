@@ -246,7 +246,7 @@ row(not missing and set(answers) >= {"200", "204", "206", "304", "400", "404", "
     and all("content-security-policy" in fields and "server" not in fields for fields in answers.values()),
     "strict headers are on all answers, errors too, and none names the program", (missing, list(answers)))
 row(all("geolocation=()" in fields["permissions-policy"] and "camera=(self)" in fields["permissions-policy"] for fields in answers.values()),
-    "DSK I.12-d part (link previews and images are the client's): no page from here may ask where its reader is", answers["200"])
+    "DSK I.12-d: no page from here may ask where its reader is", answers["200"])
 
 # --- HTTP in clear ---
 
@@ -276,11 +276,18 @@ row(len(names) > 10 and all(f"# HELP {name} " in text and name.startswith("konsi
     "each metric has HELP and TYPE; counters end in _total, and none has labels", text)
 few = re.findall(r"^(konsil_(?:sessions|connections|logins_total|stanzas_\S+) .*)$", text, re.M)
 row(not few and "anna" not in text and "konsil_store_failing 0\n" in text and "offen.example" not in text,
-    "DSK I.8-d part (rooms): below ten people nothing is told of people; no name is", few)
+    "DSK I.8-d: below ten people nothing is told of people; no name is", few)
 streams += [lab.stream(anna, f"r{i}") for i in range(3, 12)]
 while "konsil_sessions 12\n" not in (text := metrics()):  # a thread's figures are those of its last turn
     pass
-row("konsil_logins_total 12\n" in text and "anna" not in text, "DSK I.8-d part (rooms): (control: of twelve it is told how many they are)")
+row("konsil_logins_total 12\n" in text and "anna" not in text, "DSK I.8-d: (control: of twelve it is told how many they are)")
+
+room = "kleine-runde@rooms.offen.example"
+for i, stream in enumerate(streams[:3]):
+    stream.send(f"<presence to='{room}/r{i}'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+    stream.wait(lambda e: e.get("from", "").startswith(room))
+text = metrics()
+row("kleine-runde" not in text and "room" not in re.sub(r"^# .*$", "", text, flags=re.M), "DSK I.8-d: a room of three is not listed", text)
 
 # --- WebSocket ---
 

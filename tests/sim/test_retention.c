@@ -197,8 +197,7 @@ static void test_memory(void)
         host_say(jonas, "<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>");
     }
     check_row(has(deletions(), " archive=2 offline=1") || has(deletions(), " offline=1"),
-        "DSK II.3-b part (push registrations, delivery states): the mark that messages wait goes with them", "%.*s",
-        KS_STR_FMT(deletions()));
+        "DSK II.3-b: the mark that messages wait goes with them", "%.*s", KS_STR_FMT(deletions()));
     host_forget(jonas);
     host_say(jonas, "<presence/>");
     host_wait(host, 1000);

@@ -74,8 +74,8 @@ static void test_order(struct host *h)
 
     check_row(work && !answer.len, "an act of the edge is handed over, and not answered before it is done", "%.*s",
         KS_STR_FMT(answer));
-    check_str("DSK I.8-e part (content in logs): at that time its row, with the reason, is durable", audited(h),
-        KS_STR("log.debug(Ticket 4711) "));
+    check_str(
+        "DSK I.8-e: at that time its row, with the reason, is durable", audited(h), KS_STR("log.debug(Ticket 4711) "));
     check_str("then it is done, and answered", worked(h, NULL), OK);
 
     ks_memory_server_store_room(h->store, 0);

@@ -336,7 +336,7 @@ static void values(void)
     done(req);
     check_row(req->expiry->expired[1].rows == 2 && req->expiry->touched_count == 2
             && ks_str_is(req->expiry->touched[0], "anna") && ks_str_is(req->expiry->touched[1], "bernd"),
-        named("DSK II.3-b part (what features keep for days): values go by their stamp, and whose data is to be read "
+        named("DSK II.3-b: values go by their stamp, and whose data is to be read "
               "anew is known"),
         "%llu rows, %zu accounts", (unsigned long long)req->expiry->expired[1].rows, req->expiry->touched_count);
     ks_store_req_free(req);

@@ -278,8 +278,7 @@ static void test_removal(struct host *h, struct host_conn *anna, struct host_con
     delete_url(anna, slot.id);
     check_row(
         removed_count == 1 && strcmp(removed[0], name) == 0 && syncs == 1 && between(anna, "found='", "'").len == 4,
-        "DSK I.7-a part (the server's): its owner deletes it, and its bytes are gone before she is told", "%zu %zu",
-        removed_count, syncs);
+        "DSK I.7-a: its owner deletes it, and its bytes are gone before she is told", "%zu %zu", removed_count, syncs);
     slot = get_slot(anna, "1000");
     delete_url(anna, slot.id);
     check_row(ask(h, 0, KS_FILE_WANT_END, ANNA, &slot, 1000, &until) == KS_FILE_NO,

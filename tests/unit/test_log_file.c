@@ -86,8 +86,7 @@ static void days(void)
     check_row(is_there(of_day(0)), "within its period it stays", "it is gone");
     wait_ms(86400000);
     turn();
-    check_row(!is_there(of_day(0)), "DSK I.8-e part (content in logs): a day's log goes when its period is over",
-        "it is there");
+    check_row(!is_there(of_day(0)), "DSK I.8-e: a day's log goes when its period is over", "it is there");
     check_row(is_there(of_day(1)), "control: the next one's is not over", "it is gone");
     wait_ms(INT64_C(30) * 86400000);
     turn();
@@ -106,11 +105,11 @@ int main(void)
     check_str("nobody debugs: no details", said(), NORMAL);
 
     ks_log_file_debug(file, true, virtual_now);
-    check_str("DSK I.8-e part (content in logs): when somebody debugs there are details", said(), BOTH);
+    check_str("DSK I.8-e: when somebody debugs there are details", said(), BOTH);
     wait_ms(KS_LOG_DEBUG_MS - 1);
     check_str("a millisecond before an hour is over, still", said(), BOTH);
     wait_ms(1);
-    check_str("DSK I.8-e part (content in logs): debugging ends by itself after an hour", said(), NORMAL);
+    check_str("DSK I.8-e: debugging ends by itself after an hour", said(), NORMAL);
     wait_ms(KS_LOG_DEBUG_MS);
     check_str("and does not come again", said(), NORMAL);
 

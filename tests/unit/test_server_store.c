@@ -615,7 +615,7 @@ static void replacing_erases(void)
     must(s->ops->archive_replace(s, 2, KS_STR("<message><retracted/></message>")));
     commit();
     check_row(!scratch_holds(path, "canary"),
-        "DSK I.7-a part (upload objects, index, thumbnails): of a message that was taken back nothing is left in the "
+        "DSK I.7-a: of a message that was taken back nothing is left in the "
         "database's pages, nor in its log",
         "it still is there");
     check_row(scratch_holds(path, "neighbour"), "(positive control: the message beside it is found)", "it is not");
