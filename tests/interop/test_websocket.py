@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 
+from curl import curl
 from lab import BUILD, HERE, Lab, Lines, done, row, skip
 
 PACKAGES = ["@xmpp/client@0.14.0", "ws@8.23.0"]
@@ -57,9 +58,37 @@ tell("cut")
 wait("closed")
 peer.send(f"<message to='{browser}' type='chat'><body>unterwegs</body></message>")
 row(wait("resumed") and wait("message")["body"] == "unterwegs", "XEP-0198 §5: cut off, it resumes over a new WebSocket, and nothing is lost")
+
+# A room.
+room = "tee@rooms.offen.example"
+tell(f"room {room}/Anna")
+made = wait("occupant")
+row(made["own"] and made["affiliation"] == "owner", "XEP-0045 §10.1: it makes a room", made)
+tell(f"open {room}")
+wait("opened")
+peer.send(f"<presence to='{room}/Jonas'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+row(wait("occupant")["from"] == f"{room}/Jonas", "XEP-0045 §7.2: it is told who enters")
+tell(f"say {room} wer kommt mit?")
+row(peer.wait(lambda stanza: stanza.tag == "{jabber:client}message" and stanza.findtext("{jabber:client}body") == "wer kommt mit?") is not None
+    and wait("message")["from"] == f"{room}/Anna", "XEP-0045 §7.4: what it says all hear, itself too")
+tell("cut")
+wait("closed")
+peer.send(f"<message to='{room}' type='groupchat'><body>ich</body></message>")
+wait("resumed")
+# It does not count the answers to its own requests (0.14: they end in iqCaller), so what it has comes once more before that.
+said = lines.wait(lambda e: e["event"] == "message" and e["body"] == "ich", "what was said meanwhile")
+row(said["from"] == f"{room}/Jonas", "XEP-0198 §5: cut off, it is still in the room, and nothing that was said is lost", said)
+
+# A file, which curl takes where the slot says.
+tell("slot 5000")
+slot, content = wait("slot"), os.urandom(5000)
+fields = [word for field in slot["headers"] for word in ("--header", field)]
+row(curl(lab, slot["url"], "--request", "PUT", "--data-binary", "@-", *fields, data=content).status == 201
+    and curl(lab, slot["url"]).body == content, "XEP-0363 §4, §7: it asks for a slot, curl puts a file and gets it", slot)
 tell("stop")
 closed = wait("closed")
 row(closed["code"] == 1000 and wait("stopped"), "RFC 7395 §3.6: it goes with <close/>, and WebSocket ends with 1000", closed)
 process.stdin.close()
+peer.close()
 row(lab.stop() == 0, "konsild ends in order")
 done()

@@ -27,6 +27,12 @@ const [username, domain] = jid.split("@");
 const xmpp = client({ service: `wss://${service}:${port}/xmpp-websocket`, domain, resource: "browser", username, password });
 xmpp.on("error", (error) => tell("error", { text: String(error) }));
 xmpp.on("stanza", (stanza) => {
+  const room = stanza.getChild("x", "http://jabber.org/protocol/muc#user");
+  if (stanza.is("presence") && room) {
+    const item = room.getChild("item").attrs;
+    tell("occupant", { from: stanza.attrs.from, type: stanza.attrs.type ?? "available", role: item.role, affiliation: item.affiliation,
+      own: room.getChildren("status").some((status) => status.attrs.code === "110") });
+  }
   if (stanza.is("message") && stanza.getChild("body")) tell("message", { from: stanza.attrs.from, body: stanza.getChildText("body") });
 });
 xmpp.streamManagement.on("resumed", () => tell("resumed"));
@@ -35,11 +41,26 @@ xmpp.on("online", async (address) => {
   await xmpp.send(xml("presence"));
   await xmpp.send(xml("message", { to: peer, type: "chat" }, xml("body", {}, "grüße über WebSocket")));
 });
-// What the test says: a line for each.
+const ask = (to, type, child, event, fields) =>
+  xmpp.iqCaller.request(xml("iq", { to, type }, child)).then((answer) => tell(event, fields(answer)), (error) => tell("refused", { text: error.condition }));
+// What the test says: a line for each, a word and what belongs to it.
+const words = {
+  room: (room) => xmpp.send(xml("presence", { to: room }, xml("x", "http://jabber.org/protocol/muc"))),
+  open: (room) => ask(room, "set", xml("query", "http://jabber.org/protocol/muc#owner", xml("x", { xmlns: "jabber:x:data", type: "submit" },
+    xml("field", { var: "FORM_TYPE" }, xml("value", {}, "http://jabber.org/protocol/muc#roomconfig")),
+    xml("field", { var: "muc#roomconfig_membersonly" }, xml("value", {}, "0")))), "opened", () => ({})),
+  say: (room, ...text) => xmpp.send(xml("message", { to: room, type: "groupchat" }, xml("body", {}, text.join(" ")))),
+  slot: (size) => ask(domain, "get", xml("request", { xmlns: "urn:xmpp:http:upload:0", filename: "bild.bin", size }), "slot", (answer) => {
+    const put = answer.getChild("slot").getChild("put");
+    return { url: put.attrs.url, headers: put.getChildren("header").map((header) => `${header.attrs.name}: ${header.text()}`) };
+  }),
+};
 for await (const chunk of process.stdin) {
   for (const line of chunk.toString().trim().split("\n")) {
     if (line === "cut") sockets.at(-1)._socket.destroy();
     if (line === "stop") await xmpp.stop().then(() => tell("stopped"));
+    const [word, ...rest] = line.split(" ");
+    words[word]?.(...rest);
     if (line === "start") xmpp.start().catch((error) => tell("refused", { text: String(error) }));
   }
 }
