@@ -65,6 +65,9 @@ async def rooms(a, b, c, one, two, three):
     presence, subject, occupants, _ = await join(b, "Zwei", maxstanzas=20)
     row(subject["subject"] == "Bett 4" and {p["from"].resource for p in occupants} >= {"Eins"},
         "XEP-0045 §7.2: who enters is told who is there, and the subject", (subject, occupants))
+    entered = await a.until("groupchat_presence", lambda p: p["from"].resource == "Zwei")
+    hats = {hat.get("title") for hat in entered.xml.iter("{urn:xmpp:hats:0}hat")}
+    row(hats == {"Arzt", "Kardiologie"}, "XEP-0317: what the directory says of a person stands beside the nick", entered)
     row((await heard(b, first))["delay"]["from"] == ROOM, "XEP-0045 §7.2.13: and what was said before")
     words = canary()
     say(b, words)
@@ -115,6 +118,10 @@ async def rooms(a, b, c, one, two, three):
     found = [m["mam_result"]["forwarded"]["stanza"] async for m in c["xep_0313"].iterate(jid=ROOM, rsm={"max": 2})]
     row([m["body"] for m in found if m["body"]] == [first, words], "XEP-0313 §4: the room's archive has it, page by page", [m["body"] for m in found])
     row(await refused(c["xep_0045"].destroy(ROOM), "forbidden"), "XEP-0045 §10.9: who does not own it does not end it")
+    await join(c, "Drei", OTHER)
+    other = await c.until("groupchat_presence", lambda p: p["from"] == f"{OTHER}/Drei")
+    mine = await c.until("groupchat_presence", lambda p: p["from"] == f"{ROOM}/Drei" and p["type"] == "available")
+    row(other["occupant-id"]["id"] != mine["occupant-id"]["id"], "XEP-0421 §4.1: in another room she has another id", (other, mine))
     await a["xep_0045"].destroy(ROOM, reason="geschlossen", altroom=OTHER)
     end = await c.until("groupchat_presence", lambda p: p.xml.find(f".//{MUC_USER}destroy") is not None)
     row(end.xml.find(f".//{MUC_USER}destroy").get("jid") == OTHER, "XEP-0045 §10.9: its end is told, and where one goes on", end)
@@ -202,6 +209,11 @@ async def main(lab, one, two, three):
 
 
 lab = Lab(web=True)
-asyncio.get_event_loop().run_until_complete(main(lab, *(lab.account(name, DOMAIN) for name in ("eins", "zwei", "drei"))))
+people = [lab.account(name, DOMAIN) for name in ("eins", "drei")]
+people.insert(1, f"zwei@{DOMAIN}")
+lab.passwords[people[1]] = "wort-zwei-4711"
+lab.ctl("user", "add", people[1], "--name", "Zwei", "--department", "Kardiologie", "--profession", "Arzt", "--password-stdin",
+        text=lab.passwords[people[1]] + "\n")
+asyncio.get_event_loop().run_until_complete(main(lab, *people))
 row(lab.stop() == 0, "konsild ends in order")
 done()
