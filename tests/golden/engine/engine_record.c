@@ -297,12 +297,64 @@ static void play_repair(struct lab *lab)
         "%s", party_history(jonas, ANNA));
 }
 
+#define ROOM_CREATE "{\"cmd\":\"room_create\",\"title\":\"Visite\",\"members\":[\"" JONAS "\"]}"
+
+/* A command that a server decides about, about a room; and what follows. */
+static void room_do(struct party *party, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void room_do(struct party *party, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+
+    konsil_command(party->engine, text, (size_t)len,
+        (struct konsil_now) { party->lab->host->now.mono_ms, party->lab->host->now.wall_ms });
+    lab_run(party->lab, 15000);
+}
+
+/* A room: founded, talked in, called otherwise; a member leaves it, is added again, and removed. */
+static void play_room(struct lab *lab)
+{
+    struct party *anna, *jonas;
+    const char *room;
+
+    begin(lab, &anna, &jonas);
+    party_do(anna, "{\"id\":\"x\",\"cmd\":\"contacts\"}");
+    konsil_command(anna->engine, ROOM_CREATE, sizeof(ROOM_CREATE) - 1,
+        (struct konsil_now) { lab->host->now.mono_ms, lab->host->now.wall_ms });
+    lab_run(lab, 20000);
+    room = text_of(json_object_get(party_event(jonas, "room", 0, 0), "room"), "room");
+    (void)party_send(anna, room, "Bett 12");
+    lab_run(lab, 15000);
+    (void)party_send(jonas, room, "ja");
+    lab_run(lab, 15000);
+    room_do(anna, "{\"cmd\":\"room_rename\",\"room\":\"%s\",\"title\":\"Abend\"}", room);
+    party_do(jonas, "{\"id\":\"x\",\"cmd\":\"members\",\"room\":\"%s\"}", room);
+    room_do(jonas, "{\"cmd\":\"room_leave\",\"room\":\"%s\"}", room);
+    (void)party_send(anna, room, "allein");
+    lab_run(lab, 15000);
+    room_do(anna, "{\"cmd\":\"room_add\",\"room\":\"%s\",\"members\":[\"" JONAS "\"]}", room);
+    (void)party_send(anna, room, "wieder da");
+    lab_run(lab, 15000);
+    room_do(anna, "{\"cmd\":\"room_remove\",\"room\":\"%s\",\"member\":\"" JONAS "\"}", room);
+    (void)party_send(anna, room, "ohne ihn");
+    lab_run(lab, 30000);
+    check_row(strcmp(party_history(anna, room), "Bett 12,ja,allein,wieder da,ohne ihn") == 0
+            && strcmp(party_history(jonas, room), "Bett 12,ja,wieder da") == 0,
+        "the story 'room' went as it should", "%s; %s", party_history(anna, room), party_history(jonas, room));
+}
+
 static const struct story {
     void (*play)(struct lab *lab);
     const char *tapes[2]; /* Anna's, Jonas' */
 } stories[] = {
     { play_talk, { "talk_anna", "talk_jonas" } },
     { play_repair, { "repair_anna", "repair_jonas" } },
+    { play_room, { "room_anna", "room_jonas" } },
 };
 
 /* --- files --- */
