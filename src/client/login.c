@@ -4,27 +4,16 @@
 #include "codes.h"
 #include "enc.h"
 #include "jid.h"
+#include "login_step.h"
 #include "ns.h"
+#include "sasl_offer.h"
 #include "unicode.h"
 #include "xml_writer.h"
 
 #define ARENA_BYTES_MAX (64 * 1024)
-#define MECHANISMS_MAX 32
-#define BINDINGS_MAX 8
 #define BIND_ID "bind"
-#define EXTERNAL "EXTERNAL" /* RFC 4422 appendix A, XEP-0178 */
-#define PREAUTH_ID "preauth"
-#define REGISTER_ID "register"
+#define EXTERNAL "EXTERNAL"      /* RFC 4422 appendix A, XEP-0178 */
 #define STANZA_BYTES_LEAST 10000 /* RFC 6120 §13.12 */
-
-struct step {
-    struct ks_login *login;
-    struct ks_arena *scratch;
-    const struct ks_xml *element;
-    struct ks_buf *out;
-    void (*acked)(void *user, uint64_t tag);
-    void *user;
-};
 
 /* --- states --- */
 
@@ -66,24 +55,24 @@ const char *ks_login_state_name(enum ks_login_state state)
     return states[state].name;
 }
 
-static void enter(struct ks_login *login, enum ks_login_state state)
+void ks_login_step_enter(struct ks_login *login, enum ks_login_state state)
 {
     assert(states[login->state].next & TO(state) || (state == KS_LOGIN_FAILED && states[login->state].next != 0));
     login->state = state;
 }
 
-static enum ks_err fail(struct ks_login *login, const char *code, bool final)
+enum ks_err ks_login_step_fail(struct ks_login *login, const char *code, bool final)
 {
-    enter(login, KS_LOGIN_FAILED);
+    ks_login_step_enter(login, KS_LOGIN_FAILED);
     login->code = code;
     login->final = final;
     return KS_OK;
 }
 
 /* The server broke the rules of its protocol. */
-static enum ks_err broken(struct ks_login *login)
+static enum ks_err ks_login_step_broken(struct ks_login *login)
 {
-    return fail(login, KS_CODE_PROTOCOL, false);
+    return ks_login_step_fail(login, KS_CODE_PROTOCOL, false);
 }
 
 /* --- writing --- */
@@ -104,7 +93,7 @@ static void write_header(struct ks_login *login, struct ks_buf *out)
     login->restart = true;
 }
 
-static enum ks_err write_element(const struct step *at, const struct ks_xml *element)
+enum ks_err ks_login_step_write(const struct ks_login_step *at, const struct ks_xml *element)
 {
     if (!element)
         return KS_ENOMEM;
@@ -114,7 +103,7 @@ static enum ks_err write_element(const struct step *at, const struct ks_xml *ele
 
 /* <name xmlns='…'>base64 of text</name> */
 static enum ks_err write_sasl(
-    const struct step *at, const char *ns, const char *name, const char *mechanism, struct ks_str text)
+    const struct ks_login_step *at, const char *ns, const char *name, const char *mechanism, struct ks_str text)
 {
     struct ks_xml *element = ks_xml_new(at->scratch, ns, name);
     struct ks_str encoded;
@@ -126,34 +115,34 @@ static enum ks_err write_sasl(
         element = ks_xml_set(at->scratch, element, "mechanism", ks_str_z(mechanism));
     if (!ks_xml_put_text(at->scratch, element, encoded))
         return KS_ENOMEM;
-    return write_element(at, element);
+    return ks_login_step_write(at, element);
 }
 
 static enum ks_err send_token(struct ks_login *login, const struct ks_xml *features, struct ks_buf *out);
 static struct ks_xml *authenticate_new(struct ks_login *login, struct ks_arena *scratch, const struct ks_xml *features,
     const char *mechanism, struct ks_str first);
-static enum ks_err authenticate(const struct step *at, const struct ks_xml *features);
-static enum ks_err without_token(const struct step *at);
+static enum ks_err authenticate(const struct ks_login_step *at, const struct ks_xml *features);
+static enum ks_err without_token(const struct ks_login_step *at);
 
 /* --- TLS (RFC 6120 §5) --- */
 
-static enum ks_err on_clear_features(const struct step *at)
+static enum ks_err on_clear_features(const struct ks_login_step *at)
 {
     if (!ks_xml_child(at->element, NS_TLS, "starttls"))
-        return fail(at->login, KS_CODE_NO_TLS, false);
-    enter(at->login, KS_LOGIN_PROCEED);
-    return write_element(at, ks_xml_new(at->scratch, NS_TLS, "starttls"));
+        return ks_login_step_fail(at->login, KS_CODE_NO_TLS, false);
+    ks_login_step_enter(at->login, KS_LOGIN_PROCEED);
+    return ks_login_step_write(at, ks_xml_new(at->scratch, NS_TLS, "starttls"));
 }
 
-static enum ks_err on_proceed(const struct step *at)
+static enum ks_err on_proceed(const struct ks_login_step *at)
 {
-    enter(at->login, KS_LOGIN_HANDSHAKE);
+    ks_login_step_enter(at->login, KS_LOGIN_HANDSHAKE);
     return KS_OK;
 }
 
-static enum ks_err on_tls_failure(const struct step *at)
+static enum ks_err on_tls_failure(const struct ks_login_step *at)
 {
-    return fail(at->login, KS_CODE_TLS, false);
+    return ks_login_step_fail(at->login, KS_CODE_TLS, false);
 }
 
 enum ks_err ks_login_secured(
@@ -168,7 +157,7 @@ enum ks_err ks_login_secured(
     if (end_point.len > 0
         && (err = ks_arena_copy(&login->arena, end_point, &data[KS_BIND_TLS_SERVER_END_POINT])) != KS_OK)
         return err;
-    enter(login, KS_LOGIN_SECURED);
+    ks_login_step_enter(login, KS_LOGIN_SECURED);
     login->certified = certified;
     write_header(login, out);
     if (login->setup.token.len && !certified && (err = send_token(login, NULL, out)) != KS_OK)
@@ -178,80 +167,23 @@ enum ks_err ks_login_secured(
 
 /* --- SASL (RFC 6120 §6) --- */
 
-struct offer {
-    struct ks_str names[MECHANISMS_MAX], bindings[BINDINGS_MAX];
-    size_t name_count, binding_count;
-    bool bindings_listed, plus;
-};
-
-/* What RFC 6120 or XEP-0388 offers: each profile has a list of its own. */
-static void read_offer(struct ks_arena *scratch, const struct ks_xml *features, bool sasl2, struct offer *ret_offer)
-{
-    const char *ns = sasl2 ? NS_SASL2 : NS_SASL;
-    const struct ks_xml *list = ks_xml_child(features, ns, sasl2 ? "authentication" : "mechanisms");
-    const struct ks_xml *bindings = ks_xml_child(features, NS_SASL_CB, "sasl-channel-binding"), *c;
-
-    *ret_offer = (struct offer) { .bindings_listed = bindings != NULL };
-    for (c = ks_xml_child(list, ns, "mechanism"); c && ret_offer->name_count < MECHANISMS_MAX;
-         c = ks_xml_next(c, ns, "mechanism")) {
-        struct ks_str name = ks_str_trim(ks_xml_text(scratch, c));
-
-        ret_offer->names[ret_offer->name_count++] = name;
-        ret_offer->plus = ret_offer->plus || ks_str_ends(name, KS_STR("-PLUS"));
-    }
-    for (c = ks_xml_child(bindings, NS_SASL_CB, "channel-binding"); c && ret_offer->binding_count < BINDINGS_MAX;
-         c = ks_xml_next(c, NS_SASL_CB, "channel-binding"))
-        ret_offer->bindings[ret_offer->binding_count++] = ks_xml_attr(c, "type");
-}
-
-static bool offers(const struct ks_str *list, size_t count, const char *name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (ks_str_is(list[i], name))
-            return true;
-    return false;
-}
-
-/* The binding that both ends have. Without XEP-0440's list, -PLUS leaves only a guess: what RFC 9266 §2 makes the
- * default of TLS 1.3, then what RFC 5929 gives every TLS. */
-static enum ks_scram_binding choose_binding(const struct ks_login *login, const struct offer *offer)
-{
-    static const enum ks_scram_binding best[] = { KS_BIND_TLS_EXPORTER, KS_BIND_TLS_SERVER_END_POINT };
-
-    for (size_t i = 0; i < KS_COUNT(best); i++)
-        if (login->bindings.data[best[i]].len > 0
-            && (!offer->bindings_listed
-                || offers(offer->bindings, offer->binding_count, ks_scram_binding_name(best[i]))))
-            return best[i];
-    return KS_BIND_NONE;
-}
-
-static const struct ks_scram_mechanism *choose_mechanism(const struct offer *offer, bool bound)
-{
-    for (size_t i = 0; i < KS_SCRAM_MECHANISMS; i++)
-        if ((bound || !ks_scram_mechanisms[i].plus)
-            && offers(offer->names, offer->name_count, ks_scram_mechanisms[i].name))
-            return &ks_scram_mechanisms[i];
-    return NULL;
-}
-
 /* SCRAM's first message by what features offer. Without a mechanism that is ours, *ret_mechanism is NULL; when the
  * login failed, too. */
-static enum ks_err begin_scram(const struct step *at, const struct ks_xml *features, bool sasl2,
+static enum ks_err begin_scram(const struct ks_login_step *at, const struct ks_xml *features, bool sasl2,
     const struct ks_scram_mechanism **ret_mechanism, struct ks_str *ret_message)
 {
     struct ks_login *login = at->login;
     const struct ks_scram_mechanism *mechanism;
     enum ks_scram_binding binding;
     struct ks_str password;
-    struct offer offer;
+    struct ks_sasl_offer offer;
     bool have;
     enum ks_err err;
 
     *ret_mechanism = NULL;
-    read_offer(at->scratch, features, sasl2, &offer);
-    binding = choose_binding(login, &offer);
-    if (!(mechanism = choose_mechanism(&offer, binding != KS_BIND_NONE)))
+    ks_sasl_offer_read(at->scratch, features, sasl2, &offer);
+    binding = ks_sasl_offer_binding(&offer, &login->bindings);
+    if (!(mechanism = ks_sasl_offer_scram(&offer, binding != KS_BIND_NONE)))
         return KS_OK;
     if (!mechanism->plus)
         binding = KS_BIND_NONE;
@@ -266,7 +198,7 @@ static enum ks_err begin_scram(const struct step *at, const struct ks_xml *featu
         return err;
     err = ks_unicode_password(&login->arena, login->setup.password, &password);
     if (err == KS_ESYNTAX || err == KS_ELIMIT) /* nobody can have such a password */
-        return fail(login, KS_CODE_LOGIN_REFUSED, true);
+        return ks_login_step_fail(login, KS_CODE_LOGIN_REFUSED, true);
     if (err != KS_OK)
         return err;
     err = ks_scram_client_first(&login->scram, &login->arena, mechanism->hash, binding, have, login->setup.local,
@@ -276,91 +208,6 @@ static enum ks_err begin_scram(const struct step *at, const struct ks_xml *featu
     return err;
 }
 
-/* --- an invitation: <preauth/>, then the account's name and password (XEP-0445 §4, XEP-0077 §3.1), then a login --- */
-
-static enum ks_err write_request(const struct step *at, const char *id, struct ks_xml *payload)
-{
-    struct ks_xml *iq = ks_xml_new(at->scratch, NS_CLIENT, "iq");
-
-    iq = ks_xml_set(at->scratch, ks_xml_set(at->scratch, iq, "type", KS_STR("set")), "id", ks_str_z(id));
-    return iq && payload && ks_xml_graft(iq, payload) ? write_element(at, iq) : KS_ENOMEM;
-}
-
-static enum ks_err write_preauth(const struct step *at)
-{
-    struct ks_login *login = at->login;
-
-    if (!ks_xml_child(at->element, NS_IBR_TOKEN, "register"))
-        return fail(login, KS_CODE_INVITE_NONE, true);
-    if (!(login->features = ks_xml_copy(&login->arena, at->element)))
-        return KS_ENOMEM;
-    enter(login, KS_LOGIN_PREAUTH);
-    return write_request(at, PREAUTH_ID,
-        ks_xml_set(at->scratch, ks_xml_new(at->scratch, NS_PARS, "preauth"), "token", login->setup.invite));
-}
-
-static enum ks_err on_mechanisms(const struct step *at);
-
-/* The login goes on as if the features had just come. */
-static enum ks_err log_in(const struct step *at)
-{
-    struct step again = *at;
-
-    again.element = at->login->features;
-    enter(at->login, KS_LOGIN_SECURED);
-    return on_mechanisms(&again);
-}
-
-static bool has_condition(const struct ks_xml *iq, const char *condition)
-{
-    return ks_xml_child(ks_xml_child(iq, NS_CLIENT, "error"), NS_STANZAS, condition) != NULL;
-}
-
-static bool is_result(const struct ks_xml *iq)
-{
-    return ks_str_is(ks_xml_attr(iq, "type"), "result");
-}
-
-static enum ks_err on_preauth(const struct step *at)
-{
-    struct ks_login *login = at->login;
-    struct ks_xml *query;
-
-    if (!ks_str_is(ks_xml_attr(at->element, "id"), PREAUTH_ID))
-        return KS_OK;
-    if (has_condition(at->element, "item-not-found")) {
-        login->registered = login->setup.invite_tried; /* by us, perhaps: then the password is the account's */
-        return login->registered ? log_in(at) : fail(login, KS_CODE_INVITE_OVER, true);
-    }
-    if (!is_result(at->element))
-        return fail(login, KS_CODE_REFUSED, false);
-    query = ks_xml_new(at->scratch, NS_REGISTER, "query");
-    ks_xml_add_text(at->scratch, query, NS_REGISTER, "username", login->setup.local);
-    if (!ks_xml_add_text(at->scratch, query, NS_REGISTER, "password", login->setup.password))
-        return KS_ENOMEM;
-    enter(login, KS_LOGIN_REGISTER);
-    login->registering = true;
-    return write_request(at, REGISTER_ID, query);
-}
-
-static enum ks_err on_registered(const struct step *at)
-{
-    struct ks_login *login = at->login;
-
-    if (!ks_str_is(ks_xml_attr(at->element, "id"), REGISTER_ID))
-        return KS_OK;
-    if (is_result(at->element)) {
-        login->registered = true;
-        return log_in(at);
-    }
-    login->registering = false; /* nothing happened */
-    if (has_condition(at->element, "not-acceptable"))
-        return fail(login, KS_CODE_INVITE_PASSWORD, true);
-    if (has_condition(at->element, "conflict") || has_condition(at->element, "not-allowed"))
-        return fail(login, KS_CODE_INVITE_OVER, true);
-    return fail(login, KS_CODE_REFUSED, false);
-}
-
 /* --- who we are --- */
 
 /* Without the password: why there is no other way. */
@@ -368,38 +215,38 @@ static enum ks_err without_password(struct ks_login *login)
 {
     /* There was a token, and this channel is not the one that it is for; or a certificate that the server does not
      * take. */
-    return fail(login, login->setup.token.len ? KS_CODE_LOGIN_AGAIN : KS_CODE_LOGIN_CERTIFICATE, true);
+    return ks_login_step_fail(login, login->setup.token.len ? KS_CODE_LOGIN_AGAIN : KS_CODE_LOGIN_CERTIFICATE, true);
 }
 
 /* By the certificate, in the profile that the server has. Where it does not offer that, nothing happens. We say who we
  * are, though a certificate that names one person needs no such word (RFC 6120 §6.3.8): if it names somebody else, that
  * is no login of ours. */
-static enum ks_err authenticate_external(const struct step *at)
+static enum ks_err authenticate_external(const struct ks_login_step *at)
 {
     struct ks_login *login = at->login;
     const struct ks_str parts[] = { login->setup.local, KS_STR("@"), login->setup.domain };
     struct ks_str bare;
-    struct offer offer;
+    struct ks_sasl_offer offer;
     enum ks_err err = ks_arena_join(at->scratch, parts, KS_COUNT(parts), &bare);
 
     if (err == KS_OK && !(login->features = ks_xml_copy(&login->arena, at->element)))
         err = KS_ENOMEM;
     if (err != KS_OK)
         return err;
-    read_offer(at->scratch, at->element, true, &offer);
-    if (offers(offer.names, offer.name_count, EXTERNAL)) {
-        enter(login, KS_LOGIN_EXTERNAL2);
-        return write_element(at, authenticate_new(login, at->scratch, at->element, EXTERNAL, bare));
+    ks_sasl_offer_read(at->scratch, at->element, true, &offer);
+    if (ks_sasl_offer_has(&offer, EXTERNAL)) {
+        ks_login_step_enter(login, KS_LOGIN_EXTERNAL2);
+        return ks_login_step_write(at, authenticate_new(login, at->scratch, at->element, EXTERNAL, bare));
     }
-    read_offer(at->scratch, at->element, false, &offer);
-    if (!offers(offer.names, offer.name_count, EXTERNAL))
+    ks_sasl_offer_read(at->scratch, at->element, false, &offer);
+    if (!ks_sasl_offer_has(&offer, EXTERNAL))
         return KS_OK;
-    enter(login, KS_LOGIN_EXTERNAL);
+    ks_login_step_enter(login, KS_LOGIN_EXTERNAL);
     return write_sasl(at, NS_SASL, "auth", EXTERNAL, bare);
 }
 
 /* By the password, in the profile that the server has. */
-static enum ks_err authenticate_password(const struct step *at, const struct ks_xml *features)
+static enum ks_err authenticate_password(const struct ks_login_step *at, const struct ks_xml *features)
 {
     struct ks_login *login = at->login;
     enum ks_login_state before = login->state;
@@ -412,22 +259,22 @@ static enum ks_err authenticate_password(const struct step *at, const struct ks_
     if (before != KS_LOGIN_EXTERNAL && ((err = authenticate(at, features)) != KS_OK || login->state != before))
         return err;
     if (before == KS_LOGIN_EXTERNAL2)
-        return fail(login, KS_CODE_NO_MECHANISM, true);
+        return ks_login_step_fail(login, KS_CODE_NO_MECHANISM, true);
     if ((err = begin_scram(at, features, false, &mechanism, &message)) != KS_OK)
         return err;
     if (!mechanism)
-        return login->state == KS_LOGIN_FAILED ? KS_OK : fail(login, KS_CODE_NO_MECHANISM, true);
-    enter(login, KS_LOGIN_CHALLENGE);
+        return login->state == KS_LOGIN_FAILED ? KS_OK : ks_login_step_fail(login, KS_CODE_NO_MECHANISM, true);
+    ks_login_step_enter(login, KS_LOGIN_CHALLENGE);
     return write_sasl(at, NS_SASL, "auth", mechanism->name, message);
 }
 
-static enum ks_err on_mechanisms(const struct step *at)
+enum ks_err ks_login_step_mechanisms(const struct ks_login_step *at)
 {
     struct ks_login *login = at->login;
     enum ks_err err;
 
     if (login->setup.invite.len > 0 && !login->registered)
-        return write_preauth(at);
+        return ks_login_invited(at);
     if (login->certified && ((err = authenticate_external(at)) != KS_OK || login->state != KS_LOGIN_SECURED))
         return err;
     if (login->certified && login->setup.token.len && ks_xml_child(at->element, NS_SASL2, "authentication")
@@ -437,7 +284,7 @@ static enum ks_err on_mechanisms(const struct step *at)
 }
 
 /* What an element of SASL carries: KS_ESYNTAX if it is no base64. "=" is the empty text (RFC 6120 §6.4.2). */
-static enum ks_err read_sasl(const struct step *at, struct ks_str *ret_text)
+static enum ks_err read_sasl(const struct ks_login_step *at, struct ks_str *ret_text)
 {
     struct ks_str text = ks_str_trim(ks_xml_text(at->scratch, at->element));
 
@@ -453,10 +300,10 @@ static enum ks_err judge(struct ks_login *login, enum ks_err err)
 {
     if (err == KS_OK || err <= KS_FATAL)
         return err;
-    return fail(login, err == KS_ECRYPTO ? KS_CODE_SERVER_UNPROVEN : KS_CODE_PROTOCOL, err == KS_ECRYPTO);
+    return ks_login_step_fail(login, err == KS_ECRYPTO ? KS_CODE_SERVER_UNPROVEN : KS_CODE_PROTOCOL, err == KS_ECRYPTO);
 }
 
-static enum ks_err on_challenge(const struct step *at)
+static enum ks_err on_challenge(const struct ks_login_step *at)
 {
     struct ks_login *login = at->login;
     struct ks_str message, answer;
@@ -466,11 +313,11 @@ static enum ks_err on_challenge(const struct step *at)
         err = ks_scram_client_final(&login->scram, &login->bindings, login->downgrade, message, &answer);
     if (err != KS_OK)
         return judge(login, err);
-    enter(login, login->state == KS_LOGIN_CHALLENGE2 ? KS_LOGIN_PROOF2 : KS_LOGIN_PROOF);
+    ks_login_step_enter(login, login->state == KS_LOGIN_CHALLENGE2 ? KS_LOGIN_PROOF2 : KS_LOGIN_PROOF);
     return write_sasl(at, login->state == KS_LOGIN_PROOF2 ? NS_SASL2 : NS_SASL, "response", NULL, answer);
 }
 
-static enum ks_err check_proof(const struct step *at)
+static enum ks_err check_proof(const struct ks_login_step *at)
 {
     struct ks_str message;
     enum ks_err err;
@@ -481,23 +328,23 @@ static enum ks_err check_proof(const struct step *at)
 }
 
 /* RFC 6120 §6.3.10: a server may give its last word in a challenge of its own, which is answered with nothing. */
-static enum ks_err on_proof(const struct step *at)
+static enum ks_err on_proof(const struct ks_login_step *at)
 {
     enum ks_err err = check_proof(at);
 
     if (err != KS_OK)
         return judge(at->login, err);
-    enter(at->login, KS_LOGIN_PROVEN);
-    return write_element(at, ks_xml_new(at->scratch, NS_SASL, "response"));
+    ks_login_step_enter(at->login, KS_LOGIN_PROVEN);
+    return ks_login_step_write(at, ks_xml_new(at->scratch, NS_SASL, "response"));
 }
 
-static enum ks_err on_success(const struct step *at)
+static enum ks_err on_success(const struct ks_login_step *at)
 {
     enum ks_err err;
 
     if (at->login->state == KS_LOGIN_PROOF && (err = check_proof(at)) != KS_OK)
-        return err <= KS_FATAL ? err : fail(at->login, KS_CODE_SERVER_UNPROVEN, true);
-    enter(at->login, KS_LOGIN_AUTHED);
+        return err <= KS_FATAL ? err : ks_login_step_fail(at->login, KS_CODE_SERVER_UNPROVEN, true);
+    ks_login_step_enter(at->login, KS_LOGIN_AUTHED);
     write_header(at->login, at->out);
     return KS_OK;
 }
@@ -507,7 +354,7 @@ static bool is_external(const struct ks_login *login)
     return login->state == KS_LOGIN_EXTERNAL || login->state == KS_LOGIN_EXTERNAL2;
 }
 
-static enum ks_err on_failure(const struct step *at)
+static enum ks_err on_failure(const struct ks_login_step *at)
 {
     static const struct {
         const char *condition, *code;
@@ -530,16 +377,16 @@ static enum ks_err on_failure(const struct step *at)
         && (err = ks_arena_copy(&at->login->arena, ks_str_head(condition->name, 64), &at->login->detail)) != KS_OK)
         return err;
     if (external && !later)
-        return fail(at->login, KS_CODE_LOGIN_CERTIFICATE, true);
+        return ks_login_step_fail(at->login, KS_CODE_LOGIN_CERTIFICATE, true);
     for (size_t i = 0; condition && i < KS_COUNT(conditions); i++)
         if (ks_str_is(condition->name, conditions[i].condition))
-            return fail(at->login, conditions[i].code, conditions[i].final);
-    return fail(at->login, KS_CODE_LOGIN_REFUSED, true);
+            return ks_login_step_fail(at->login, conditions[i].code, conditions[i].final);
+    return ks_login_step_fail(at->login, KS_CODE_LOGIN_REFUSED, true);
 }
 
 /* --- resuming and binding (XEP-0198 §5, RFC 6120 §7) --- */
 
-static enum ks_err write_bind(const struct step *at)
+static enum ks_err write_bind(const struct ks_login_step *at)
 {
     struct ks_arena *scratch = at->scratch;
     struct ks_xml *iq = ks_xml_new(scratch, NS_CLIENT, "iq"), *bind;
@@ -548,12 +395,12 @@ static enum ks_err write_bind(const struct step *at)
     bind = ks_xml_add(scratch, iq, NS_BIND, "bind");
     if (!ks_xml_add_text(scratch, bind, NS_BIND, "resource", at->login->setup.resource))
         return KS_ENOMEM;
-    enter(at->login, KS_LOGIN_BINDING);
-    return write_element(at, iq);
+    ks_login_step_enter(at->login, KS_LOGIN_BINDING);
+    return ks_login_step_write(at, iq);
 }
 
 /* XEP-0478 §3.1. What is no number, or below what RFC 6120 §13.12 lets a server ask for, was not said. */
-static uint64_t read_limit(const struct step *at, const char *name, uint64_t least)
+static uint64_t read_limit(const struct ks_login_step *at, const char *name, uint64_t least)
 {
     const struct ks_xml *limits = ks_xml_child(at->element, NS_STREAM_LIMITS, "limits");
     struct ks_str text = ks_str_trim(ks_xml_text(at->scratch, ks_xml_child(limits, NS_STREAM_LIMITS, name)));
@@ -563,7 +410,7 @@ static uint64_t read_limit(const struct step *at, const char *name, uint64_t lea
 }
 
 /* What the server can for a session. */
-static void take_features(const struct step *at)
+static void take_features(const struct ks_login_step *at)
 {
     struct ks_login *login = at->login;
 
@@ -575,7 +422,7 @@ static void take_features(const struct step *at)
     login->rosterver = ks_xml_child(at->element, NS_ROSTERVER, "ver") != NULL;
 }
 
-static enum ks_err on_authed_features(const struct step *at)
+static enum ks_err on_authed_features(const struct ks_login_step *at)
 {
     struct ks_login *login = at->login;
     struct ks_xml *resume;
@@ -583,18 +430,18 @@ static enum ks_err on_authed_features(const struct step *at)
     take_features(at);
     if (!login->sm_offered || !login->setup.sm->id) {
         if (!ks_xml_child(at->element, NS_BIND, "bind"))
-            return broken(login);
+            return ks_login_step_broken(login);
         return write_bind(at);
     }
     resume = ks_xml_new(at->scratch, NS_SM, "resume");
     resume = ks_xml_set_u64(at->scratch, resume, "h", login->setup.sm->handled);
     resume = ks_xml_set(at->scratch, resume, "previd", ks_str_z(login->setup.sm->id));
-    enter(login, KS_LOGIN_RESUMING);
-    return write_element(at, resume);
+    ks_login_step_enter(login, KS_LOGIN_RESUMING);
+    return ks_login_step_write(at, resume);
 }
 
 /* What the server says of our stanzas in h. False: it claims more than we sent. */
-static bool take_h(const struct step *at, const struct ks_xml *element, bool needed)
+static bool take_h(const struct ks_login_step *at, const struct ks_xml *element, bool needed)
 {
     struct ks_str text = ks_xml_attr(element, "h");
     uint64_t h;
@@ -605,18 +452,18 @@ static bool take_h(const struct step *at, const struct ks_xml *element, bool nee
         && ks_sm_acked(at->login->setup.sm, (uint32_t)h, at->acked, at->user) == KS_OK;
 }
 
-static enum ks_err on_resumed(const struct step *at)
+static enum ks_err on_resumed(const struct ks_login_step *at)
 {
     if (!take_h(at, at->element, true))
-        return broken(at->login);
-    enter(at->login, KS_LOGIN_RESUMED);
+        return ks_login_step_broken(at->login);
+    ks_login_step_enter(at->login, KS_LOGIN_RESUMED);
     return KS_OK;
 }
 
-static enum ks_err on_resume_failed(const struct step *at)
+static enum ks_err on_resume_failed(const struct ks_login_step *at)
 {
     if (!take_h(at, at->element, false))
-        return broken(at->login);
+        return ks_login_step_broken(at->login);
     ks_sm_reset(at->login->setup.sm);
     return write_bind(at);
 }
@@ -628,14 +475,14 @@ static enum ks_err take_jid(struct ks_login *login, struct ks_str text)
     enum ks_err err;
 
     if ((err = ks_jid_parse(&login->arena, text, &jid)) != KS_OK)
-        return err <= KS_FATAL ? err : broken(login);
+        return err <= KS_FATAL ? err : ks_login_step_broken(login);
     if (!ks_str_eq(jid.local, login->setup.local) || !ks_str_eq(jid.domain, login->setup.domain)
         || jid.resource.len == 0)
-        return broken(login);
+        return ks_login_step_broken(login);
     return ks_jid_text(&login->arena, jid, &login->jid);
 }
 
-static enum ks_err on_bind(const struct step *at)
+static enum ks_err on_bind(const struct ks_login_step *at)
 {
     struct ks_login *login = at->login;
     const struct ks_xml *bind = ks_xml_child(at->element, NS_BIND, "bind");
@@ -645,16 +492,16 @@ static enum ks_err on_bind(const struct step *at)
     if (!ks_str_is(ks_xml_attr(at->element, "id"), BIND_ID))
         return KS_OK;
     if (!ks_str_is(ks_xml_attr(at->element, "type"), "result"))
-        return fail(login, KS_CODE_REFUSED, false);
+        return ks_login_step_fail(login, KS_CODE_REFUSED, false);
     if ((err = take_jid(login, text)) != KS_OK || login->state == KS_LOGIN_FAILED)
         return err;
     ks_sm_reset(login->setup.sm);
     if (!login->sm_offered) {
-        enter(login, KS_LOGIN_BOUND);
+        ks_login_step_enter(login, KS_LOGIN_BOUND);
         return KS_OK;
     }
-    enter(login, KS_LOGIN_ENABLING);
-    return write_element(
+    ks_login_step_enter(login, KS_LOGIN_ENABLING);
+    return ks_login_step_write(
         at, ks_xml_set(at->scratch, ks_xml_new(at->scratch, NS_SM, "enable"), "resume", KS_STR("true")));
 }
 
@@ -666,18 +513,18 @@ static enum ks_err take_enabled(struct ks_login *login, const struct ks_xml *ena
         login->setup.sm, ks_xml_attr(enabled, "id"), ks_str_is(resume, "true") || ks_str_is(resume, "1"));
 }
 
-static enum ks_err on_enabled(const struct step *at)
+static enum ks_err on_enabled(const struct ks_login_step *at)
 {
     enum ks_err err = take_enabled(at->login, at->element);
 
     if (err == KS_OK)
-        enter(at->login, KS_LOGIN_BOUND);
+        ks_login_step_enter(at->login, KS_LOGIN_BOUND);
     return err;
 }
 
-static enum ks_err on_enable_failed(const struct step *at)
+static enum ks_err on_enable_failed(const struct ks_login_step *at)
 {
-    enter(at->login, KS_LOGIN_BOUND);
+    ks_login_step_enter(at->login, KS_LOGIN_BOUND);
     return KS_OK;
 }
 
@@ -749,7 +596,7 @@ static enum ks_err send_token(struct ks_login *login, const struct ks_xml *featu
     if (!ks_xml_add(arena, element, NS_FAST, "fast"))
         return KS_ENOMEM;
     login->ht = ht;
-    enter(login, KS_LOGIN_TOKEN);
+    ks_login_step_enter(login, KS_LOGIN_TOKEN);
     ks_xml_write(out, element, KS_STR(NS_CLIENT));
     return KS_OK;
 }
@@ -770,7 +617,7 @@ static struct ks_str wanted_token(const struct ks_login *login, struct ks_arena 
 }
 
 /* By the password. Where the server does not speak XEP-0388, nothing happens. */
-static enum ks_err authenticate(const struct step *at, const struct ks_xml *features)
+static enum ks_err authenticate(const struct ks_login_step *at, const struct ks_xml *features)
 {
     struct ks_login *login = at->login;
     const struct ks_scram_mechanism *mechanism;
@@ -786,33 +633,33 @@ static enum ks_err authenticate(const struct step *at, const struct ks_xml *feat
     login->wanted = wanted_token(login, at->scratch, features);
     if (login->wanted.len)
         ks_xml_set(at->scratch, ks_xml_add(at->scratch, element, NS_FAST, "request-token"), "mechanism", login->wanted);
-    enter(login, KS_LOGIN_CHALLENGE2);
-    return write_element(at, element);
+    ks_login_step_enter(login, KS_LOGIN_CHALLENGE2);
+    return ks_login_step_write(at, element);
 }
 
 /* They come before the outcome, and are needed if that is a failure. */
-static enum ks_err on_token_features(const struct step *at)
+static enum ks_err on_token_features(const struct ks_login_step *at)
 {
     at->login->features = ks_xml_copy(&at->login->arena, at->element);
     return at->login->features ? KS_OK : KS_ENOMEM;
 }
 
 /* XEP-0484 §4.1: "the client SHOULD discard the token and automatically fall back to alternative authentication". */
-static enum ks_err without_token(const struct step *at)
+static enum ks_err without_token(const struct ks_login_step *at)
 {
     struct ks_login *login = at->login;
     enum ks_err err;
 
     login->token_refused = true;
     if (!login->setup.password.len)
-        return fail(login, KS_CODE_LOGIN_AGAIN, true);
+        return ks_login_step_fail(login, KS_CODE_LOGIN_AGAIN, true);
     if ((err = authenticate(at, login->features)) != KS_OK || login->state != KS_LOGIN_TOKEN)
         return err;
-    return fail(login, KS_CODE_NO_MECHANISM, true);
+    return ks_login_step_fail(login, KS_CODE_NO_MECHANISM, true);
 }
 
 /* The server's proof. */
-static enum ks_err check_proof2(const struct step *at)
+static enum ks_err check_proof2(const struct ks_login_step *at)
 {
     const struct ks_xml *data = ks_xml_child(at->element, NS_SASL2, "additional-data");
     struct ks_login *login = at->login;
@@ -828,7 +675,7 @@ static enum ks_err check_proof2(const struct step *at)
     return ks_crypto_eq(message, ks_str(want, sizeof want)) ? KS_OK : KS_ECRYPTO;
 }
 
-static enum ks_err take_token(const struct step *at)
+static enum ks_err take_token(const struct ks_login_step *at)
 {
     struct ks_login *login = at->login;
     struct ks_str token = ks_xml_attr(ks_xml_child(at->element, NS_FAST, "token"), "token");
@@ -839,7 +686,7 @@ static enum ks_err take_token(const struct step *at)
     return login->new_mechanism.len ? ks_arena_copy(&login->arena, token, &login->new_token) : KS_OK;
 }
 
-static enum ks_err on_success2(const struct step *at)
+static enum ks_err on_success2(const struct ks_login_step *at)
 {
     struct ks_login *login = at->login;
     const struct ks_xml *resumed = ks_xml_child(at->element, NS_SM, "resumed");
@@ -850,22 +697,22 @@ static enum ks_err on_success2(const struct step *at)
 
     /* By a certificate there is nothing that the server could prove but what TLS did. */
     if (login->state != KS_LOGIN_EXTERNAL2 && (err = check_proof2(at)) != KS_OK)
-        return err <= KS_FATAL ? err : fail(login, KS_CODE_SERVER_UNPROVEN, true);
+        return err <= KS_FATAL ? err : ks_login_step_fail(login, KS_CODE_SERVER_UNPROVEN, true);
     if ((err = take_token(at)) != KS_OK)
         return err;
     if (resumed) {
         if (!login->setup.sm->id || !take_h(at, resumed, true))
-            return broken(login);
-        enter(login, KS_LOGIN_RESUMED);
+            return ks_login_step_broken(login);
+        ks_login_step_enter(login, KS_LOGIN_RESUMED);
         return KS_OK;
     }
     if (failed && !take_h(at, failed, false))
-        return broken(login);
+        return ks_login_step_broken(login);
     if (!bound) { /* it is bound as RFC 6120 has it */
         login->carbons = false;
         if (failed)
             ks_sm_reset(login->setup.sm);
-        enter(login, KS_LOGIN_AUTHED);
+        ks_login_step_enter(login, KS_LOGIN_AUTHED);
         return KS_OK;
     }
     if ((err = take_jid(login, ks_str_trim(ks_xml_text(at->scratch, who)))) != KS_OK || login->state == KS_LOGIN_FAILED)
@@ -873,14 +720,14 @@ static enum ks_err on_success2(const struct step *at)
     ks_sm_reset(login->setup.sm);
     if ((enabled = ks_xml_child(bound, NS_SM, "enabled")) && (err = take_enabled(login, enabled)) != KS_OK)
         return err;
-    enter(login, KS_LOGIN_WELCOME);
+    ks_login_step_enter(login, KS_LOGIN_WELCOME);
     return KS_OK;
 }
 
-static enum ks_err on_welcome_features(const struct step *at)
+static enum ks_err on_welcome_features(const struct ks_login_step *at)
 {
     take_features(at);
-    enter(at->login, KS_LOGIN_BOUND);
+    ks_login_step_enter(at->login, KS_LOGIN_BOUND);
     return KS_OK;
 }
 
@@ -890,16 +737,16 @@ static enum ks_err on_welcome_features(const struct step *at)
 static const struct rule {
     unsigned in;
     const char *ns, *name;
-    enum ks_err (*handle)(const struct step *at);
+    enum ks_err (*handle)(const struct ks_login_step *at);
 } rules[] = {
-    { ON(KS_LOGIN_CLEAR), NS_STREAM, "features", on_clear_features }, /* RFC 6120 §5.4.1 */
-    { ON(KS_LOGIN_PROCEED), NS_TLS, "proceed", on_proceed },          /* RFC 6120 §5.4.2.3 */
-    { ON(KS_LOGIN_PROCEED), NS_TLS, "failure", on_tls_failure },      /* RFC 6120 §5.4.2.2 */
-    { ON(KS_LOGIN_SECURED), NS_STREAM, "features", on_mechanisms },   /* RFC 6120 §6.4.1 */
-    { ON(KS_LOGIN_PREAUTH), NS_CLIENT, "iq", on_preauth },            /* XEP-0445 §4 */
-    { ON(KS_LOGIN_REGISTER), NS_CLIENT, "iq", on_registered },        /* XEP-0077 §3.1 */
-    { ON(KS_LOGIN_CHALLENGE), NS_SASL, "challenge", on_challenge },   /* RFC 6120 §6.4.3 */
-    { ON(KS_LOGIN_PROOF), NS_SASL, "challenge", on_proof },           /* RFC 6120 §6.3.10 */
+    { ON(KS_LOGIN_CLEAR), NS_STREAM, "features", on_clear_features },          /* RFC 6120 §5.4.1 */
+    { ON(KS_LOGIN_PROCEED), NS_TLS, "proceed", on_proceed },                   /* RFC 6120 §5.4.2.3 */
+    { ON(KS_LOGIN_PROCEED), NS_TLS, "failure", on_tls_failure },               /* RFC 6120 §5.4.2.2 */
+    { ON(KS_LOGIN_SECURED), NS_STREAM, "features", ks_login_step_mechanisms }, /* RFC 6120 §6.4.1 */
+    { ON(KS_LOGIN_PREAUTH), NS_CLIENT, "iq", ks_login_on_preauth },            /* XEP-0445 §4 */
+    { ON(KS_LOGIN_REGISTER), NS_CLIENT, "iq", ks_login_on_registered },        /* XEP-0077 §3.1 */
+    { ON(KS_LOGIN_CHALLENGE), NS_SASL, "challenge", on_challenge },            /* RFC 6120 §6.4.3 */
+    { ON(KS_LOGIN_PROOF), NS_SASL, "challenge", on_proof },                    /* RFC 6120 §6.3.10 */
     { ON(KS_LOGIN_EXTERNAL) | ON(KS_LOGIN_PROOF) | ON(KS_LOGIN_PROVEN), NS_SASL, "success",
         on_success }, /* RFC 6120 §6.4.6 */
     { ON(KS_LOGIN_EXTERNAL) | ON(KS_LOGIN_CHALLENGE) | ON(KS_LOGIN_PROOF), NS_SASL, "failure",
@@ -922,7 +769,7 @@ static const struct rule {
 enum ks_err ks_login_element(struct ks_login *login, struct ks_arena *scratch, const struct ks_xml *element,
     struct ks_buf *out, void (*acked)(void *user, uint64_t tag), void *user)
 {
-    struct step at = { login, scratch, element, out, acked, user };
+    struct ks_login_step at = { login, scratch, element, out, acked, user };
 
     assert(states[login->state].next != 0);
     for (size_t i = 0; i < KS_COUNT(rules); i++)
@@ -932,9 +779,9 @@ enum ks_err ks_login_element(struct ks_login *login, struct ks_arena *scratch, c
             if (err == KS_OK)
                 err = ks_buf_err(out);
             /* Our own arenas have room for everything that a sane server says. */
-            return err == KS_ELIMIT ? broken(login) : err;
+            return err == KS_ELIMIT ? ks_login_step_broken(login) : err;
         }
-    return broken(login);
+    return ks_login_step_broken(login);
 }
 
 void ks_login_init(struct ks_login *login, const struct ks_login_setup *setup, bool direct, struct ks_buf *out)
@@ -942,7 +789,7 @@ void ks_login_init(struct ks_login *login, const struct ks_login_setup *setup, b
     *login = (struct ks_login) { .setup = *setup };
     ks_arena_init(&login->arena, ARENA_BYTES_MAX);
     if (direct)
-        enter(login, KS_LOGIN_HANDSHAKE);
+        ks_login_step_enter(login, KS_LOGIN_HANDSHAKE);
     else
         write_header(login, out);
 }
