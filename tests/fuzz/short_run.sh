@@ -9,5 +9,5 @@ dict=$(dirname "$0")/$(basename "$1").dict
 fuzzer=$1 corpus=$2
 shift 2
 # libFuzzer's own exit code for a finding is 77, by which meson would call the test skipped.
-"$fuzzer" -seed=1 -runs=50000 -max_total_time=20 -max_len=4096 -timeout=10 -verbosity=0 -print_final_stats=1 \
+"$fuzzer" -seed=1 -runs=50000 -max_total_time=10 -max_len=4096 -timeout=10 -verbosity=0 -print_final_stats=1 \
     -error_exitcode=1 -timeout_exitcode=1 -artifact_prefix="$(dirname "$fuzzer")/" "$@" "$scratch" "$corpus" || exit 1
