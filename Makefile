@@ -75,10 +75,11 @@ test-fuzz: packages-check deps
 test-wasm:
 	@$(MAKE) wasm || built=no
 	meson test -C build/wasm --no-rebuild --print-errorlogs && [ "$${built:-yes}" = yes ]
-# The programs as they are shipped, with other people's: konsild in its sandbox, no sanitizers.
+# The programs as they are shipped, with other people's: konsild in its sandbox, no sanitizers. Most of the time they wait for each
+# other, so there are more of them than processors.
 test-interop: packages-check
 	@$(MAKE) build || built=no
-	meson test -C build/release --no-rebuild --print-errorlogs --suite real && [ "$${built:-yes}" = yes ]
+	meson test -C build/release --no-rebuild --print-errorlogs --num-processes $$((2 * $$(nproc))) --suite real && [ "$${built:-yes}" = yes ]
 .PHONY: chaos cuts
 chaos: packages-check build ## 100,000 messages while programs are killed and the network is cut: make chaos [MESSAGES=…]
 	@meson test -C build/release --no-rebuild --print-errorlogs --verbose --logbase chaoslog --test-args "$$(($(MESSAGES) / 1000 + 1)) $(MESSAGES)" chaos
