@@ -66,7 +66,7 @@ test-native: packages-check deps
 	@$(call configure,check,$(SANITIZE) -Db_coverage=true)
 	ninja -C build/check -k 0 || built=no
 	find build/check -name '*.gcda' -delete
-	meson test -C build/check --no-rebuild --print-errorlogs $(SUITES) && [ "$${built:-yes}" = yes ]
+	meson test -C build/check --no-rebuild --print-errorlogs --num-processes $$(($$(nproc) + 1)) $(SUITES) && [ "$${built:-yes}" = yes ]
 # A short run of each target, the same every time: its seed and its number of inputs are fixed.
 test-fuzz: packages-check deps
 	@$(call configure,fuzz,$(SANITIZE) -Dfuzzer=true --native-file deps/clang.native)
