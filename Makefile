@@ -13,7 +13,8 @@ CUTS ?= 10000
 TEST ?=
 TARGET ?=
 SUITES = --no-suite long
-SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false -Dwerror_ours=true
+# Of a report one reads functions and lines; -g1 has those, and takes a fifth less to compile.
+SANITIZE = -Db_sanitize=address,undefined -Db_lundef=false -Dwerror_ours=true -Dc_args=-g1
 # What meson's tests see. A sanitizer's report ends the program that made it.
 export ASAN_OPTIONS = strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1
 export UBSAN_OPTIONS = print_stacktrace=1:halt_on_error=1
