@@ -16,7 +16,7 @@
 
 #define TURN_NS 20000000
 #define JOIN_SECONDS_MAX 300
-#define DRAIN_SECONDS_MAX 20
+#define DRAIN_SECONDS_MAX 60
 #define QUIET_NS 150000000000LL /* Prosody says nothing before it has let all of them in */
 #define REACHED_SLOTS 65536     /* messages under way at once are fewer */
 #define KEYED 3                 /* accounts with a key in an ordinary message, as in load_message.h */
