@@ -58,7 +58,8 @@ static enum ks_pass enter(struct ks_ctx *ctx, struct ks_stanza *presence)
 
     if (!is_to_room(ctx, presence) || presence->type != KS_TYPE_NONE)
         return KS_PASS_ON;
-    if (ks_xml_child(presence->xml, NS_MUC, "x") && ks_room_index_full(ctx, presence->to)) {
+    /* Also without <x/>, by which older clients make rooms. */
+    if (ks_room_index_full(ctx, presence->to)) {
         ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
         return KS_PASS_STOP;
     }
