@@ -53,6 +53,13 @@ struct ks_transfers {
 void ks_transfers_init(struct konsil *k);
 void ks_transfers_done(struct konsil *k);
 
+/* What the host is to forget, in the list of stops. */
+struct ks_transfer_stop_note {
+    struct ks_list link;
+    uint64_t number;
+    char *path;
+};
+
 /* --- in a step --- */
 
 KS_CHECK enum ks_err ks_transfer_send(struct konsil *k, const struct ks_cmd *cmd);   /* file_send */
@@ -64,6 +71,30 @@ KS_CHECK enum ks_err ks_transfers_count(struct konsil *k, uint64_t *ret_count);
 KS_CHECK enum ks_err ks_transfers_slot(struct konsil *k, uint64_t number, const struct ks_upload_slot *slot);
 /* A message is taken back: what is fetched of it is given up. */
 KS_CHECK enum ks_err ks_transfers_erased(struct konsil *k, struct ks_str conversation, int64_t order);
+
+/* --- in a step, for transfer_commands.c and transfer_host.c alone --- */
+
+/* KS_ENOTFOUND: it is over. */
+KS_CHECK enum ks_err ks_transfer_load(struct konsil *k, uint64_t number, struct ks_transfer *ret_transfer);
+KS_CHECK enum ks_err ks_transfer_save(struct konsil *k, const struct ks_transfer *transfer);
+KS_CHECK enum ks_err ks_transfer_new_number(struct konsil *k, uint64_t *ret_number);
+/* Oldest first, in the arena. */
+KS_CHECK enum ks_err ks_transfer_all(struct konsil *k, struct ks_transfer **ret_items, size_t *ret_count);
+KS_CHECK enum ks_err ks_transfer_event(
+    struct konsil *k, const struct ks_transfer *transfer, struct ks_js_transfer *event);
+/* reason: NULL or a code; detail may be empty. */
+KS_CHECK enum ks_err ks_transfer_tell(struct konsil *k, const struct ks_transfer *transfer,
+    enum ks_js_transfer_state state, const char *reason, struct ks_str detail);
+/* It is over: told, and its record goes. */
+KS_CHECK enum ks_err ks_transfer_end(struct konsil *k, const struct ks_transfer *transfer,
+    enum ks_js_transfer_state state, const char *reason, struct ks_str detail);
+KS_CHECK enum ks_err ks_transfer_fail(
+    struct konsil *k, const struct ks_transfer *transfer, const char *code, struct ks_str detail);
+/* Anew, after a while. */
+KS_CHECK enum ks_err ks_transfer_again(struct konsil *k, const struct ks_transfer *transfer, const char *code);
+/* The host forgets it, whether it has it or left something in an earlier life. */
+KS_CHECK enum ks_err ks_transfer_stop(struct konsil *k, const struct ks_transfer *transfer);
+void ks_transfer_free_stop(struct ks_transfer_stop_note *stop);
 
 /* --- anywhere --- */
 
