@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "dataform.h"
 #include "engine.h"
 #include "file_share.h"
 #include "transfer.h"
 
-#define NS_FORM "jabber:x:data"
 #define NAMES_MAX (KS_UPLOAD_SERVICES_MAX * (KS_JID_MAX + 1))
 #define HEADERS_MAX 4096
 #define NEUTRAL_NAME "file.bin"
@@ -27,22 +27,12 @@ static enum ks_err ask_next(struct konsil *k);
 /* The limit of §3's form; 0: none is told. */
 static uint64_t limit_of(struct konsil *k, const struct ks_xml *query)
 {
+    const struct ks_xml *form = ks_form_find(&k->arena, query, NS_UPLOAD);
     uint64_t max = 0;
 
-    for (const struct ks_xml *form = ks_xml_child(query, NS_FORM, "x"); form; form = ks_xml_next(form, NS_FORM, "x")) {
-        bool ours = false;
-        struct ks_str size = KS_STR_EMPTY;
-        for (const struct ks_xml *at = ks_xml_child(form, NS_FORM, "field"); at;
-             at = ks_xml_next(at, NS_FORM, "field")) {
-            struct ks_str value = ks_str_trim(ks_xml_text(&k->arena, ks_xml_child(at, NS_FORM, "value")));
-            ours |= ks_str_is(ks_xml_attr(at, "var"), "FORM_TYPE") && ks_str_is(value, NS_UPLOAD);
-            if (ks_str_is(ks_xml_attr(at, "var"), "max-file-size"))
-                size = value;
-        }
-        if (ours && ks_str_u64(size, UINT64_MAX / 2, &max) == KS_OK)
-            return max;
-    }
-    return 0;
+    if (ks_str_u64(ks_str_trim(ks_form_value(&k->arena, form, "max-file-size")), UINT64_MAX / 2, &max) != KS_OK)
+        return 0;
+    return max;
 }
 
 static bool has_feature(const struct ks_xml *query)
