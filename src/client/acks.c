@@ -83,14 +83,25 @@ enum ks_err ks_acks_tell_read(struct konsil *k, bool tell)
     return err;
 }
 
-void ks_acks_wake(struct konsil *k)
+/* doc/PROTOCOL.md §7.1: spread over the gathering time, so that a room's author does not get them all at once. */
+static void wake_within(struct konsil *k, int64_t max_ms)
 {
     int64_t gather =
-        KS_ACKS_GATHER_MIN_MS + (int64_t)ks_prng_below(&k->prng, KS_ACKS_GATHER_MAX_MS - KS_ACKS_GATHER_MIN_MS);
+        KS_ACKS_GATHER_MIN_MS + (int64_t)ks_prng_below(&k->prng, (uint64_t)(max_ms - KS_ACKS_GATHER_MIN_MS));
 
     k->acks.owed = true;
     if (ks_online(k) && ks_catchup_done(k))
         k->wait_ms[KS_WAIT_ACK] = ks_sooner(k->wait_ms[KS_WAIT_ACK], k->now.mono_ms + gather);
+}
+
+void ks_acks_wake(struct konsil *k)
+{
+    wake_within(k, KS_ACKS_GATHER_MAX_MS);
+}
+
+void ks_acks_wake_room(struct konsil *k, size_t people)
+{
+    wake_within(k, people > KS_ACKS_ROOM ? KS_ACKS_ROOM_MAX_MS : KS_ACKS_GATHER_MAX_MS);
 }
 
 void ks_acks_keys(struct konsil *k)

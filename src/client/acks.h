@@ -12,6 +12,8 @@
 
 #define KS_ACKS_GATHER_MIN_MS 2000
 #define KS_ACKS_GATHER_MAX_MS 10000
+#define KS_ACKS_ROOM_MAX_MS 30000 /* in a room of more than KS_ACKS_ROOM */
+#define KS_ACKS_ROOM 50
 
 struct konsil;
 struct ks_inbound;
@@ -31,6 +33,8 @@ KS_CHECK enum ks_err ks_acks_load(struct konsil *k);
 
 /* Something came, or was read: sent within the gathering time. */
 void ks_acks_wake(struct konsil *k);
+/* The same, for what came in a room with so many people. */
+void ks_acks_wake_room(struct konsil *k, size_t people);
 /* Keys are here: what waited for them waited long enough. */
 void ks_acks_keys(struct konsil *k);
 void ks_acks_due(struct konsil *k); /* KS_WAIT_ACK; outside of steps */

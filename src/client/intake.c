@@ -213,6 +213,7 @@ static enum ks_err find_place(
 static enum ks_err take_place(
     struct konsil *k, const struct ks_inbound *in, const struct ks_content *content, struct place *place)
 {
+    const struct ks_group_live *live = in->room ? ks_group_live(k, in->peer) : NULL;
     struct ks_chain *chain = &place->chain;
     uint64_t missing = ks_chain_missing(chain);
     enum ks_chain_verdict verdict;
@@ -242,7 +243,7 @@ static enum ks_err take_place(
     if (chain->asked && ks_chain_missing(chain) < missing && (err = ks_heal_tell_gap(k, chain, false)) != KS_OK)
         return err;
     if (!in->mine)
-        ks_acks_wake(k);
+        ks_acks_wake_room(k, live ? live->occupant_count : 0);
     return KS_OK;
 }
 
