@@ -27,7 +27,7 @@ struct device {
 
 static const char *which; /* the version's name, before a row's */
 
-static const char *name_of(const char *sentence)
+UNUSED static const char *name_of(const char *sentence)
 {
     static char name[240];
 

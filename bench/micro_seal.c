@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* micro_seal.c -- what a message into a large room costs its author's engine: 500 members with three devices each.
+ *
+ * Sealing for 1,500 devices, writing the stanza and the transaction that makes ratchet steps and stanza durable, on the
+ * encrypted SQLite store. Each device has answered once, so no key carries a key exchange any more; the first message,
+ * before that, is told apart. Time is that of a clock, so the disk's is in it; CPU is that of this process. */
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "omemo_devices.h"
+#include "sqlite_engine_store.h"
+
+#define MEMBERS 500
+#define DEVICES (3 * MEMBERS)
+#define MESSAGES 20
+#define ENVELOPE 600 /* bytes of a short text's envelope, padded */
+
+static struct device author, others[DEVICES];
+static char jids[MEMBERS][32];
+static struct ks_omemo_recipient recipients[DEVICES];
+
+static double seconds(clockid_t clock)
+{
+    struct timespec t;
+
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+struct cost {
+    double wall_ms, cpu_ms;
+    size_t bytes;
+};
+
+/* One message; its bytes belong to the author's arena. */
+static struct cost say(struct ks_str *ret_bytes)
+{
+    static const char envelope[ENVELOPE];
+    struct cost cost = { -seconds(CLOCK_MONOTONIC), -seconds(CLOCK_PROCESS_CPUTIME_ID), 0 };
+    struct ks_xml *xml;
+
+    must(author.store->ops->begin(author.store), "begin");
+    for (size_t i = 0; i < DEVICES; i++)
+        recipients[i].err = KS_OK;
+    must(ks_omemo_seal(author.omemo, &author.arena, KS_OMEMO_2, ks_str(envelope, ENVELOPE), recipients, DEVICES, &xml),
+        "seal");
+    *ret_bytes = bytes_of(&author.arena, xml);
+    must(author.store->ops->put(author.store, KS_T_OUTBOX, KS_STR("s"), *ret_bytes), "put");
+    must(author.store->ops->commit(author.store), "commit");
+    cost.wall_ms = 1000 * (cost.wall_ms + seconds(CLOCK_MONOTONIC));
+    cost.cpu_ms = 1000 * (cost.cpu_ms + seconds(CLOCK_PROCESS_CPUTIME_ID));
+    cost.bytes = ret_bytes->len;
+    return cost;
+}
+
+/* What the server would deliver: the keys of that account alone would do, so a reader gets it whole only here. */
+static void answer(struct device *device, struct ks_str bytes)
+{
+    struct ks_omemo_opened opened;
+    struct ks_str back = { 0 };
+
+    must(open_from(device, author.jid, bytes, &opened), "open");
+    must(seal(device, &author, KS_OMEMO_2, KS_STR("a"), &back), "answer");
+    must(open_from(&author, device->jid, back, &opened), "open the answer");
+    ks_arena_reset(&device->arena);
+    ks_arena_reset(&author.arena);
+}
+
+static int by_wall(const void *a, const void *b)
+{
+    const struct cost *x = a, *y = b;
+
+    return x->wall_ms < y->wall_ms ? -1 : x->wall_ms > y->wall_ms;
+}
+
+int main(void)
+{
+    static const uint8_t key[32] = { 1 };
+    char directory[] = "/tmp/micro_seal.XXXXXX", path[64];
+    struct cost first, costs[MESSAGES];
+    struct ks_str bytes, copy;
+    struct ks_arena kept;
+
+    which = "seal";
+    if (ks_crypto_init() != KS_OK || !mkdtemp(directory))
+        return 1;
+    snprintf(path, sizeof path, "%s/store.db", directory);
+    author = (struct device) { .jid = KS_STR("author@klinik.example") };
+    must(ks_sqlite_engine_store_open(path, NULL, key, true, &author.store), "store");
+    ks_prng_init_number(&author.prng, 1);
+    ks_arena_init(&author.arena, 64 * 1024 * 1024);
+    device_start(&author, NULL, NULL);
+    must(author.store->ops->begin(author.store), "begin");
+    must(ks_omemo_create(author.omemo, NOW), "create");
+    must(author.store->ops->commit(author.store), "commit");
+    must(author.store->ops->begin(author.store), "begin");
+    for (size_t i = 0; i < DEVICES; i++) {
+        snprintf(jids[i / 3], sizeof jids[0], "m%03zu@klinik.example", i / 3);
+        device_init(&others[i], jids[i / 3], i + 2);
+        struct ks_omemo_bundle bundle = bundle_of(&others[i], &author, KS_OMEMO_2);
+        must(ks_omemo_session_begin(author.omemo, KS_OMEMO_2, others[i].jid, id_of(&others[i]), &bundle), "session");
+        recipients[i] = (struct ks_omemo_recipient) { .jid = others[i].jid, .device = id_of(&others[i]) };
+        ks_arena_reset(&author.arena);
+        ks_arena_reset(&others[i].arena);
+    }
+    must(author.store->ops->commit(author.store), "commit");
+    ks_arena_init(&kept, 4 * 1024 * 1024);
+    first = say(&bytes);
+    must(ks_arena_copy(&kept, bytes, &copy), "copy");
+    ks_arena_reset(&author.arena);
+    for (size_t i = 0; i < DEVICES; i++)
+        answer(&others[i], copy);
+    for (size_t i = 0; i < MESSAGES; i++) {
+        costs[i] = say(&bytes);
+        ks_arena_reset(&author.arena);
+    }
+    qsort(costs, MESSAGES, sizeof costs[0], by_wall);
+    printf("first message, with key exchanges: %.0f ms, %.0f ms of CPU, %zu bytes\n", first.wall_ms, first.cpu_ms,
+        first.bytes);
+    printf("message to %d devices: median %.0f ms (%.0f ms of CPU), greatest of %d %.0f ms, %zu bytes\n", DEVICES,
+        costs[MESSAGES / 2].wall_ms, costs[MESSAGES / 2].cpu_ms, MESSAGES, costs[MESSAGES - 1].wall_ms,
+        costs[MESSAGES / 2].bytes);
+    ks_arena_done(&kept);
+    for (size_t i = 0; i < DEVICES; i++)
+        device_done(&others[i]);
+    device_done(&author);
+    (void)unlink(path);
+    (void)rmdir(directory);
+    return 0;
+}
