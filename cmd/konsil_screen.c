@@ -11,6 +11,7 @@
 #include "konsil_line.h"
 #include "konsil_model.h"
 #include "konsil_talk.h"
+#include "konsil_tasks.h"
 #include "say.h"
 
 #define CTRL(letter) ((letter)&0x1f)
@@ -22,7 +23,7 @@
 #define LEAST_HEIGHT 10
 #define LEAST_WIDTH 36
 
-enum view { VIEW_TALK, VIEW_HELP, VIEW_DEVICES };
+enum view { VIEW_TALK, VIEW_HELP, VIEW_DEVICES, VIEW_TASKS };
 /* What waits for its key a second time. */
 enum question { ASKS_NOTHING, ASKS_RETRACT, ASKS_LEAVE };
 
@@ -30,8 +31,9 @@ struct screen {
     struct model model;
     struct screen_calls calls;
     void *user;
-    char *selected; /* a JID; NULL: nobody yet */
-    struct line input, password;
+    char *selected;                      /* a JID; NULL: nobody yet */
+    struct line input, password, answer; /* answer: to a question of tasks */
+    struct tasks tasks;
     unsigned scroll; /* lines up from the newest */
     char *editing;   /* the id of the message being edited; NULL: a new one */
     enum question question;
@@ -235,6 +237,37 @@ static void decide_device(struct screen *screen, bool trusted)
         give(screen, command);
 }
 
+static void show_tasks(struct screen *screen)
+{
+    json_t *commands[2];
+
+    screen->view = VIEW_TASKS;
+    line_clear(&screen->answer);
+    tasks_ask(&screen->tasks, commands);
+    for (size_t i = 0; i < KS_COUNT(commands); i++)
+        give(screen, commands[i]);
+}
+
+/* Enter, where tasks are shown. */
+static void answer_task(struct screen *screen)
+{
+    char *text = line_text(&screen->answer);
+    json_t *command = text ? tasks_enter(&screen->tasks, text) : NULL;
+
+    if (command)
+        give(screen, command);
+    if (text)
+        ks_wipe(text, strlen(text));
+    free(text);
+    line_clear(&screen->answer);
+}
+
+/* Where what is typed goes to. */
+static struct line *line_of(struct screen *screen)
+{
+    return screen->asking ? &screen->password : screen->view == VIEW_TASKS ? &screen->answer : &screen->input;
+}
+
 static void give_password(struct screen *screen)
 {
     char *text = line_text(&screen->password);
@@ -287,6 +320,10 @@ static void move_by(struct screen *screen, int by)
         scroll_help(screen, by);
         return;
     }
+    if (screen->view == VIEW_TASKS) {
+        tasks_move(&screen->tasks, by);
+        return;
+    }
     if (screen->view != VIEW_DEVICES) {
         step(screen, by);
         return;
@@ -308,7 +345,7 @@ static void forget_notice(struct screen *screen)
 
 static void on_key(struct screen *screen, wint_t key)
 {
-    if (line_key(screen->asking ? &screen->password : &screen->input, key) || key == KEY_RESIZE)
+    if (line_key(line_of(screen), key) || key == KEY_RESIZE)
         return;
     forget_notice(screen);
     switch (key) {
@@ -351,6 +388,12 @@ static void on_key(struct screen *screen, wint_t key)
     case KEY_F(8):
         decide_device(screen, false);
         break;
+    case KEY_F(9):
+        if (screen->view == VIEW_TASKS)
+            screen->view = VIEW_TALK;
+        else
+            show_tasks(screen);
+        break;
     default:
         break;
     }
@@ -359,6 +402,14 @@ static void on_key(struct screen *screen, wint_t key)
 /* Escape takes back, one thing at a time. */
 static void escape(struct screen *screen)
 {
+    json_t *command = NULL;
+
+    if (screen->view == VIEW_TASKS && !screen->asking && tasks_escape(&screen->tasks, &command)) {
+        line_clear(&screen->answer);
+        if (command)
+            give(screen, command);
+        return;
+    }
     if (screen->asking)
         line_clear(&screen->password);
     else if (screen->view != VIEW_TALK)
@@ -377,6 +428,8 @@ static void on_char(struct screen *screen, wint_t c)
         forget_notice(screen);
         if (screen->asking)
             give_password(screen);
+        else if (screen->view == VIEW_TASKS)
+            answer_task(screen);
         else
             send_input(screen);
         break;
@@ -391,7 +444,7 @@ static void on_char(struct screen *screen, wint_t c)
         clearok(curscr, TRUE);
         break;
     default:
-        (void)line_char(screen->asking ? &screen->password : &screen->input, c);
+        (void)line_char(line_of(screen), c);
         break;
     }
 }
@@ -514,8 +567,8 @@ static void draw_help(struct screen *screen, const struct area *whole)
     const char *const lines[] = { SAY("konsil.help-choose"), SAY("konsil.help-send"), SAY("konsil.help-scroll"),
         SAY("konsil.help-edit"), SAY("konsil.help-retract"),
         screen->model.tell_read ? SAY("konsil.help-tells") : SAY("konsil.help-tells-not"), SAY("konsil.help-retry"),
-        SAY("konsil.help-devices"), SAY("konsil.help-trust"), SAY("konsil.help-file"), SAY("konsil.help-escape"),
-        SAY("konsil.help-leave"), SAY("konsil.help-marks") };
+        SAY("konsil.help-devices"), SAY("konsil.help-trust"), SAY("konsil.help-file"), SAY("konsil.help-tasks"),
+        SAY("konsil.help-escape"), SAY("konsil.help-leave"), SAY("konsil.help-marks") };
     struct area area = *whole;
     int count = 0, y;
 
@@ -538,7 +591,9 @@ static void draw_view(struct screen *screen, const struct area *area)
 {
     struct model_person *person = selected(screen);
 
-    if (!person)
+    if (screen->view == VIEW_TASKS)
+        tasks_draw(&screen->tasks, area);
+    else if (!person)
         paint_wrapped(area, area->top + 1, say(screen, SAY("konsil.choose")));
     else if (screen->view == VIEW_DEVICES)
         devices_draw(&screen->model, person, area, screen->device);
@@ -548,8 +603,19 @@ static void draw_view(struct screen *screen, const struct area *area)
 
 static void draw_input(struct screen *screen, int y, int width)
 {
+    const char *question;
+    bool hidden;
     int x = 2;
 
+    if (!screen->asking && screen->view == VIEW_TASKS) {
+        question = tasks_question(&screen->tasks, &hidden);
+        attron(A_BOLD);
+        x = question ? paint_text(y, 0, width - 2, question) + 1 : 0;
+        attrset(A_NORMAL);
+        if (question)
+            line_draw(&screen->answer, y, x, width - x, hidden);
+        return;
+    }
     if (screen->asking) {
         attron(A_BOLD);
         x = paint_text(y, 0, width - 2, say(screen, SAY("konsil.password"))) + 1;
@@ -677,12 +743,23 @@ void screen_draw(struct screen *screen)
 
 /* --- life --- */
 
+static const char *event_name(const json_t *event)
+{
+    const char *name = json_string_value(json_object_get(event, "event"));
+
+    return name ? name : "";
+}
+
 void screen_event(struct screen *screen, const char *json, size_t len)
 {
     json_t *event = json_loadb(json, len, 0, NULL);
 
-    if (json_is_object(event))
+    if (json_is_object(event)) {
         model_event(&screen->model, event);
+        tasks_event(&screen->tasks, event);
+    }
+    if (screen->view == VIEW_TASKS && !screen->tasks.list && strcmp(event_name(event), "ready") == 0)
+        show_tasks(screen); /* there was nobody to ask before */
     json_decref(event);
 }
 
@@ -696,6 +773,7 @@ struct screen *screen_new(enum ks_language language, struct screen_calls calls, 
     if (MB_CUR_MAX == 1)
         setlocale(LC_CTYPE, "C.UTF-8");
     model_init(&screen->model, language);
+    screen->tasks.language = language;
     screen->calls = calls;
     screen->user = user;
     screen->dirty = true;
@@ -725,6 +803,8 @@ void screen_free(struct screen *screen)
         return;
     endwin();
     model_done(&screen->model);
+    tasks_done(&screen->tasks);
+    line_clear(&screen->answer);
     line_clear(&screen->input);
     line_clear(&screen->password);
     free(screen->selected);

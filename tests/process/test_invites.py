@@ -188,6 +188,51 @@ row(True, "another program logs in with the password that she chose")
 dora.close()
 anna.close()
 
+# --- an administrator does the same in a terminal: what the server lets her do, as questions ---
+
+conf = os.path.join(lab.dir, "konsild.conf")
+text = open(conf).read()
+with open(conf, "w") as file:
+    file.write(text.replace('{ name = "klinik.example";', '{ name = "klinik.example"; admin: { accounts = "a.brandt"; }; '
+                            'contact: { support = "tel:+49-7071-0"; };'))
+lab.ctl("reload")
+terminal = Screen(shlex.join([os.path.join(BUILD, "cmd", "konsil"), "--lang", "de", "--ca", lab.ca, "--server",
+                              f"127.0.0.1:{lab.port}", "--dir", os.path.join(lab.dir, "konsil-anna-terminal"), ANNA]),
+                  {"KONSIL_PASSPHRASE": "Station 3, immer wach"}, lines=40)
+terminal.sees("Passwort")
+terminal.type(PASSWORD)
+terminal.key("Enter")
+terminal.sees("clara")  # she is logged in
+terminal.key("F9")
+row(terminal.sees("tel:+49-7071-0", "Eine Person einladen", "Ein Konto anlegen")[0],
+    "XEP-0157, XEP-0050: F9 shows whom to turn to, and what the server lets her do", terminal.screen())
+terminal.key(*["Down"] * 20)  # the last one
+terminal.key("Enter")
+row(terminal.sees("Name vor dem @ der Adresse:")[0], "XEP-0401 §4.4: a task asks one question after the other, in plain words",
+    terminal.screen())
+terminal.key("Enter")
+row(terminal.sees("Name vor dem @ der Adresse:")[0], "what must be answered is asked again", terminal.screen())
+terminal.type("frida")
+terminal.key("Enter")
+terminal.sees("Name der Person:")
+terminal.type("Frida Frisch")
+terminal.key("Enter")
+terminal.sees("Abteilung:")
+terminal.key("Enter")
+terminal.sees("Beruf:")
+terminal.key("Enter")
+row(terminal.sees("Gilt bis:", "xmpp:frida@klinik.example?register;preauth=")[0], "and then the link is there", terminal.screen())
+row("invited" in lab.ctl("user", "list", "klinik.example").stdout, "the person is invited", terminal.screen())
+terminal.key("Enter")
+row(terminal.sees("Ein Konto anlegen")[0], "Enter leads back to the list", terminal.screen())
+terminal.key(*["Up"] * 20)
+terminal.key("Enter")
+terminal.sees("Welches Konto")
+terminal.key("Escape")
+row(terminal.sees("Eine Person einladen")[0], "XEP-0050 §3.5: Escape gives a form up", terminal.screen())
+terminal.key("F10")
+row(terminal.sees("ended 0")[0], "and she leaves", terminal.screen())
+
 # --- taken back, and the end of an account ---
 
 token = re.search(r"preauth=([0-9a-f]+)", lab.ctl("user", "invite", "jonas@klinik.example").stdout)[1]
