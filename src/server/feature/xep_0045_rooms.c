@@ -163,7 +163,8 @@ static void add_info(struct ks_ctx *ctx, const struct ks_room_config *config, st
     struct ks_xml *identity = ks_xml_add(ctx->arena, query, NS_DISCO_INFO, "identity");
     ks_xml_set(ctx->arena, identity, "category", KS_STR("conference"));
     ks_xml_set(ctx->arena, identity, "type", KS_STR("text"));
-    if (config->name.len && ks_arena_copy(ctx->arena, config->name, &text) == KS_OK)
+    /* COMPAT(Profanity, 0.13): without a name that program ends; a room that has none is called by its address. */
+    if (ks_arena_copy(ctx->arena, config->name.len ? config->name : ks_user_jid(ctx->user).local, &text) == KS_OK)
         ks_xml_set(ctx->arena, identity, "name", text);
     for (size_t i = 0; i < KS_COUNT(features); i++)
         ks_disco_add(ctx->arena, query, features[i]);
