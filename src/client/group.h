@@ -39,6 +39,7 @@ enum {
     KS_GROUP_INVITED = 4,   /* by a welcome that is not proven yet */
     KS_GROUP_TOLD_BACK = 8, /* that the server serves less than we know: told once */
     KS_GROUP_FOREIGN = 16,  /* without statements: only read (group_foreign.c) */
+    KS_GROUP_WELCOMED = 32, /* after LEFT or REMOVED: it is entered, and its statements say whether that is so */
 };
 
 struct ks_group {
@@ -206,9 +207,10 @@ struct ks_str ks_group_occupant(const struct ks_group_live *live, struct ks_str 
 /* Statements are read: now the archive, then what came meanwhile. */
 KS_CHECK enum ks_err ks_group_synced(struct konsil *k, struct ks_group_live *live);
 KS_CHECK enum ks_err ks_group_caught_up(struct konsil *k, struct ks_catchup *catchup);
-/* Outside of steps: somebody wrote who is no member. Once for each of them and each version the statements are asked
- * for, and the message follows them; else false. */
-bool ks_group_hold_for(struct konsil *k, struct ks_group_live *live, struct ks_str jid, const struct ks_xml *message);
+/* Outside of steps: somebody wrote who is no member by the state with this hash. Once for each of them and each state
+ * the statements are asked for, and the message follows them; else false. */
+bool ks_group_hold_for(struct konsil *k, struct ks_group_live *live, struct ks_str jid,
+    const uint8_t state[KS_ROOM_HASH_LEN], const struct ks_xml *message);
 /* Compares what the server lists with who may be there; when the statements were just asked for. */
 KS_CHECK enum ks_err ks_group_compare(struct konsil *k, struct ks_group_live *live, const struct ks_group *group);
 

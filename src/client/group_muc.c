@@ -161,6 +161,8 @@ enum ks_err ks_group_compare(struct konsil *k, struct ks_group_live *live, const
 /* Who left is there until it is stated: her wish goes to the room. */
 static bool is_ours(struct konsil *k, const struct ks_group *group)
 {
+    if (group->flags & KS_GROUP_WELCOMED)
+        return true;
     return !(group->flags & KS_GROUP_REMOVED)
         && (!(group->flags & KS_GROUP_LEFT) || ks_room_state_member(&group->newest.state, ks_own(k)));
 }
@@ -367,6 +369,10 @@ enum ks_err ks_group_synced(struct konsil *k, struct ks_group_live *live)
     struct ks_group group;
     enum ks_err err = ks_group_get(k, live->room, &group);
 
+    if (err == KS_OK && group.flags & KS_GROUP_WELCOMED) {
+        group.flags &= ~(unsigned)KS_GROUP_WELCOMED;
+        err = ks_group_put(k, &group);
+    }
     if (err != KS_OK || live->place != KS_GROUP_IN || group.flags & KS_GROUP_REMOVED)
         return err == KS_ENOTFOUND ? KS_OK : err;
     if ((err = ks_group_compare(k, live, &group)) != KS_OK || (err = ks_group_push(k, &group, KS_STR_EMPTY)) != KS_OK)
@@ -403,10 +409,13 @@ static enum ks_err sync_now(struct konsil *k, void *arg)
     return ks_group_sync(k, arg);
 }
 
-bool ks_group_hold_for(struct konsil *k, struct ks_group_live *live, struct ks_str jid, const struct ks_xml *message)
+bool ks_group_hold_for(struct konsil *k, struct ks_group_live *live, struct ks_str jid,
+    const uint8_t state[KS_ROOM_HASH_LEN], const struct ks_xml *message)
 {
-    static const uint8_t held[KS_ROOM_HASH_LEN];
+    uint8_t held[KS_ROOM_HASH_LEN]; /* apart from what ghosts are noted by */
 
+    for (size_t i = 0; i < sizeof(held); i++)
+        held[i] = (uint8_t)~state[i];
     if (!live->ready || jid.len == 0 || live->catchup.running || !ks_group_first_time(live, jid, held))
         return false;
     live->catchup.running = true;

@@ -135,6 +135,7 @@ static enum ks_err note_membership(struct konsil *k, struct ks_group *group)
 {
     bool member = ks_room_state_member(&group->newest.state, ks_own(k));
 
+    group->flags &= ~(unsigned)KS_GROUP_WELCOMED;
     group->flags = member ? group->flags & ~(unsigned)KS_GROUP_REMOVED : group->flags | KS_GROUP_REMOVED;
     /* Who is added again after she left is there again. */
     if (group->flags & KS_GROUP_LEFT && is_there(&group->before)
@@ -637,11 +638,14 @@ enum ks_err ks_group_said(struct konsil *k, const struct ks_inbound *in, const s
 
     if (in->opened.version != KS_OMEMO_2)
         return KS_OK;
-    /* Who left or was removed is welcome again. */
+    /* Who left or was removed is welcome again: now, or when she is online. */
     if (err == KS_OK && content->range_count + !ks_str_eq(in->peer, content->room) > 0 && !content->room_leave
         && group.flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED) && is_there(&group.newest)
-        && content->room_v > group.newest.state.v && (err = ks_group_enter(k, group.room)) != KS_OK)
-        return err;
+        && content->room_v > group.newest.state.v) {
+        group.flags |= KS_GROUP_WELCOMED;
+        if ((err = ks_group_put(k, &group)) != KS_OK || (err = ks_group_enter(k, group.room)) != KS_OK)
+            return err;
+    }
     if (err == KS_ENOTFOUND && !content->room_leave && !ks_str_eq(in->peer, content->room)) {
         if ((err = take_welcome(k, in, content)) != KS_OK || (err = ks_group_get(k, content->room, &group)) != KS_OK)
             return err == KS_ENOTFOUND ? KS_OK : err;

@@ -288,8 +288,10 @@ static void take_message(struct konsil *k, const struct ks_xml *message, int64_t
 struct author {
     struct ks_str room, hint;
     uint32_t device;
-    struct ks_str jid; /* found; empty: nobody who may be here */
-    bool unheard;      /* we left, and wait for that to be stated */
+    struct ks_str jid;               /* found; empty: nobody who may be here */
+    bool former;                     /* he is no member by what we know */
+    bool unheard;                    /* we left, and wait for that to be stated */
+    uint8_t state[KS_ROOM_HASH_LEN]; /* what we know */
 };
 
 static enum ks_err has_device(struct konsil *k, struct ks_str jid, uint32_t device, bool *ret_has)
@@ -316,6 +318,7 @@ static enum ks_err find_author(struct konsil *k, void *arg)
     if (err != KS_OK || group.newest.data.len == 0)
         return err == KS_ENOTFOUND ? KS_OK : err;
     author->unheard = group.flags & KS_GROUP_LEFT;
+    memcpy(author->state, group.newest.hash, sizeof(author->state));
     member = author->hint.len > 0 && ks_room_state_member(state, author->hint);
     if (member && (err = has_device(k, author->hint, author->device, &has)) != KS_OK)
         return err;
@@ -330,8 +333,10 @@ static enum ks_err find_author(struct konsil *k, void *arg)
     if (author->jid.len == 0 && author->hint.len > 0 && !member
         && (err = ks_group_ever_had(k, author->room, author->hint, &member)) != KS_OK)
         return err;
-    if (author->jid.len == 0 && member)
+    if (author->jid.len == 0 && member) {
         author->jid = author->hint;
+        author->former = !ks_room_state_member(state, author->hint);
+    }
     /* Out of the step's arena: it is needed in the next. */
     return ks_arena_copy(&k->stream.element, author->jid, &author->jid);
 }
@@ -354,6 +359,20 @@ static struct ks_str told_author(struct konsil *k, struct ks_group_live *live, c
     return bare_text(k, &k->stream.element, bare, &bare) == KS_OK ? bare : KS_STR_EMPTY;
 }
 
+/* What is held is read when its author may have left, and then his nick names nobody: so the server's word of who he is
+ * is kept with it, as archives have it (XEP-0313 §5.1.2). */
+static const struct ks_xml *with_author(struct konsil *k, struct ks_group_live *live, const struct ks_xml *message)
+{
+    struct ks_arena *arena = &k->stream.element;
+    struct ks_str jid = told_author(k, live, message);
+    struct ks_xml *copy = ks_xml_copy_top(arena, message), *x = ks_xml_new(arena, NS_MUC_USER, "x");
+
+    if (jid.len == 0 || !copy || !ks_xml_set(arena, ks_xml_add(arena, x, NS_MUC_USER, "item"), "jid", jid))
+        return message;
+    ks_xml_prepend(copy, x);
+    return copy;
+}
+
 static void take_room_message(
     struct konsil *k, struct ks_group_live *live, const struct ks_xml *message, int64_t stamp_ms, struct ks_str id)
 {
@@ -370,10 +389,12 @@ static void take_room_message(
         return;
     if (!ks_step(k, find_author, &author) || author.unheard)
         return;
+    /* He may have been added a moment ago, for the first time or again. */
+    if ((author.jid.len == 0 || author.former)
+        && ks_group_hold_for(k, live, author.hint, author.state, with_author(k, live, message)))
+        return;
     if (author.jid.len == 0) {
-        /* Somebody may have been added a moment ago. */
-        if (!ks_group_hold_for(k, live, author.hint, message))
-            (void)ks_step(k, tell_stranger, &author);
+        (void)ks_step(k, tell_stranger, &author);
         return;
     }
     in.from = author.jid;
@@ -405,7 +426,8 @@ static void take_groupchat(struct konsil *k, const struct ks_xml *message, bool 
 {
     struct ks_group_live *live = room_of(k, ks_xml_attr(message, "from"));
 
-    if (!live || live->place != KS_GROUP_IN || (!held && ks_catchup_hold(&live->catchup, message)))
+    if (!live || live->place != KS_GROUP_IN
+        || (!held && live->catchup.running && ks_catchup_hold(&live->catchup, with_author(k, live, message))))
         return;
     take_room_message(k, live, message, delay_stamp(k, message), room_archive_id(live, message));
 }

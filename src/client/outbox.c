@@ -156,6 +156,26 @@ enum ks_err ks_outbox_seen(struct konsil *k, struct ks_str id)
     return on_server(k, &out);
 }
 
+/* The server had no room. A person sends a text again when she likes; a room's state says itself again, a little later.
+ */
+static enum ks_err say_again(struct konsil *k, struct ks_out *out)
+{
+    struct ks_str envelope, id;
+    struct ks_content content;
+    struct ks_sce sce;
+    enum ks_err err = ks_out_get_row(k, 'e', out->seq, &envelope);
+
+    if (err != KS_OK || (err = ks_sce_read(&k->arena, envelope, &sce)) != KS_OK
+        || (err = ks_content_read(&k->arena, sce.content, &content)) != KS_OK)
+        return err == KS_ENOTFOUND || err == KS_ESYNTAX ? KS_ESTORE : err;
+    content.k = (struct ks_k) { .number = 0 };
+    out->state = KS_OUT_FAILED;
+    if ((err = ks_out_save(k, out)) != KS_OK || (err = ks_out_del_row(k, 'w', out->seq)) != KS_OK)
+        return err;
+    k->outbox.pause_ms = k->now.mono_ms + KS_OUTBOX_PAUSE_MS;
+    return ks_outbox_add(k, out->conversation, &content, &id);
+}
+
 enum ks_err ks_outbox_bounced(struct konsil *k, struct ks_str id, struct ks_str from, struct ks_str condition)
 {
     struct ks_out out;
@@ -173,6 +193,8 @@ enum ks_err ks_outbox_bounced(struct konsil *k, struct ks_str id, struct ks_str 
         return ks_group_again(k, from);
     if ((err = ks_out_del_row(k, 's', seq)) != KS_OK)
         return err;
+    if (out.says == KS_SAYS_ROOM && ks_str_is(condition, "resource-constraint"))
+        return say_again(k, &out);
     return ks_out_fail(k, &out, KS_CODE_BOUNCED, condition);
 }
 

@@ -22,6 +22,7 @@
 #include "schema.h"
 
 #define KS_OUTBOX_KEEP_MS 1209600000LL /* 14 days, for devices that ask again */
+#define KS_OUTBOX_PAUSE_MS 10000       /* when the server had no room for what we say by ourselves */
 #define KS_OUTBOX_FAIL_MS 2592000000LL /* 30 days without an acknowledgement */
 
 struct konsil;
@@ -35,8 +36,9 @@ enum ks_out_state {
 };
 
 struct ks_outbox {
-    uint64_t next; /* seq */
-    bool open;     /* caught up: messages go out */
+    uint64_t next;    /* seq */
+    bool open;        /* caught up: messages go out */
+    int64_t pause_ms; /* mono: not before this */
 };
 
 struct ks_out {

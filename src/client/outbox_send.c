@@ -346,7 +346,8 @@ static bool is_blocked(const struct queue *queue, size_t i)
 
 static bool may_send(const struct konsil *k)
 {
-    return k->failed == KS_OK && ks_online(k) && k->outbox.open && k->stream.sm.unacked < UNACKED_MAX;
+    return k->failed == KS_OK && ks_online(k) && k->outbox.open && k->stream.sm.unacked < UNACKED_MAX
+        && k->now.mono_ms >= k->outbox.pause_ms;
 }
 
 static void send_one(struct konsil *k, struct entry *entry)
@@ -369,7 +370,7 @@ void ks_outbox_due(struct konsil *k)
 {
     struct queue queue = { .count = 0 };
 
-    k->wait_ms[KS_WAIT_OUTBOX] = KS_NEVER;
+    k->wait_ms[KS_WAIT_OUTBOX] = k->outbox.pause_ms > k->now.mono_ms ? k->outbox.pause_ms : KS_NEVER;
     if (!may_send(k))
         return;
     ks_arena_init(&queue.arena, NAMES_BYTES_MAX);

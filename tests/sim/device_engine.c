@@ -28,7 +28,7 @@ static struct konsil_now now(const struct device *device)
 }
 
 /* What an engine warns of, though nobody here forges, restores an old copy or breaks in: the others may never come. */
-static bool is_harmless(const struct town *town, const char *code)
+static bool is_harmless(const struct town *town, const char *code, bool named)
 {
     static const char *const harmless[] = { KS_CODE_NEW_OWN_DEVICE, KS_CODE_STORE_FULL, KS_CODE_KEYS_UNPUBLISHED,
         KS_CODE_ROOM_CONFLICT, KS_CODE_NO_KEYS };
@@ -36,7 +36,9 @@ static bool is_harmless(const struct town *town, const char *code)
     for (size_t i = 0; i < KS_COUNT(harmless); i++)
         if (!strcmp(code, harmless[i]))
             return true;
+    /* A server that names the wrong person makes of an author somebody whom nobody named. */
     return (!strcmp(code, KS_CODE_ROOM_GHOST) && town->struck[FAULT_LIE])
+        || (!strcmp(code, KS_CODE_ROOM_STRANGER) && town->struck[FAULT_LIE] && !named)
         || (!strcmp(code, KS_CODE_BOUNCED) && town->struck[FAULT_DISK_FULL]);
 }
 
@@ -46,7 +48,7 @@ static void look_at(struct engine_device *d, const json_t *event)
     const char *kind = json_string_value(json_object_get(event, "event"));
     const char *code = json_string_value(json_object_get(event, "code"));
 
-    if (!strcmp(kind, "warning") && !is_harmless(d->base.town, code))
+    if (!strcmp(kind, "warning") && !is_harmless(d->base.town, code, json_object_get(event, "jid")))
         town_wrong(d->base.town, "%s warns of %s", d->base.name, code);
     if (!strcmp(kind, "room"))
         town_room_told(&d->base, json_string_value(json_object_get(room, "room")),
