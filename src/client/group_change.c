@@ -13,21 +13,32 @@
 
 /* --- making --- */
 
-static const struct ks_room_signed *base_of(const struct ks_group *group)
+static bool owns_in(const struct ks_room_signed *one, struct ks_str jid)
 {
-    return group->doubt.data.len > 0 ? &group->doubt : &group->newest;
+    const struct ks_room_entry *entry = one->data.len > 0 ? ks_room_state_member(&one->state, jid) : NULL;
+
+    return one->data.len == 0 || (entry && entry->owner);
 }
 
+/* What we sign anew is what is proven: of a statement that is not, or of a fork, only what both sides agree about. Else
+ * our signature would make members, or owners, of whom a server invented. */
 static enum ks_err copy_members(
-    struct konsil *k, const struct ks_room_state *from, size_t more, struct ks_room_state *state)
+    struct konsil *k, const struct ks_group *group, size_t more, struct ks_room_state *state)
 {
-    size_t count = from ? from->member_count : 0;
+    size_t count = group ? group->newest.state.member_count : 0; /* none: it is founded */
 
     if (!(state->members = ks_arena_zero(&k->arena, (count + more + 1) * sizeof(*state->members))))
         return KS_ENOMEM;
-    if (count > 0)
-        memcpy(state->members, from->members, count * sizeof(*state->members));
-    state->member_count = count;
+    state->member_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct ks_room_entry *entry = &state->members[state->member_count];
+
+        if (!ks_group_recipient(group, group->newest.state.members[i].jid))
+            continue;
+        *entry = group->newest.state.members[i];
+        entry->owner = entry->owner && owns_in(&group->rival, entry->jid) && owns_in(&group->doubt, entry->jid);
+        state->member_count++;
+    }
     return KS_OK;
 }
 
@@ -260,10 +271,10 @@ enum ks_err ks_group_change(struct konsil *k, struct ks_str room, const struct k
         known = (struct ks_room_known) { .newest = &group.doubt.state };
         memcpy(known.newest_hash, group.doubt.hash, KS_ROOM_HASH_LEN);
     }
-    state = base_of(&group)->state;
+    state = group.newest.state;
     ks_room_follow(&known, &state);
     state.t = (uint64_t)k->now.wall_ms / 1000;
-    if ((err = copy_members(k, &base_of(&group)->state, change->add_count, &state)) != KS_OK)
+    if ((err = copy_members(k, &group, change->add_count, &state)) != KS_OK)
         return err;
     if ((*ret_code = apply(&state, change)))
         return KS_OK;
@@ -319,7 +330,7 @@ enum ks_err ks_group_let_go(struct konsil *k, struct ks_group *group, struct ks_
             return err;
         return ks_group_tell(k, group);
     }
-    if (!ks_group_owns(group, ks_own(k)) || !ks_room_state_member(&base_of(group)->state, jid))
+    if (!ks_group_owns(group, ks_own(k)) || !ks_group_recipient(group, jid))
         return KS_OK;
     return ks_group_change(k, group->room, &change, KS_STR_EMPTY, &code);
 }
