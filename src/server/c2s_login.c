@@ -294,9 +294,9 @@ static void take_first(struct ks_c2s *c, const struct ks_scram_mechanism *scram,
     /* XEP-0388 §2.3: whoever the stream header names is the one who logs in. */
     if (err == KS_OK && login->request && login->from && !ks_str_is(login->bare, login->from))
         err = KS_EDENIED;
-    /* Where a certificate is required, one person's does not let in another. */
-    if (err == KS_OK && certificate_required(c) && login->cert->count
-        && !ks_client_cert_names(login->cert, login->bare))
+    /* Where a certificate is required (perhaps since a moment ago), one person's does not let in another. */
+    if (err == KS_OK && certificate_required(c)
+        && (!is_certified(c) || (login->cert->count && !ks_client_cert_names(login->cert, login->bare))))
         err = KS_ECRYPTO;
     switch ((int)err) {
     case KS_OK:
