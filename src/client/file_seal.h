@@ -17,7 +17,7 @@
 #define KS_FILE_KEY_LEN 32
 #define KS_FILE_NONCE_LEN 12
 #define KS_FILE_TAG_LEN 16
-#define KS_FILE_BYTES_MAX (1ULL << 36) /* of one file: SP 800-38D §5.2.1.1 allows GCM 2^36 - 32 */
+#define KS_FILE_BYTES_MAX ((1ULL << 36) - 32) /* of one file: what SP 800-38D §5.2.1.1 allows GCM */
 
 struct ks_file_secret {
     uint8_t key[KS_FILE_KEY_LEN], nonce[KS_FILE_NONCE_LEN];

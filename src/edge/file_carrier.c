@@ -471,7 +471,8 @@ static void checked(struct job *job)
         not_genuine(job);
         return;
     }
-    job->out = open(job->paths.open, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    (void)unlink(job->paths.open); /* in a directory that others write to it may be theirs: then it is not written to */
+    job->out = open(job->paths.open, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (job->out < 0 || lseek(job->fd, 0, SEEK_SET) != 0) {
         fail_job(job, why_not_written(), 0);
         return;
