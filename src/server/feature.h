@@ -25,8 +25,7 @@ struct ks_reactor; /* reactor.h: one thread's part of it */
 struct ks_user;    /* user.h: an account at its home */
 struct ks_session; /* session.h: one bound resource */
 struct ks_feature;
-struct ks_retention_step; /* retention.h */
-struct ks_adhoc_command;  /* adhoc.h: what people do by forms */
+struct ks_adhoc_command; /* adhoc.h: what people do by forms */
 
 /* One call of a handler. */
 struct ks_ctx {
@@ -157,7 +156,6 @@ enum ks_where {
     KS_IN_ARCHIVE,
     KS_IN_ACCOUNTS,
     KS_IN_AUDIT,
-    KS_IN_FILES, /* outside of the database */
     KS_IN_LOG,
     KS_IN_MEMORY,
 };
@@ -184,8 +182,6 @@ struct ks_feature_store {
     /* Of KS_KEEP_DAYS and KS_KEEP_ARCHIVE in KS_IN_VALUES: when a row became old, out of its key and value; 0: never.
      * Runs in the committer's thread. */
     int64_t (*stamp_ms)(struct ks_str key, struct ks_str value);
-    /* Of KS_IN_FILES: see retention.h. */
-    void (*expire)(struct ks_retention_step *step);
 };
 
 /* What may go in clear from a person's client to somebody else in a protected domain, where everything else is refused

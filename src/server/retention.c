@@ -26,9 +26,6 @@ struct run {
     struct ks_buf after;                              /* the localpart */
     uint64_t rows;                                    /* so far */
     struct ks_expired sums[KS_EXPIRE_CATEGORIES_MAX]; /* of the domain at hand */
-    const struct ks_feature_store *elsewhere;         /* the step at hand, or NULL */
-    size_t feature;                                   /* whose stores are looked at for steps */
-    struct ks_retention_step step;
     json_t *found;
 };
 
@@ -163,56 +160,17 @@ static void reload_touched(struct ks_ctx *ctx, const struct ks_expiry *x)
         ks_call(ctx, (struct ks_jid) { .local = x->touched[i], .domain = x->domain }, reload, NULL, 0);
 }
 
-/* --- what lies elsewhere --- */
-
-static const struct ks_feature_store *next_elsewhere(struct run *run)
-{
-    for (; ks_features[run->feature]; run->feature++) {
-        const struct ks_feature_store *at = run->elsewhere ? run->elsewhere + 1 : ks_features[run->feature]->stores;
-        for (; at->store; at++)
-            if (at->expire && ks_retention_has_period(at))
-                return at;
-        run->elsewhere = NULL;
-    }
-    return NULL;
-}
-
 static void next_domain(struct run *run)
 {
     bool was_server = !domain_of(run);
 
     run->domain++;
-    run->feature = 0;
-    run->elsewhere = NULL;
     ks_buf_reset(&run->after);
     memset(run->sums, 0, sizeof run->sums);
     if (was_server)
         end(run, NULL);
     else
         pause_before(run);
-}
-
-static void next_step(struct run *run)
-{
-    struct ks_reactor *r = run->retention->reactor;
-    int64_t seconds;
-
-    run->elsewhere = domain_of(run) ? next_elsewhere(run) : NULL;
-    while (run->elsewhere && !(seconds = ks_retention_seconds(r->config, domain_of(run), run->elsewhere)))
-        run->elsewhere = next_elsewhere(run);
-    if (!run->elsewhere) {
-        next_domain(run);
-        return;
-    }
-    run->step =
-        (struct ks_retention_step) { r, domain_of(run), run->elsewhere, r->now.wall_ms - seconds * 1000, run->dry_run };
-    run->elsewhere->expire(&run->step);
-}
-
-static void logged(struct ks_ctx *ctx, struct ks_store_req *req)
-{
-    (void)req;
-    next_step(ctx->parcel->user);
 }
 
 static void refused(struct ks_reactor *r, struct ks_parcel *parcel)
@@ -242,30 +200,6 @@ static void ask(struct run *run, struct ks_store_req *req, void (*answered)(stru
     ks_parcel_unref(r, parcel);
 }
 
-void ks_retention_elsewhere(struct ks_retention_step *step, uint64_t rows, int64_t oldest_ms)
-{
-    struct run *run = KS_CONTAINER(step, struct run, step);
-    struct ks_audit_row row = { .actor = KS_STR(ACTOR), .action = KS_ACTION_DELETE, .subject = step->domain->name };
-    struct ks_store_req *txn;
-    struct ks_buf detail;
-
-    find_one(run, ks_str_z(step->store->store), &(struct ks_expired) { rows, oldest_ms });
-    run->rows += rows;
-    if (!rows || run->dry_run) {
-        next_step(run);
-        return;
-    }
-    txn = ks_store_txn_new();
-    ks_buf_init(&detail, 1000);
-    ks_deletion_begin(&detail, "period", oldest_ms);
-    ks_deletion_add(&detail, ks_str_z(step->store->store), rows);
-    row.detail = ks_buf_str(&detail);
-    if (txn)
-        ks_store_txn_audit(txn, &row);
-    ks_buf_done(&detail);
-    ask(run, txn, logged);
-}
-
 /* --- slices --- */
 
 static void sliced(struct ks_ctx *ctx, struct ks_store_req *req)
@@ -293,7 +227,7 @@ static void sliced(struct ks_ctx *ctx, struct ks_store_req *req)
     }
     for (size_t i = 0; i < x->categories_count; i++)
         find_one(run, x->categories[i].name, &run->sums[i]);
-    next_step(run);
+    next_domain(run);
 }
 
 static void next_slice(struct run *run)

@@ -5,10 +5,8 @@
  * Once a day, at retention.start, reactor 0 goes through all domains: it asks the committer for one slice after another
  * (expire.h), with a pause after each. What came too late that day, because konsild was not running, is done soon after
  * the next start. An account may have shorter periods than its domain, never longer ones: rows of KS_STORE_RETENTION,
- * key a store's name ("archive"), value days in decimal. Rooms use that.
- *
- * What lies outside of the database joins with ks_feature_store.expire, called on reactor 0 when the domain's accounts
- * are done. */
+ * key a store's name ("archive"), value days in decimal. Rooms use that. Files of people go by their own time
+ * (file_store.h). */
 #ifndef KS_RETENTION_H
 #define KS_RETENTION_H
 
@@ -31,16 +29,5 @@ bool ks_retention_has_period(const struct ks_feature_store *store);
 void ks_retention_run(struct ks_control_call *call);
 /* {"running","rows","last","next"} */
 json_t *ks_retention_state(const struct ks_reactor *r);
-
-/* One category of one domain that lies elsewhere. */
-struct ks_retention_step {
-    struct ks_reactor *reactor;
-    const struct ks_domain *domain;
-    const struct ks_feature_store *store;
-    int64_t before_ms; /* what is older goes */
-    bool dry_run;      /* only count */
-};
-/* Ends a step, on reactor 0, in the call of expire or later. */
-void ks_retention_elsewhere(struct ks_retention_step *step, uint64_t rows, int64_t oldest_ms);
 
 #endif
