@@ -8,6 +8,7 @@
 
 #include "konsil_devices.h"
 #include "konsil_files.h"
+#include "konsil_help.h"
 #include "konsil_line.h"
 #include "konsil_model.h"
 #include "konsil_talk.h"
@@ -18,7 +19,6 @@
 #define PAGE 50
 #define SCROLL 10
 #define LIST_WIDTH 30
-#define HELP_KEYS 17
 #define NOTICE_LINES_MAX 3
 #define LEAST_HEIGHT 10
 #define LEAST_WIDTH 36
@@ -39,10 +39,10 @@ struct screen {
     enum question question;
     char *asked; /* the id of the message that ASKS_RETRACT is about */
     enum view view;
-    int help_top, help_top_max, help_page; /* lines of the help: scrolled away, at most, and seen */
-    size_t device;                         /* chosen, in VIEW_DEVICES */
-    bool asking;                           /* for the account's password */
-    bool done;                             /* the person left: nothing is taken from the keyboard any more */
+    struct help help;
+    size_t device; /* chosen, in VIEW_DEVICES */
+    bool asking;   /* for the account's password */
+    bool done;     /* the person left: nothing is taken from the keyboard any more */
     bool dirty;
 };
 
@@ -210,7 +210,7 @@ static void change_tell_read(struct screen *screen)
     give(screen, json_pack("{s:s, s:b}", "cmd", "settings", "tell_read", !screen->model.tell_read));
     give(screen, json_pack("{s:s}", "cmd", "state"));
     screen->view = VIEW_HELP;
-    screen->help_top = 0;
+    screen->help.top = 0;
 }
 
 static void show_devices(struct screen *screen)
@@ -288,21 +288,13 @@ static void give_password(struct screen *screen)
 static void show(struct screen *screen, enum view view)
 {
     screen->view = screen->view == view ? VIEW_TALK : view;
-    screen->help_top = 0;
-}
-
-/* Neither before the beginning nor behind the end, which draw_help knows. */
-static void scroll_help(struct screen *screen, int by)
-{
-    int top = screen->help_top + by;
-
-    screen->help_top = top < 0 ? 0 : top > screen->help_top_max ? screen->help_top_max : top;
+    screen->help.top = 0;
 }
 
 static void scroll_page(struct screen *screen, int by)
 {
     if (screen->view == VIEW_HELP) {
-        scroll_help(screen, by * screen->help_page);
+        help_scroll(&screen->help, by * screen->help.page);
     } else if (by < 0) {
         screen->scroll += SCROLL;
         ask_history(screen);
@@ -317,7 +309,7 @@ static void move_by(struct screen *screen, int by)
     size_t count;
 
     if (screen->view == VIEW_HELP) {
-        scroll_help(screen, by);
+        help_scroll(&screen->help, by);
         return;
     }
     if (screen->view == VIEW_TASKS) {
@@ -534,59 +526,6 @@ static void draw_people(const struct screen *screen, const struct area *area)
         draw_person(screen, model->people[first + i], area->top + (int)i, area->width);
 }
 
-/* A line of the help is a key, at least two blanks, and what it does. */
-static struct ks_str key_of(const char *line)
-{
-    struct ks_str text = ks_str_z(line);
-    size_t key = 0;
-
-    while (key + 1 < text.len && !(text.ptr[key] == ' ' && text.ptr[key + 1] == ' '))
-        key++;
-    return ks_str_head(text, key);
-}
-
-static const char *meaning_of(const char *line)
-{
-    return ks_str_trim(ks_str_from(ks_str_z(line), key_of(line).len)).ptr;
-}
-
-static int draw_help_line(const struct area *area, int y, const char *line)
-{
-    struct area right = { area->top, area->bottom, area->left + HELP_KEYS, area->width - HELP_KEYS };
-
-    attron(A_BOLD);
-    if (y >= area->top && y <= area->bottom)
-        paint_str(y, area->left, HELP_KEYS - 1, key_of(line));
-    attrset(A_NORMAL);
-    return paint_wrapped(&right, y, meaning_of(line));
-}
-
-/* All of it, or as much as there is room for, and below it how to see the rest. */
-static void draw_help(struct screen *screen, const struct area *whole)
-{
-    const char *const lines[] = { SAY("konsil.help-choose"), SAY("konsil.help-send"), SAY("konsil.help-scroll"),
-        SAY("konsil.help-edit"), SAY("konsil.help-retract"),
-        screen->model.tell_read ? SAY("konsil.help-tells") : SAY("konsil.help-tells-not"), SAY("konsil.help-retry"),
-        SAY("konsil.help-devices"), SAY("konsil.help-trust"), SAY("konsil.help-file"), SAY("konsil.help-tasks"),
-        SAY("konsil.help-escape"), SAY("konsil.help-leave"), SAY("konsil.help-marks") };
-    struct area area = *whole;
-    int count = 0, y;
-
-    for (size_t i = 0; i < KS_COUNT(lines); i++)
-        count += paint_lines(area.width - HELP_KEYS, meaning_of(say(screen, lines[i])));
-    if (count > area.bottom - area.top + 1) {
-        attron(A_DIM);
-        paint_text(area.bottom--, area.left, area.width, say(screen, SAY("konsil.help-more")));
-        attrset(A_NORMAL);
-    }
-    screen->help_page = area.bottom - area.top + 1;
-    screen->help_top_max = count > screen->help_page ? count - screen->help_page : 0;
-    scroll_help(screen, 0); /* the window may have grown */
-    y = area.top - screen->help_top;
-    for (size_t i = 0; i < KS_COUNT(lines) && y <= area.bottom; i++)
-        y = draw_help_line(&area, y, say(screen, lines[i]));
-}
-
 static void draw_view(struct screen *screen, const struct area *area)
 {
     struct model_person *person = selected(screen);
@@ -706,7 +645,7 @@ static void draw_all(struct screen *screen, int height, int width)
 
     draw_bar(screen, person, list, width);
     if (screen->view == VIEW_HELP) {
-        draw_help(screen, &whole);
+        help_draw(&screen->help, screen->model.language, screen->model.tell_read, &whole);
     } else {
         draw_people(screen, &people);
         for (int y = 1; y <= bottom; y++)

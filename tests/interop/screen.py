@@ -62,5 +62,8 @@ class Screen:
         self.type(text)
         self.key("Enter")
 
+    def resize(self, columns, lines):
+        subprocess.run([*self.tmux, "resize-window", "-t", "t", "-x", str(columns), "-y", str(lines)], check=True)
+
     def close(self):
         subprocess.run([*self.tmux, "kill-server"], capture_output=True)

@@ -63,26 +63,37 @@ def devices(a, b):
     row(ok, "and the next message arrives", seen)
 
 
-def helped(lab, jid, columns, lines, pages):
-    """The help on a small screen, page after page: what each of them has."""
-    name, a = f"help of {columns} columns and {lines} lines", Terminal(lab, jid, "de", columns=columns, lines=lines)
+KEYS = ["↑ ↓ oder Tab", "Enter", "Bild ↑ ↓", "F2", "F3", "F4", "F5", "F6", "F7, F8", "/send, /save", "F9", "Esc", "F10 oder Strg-Q",
+        "Zeichen", "fehlgeschlagen"]  # the last of them stands in the last line
+
+
+def helped(lab, jid, columns, lines):
+    """The help on a small screen: page after page it is what a high one of this width shows at once."""
+    name, a = f"help of {columns} columns and {lines} lines", Terminal(lab, jid, "de", columns=columns, lines=60)
+    shown = lambda screen: screen.splitlines()[1:lines - 4]  # without the bar above, and what stands below
     try:
         a.sees("F1")
         a.key("F1")
-        ok, seen = a.sees(*pages[0], "mehr davon")
-        row(ok and pages[-1][-1] not in seen, f"{name}: it begins, and says that there is more", seen)
-        for page in pages[1:]:
+        ok, seen = a.sees(KEYS[0], KEYS[-1])
+        whole = seen.splitlines()[1:]
+        whole = whole[:1 + max((i for i, line in enumerate(whole) if KEYS[-1] in line), default=-1)]
+        at = [min((i for i, line in enumerate(whole) if key in line), default=-1) for key in KEYS]
+        row(ok and -1 not in at and at == sorted(at) and "mehr davon" not in seen, f"{name}: a high screen has all of it", seen)
+        a.resize(columns, lines)
+        ok, seen = a.sees(KEYS[0], "mehr davon")
+        row(ok and shown(seen) == whole[:lines - 5], f"{name}: it begins, and says that there is more", seen)
+        first, page, top, end = shown(seen), lines - 5, 0, len(whole) - (lines - 5)
+        while ok and top < end:
+            top = min(top + page, end)
             a.key("NPage")
-            ok, seen = a.sees(*page)
-            if not ok:
-                break
-        row(ok, f"{name}: Page down shows the rest", seen)
+            ok, seen = a.until(lambda screen: shown(screen) == whole[top:top + page])
+        row(ok, f"{name}: Page down shows the rest, and leaves no line out", seen)
         a.key("NPage", "NPage", "Up")
-        ok, seen = a.until(lambda screen: pages[-1][-1] not in screen and "mehr davon" in screen)
+        ok, seen = a.until(lambda screen: shown(screen) == whole[end - 1:end - 1 + page] and "mehr davon" in screen)
         a.key("Down")
-        row(ok and a.sees(*pages[-1])[0], f"{name}: at its end it stops, and the arrows move it by a line", seen)
-        a.key(*["PPage"] * len(pages))
-        ok, seen = a.sees(*pages[0])
+        row(ok and a.until(lambda screen: shown(screen) == whole[end:])[0], f"{name}: at its end it stops, and the arrows move it by a line", seen)
+        a.key(*["PPage"] * (end // page + 1))
+        ok, seen = a.until(lambda screen: shown(screen) == first)
         row(ok, f"{name}: Page up leads back", seen)
         a.leave()
     finally:
@@ -258,9 +269,8 @@ def main():
         ok, seen = a.sees("↑ ↓ or Tab", "F10 or Ctrl-Q", "read   !\u00a0failed")
         row(ok and "more of it" not in seen, "a screen that is large enough has all of the help at once", seen)
         a.leave()
-        helped(lab, jana, 50, 18, [["↑ ↓ oder Tab", "F2 ", "F4 ", "F5 "], ["F6 ", "F7, F8", "Strg-Q", "fehlgeschlagen"]])
-        helped(lab, jana, 36, 10, [["↑ ↓ oder Tab", "F2 "], ["F3 ", "F4 "], ["niemand", "F5 "], ["Geräte der"], ["F7, F8"], ["/send, /save"],
-                                   ["Esc ", "Strg-Q"], ["Zeichen", "fehlgeschlagen"]])
+        helped(lab, jana, 50, 18)
+        helped(lab, jana, 36, 10)
     finally:
         a.close()
         b.close()
