@@ -38,10 +38,11 @@ class Profanity(Screen):
         self.enter(f"/connect {paul} server 127.0.0.1 port {lab.port} tls force")
         self.sees("Enter password:")
         self.enter(lab.passwords[paul])
-        return self.sees("[TLS] [online]")
+        return self.sees("[TLS] [online]", "logged in successfully")  # the bar above is drawn before the line
 
     def talk_to(self, jid):
-        """Begins a conversation; until the other's keys are there, what is typed would not go out."""
+        """Begins a conversation; until the other's keys are there, what is typed would not go out. Once for each of the
+        other's devices: those that are trusted already are not named again."""
         self.enter(f"/msg {jid}")
         self.enter("/win 1")
         self.sees(f"Blind trust for {jid}")
@@ -63,7 +64,7 @@ def told(who, text, screen):
 
 P = Profanity()
 ok, seen = P.login()
-row(ok and "logged in successfully" in seen, "Profanity logs in with TLS, trusting the hospital's authority", seen)
+row(ok, "Profanity logs in with TLS, trusting the hospital's authority", seen)
 P.enter("/omemo gen")
 ok, seen = P.sees("materials generated", "Going to publish own device ID")
 row(ok, "it makes its keys, and publishes its device", seen)
@@ -110,7 +111,7 @@ m = A.send(paul, words["to Profanity offline"])
 A.wait_state(m, "server")
 P = Profanity()
 P.login()
-P.talk_to(anna)
+P.enter(f"/msg {anna}")
 ok, seen = P.sees(words["to Profanity offline"])
 row(ok and told(anna, words["to Profanity offline"], seen), "what konsil said while Profanity was away is there when it comes back", seen)
 P.enter(words["again"])
