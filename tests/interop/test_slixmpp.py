@@ -159,8 +159,7 @@ async def main(lab, one, two):
     wrong = slix.Client(lab, one, "c", "EXTERNAL", certificate=mine)
     await wrong.until("no_auth")
     row(True, "and does not get in any more")
-    wrong.abort()
-    c.abort()
+    await wrong.until("disconnected")
 
     # A wrong password.
     lab.passwords[one] += "x"
