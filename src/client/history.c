@@ -121,18 +121,27 @@ static enum ks_err find_exact(struct konsil *k, struct ks_str key, int64_t *ret_
     return err == KS_OK ? read_order(value, ret_order) : err;
 }
 
-enum ks_err ks_history_find(struct konsil *k, struct ks_str conversation, struct ks_str id, struct ks_str author,
-    struct ks_message *ret_message)
+/* The order of the message with this id; author may be empty: whoever's comes first. */
+static enum ks_err find_order(
+    struct konsil *k, struct ks_str conversation, struct ks_str id, struct ks_str author, int64_t *ret_order)
 {
     struct ks_buf key;
-    int64_t order;
     enum ks_err err;
 
     ks_buf_init(&key, KEY_BYTES_MAX);
     id_key(&key, conversation, id, author);
     if ((err = ks_buf_err(&key)) == KS_OK)
-        err = author.len > 0 ? find_exact(k, ks_buf_str(&key), &order) : find_first(k, ks_buf_str(&key), &order);
+        err = author.len > 0 ? find_exact(k, ks_buf_str(&key), ret_order) : find_first(k, ks_buf_str(&key), ret_order);
     ks_buf_done(&key);
+    return err;
+}
+
+enum ks_err ks_history_find(struct konsil *k, struct ks_str conversation, struct ks_str id, struct ks_str author,
+    struct ks_message *ret_message)
+{
+    int64_t order;
+    enum ks_err err = find_order(k, conversation, id, author, &order);
+
     return err == KS_OK ? ks_history_get(k, conversation, order, ret_message) : err;
 }
 
@@ -324,7 +333,7 @@ enum ks_err ks_history_add(struct konsil *k, struct ks_message *message)
     return message->flags & (KS_MSG_RETRACTED | KS_MSG_UNREADABLE) ? KS_OK : ks_history_index(k, message);
 }
 
-static enum ks_err drop_placeholder(struct konsil *k, struct ks_message *message)
+static enum ks_err drop_unreadable(struct konsil *k, struct ks_message *message)
 {
     struct ks_conversation conversation;
     struct ks_buf key;
@@ -353,7 +362,7 @@ enum ks_err ks_history_hidden(struct konsil *k, struct ks_str conversation, stru
 
     if (err == KS_OK && !(there.flags & KS_MSG_UNREADABLE))
         return KS_OK;
-    if (err != KS_ENOTFOUND && (err != KS_OK || (err = drop_placeholder(k, &there)) != KS_OK))
+    if (err != KS_ENOTFOUND && (err != KS_OK || (err = drop_unreadable(k, &there)) != KS_OK))
         return err;
     ks_buf_init(&key, KEY_BYTES_MAX);
     id_key(&key, conversation, id, author);
@@ -364,16 +373,10 @@ enum ks_err ks_history_knows(
     struct konsil *k, struct ks_str conversation, struct ks_str id, struct ks_str author, bool *ret_knows)
 {
     struct ks_message there;
-    struct ks_buf key;
     int64_t order;
-    enum ks_err err;
+    enum ks_err err = find_order(k, conversation, id, author, &order);
 
     *ret_knows = false;
-    ks_buf_init(&key, KEY_BYTES_MAX);
-    id_key(&key, conversation, id, author);
-    if ((err = ks_buf_err(&key)) == KS_OK)
-        err = find_exact(k, ks_buf_str(&key), &order);
-    ks_buf_done(&key);
     if (err != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
     *ret_knows = order == 0;

@@ -86,7 +86,7 @@ void ks_c2s_login_free(struct ks_c2s *c);
 KS_CHECK enum ks_err ks_c2s_login_secured(struct ks_c2s *c, const struct ks_tls_facts *facts);
 /* Whether the domain takes clients on this connection at all (tls.client_required). */
 bool ks_c2s_login_admitted(const struct ks_c2s *c);
-/* When the certificate ends that this session hangs on, as mono_ms; KS_NEVER: it hangs on none. */
+/* When the certificate ends that admitted this session, as mono_ms; KS_NEVER: none did. */
 int64_t ks_c2s_login_end_ms(const struct ks_c2s *c);
 bool ks_c2s_login_external(const struct ks_c2s *c);
 /* The stream header under TLS says who is going to log in, or nobody. */

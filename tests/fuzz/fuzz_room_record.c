@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* What konsild finds of a room in its store: its configuration and subject, who belongs to it, what its owners signed.
  * Whatever it is: each question to the room is answered once, in XML; the streams stay open; and where the
- * configuration cannot be read, nobody enters whom no row names.
- *
- * The input is rows: a byte for the kind, lengths (u8, u16) of key and value, key, value. */
-#include <assert.h>
+ * configuration cannot be read, nobody enters whom no row names. */
 #include <stdlib.h>
 
 #include "client.h"
 #include "crypto.h"
-#include "enc.h"
 #include "ns.h"
 #include "room.h"
-#include "xml_framer.h"
-#include "xml_reader.h"
+#include "store_rows.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -24,33 +19,25 @@ enum { CONFIG, SUBJECT, MEMBER, STATEMENT, KINDS };
 static const char *const stores[KINDS] = { KS_STORE_ROOM, KS_STORE_ROOM, KS_STORE_ROOM_MEMBER,
     KS_STORE_ROOM_STATEMENT };
 static const char *const questions[] = {
-    ASK("qa", "get", "<query xmlns='" NS_DISCO_INFO "'/>"),
-    ASK("qb", "get", "<query xmlns='" NS_DISCO_ITEMS "'/>"),
-    ASK("qc", "get", "<query xmlns='" NS_DISCO_INFO "' node='x-roomuser-item'/>"),
-    ASK("qd", "get", "<query xmlns='" NS_MUC_OWNER "'/>"),
-    ASK("qe", "get", "<query xmlns='" NS_MUC_ADMIN "'><item affiliation='member'/></query>"),
-    ASK("qf", "get", "<query xmlns='" NS_MUC_ADMIN "'><item affiliation='outcast'/></query>"),
-    ASK("qg", "get", "<query xmlns='" NS_REGISTER "'/>"),
-    ASK("qh", "set", "<query xmlns='" NS_MAM "'/>"),
-    ASK("qi", "set", "<query xmlns='" NS_MUC_ADMIN "'><item affiliation='member' jid='clara@offen.example'/></query>"),
-    ASK("qj", "set",
+    ASK("q0", "get", "<query xmlns='" NS_DISCO_INFO "'/>"),
+    ASK("q1", "get", "<query xmlns='" NS_DISCO_ITEMS "'/>"),
+    ASK("q2", "get", "<query xmlns='" NS_DISCO_INFO "' node='x-roomuser-item'/>"),
+    ASK("q3", "get", "<query xmlns='" NS_MUC_OWNER "'/>"),
+    ASK("q4", "get", "<query xmlns='" NS_MUC_ADMIN "'><item affiliation='member'/></query>"),
+    ASK("q5", "get", "<query xmlns='" NS_MUC_ADMIN "'><item affiliation='outcast'/></query>"),
+    ASK("q6", "get", "<query xmlns='" NS_REGISTER "'/>"),
+    ASK("q7", "set", "<query xmlns='" NS_MAM "'/>"),
+    ASK("q8", "set", "<query xmlns='" NS_MUC_ADMIN "'><item affiliation='member' jid='clara@offen.example'/></query>"),
+    ASK("q9", "set",
         "<query xmlns='" NS_MUC_OWNER "'><x xmlns='" NS_DATA
         "' type='submit'><field var='FORM_TYPE'><value>" NS_MUC_ROOMCONFIG
         "</value></field><field var='muc#roomconfig_changesubject'><value>1</value></field></x>"
         "</query>"),
-    ASK("qk", "get", "<statements xmlns='" NS_KONSIL_ROOM "'/>"),
+    ASK("q:", "get", "<statements xmlns='" NS_KONSIL_ROOM "'/>"),
 };
 
 static bool is_sound;  /* texts are such as can stand in XML: konsild writes no others, and does not look for them */
 static bool is_closed; /* the configuration is none that konsild wrote, and no row names jonas */
-
-static bool is_printable(struct ks_str text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (text.ptr[i] < 0x20 || text.ptr[i] > 0x7e)
-            return false;
-    return true;
-}
 
 /* The texts of a row stand behind numbers, and are to the end, or fields. */
 static bool is_row_sound(unsigned kind, struct ks_str key, struct ks_str value)
@@ -64,12 +51,6 @@ static bool is_row_sound(unsigned kind, struct ks_str key, struct ks_str value)
     while (ks_cursor_field(&at, &field) == KS_OK)
         if (!is_printable(field))
             return false;
-    return true;
-}
-
-static bool take_id(void *user, const struct ks_account_row *row)
-{
-    *(uint64_t *)user = row->id;
     return true;
 }
 
@@ -92,47 +73,15 @@ static void put_row(
 static bool put_rows(struct ks_server_store *store, uint64_t account, struct ks_str input)
 {
     struct ks_cursor at = ks_cursor(input);
-    uint8_t kind, key_len;
-    uint16_t value_len;
-    struct ks_str key, value;
+    struct row row;
     bool named = false;
 
-    while (ks_cursor_u8(&at, &kind) == KS_OK && ks_cursor_u8(&at, &key_len) == KS_OK
-        && ks_cursor_u16(&at, &value_len) == KS_OK && ks_cursor_take(&at, key_len, &key) == KS_OK
-        && ks_cursor_take(&at, value_len, &value) == KS_OK) {
-        kind %= KINDS;
-        if (!key.len)
-            continue;
-        put_row(store, account, kind, key, value);
-        named = named || (kind == MEMBER && ks_str_starts(key, KS_STR("jonas@")));
-    }
+    while (next_row(&at, KINDS, &row))
+        if (row.key.len > 0) {
+            put_row(store, account, row.kind, row.key, row.value);
+            named = named || (row.kind == MEMBER && ks_str_starts(row.key, KS_STR("jonas@")));
+        }
     return named;
-}
-
-/* Each element that came to anna, and how often each question was answered. */
-static void check_said(struct ks_str left)
-{
-    unsigned answers[KS_COUNT(questions)] = { 0 };
-    struct ks_framer framer;
-    size_t len;
-
-    ks_framer_init(&framer, UINT32_MAX, 1000);
-    (void)ks_framer_next(&framer, KS_STR("<stream:stream>"), &len);
-    for (; left.len; left = ks_str_from(left, len)) {
-        struct ks_arena arena;
-        struct ks_xml *xml;
-        struct ks_str id;
-
-        assert(ks_framer_next(&framer, left, &len) == KS_FRAME_STANZA);
-        ks_arena_init(&arena, 64u << 20);
-        assert(ks_xml_read(&arena, ks_str_head(left, len), KS_STR(NS_CLIENT), KS_STR_EMPTY, &xml) == KS_OK);
-        id = ks_xml_attr(xml, "id");
-        if (ks_str_is(xml->name, "iq") && id.len == 2 && id.ptr[0] == 'q')
-            answers[id.ptr[1] - 'a']++;
-        ks_arena_done(&arena);
-    }
-    for (size_t i = 0; i < KS_COUNT(questions); i++)
-        assert(answers[i] == 1);
 }
 
 static struct host_conn *login(struct host *host, uint64_t number, const char *local)
@@ -166,7 +115,7 @@ static void ask_room(struct host *host)
         client_say(anna, questions[i]);
     assert(!anna->closed && !jonas->closed);
     if (is_sound)
-        check_said(ks_buf_str(&anna->out));
+        check_said(ks_buf_str(&anna->out), KS_COUNT(questions));
     host_conn_free(anna);
     host_conn_free(jonas);
 }
