@@ -333,6 +333,8 @@ static const char *service_name(unsigned serves)
         return "http";
     case KS_LISTEN_METRICS:
         return "metrics";
+    case KS_LISTEN_COMPONENT:
+        return "component";
     default:
         return "direct_tls_and_https";
     }

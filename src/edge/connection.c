@@ -157,8 +157,11 @@ static void start_handshake(struct ks_conn *conn)
 static bool open_stream(struct ks_conn *conn, bool websocket)
 {
     conn->stream = ks_reactor_open(conn->host->core,
-        &(struct ks_c2s_setup) {
-            .edge = conn, .tls = conn->tls != NULL, .websocket = websocket, .address_hash = conn->address_hash },
+        &(struct ks_c2s_setup) { .edge = conn,
+            .tls = conn->tls != NULL,
+            .websocket = websocket,
+            .component = conn->serves == KS_LISTEN_COMPONENT,
+            .address_hash = conn->address_hash },
         conn->host->now);
     return conn->stream != NULL;
 }
@@ -209,7 +212,7 @@ void ks_conn_accept(struct ks_conn_host *host, int fd, unsigned serves, uint64_t
     }
     if (serves & (KS_LISTEN_DIRECT_TLS | KS_LISTEN_HTTPS))
         start_handshake(conn);
-    else if (serves & KS_LISTEN_STARTTLS ? !open_stream(conn, false) : !open_http(conn))
+    else if (serves & (KS_LISTEN_STARTTLS | KS_LISTEN_COMPONENT) ? !open_stream(conn, false) : !open_http(conn))
         drop(conn);
     mind_http(conn);
     host->take_events(host);

@@ -38,6 +38,13 @@ enum ks_err ks_listen_parse(struct ks_str text, unsigned serves, struct ks_liste
     return KS_OK;
 }
 
+bool ks_listen_is_local(const struct ks_listen_address *address)
+{
+    if (address->at.any.sa_family == AF_INET)
+        return ntohl(address->at.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    return IN6_IS_ADDR_LOOPBACK(&address->at.v6.sin6_addr);
+}
+
 bool ks_listen_same(const struct ks_listen_address *a, const struct ks_listen_address *b)
 {
     return a->at.v4.sin_port && a->both == b->both && a->len == b->len && memcmp(&a->at, &b->at, a->len) == 0;

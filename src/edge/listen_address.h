@@ -14,8 +14,9 @@ enum ks_listen_for {
     KS_LISTEN_STARTTLS = 1, /* XMPP that begins in clear */
     KS_LISTEN_DIRECT_TLS = 2,
     KS_LISTEN_HTTPS = 4,
-    KS_LISTEN_REDIRECT = 8, /* HTTP in clear, which says where HTTPS is */
-    KS_LISTEN_METRICS = 16, /* HTTP in clear, for machines */
+    KS_LISTEN_REDIRECT = 8,   /* HTTP in clear, which says where HTTPS is */
+    KS_LISTEN_METRICS = 16,   /* HTTP in clear, for machines */
+    KS_LISTEN_COMPONENT = 32, /* XEP-0114 in clear, on this machine alone */
 };
 
 struct ks_listen_address {
@@ -31,6 +32,8 @@ struct ks_listen_address {
 
 /* Reads "192.0.2.1:5222", "[2001:db8::1]:5222" or "*:5222". KS_OK, KS_ESYNTAX. */
 KS_CHECK enum ks_err ks_listen_parse(struct ks_str text, unsigned serves, struct ks_listen_address *ret_address);
+/* Whether only this machine reaches it. */
+bool ks_listen_is_local(const struct ks_listen_address *address);
 /* Whether both name the same addresses and the same port. Port 0 is another one each time. */
 bool ks_listen_same(const struct ks_listen_address *a, const struct ks_listen_address *b);
 

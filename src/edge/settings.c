@@ -69,6 +69,11 @@ static const struct edge_option {
           .doc = "The same for HTTP in clear that answers /metrics (Prometheus) and /health, for machines that watch "
                  "this one. Figures are sums over all who are here; best on 127.0.0.1 or in a network of its own." },
         .addresses = true, .serves = KS_LISTEN_METRICS },
+    { { "listen.component", KS_OPT_TEXT, .max = 1000, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
+          .doc = "The same for programs that speak for a host name of their own (XEP-0114, component.host): "
+                 "127.0.0.1:5347. "
+                 "They are on this machine, since that protocol encrypts nothing. Empty: there are none." },
+        .addresses = true, .serves = KS_LISTEN_COMPONENT },
     { { "listen.connections_per_second", KS_OPT_COUNT, .init = 5000, .min = 1, .max = 1000000, .scope = KS_OPT_SERVER,
         .when = KS_OPT_RESTART,
         .doc =
@@ -381,14 +386,19 @@ static enum ks_err set_edge_text(struct reader *reader, const config_setting_t *
     return KS_OK;
 }
 
-static void judge_addresses(struct reader *reader, const config_setting_t *at, const char *name, const char *text)
+static void judge_addresses(
+    struct reader *reader, const config_setting_t *at, const struct edge_option *option, const char *text)
 {
+    const char *name = option->option.name;
     struct ks_str list = ks_str_z(text), one;
     struct ks_listen_address address;
 
     while (ks_str_cut(&list, ' ', &one))
         if (one.len && ks_listen_parse(one, 0, &address) != KS_OK)
             complain(reader, at, name, SAY("setting.address"),
+                (struct ks_filling[]) { { "address", ks_str_head(one, 100) }, { 0 } });
+        else if (one.len && option->serves == KS_LISTEN_COMPONENT && !ks_listen_is_local(&address))
+            complain(reader, at, name, SAY("setting.address-local"),
                 (struct ks_filling[]) { { "address", ks_str_head(one, 100) }, { 0 } });
 }
 
@@ -472,7 +482,7 @@ static void read_option(struct reader *reader, config_setting_t *at, const char 
         if (text) {
             err = set_edge_text(reader, at, values, edge, text);
             if (edge->addresses)
-                judge_addresses(reader, at, name, text);
+                judge_addresses(reader, at, edge, text);
         } else {
             err = number < option->min || number > option->max ? KS_ELIMIT : KS_OK;
             values->value[edge - edge_options].number = number;
@@ -520,6 +530,19 @@ static void judge_client_certificates(
     if (reader->err == KS_OK && !*ks_settings_domain_text(s, domain, "tls.client_ca")
         && (required || *ks_settings_domain_text(s, domain, "tls.client_crl")))
         complain_of_domain(reader, at, "tls.client_ca", SAY("setting.client-ca-missing"), name);
+}
+
+/* Who speaks for all addresses of a host has no certificate of a device; and without a secret anybody would speak. */
+static void judge_component(struct reader *reader, const config_setting_t *at, size_t index, const char *name)
+{
+    const struct ks_domain *domain = ks_config_domain_at(reader->settings->config, index);
+
+    if (reader->err || !ks_config_component(reader->settings->config, domain))
+        return;
+    if (domain->protected)
+        complain_of_domain(reader, at, "component.host", SAY("setting.component-protected"), name);
+    if (!ks_domain_text(domain, "component.secret").len)
+        complain_of_domain(reader, at, "component.secret", SAY("setting.component-secret"), name);
 }
 
 static void read_domain(struct reader *reader, config_setting_t *at)
@@ -571,6 +594,7 @@ static void read_domain(struct reader *reader, config_setting_t *at)
             && !*reading(&domains[index], edge_options[i].option.name)->text)
             complain_of_domain(reader, at, edge_options[i].option.name, SAY("setting.pem-missing"), name);
     judge_client_certificates(reader, at, index, name);
+    judge_component(reader, at, index, name);
 }
 
 /* One port cannot begin both with TLS and without, nor with HTTP and XMPP in clear. */

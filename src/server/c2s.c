@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "c2s_component.h"
 #include "csi.h"
 #include "enc.h"
 #include "route.h"
@@ -23,6 +24,8 @@ static void timed_out(struct ks_timer *timer, struct ks_now now);
 static void enter(struct ks_c2s *c, enum c2s_state to)
 {
     static const unsigned steps[] = {
+        [C2S_STRANGER] = ON(C2S_COMPONENT) | ON(C2S_CLOSED),
+        [C2S_COMPONENT] = ON(C2S_CLOSED),
         [C2S_PLAIN] = ON(C2S_SECURE) | ON(C2S_CLOSED),
         [C2S_SECURE] = ON(C2S_AUTHED) | ON(C2S_CLOSED),
         [C2S_AUTHED] = ON(C2S_BOUND) | ON(C2S_CLOSED),
@@ -52,6 +55,8 @@ struct ks_c2s *ks_reactor_open(struct ks_reactor *r, const struct ks_c2s_setup *
     ks_list_init(&c->dirty);
     ks_list_init(&c->link);
     c->websocket = setup->websocket;
+    c->component = setup->component;
+    c->state = setup->component ? C2S_STRANGER : C2S_PLAIN;
     ks_framing_init(c, (uint32_t)ks_config_number(r->config, "stream.bytes_before_login"));
     ks_buf_init(&c->in, SIZE_MAX);
     ks_buf_init(&c->out, SIZE_MAX);
@@ -131,6 +136,7 @@ void ks_c2s_free(struct ks_c2s *c)
     ks_buf_done(&c->in);
     ks_buf_done(&c->out);
     free(c->declarations);
+    ks_component_forget(c);
     r->stats.streams--;
     free(c);
 }
@@ -194,6 +200,26 @@ bool ks_c2s_next_event(struct ks_c2s *c, struct ks_event *ret_event)
     return true;
 }
 
+static void arrive(struct ks_c2s *c)
+{
+    if (c->component)
+        ks_component_go_on(c);
+    else
+        ks_c2s_login_go_on(c);
+}
+
+void ks_c2s_move(struct ks_c2s *c, uint16_t to)
+{
+    c->held = true;
+    c->move_to = to;
+    if (to != c->reactor->index) {
+        c->move_wanted = true;
+        ks_c2s_dirty(c);
+    } else {
+        arrive(c);
+    }
+}
+
 void ks_reactor_adopt(struct ks_reactor *r, struct ks_c2s *c, struct ks_now now)
 {
     r->now = now;
@@ -206,7 +232,7 @@ void ks_reactor_adopt(struct ks_reactor *r, struct ks_c2s *c, struct ks_now now)
                  &r->timers, &c->timer, now.mono_ms + ks_config_number(r->config, "stream.login_timeout") * 1000))
         ks_c2s_close(c, KS_STREAM_RESOURCE_CONSTRAINT, NULL);
     else
-        ks_c2s_login_go_on(c);
+        arrive(c);
     ks_reactor_run(r);
 }
 
@@ -288,6 +314,8 @@ static void write_header(struct ks_c2s *c)
     uint8_t id[16];
 
     ks_prng_bytes(&c->reactor->prng, id, sizeof id);
+    if (c->component)
+        ks_component_expect(c, ks_str(id, sizeof id));
     if (!c->detached) {
         ks_framing_write_header(c, domain ? domain->name : KS_STR_EMPTY, ks_str(id, sizeof id));
         wrote(c);
@@ -496,7 +524,7 @@ static void on_csi(struct ks_c2s *c, struct ks_parcel *parcel)
  * receiving entity does not understand the element name for the applicable namespace". */
 static void refuse(struct ks_c2s *c, const struct ks_xml *element)
 {
-    bool early = ks_str_is(element->ns, NS_CLIENT) && c->state != C2S_BOUND;
+    bool early = ks_str_is(element->ns, NS_CLIENT) && c->state != C2S_BOUND && c->state != C2S_COMPONENT;
 
     ks_c2s_close(c, early ? KS_STREAM_NOT_AUTHORIZED : KS_STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
 }
@@ -546,6 +574,10 @@ static const struct rule {
     { ON(C2S_BOUND), NS_SM, "a", on_a },
     { ON(C2S_BOUND), NS_CSI, "active", on_csi },
     { ON(C2S_BOUND), NS_CSI, "inactive", on_csi },
+    { ON(C2S_STRANGER), NS_CLIENT, "handshake", ks_component_on_handshake }, /* XEP-0114 §3 */
+    { ON(C2S_COMPONENT), NS_CLIENT, "message", ks_component_on_stanza },
+    { ON(C2S_COMPONENT), NS_CLIENT, "presence", ks_component_on_stanza },
+    { ON(C2S_COMPONENT), NS_CLIENT, "iq", ks_component_on_stanza },
 };
 
 static void on_element(struct ks_c2s *c, struct ks_parcel *parcel)
@@ -629,6 +661,10 @@ void ks_c2s_on_header(struct ks_c2s *c, struct ks_arena *arena, const struct ks_
     const struct ks_domain *domain = NULL;
     struct ks_jid to = { 0 };
 
+    if (c->component) {
+        ks_component_on_header(c, arena, header, declarations, wrong);
+        return;
+    }
     if (text.len && ks_jid_parse(arena, text, &to) == KS_OK)
         domain = ks_config_domain(c->reactor->config, to.domain);
     if (domain && c->state < C2S_AUTHED)
@@ -647,16 +683,30 @@ void ks_c2s_on_header(struct ks_c2s *c, struct ks_arena *arena, const struct ks_
     else if (c->state == C2S_SECURE && !ks_c2s_login_admitted(c))
         ks_c2s_close(c, KS_STREAM_POLICY_VIOLATION,
             KS_WIRE("wire.certificate-missing", "This domain takes clients with a certificate of its own only."));
-    else {
-        free(c->declarations);
-        c->declarations = declarations.len ? ks_str_dup(declarations) : NULL;
-        c->header_seen = true;
-        write_header(c);
+    else
+        ks_c2s_greet(c, declarations);
+}
+
+void ks_c2s_greet(struct ks_c2s *c, struct ks_str declarations)
+{
+    free(c->declarations);
+    c->declarations = declarations.len ? ks_str_dup(declarations) : NULL;
+    c->header_seen = true;
+    write_header(c);
+    if (!c->component)
         ks_c2s_write_features(c);
-    }
 }
 
 /* --- bytes --- */
+
+/* What stands in a component's namespace is what stands in a client's. */
+static void as_client(struct ks_xml *xml)
+{
+    if (ks_str_is(xml->ns, NS_COMPONENT))
+        xml->ns = KS_STR(NS_CLIENT);
+    for (struct ks_xml *child = ks_xml_child(xml, NULL, NULL); child; child = ks_xml_next(child, NULL, NULL))
+        as_client(child);
+}
 
 void ks_c2s_on_bytes(struct ks_c2s *c, struct ks_str bytes)
 {
@@ -672,6 +722,8 @@ void ks_c2s_on_bytes(struct ks_c2s *c, struct ks_str bytes)
     }
     err = ks_xml_read(&parcel->arena, bytes, KS_STR(NS_CLIENT), ks_str_z(c->declarations), &parcel->stanza.xml);
     parcel->arena.bytes_max = parcel->arena.bytes + KS_PARCEL_BYTES_MAX;
+    if (err == KS_OK && c->component)
+        as_client(parcel->stanza.xml);
     if (err == KS_OK)
         on_element(c, parcel);
     else
@@ -758,7 +810,7 @@ void ks_c2s_bound(struct ks_c2s *c, struct ks_session *session)
 {
     int64_t end_ms = ks_c2s_login_end_ms(c);
 
-    enter(c, C2S_BOUND);
+    enter(c, c->component ? C2S_COMPONENT : C2S_BOUND);
     if (end_ms == KS_NEVER)
         ks_timer_clear(&c->reactor->timers, &c->timer);
     else if (ks_timer_set(&c->reactor->timers, &c->timer, end_ms) != KS_OK)

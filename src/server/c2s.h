@@ -7,7 +7,7 @@
 #include "scram.h"
 #include "session.h"
 
-enum c2s_state { C2S_PLAIN, C2S_SECURE, C2S_AUTHED, C2S_BOUND, C2S_CLOSED };
+enum c2s_state { C2S_PLAIN, C2S_SECURE, C2S_AUTHED, C2S_BOUND, C2S_STRANGER, C2S_COMPONENT, C2S_CLOSED };
 
 #define KS_C2S_OUT_MAX (8u << 20) /* unsent bytes; a client that reads so slowly is cut off and resumes or fetches */
 
@@ -24,7 +24,7 @@ struct ks_c2s {
     bool tls_wanted, closing, close_told, move_wanted, paused, pause_told;
     bool held;     /* an answer is awaited: what comes in stays in `in` */
     bool detached; /* the edge said ks_c2s_closed */
-    bool websocket;
+    bool websocket, component;
     uint16_t close_code; /* of WebSocket, where a frame was at fault; 0: what the stream's end asks for */
     uint16_t move_to;
     uint64_t address_hash; /* keyed by this process: the log names it, and it tells nobody an address */
@@ -37,6 +37,7 @@ struct ks_c2s {
     struct ks_timer timer;  /* login timeout */
     uint16_t domain;        /* of the stream header; UINT16_MAX before */
     char *declarations;     /* prefixes beyond the usual in the header, or NULL */
+    char *proof;            /* what a component's <handshake/> is to say, or NULL */
 };
 
 /* Appends to the output and tells the edge. */
@@ -75,6 +76,10 @@ void ks_c2s_hang_up(struct ks_c2s *c);
 void ks_c2s_authed(struct ks_c2s *c, bool restart);
 /* <stream:features/> of the state at hand. */
 void ks_c2s_write_features(struct ks_c2s *c);
+/* The header was good: ours, and what there is to choose from. */
+void ks_c2s_greet(struct ks_c2s *c, struct ks_str declarations);
+/* Goes on in another reactor, or here at once: ks_c2s_login_go_on, ks_component_go_on. */
+void ks_c2s_move(struct ks_c2s *c, uint16_t to);
 /* The session is this stream's now. */
 void ks_c2s_bound(struct ks_c2s *c, struct ks_session *session);
 /* A stanza that waited for the data of its sender's account. */

@@ -45,11 +45,11 @@ static bool usual_prefix(struct ks_str header)
 }
 
 /* RFC 6120 §4.9.3.10, §4.9.3.2: what is wrong with the namespaces and the prefix of a header. */
-static enum ks_stream_cond judge_header(const struct ks_xml_header *header, struct ks_str bytes)
+static enum ks_stream_cond judge_header(const struct ks_c2s *c, const struct ks_xml_header *header, struct ks_str bytes)
 {
     if (!ks_xml_is(header->element, NS_STREAM, "stream"))
         return ks_str_is(header->element->ns, NS_STREAM) ? KS_STREAM_BAD_FORMAT : KS_STREAM_INVALID_NAMESPACE;
-    if (!ks_str_is(header->default_ns, NS_CLIENT))
+    if (!ks_str_is(header->default_ns, c->component ? NS_COMPONENT : NS_CLIENT))
         return KS_STREAM_INVALID_NAMESPACE;
     return usual_prefix(bytes) ? KS_STREAM_COND_COUNT : KS_STREAM_BAD_NAMESPACE_PREFIX;
 }
@@ -63,7 +63,7 @@ static void on_header(struct ks_c2s *c, struct ks_str bytes)
     ks_arena_init(&arena, 65536);
     err = ks_xml_read_header(&arena, bytes, &header);
     if (err == KS_OK)
-        ks_c2s_on_header(c, &arena, header.element, header.declarations, judge_header(&header, bytes));
+        ks_c2s_on_header(c, &arena, header.element, header.declarations, judge_header(c, &header, bytes));
     else
         ks_c2s_on_unreadable(c, err, bytes);
     ks_arena_done(&arena);
@@ -218,9 +218,11 @@ void ks_framing_write_header(struct ks_c2s *c, struct ks_str from, struct ks_str
 
     ks_buf_init(&header, 8192);
     ks_buf_z(&header,
-        c->websocket ? "<open xmlns='" NS_FRAMING "' version='1.0' xml:lang='en' id='"
-                     : "<?xml version='1.0'?><stream:stream xmlns='" NS_CLIENT "' xmlns:stream='" NS_STREAM
-                       "' version='1.0' xml:lang='en' id='");
+        c->websocket       ? "<open xmlns='" NS_FRAMING "' version='1.0' xml:lang='en' id='"
+            : c->component ? "<?xml version='1.0'?><stream:stream xmlns='" NS_COMPONENT "' xmlns:stream='" NS_STREAM
+                             "' id='"
+                           : "<?xml version='1.0'?><stream:stream xmlns='" NS_CLIENT "' xmlns:stream='" NS_STREAM
+                             "' version='1.0' xml:lang='en' id='");
     ks_hex_add(&header, id);
     ks_buf_z(&header, "'");
     if (from.len) {

@@ -108,12 +108,12 @@ bool ks_c2s_login_admitted(const struct ks_c2s *c)
 
 bool ks_c2s_login_external(const struct ks_c2s *c)
 {
-    return c->login->external;
+    return c->login && c->login->external;
 }
 
 int64_t ks_c2s_login_end_ms(const struct ks_c2s *c)
 {
-    const struct ks_client_cert *cert = c->login->cert;
+    const struct ks_client_cert *cert = c->login ? c->login->cert : NULL;
     struct ks_now now = c->reactor->now;
 
     if (!cert || (!c->login->external && !certificate_required(c)))
@@ -268,14 +268,7 @@ void ks_login_go_home(struct ks_c2s *c, struct ks_str bare)
 {
     c->login->bare = bare;
     c->login->waiting = true;
-    c->held = true;
-    c->move_to = ks_home_of(c->reactor->server, bare);
-    if (c->move_to != c->reactor->index) {
-        c->move_wanted = true;
-        ks_c2s_dirty(c);
-    } else {
-        ks_c2s_login_go_on(c);
-    }
+    ks_c2s_move(c, ks_home_of(c->reactor->server, bare));
 }
 
 /* The client's first message: it says who logs in. scram: by that, if it is not by the certificate or by a token. */

@@ -15,6 +15,7 @@
  * 768 KiB. It takes 120 levels, of which copies and results of the archive (XEP-0280, XEP-0313) need three. And a queue
  * must hold a page of the archive with the stanza that fills it, or no session would get past that page. */
 static bool is_host(struct ks_str text);
+static bool is_component_secret(struct ks_str text);
 static const struct ks_option core_options[] = {
     { "server.streams_max", KS_OPT_COUNT, .init = 50000, .min = 10, .max = 1000000, .scope = KS_OPT_SERVER,
         .doc = "Connections one reactor accepts." },
@@ -48,6 +49,13 @@ static const struct ks_option core_options[] = {
         .doc = "The host name of the domain's room service (XEP-0045); if empty, \"rooms.\" and the domain's name." },
     { "rooms.on", KS_OPT_BOOL, .init = 1, .min = 0, .max = 1, .when = KS_OPT_RESTART,
         .doc = "Whether the domain has a room service." },
+    { "component.host", KS_OPT_TEXT, .max = 255, .when = KS_OPT_RESTART, .good = is_host, .wants = SAY("wants.host"),
+        .doc = "The host name of a program beside konsild that speaks for all addresses there (XEP-0114), and connects "
+               "at listen.component: a gateway into another network. Empty: there is none. Not in a protected domain, "
+               "where nobody but a certified device speaks." },
+    { "component.secret", KS_OPT_TEXT, .max = 200, .when = KS_OPT_RESTART, .good = is_component_secret,
+        .wants = SAY("wants.component-secret"), .secret = true,
+        .doc = "What the program proves to know: from 20 characters on, by chance." },
     { "account.forget", KS_OPT_DURATION, .init = 10, .min = 1, .max = 3600, .scope = KS_OPT_SERVER,
         .doc = "Data of an account that nobody touched for so long leaves the memory." },
     { NULL },
@@ -90,9 +98,9 @@ struct ks_option_values {
 };
 
 struct domain {
-    struct ks_domain domain, rooms; /* rooms.name empty: it has none */
+    struct ks_domain domain, rooms, component; /* the names of the two empty: it has none */
     struct ks_option_values *values;
-    char *name, *origin, *rooms_name;
+    char *name, *origin, *rooms_name, *component_name;
 };
 
 struct ks_config {
@@ -193,6 +201,7 @@ void ks_config_unref(struct ks_config *config)
         free(config->domains[i]->name);
         free(config->domains[i]->origin);
         free(config->domains[i]->rooms_name);
+        free(config->domains[i]->component_name);
         free(config->domains[i]);
     }
     free(config->domains);
@@ -220,27 +229,52 @@ static bool is_host(struct ks_str text)
     return !text.len || check_host(text) == KS_OK;
 }
 
-/* The room service follows from two options: whenever one of them may have changed, it is made anew. */
-static enum ks_err set_rooms(struct domain *domain)
+static bool is_component_secret(struct ks_str text)
 {
-    struct ks_str host = ks_domain_text(&domain->domain, "rooms.host");
-    const struct ks_str parts[] = { host.len ? KS_STR_EMPTY : KS_STR("rooms."), host.len ? host : domain->domain.name };
-    char *name = NULL;
+    return !text.len || text.len >= KS_COMPONENT_SECRET_MIN;
+}
 
-    if (ks_domain_number(&domain->domain, "rooms.on")) {
-        name = malloc(parts[0].len + parts[1].len);
-        if (!name)
-            return KS_ENOMEM;
-        memcpy(name, parts[0].ptr ? parts[0].ptr : "", parts[0].len);
-        memcpy(name + parts[0].len, parts[1].ptr, parts[1].len);
+/* A service of the name prefix and host; without host there is none. */
+static enum ks_err set_service(
+    struct ks_domain *service, char **text, const struct ks_domain *of, struct ks_str prefix, struct ks_str host)
+{
+    char *name = host.len ? malloc(prefix.len + host.len) : NULL;
+
+    if (host.len && !name)
+        return KS_ENOMEM;
+    if (prefix.len && name)
+        memcpy(name, prefix.ptr, prefix.len);
+    if (name)
+        memcpy(name + prefix.len, host.ptr, host.len);
+    free(*text);
+    *text = name;
+    *service = *of;
+    service->name = name ? ks_str(name, prefix.len + host.len) : KS_STR_EMPTY;
+    service->origin = KS_STR_EMPTY;
+    return KS_OK;
+}
+
+/* A domain's services follow from its options: whenever one of them may have changed, they are made anew. */
+static enum ks_err set_services(struct domain *domain)
+{
+    struct ks_str rooms = ks_domain_text(&domain->domain, "rooms.host"), prefix = KS_STR_EMPTY;
+    enum ks_err err;
+
+    if (!ks_domain_number(&domain->domain, "rooms.on")) {
+        rooms = KS_STR_EMPTY;
+    } else if (!rooms.len) {
+        rooms = domain->domain.name;
+        prefix = KS_STR("rooms.");
     }
-    free(domain->rooms_name);
-    domain->rooms_name = name;
-    domain->rooms = domain->domain;
-    domain->rooms.name = name ? ks_str(name, parts[0].len + parts[1].len) : KS_STR_EMPTY;
-    domain->rooms.origin = KS_STR_EMPTY;
+    if ((err = set_service(&domain->rooms, &domain->rooms_name, &domain->domain, prefix, rooms)) != KS_OK
+        || (err = set_service(&domain->component, &domain->component_name, &domain->domain, KS_STR_EMPTY,
+                ks_domain_text(&domain->domain, "component.host")))
+            != KS_OK)
+        return err;
     domain->rooms.index |= KS_DOMAIN_ROOMS;
     domain->rooms.parent = &domain->domain;
+    domain->component.index |= KS_DOMAIN_COMPONENT;
+    domain->component.component = true;
     return KS_OK;
 }
 
@@ -271,7 +305,8 @@ enum ks_err ks_config_add_domain(struct ks_config *config, struct ks_str name, b
         .protected = protected,
         .index = (uint16_t)config->domain_count,
         .values = added->values };
-    if ((err = set_rooms(added)) != KS_OK) {
+    if ((err = set_services(added)) != KS_OK) {
+        free(added->rooms_name);
         values_free(added->values);
         free(added->name);
         free(added);
@@ -313,7 +348,7 @@ enum ks_err ks_config_set_number(
     if (number < value->option->min || number > value->option->max)
         return KS_ELIMIT;
     value->number = number;
-    return domain ? set_rooms(config->domains[domain->index]) : KS_OK;
+    return domain ? set_services(config->domains[domain->index]) : KS_OK;
 }
 
 enum ks_err ks_config_set_text(
@@ -333,7 +368,7 @@ enum ks_err ks_config_set_text(
         return KS_ENOMEM;
     text_free(value);
     value->text = copy;
-    return domain ? set_rooms(config->domains[domain->index]) : KS_OK;
+    return domain ? set_services(config->domains[domain->index]) : KS_OK;
 }
 
 const struct ks_domain *ks_config_domain(const struct ks_config *config, struct ks_str name)
@@ -352,6 +387,9 @@ const struct ks_domain *ks_config_host(const struct ks_config *config, struct ks
     for (size_t i = 0; !domain && i < config->domain_count; i++)
         if (name.len && ks_str_eq(config->domains[i]->rooms.name, name))
             domain = &config->domains[i]->rooms;
+    for (size_t i = 0; !domain && i < config->domain_count; i++)
+        if (name.len && ks_str_eq(config->domains[i]->component.name, name))
+            domain = &config->domains[i]->component;
     return domain;
 }
 
@@ -362,11 +400,22 @@ const struct ks_domain *ks_config_rooms(const struct ks_config *config, const st
     return rooms->name.len ? rooms : NULL;
 }
 
+const struct ks_domain *ks_config_component(const struct ks_config *config, const struct ks_domain *domain)
+{
+    const struct ks_domain *component = &config->domains[domain->index]->component;
+
+    return component->name.len ? component : NULL;
+}
+
 const struct ks_domain *ks_config_domain_at(const struct ks_config *config, size_t index)
 {
-    if (index & KS_DOMAIN_ROOMS && (index & ~(size_t)KS_DOMAIN_ROOMS) < config->domain_count)
-        return &config->domains[index & ~(size_t)KS_DOMAIN_ROOMS]->rooms;
-    return index < config->domain_count ? &config->domains[index]->domain : NULL;
+    size_t place = index & ~(size_t)(KS_DOMAIN_ROOMS | KS_DOMAIN_COMPONENT);
+
+    if (place >= config->domain_count)
+        return NULL;
+    return index & KS_DOMAIN_ROOMS    ? &config->domains[place]->rooms
+        : index & KS_DOMAIN_COMPONENT ? &config->domains[place]->component
+                                      : &config->domains[place]->domain;
 }
 
 bool ks_config_same_domains(const struct ks_config *a, const struct ks_config *b)
@@ -375,7 +424,8 @@ bool ks_config_same_domains(const struct ks_config *a, const struct ks_config *b
 
     for (size_t i = 0; same && i < a->domain_count; i++)
         same = ks_str_eq(a->domains[i]->domain.name, b->domains[i]->domain.name)
-            && ks_str_eq(a->domains[i]->rooms.name, b->domains[i]->rooms.name);
+            && ks_str_eq(a->domains[i]->rooms.name, b->domains[i]->rooms.name)
+            && ks_str_eq(a->domains[i]->component.name, b->domains[i]->component.name);
     return same;
 }
 

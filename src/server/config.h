@@ -41,8 +41,9 @@ struct ks_option {
 #define KS_SESSION_QUEUE_MIN 50
 #define KS_SESSION_QUEUE_BYTES_MIN 4194304
 
-/* A host name of ours: a domain, whose localparts are accounts, or the room service of one (room.h), whose localparts
- * are rooms. A service has its domain's options and protection. */
+/* A host name of ours: a domain, whose localparts are accounts; the room service of one (room.h), whose localparts are
+ * rooms; or its component (c2s_component.h), whose localparts are another program's. The two have their domain's
+ * options and protection. */
 struct ks_domain {
     struct ks_str name; /* normalised */
     bool protected;
@@ -50,10 +51,13 @@ struct ks_domain {
     /* Where browsers reach its web access: "https://chat.klinik.example:5443"; empty: there is none. */
     struct ks_str origin;
     struct ks_option_values *values;
-    const struct ks_domain *parent; /* of a room service: its domain; NULL: a domain */
+    const struct ks_domain *parent; /* of a room service: its domain; NULL: a domain, or a component */
+    bool component;
 };
-/* In the index of a room service, beside its domain's. */
+/* In the index of a room service or a component, beside its domain's. */
 #define KS_DOMAIN_ROOMS 0x8000
+#define KS_DOMAIN_COMPONENT 0x4000
+#define KS_COMPONENT_SECRET_MIN 20
 
 struct ks_config;
 
@@ -84,6 +88,8 @@ const struct ks_domain *ks_config_domain(const struct ks_config *config, struct 
 const struct ks_domain *ks_config_domain_at(const struct ks_config *config, size_t index);
 /* The room service of a domain; NULL: it has none. */
 const struct ks_domain *ks_config_rooms(const struct ks_config *config, const struct ks_domain *domain);
+/* Its component; NULL: it has none. */
+const struct ks_domain *ks_config_component(const struct ks_config *config, const struct ks_domain *domain);
 /* The same names at the same places, of services too: only then may one take the other's place while the process lives.
  */
 bool ks_config_same_domains(const struct ks_config *a, const struct ks_config *b);

@@ -384,7 +384,7 @@ static const struct ks_domain *host_of(const struct ks_control_call *call, struc
 {
     const struct ks_domain *host = ks_config_host(call->reactor->config, name);
 
-    return host && (host->parent != NULL) == is_on_rooms(call) ? host : NULL;
+    return host && !host->component && (host->parent != NULL) == is_on_rooms(call) ? host : NULL;
 }
 
 void ks_control_at_home(struct ks_control_call *call, void (*run)(struct ks_ctx *ctx, struct ks_control_call *call))

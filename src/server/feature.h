@@ -108,11 +108,12 @@ void *ks_session_slot(struct ks_session *s, const struct ks_feature *feature);
 /* --- the descriptor --- */
 
 enum {
-    KS_TO_SELF = 1,    /* no 'to', or the sender's own bare JID */
-    KS_TO_ACCOUNT = 2, /* somebody else's bare JID: runs at that home */
-    KS_TO_DOMAIN = 4,  /* one of our domains: runs at the sender's home */
-    KS_TO_ROOMS = 8,   /* a room service (room.h): runs at the sender's home */
-    KS_TO_ROOM = 16,   /* a room, which is there: runs at its home (ctx->user) */
+    KS_TO_SELF = 1,         /* no 'to', or the sender's own bare JID */
+    KS_TO_ACCOUNT = 2,      /* somebody else's bare JID: runs at that home */
+    KS_TO_DOMAIN = 4,       /* one of our domains: runs at the sender's home */
+    KS_TO_ROOMS = 8,        /* a room service (room.h): runs at the sender's home */
+    KS_TO_ROOM = 16,        /* a room, which is there: runs at its home (ctx->user) */
+    KS_TO_DOMAIN_OPEN = 32, /* one of our domains, from whomever: ctx->user may be a component, which is no account */
 };
 
 struct ks_feature_iq {
@@ -126,6 +127,7 @@ struct ks_feature_iq {
  * of its sender read it at the same time. */
 enum ks_stage {
     KS_STAGE_SEND = 1,  /* at the sender's home, from a session of his: may change the stanza, refuse or swallow it */
+    KS_STAGE_CLEAN,     /* then, and for what a component says: takes out what only a server may say */
     KS_STAGE_SENT,      /* at the sender's home, when all is durable: carbons */
     KS_STAGE_RECEIVE,   /* at the recipient's home, before it is stored: may refuse or swallow */
     KS_STAGE_DELIVER,   /* at the recipient's home, when all is durable, before sessions are chosen */

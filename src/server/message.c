@@ -2,6 +2,7 @@
 /* message.c -- the way of a message at its recipient's home: policy, archive, commit, delivery (RFC 6121 §8.5). */
 #include "message.h"
 
+#include "c2s_component.h"
 #include "omemo_trim.h"
 #include "route.h"
 #include "session.h"
@@ -117,7 +118,11 @@ static void committed(struct ks_ctx *ctx)
     struct ks_stanza *message = &parcel->stanza;
     const struct ks_archive_row *row = ks_message_row(ctx);
 
-    if (ks_run_passes(ctx, KS_STAGE_DELIVER, message) == KS_PASS_ON) {
+    if (ctx->domain->component) {
+        struct ks_session *s = ks_component_session(ctx);
+        if (s)
+            ks_session_write_xml(s, message->xml, 0);
+    } else if (ks_run_passes(ctx, KS_STAGE_DELIVER, message) == KS_PASS_ON) {
         parcel->number = deliver(ctx, message, row);
         ks_run_passes(ctx, KS_STAGE_DELIVERED, message);
     }
@@ -135,11 +140,32 @@ static void committed(struct ks_ctx *ctx)
     }
 }
 
+/* In the archives of both who have one; then it goes on. */
+static void keep(struct ks_ctx *ctx, struct ks_stanza *message)
+{
+    uint64_t from = ctx->parcel->from_account, to = ks_user_account(ctx->user);
+
+    if (ks_message_is_kept(message) && (from || to)) {
+        struct ks_store_req *txn = ks_ctx_txn(ctx);
+        struct ks_archive_row row = { .owner = { from == to ? 0 : from, to }, /* a note to oneself is there once */
+            .stanza = ks_reactor_write(ctx->reactor, message->xml, KS_STR_EMPTY) };
+        if (!txn || !row.stanza.ptr || ks_jid_text(ctx->arena, ks_jid_bare(message->to), &row.with[0])
+            || ks_jid_text(ctx->arena, ks_jid_bare(message->from), &row.with[1])) {
+            ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
+            return;
+        }
+        ks_store_txn_archive(txn, &row);
+    }
+    ctx->committed = committed;
+}
+
 void ks_message_arrived(struct ks_ctx *ctx, struct ks_stanza *message)
 {
-    struct ks_user *user = ctx->user;
-
-    if (!ks_user_exists(user)) {
+    if (ctx->domain->component) { /* which has no archive: its sender's has it */
+        keep(ctx, message);
+        return;
+    }
+    if (!ks_user_exists(ctx->user)) {
         ks_reply_error(ctx, KS_SERVICE_UNAVAILABLE, NULL); /* RFC 6121 §8.5.1 */
         return;
     }
@@ -149,18 +175,5 @@ void ks_message_arrived(struct ks_ctx *ctx, struct ks_stanza *message)
         ks_reply_error(ctx, KS_SERVICE_UNAVAILABLE, NULL); /* RFC 6121 §8.5.2.1.1: there is no room here */
         return;
     }
-    if (ks_message_is_kept(message)) {
-        struct ks_store_req *txn = ks_ctx_txn(ctx);
-        struct ks_archive_row row = { .owner = { ctx->parcel->from_account, ks_user_account(user) },
-            .stanza = ks_reactor_write(ctx->reactor, message->xml, KS_STR_EMPTY) };
-        if (!txn || !row.stanza.ptr || ks_jid_text(ctx->arena, ks_jid_bare(message->to), &row.with[0])
-            || ks_jid_text(ctx->arena, ks_jid_bare(message->from), &row.with[1])) {
-            ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
-            return;
-        }
-        if (row.owner[0] == row.owner[1])
-            row.owner[0] = 0; /* a note to oneself is there once */
-        ks_store_txn_archive(txn, &row);
-    }
-    ctx->committed = committed;
+    keep(ctx, message);
 }

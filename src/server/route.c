@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "route.h"
 
+#include "c2s_component.h"
 #include "room.h"
 #include "session.h"
 #include "user.h"
@@ -8,18 +9,23 @@
 bool ks_route_home(struct ks_reactor *r, struct ks_parcel *parcel)
 {
     struct ks_jid to = parcel->stanza.to;
+    const struct ks_domain *host;
 
-    if (!parcel->stanza.has_to || !to.local.len || !ks_config_host(r->config, to.domain))
+    if (!parcel->stanza.has_to || !(host = ks_config_host(r->config, to.domain)) || (!to.local.len && !host->component))
         return false;
+    if (host->component) /* whatever the address there */
+        to = (struct ks_jid) { .domain = to.domain };
     return ks_jid_text(&parcel->arena, ks_jid_bare(to), &parcel->home) == KS_OK;
 }
 
 void ks_route_sent(struct ks_ctx *ctx, struct ks_parcel *parcel)
 {
     struct ks_stanza *stanza = &parcel->stanza;
+    const struct ks_domain *host;
 
     parcel->from_account = ks_user_account(ctx->user);
-    if (ks_run_passes(ctx, KS_STAGE_SEND, stanza) == KS_PASS_STOP)
+    if (ks_run_passes(ctx, KS_STAGE_SEND, stanza) == KS_PASS_STOP
+        || ks_run_passes(ctx, KS_STAGE_CLEAN, stanza) == KS_PASS_STOP)
         return;
     if (!stanza->has_to) {
         /* RFC 6120 §10.3: a message or iq without 'to' is for the own account; a presence without 'to' is a broadcast,
@@ -40,11 +46,11 @@ void ks_route_sent(struct ks_ctx *ctx, struct ks_parcel *parcel)
         ks_route_arrived(ctx);
         return;
     }
-    if (!ks_config_host(ctx->reactor->config, stanza->to.domain)) {
+    if (!(host = ks_config_host(ctx->reactor->config, stanza->to.domain))) {
         ks_reply_error(ctx, KS_REMOTE_SERVER_NOT_FOUND, NULL); /* RFC 6120 §10.4: federation is closed */
         return;
     }
-    if (!stanza->to.local.len) {
+    if (!stanza->to.local.len && !host->component) {
         /* RFC 6120 §10.5.1, §10.5.2: the domain itself, with or without a resource. */
         if (stanza->kind == KS_IQ)
             ks_iq_sent_to_domain(ctx, stanza);
@@ -64,6 +70,10 @@ void ks_route_arrived(struct ks_ctx *ctx)
 
     if (ctx->domain->parent) {
         ks_room_arrived(ctx, stanza);
+        return;
+    }
+    if (ctx->domain->component) {
+        ks_component_arrived(ctx, stanza);
         return;
     }
     switch (stanza->kind) {

@@ -5,7 +5,7 @@
 
 #include "reactor.h"
 
-/* Sets parcel->home by the 'to' of its stanza; false when that is not an account of ours. */
+/* Sets parcel->home by the 'to' of its stanza; false when that is not an account of ours, nor a component's address. */
 bool ks_route_home(struct ks_reactor *r, struct ks_parcel *parcel);
 
 /* A stanza that one of ctx->user's sessions sent, stamped with its full JID (RFC 6120 §8.1.2.1). Runs at the sender's

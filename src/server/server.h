@@ -121,6 +121,7 @@ struct ks_c2s_setup {
     void *edge;
     bool tls;       /* direct TLS: the handshake is done, ks_c2s_secured follows at once */
     bool websocket; /* the same, and RFC 7395: what is fed and sent are WebSocket's frames, behind the HTTP handshake */
+    bool component; /* XEP-0114, without TLS */
     /* Keyed hash of the peer's address, for login delays; the address itself stays in the edge. */
     uint64_t address_hash;
 };

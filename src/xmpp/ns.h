@@ -4,6 +4,7 @@
 #define KS_NS_H
 
 #define NS_CLIENT "jabber:client"
+#define NS_COMPONENT "jabber:component:accept" /* XEP-0114 */
 #define NS_SERVER "jabber:server"
 #define NS_STREAM "http://etherx.jabber.org/streams"
 #define NS_FRAMING "urn:ietf:params:xml:ns:xmpp-framing" /* RFC 7395 */

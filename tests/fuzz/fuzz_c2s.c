@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* A client stream gets bytes of a stranger, in clear or under TLS, or of a client that is logged in. Where the network
- * cuts them does not matter: the same elements come back, and the stream is open or closed alike. (Not in the same
- * order: answers that need the disk are overtaken by others, and acknowledgements count whatever is done by then.) */
+/* A client stream gets bytes of a stranger, in clear or under TLS, of a client that is logged in, or of a component.
+ * Where the network cuts them does not matter: the same elements come back, and the stream is open or closed alike.
+ * (Not in the same order: answers that need the disk are overtaken by others, and acknowledgements count whatever is
+ * done by then.) */
 #include <stdlib.h>
 
 #include "client.h"
 #include "crypto.h"
+#include "host_client.h"
 #include "ns.h"
 #include "xml_framer.h"
 
 #define ELEMENTS_MAX 4096
+#define SECRET "acht und zwanzig Zeichen lang"
 
 struct said {
     struct ks_str elements[ELEMENTS_MAX];
@@ -29,8 +32,16 @@ static struct host *new_host(struct ks_config *config, struct ks_server_store *s
 
 static struct host_conn *come(struct host *host, unsigned how)
 {
-    struct host_conn *conn = host_connect(host, 1);
+    struct host_conn *conn;
+    char proof[41];
 
+    if (how == 3) {
+        conn = host_component(host, "sms.offen.example", SECRET, proof);
+        host_say(conn, "<handshake>%s</handshake>", proof);
+        ks_buf_reset(&conn->out);
+        return conn;
+    }
+    conn = host_connect(host, 1);
     if (how >= 1) {
         client_header(conn, "offen.example");
         client_say(conn, "<starttls xmlns='" NS_TLS "'/>");
@@ -107,18 +118,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
     if (len < 2 || ks_crypto_init() != KS_OK)
         return 0;
-    unsigned how = data[0] % 3;
+    unsigned how = data[0] % 4;
     struct ks_str bytes = ks_str(data + 2, len - 2);
     size_t cut = bytes.len * data[1] / 256;
     config = host_config();
+    if (ks_config_set_text(
+            config, ks_config_domain_at(config, 1), KS_STR("component.host"), KS_STR("sms.offen.example"))
+        || ks_config_set_text(config, ks_config_domain_at(config, 1), KS_STR("component.secret"), KS_STR(SECRET)))
+        abort();
     for (int i = 0; i < 2; i++) {
         stores[i] = ks_memory_server_store_new();
         hosts[i] = new_host(config, stores[i]);
         conns[i] = live(hosts[i], how, bytes, i ? cut : bytes.len);
     }
     /* In clear, what comes behind <starttls/> may be cut off by the handshake, which does not come here. */
-    read_said(conns[0], how == 2, &whole);
-    read_said(conns[1], how == 2, &parts);
+    read_said(conns[0], how >= 2, &whole);
+    read_said(conns[1], how >= 2, &parts);
     /* What a client acknowledges before it was sent is another matter when it was sent. */
     if (ks_str_find(bytes, KS_STR(NS_SM)) < bytes.len)
         parts = whole;

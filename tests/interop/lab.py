@@ -228,10 +228,10 @@ def _die_with_parent():
 
 
 class Lab:
-    def __init__(self, settings="", tap=False, web=False, of=None):
+    def __init__(self, settings="", tap=False, web=False, of=None, component=False):
         """settings: more lines for konsild.conf; of: for the group of a domain; web: listens for HTTPS, too (at https_port and, with ALPN, at direct_port),
         for HTTP in clear (http_port) and for machines that watch (metrics_port); tap: record in self.tap what konsild says and hears inside TLS (tap.py),
-        and let flip() alter it."""
+        and let flip() alter it; component: listens for components, too (component_port)."""
         for program in ("konsild", "konsilctl", "konsil"):
             if not os.access(os.path.join(BUILD, "cmd", program), os.X_OK):
                 print(f"Bail out! There is no {program} in {BUILD}: make build")
@@ -243,9 +243,11 @@ class Lab:
         self.log_path = os.path.join(self.dir, "konsild.log")
         self.data = os.path.join(self.dir, "data")
         self.ca = os.path.join(self.dir, "ca.pem")
-        self.port, self.direct_port, self.https_port, self.http_port, self.metrics_port = (_free_port() for _ in range(5))
+        self.port, self.direct_port, self.https_port, self.http_port, self.metrics_port, self.component_port = (_free_port() for _ in range(6))
         self.web = f"""https = "127.0.0.1:{self.https_port} 127.0.0.1:{self.direct_port}";
   http = "127.0.0.1:{self.http_port}"; metrics = "127.0.0.1:{self.metrics_port}";""" if web else ""
+        if component:
+            self.web += f' component = "127.0.0.1:{self.component_port}";'
         self.tap = os.path.join(self.dir, "tap") if tap else None
         self.flip("")
         self.of = of or {}

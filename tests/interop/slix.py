@@ -21,21 +21,14 @@ EVENTS = ("session_start", "message", "carbon_received", "carbon_sent", "roster_
           "pubsub_retract", "blocked", "unblocked", "session_resumed", "sm_enabled", "failed_auth", "no_auth", "disconnected", "message_error")
 
 
-class Client(slixmpp.ClientXMPP):
-    """Somebody; what happens is waited for by name."""
+class Waits:
+    """What happens to a stream is waited for by name."""
 
-    def __init__(self, lab, jid, resource, mechanism, certificate=None, plugins=(), events=()):
-        super().__init__(f"{jid}/{resource}", "" if certificate else lab.passwords[jid], sasl_mech=mechanism)
-        self.ca_certs = lab.ca
-        if certificate:
-            self.certfile, self.keyfile = certificate["chain"], certificate["key"]
-        for plugin in PLUGINS + tuple(plugins):
-            self.register_plugin(f"xep_{plugin}")
+    def listen(self, names):
         self.events = []
         self.news = asyncio.Event()
-        for name in EVENTS + tuple(events):
+        for name in names:
             self.add_event_handler(name, lambda value, name=name: self.happened(name, value))
-        self.connect(("127.0.0.1", lab.port), disable_starttls=False)
 
     def happened(self, name, value):
         self.events.append((name, value))
@@ -51,6 +44,31 @@ class Client(slixmpp.ClientXMPP):
                 self.news.clear()
                 await self.news.wait()
         return await asyncio.wait_for(take(), TIMEOUT)
+
+
+class Client(Waits, slixmpp.ClientXMPP):
+    """Somebody."""
+
+    def __init__(self, lab, jid, resource, mechanism, certificate=None, plugins=(), events=()):
+        super().__init__(f"{jid}/{resource}", "" if certificate else lab.passwords[jid], sasl_mech=mechanism)
+        self.ca_certs = lab.ca
+        if certificate:
+            self.certfile, self.keyfile = certificate["chain"], certificate["key"]
+        for plugin in PLUGINS + tuple(plugins):
+            self.register_plugin(f"xep_{plugin}")
+        self.listen(EVENTS + tuple(events))
+        self.connect(("127.0.0.1", lab.port), disable_starttls=False)
+
+
+class Component(Waits, slixmpp.ComponentXMPP):
+    """A program beside konsild that speaks for all addresses of a host (XEP-0114)."""
+
+    def __init__(self, host, secret, port):
+        super().__init__(host, secret, "127.0.0.1", port)
+        for plugin in ("0030", "0199"):
+            self.register_plugin(f"xep_{plugin}")
+        self.listen(EVENTS)
+        self.connect()
 
 
 async def start(lab, jid, resource, mechanism="SCRAM-SHA-256", **more):

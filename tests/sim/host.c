@@ -175,16 +175,16 @@ void host_add_account(struct host *h, const char *domain, const char *local, con
     ks_store_req_free(done);
 }
 
-static struct host_conn *open_conn(struct host *h, uint64_t address, bool websocket)
+static struct host_conn *open_conn(struct host *h, struct ks_c2s_setup setup)
 {
     struct host_conn *conn = calloc(1, sizeof *conn);
-    struct ks_c2s_setup setup = { .edge = conn, .tls = websocket, .websocket = websocket, .address_hash = address };
 
     if (!conn)
         abort();
     conn->host = h;
     conn->reactor = (uint16_t)ks_prng_below(&h->prng, h->reactor_count);
     ks_buf_init(&conn->out, SIZE_MAX);
+    setup.edge = conn;
     conn->c = ks_reactor_open(h->reactors[conn->reactor], &setup, h->now);
     conn->closed = !conn->c;
     conn->next = h->conns;
@@ -194,12 +194,17 @@ static struct host_conn *open_conn(struct host *h, uint64_t address, bool websoc
 
 struct host_conn *host_connect(struct host *h, uint64_t address)
 {
-    return open_conn(h, address, false);
+    return open_conn(h, (struct ks_c2s_setup) { .address_hash = address });
 }
 
 struct host_conn *host_connect_websocket(struct host *h, uint64_t address)
 {
-    return open_conn(h, address, true);
+    return open_conn(h, (struct ks_c2s_setup) { .tls = true, .websocket = true, .address_hash = address });
+}
+
+struct host_conn *host_connect_component(struct host *h)
+{
+    return open_conn(h, (struct ks_c2s_setup) { .component = true });
 }
 
 void host_feed(struct host_conn *conn, struct ks_str bytes)

@@ -58,6 +58,8 @@ void host_add_account(struct host *h, const char *domain, const char *local, con
 struct host_conn *host_connect(struct host *h, uint64_t address);
 /* The same over WebSocket, behind the HTTP handshake and that of TLS; host_secure comes first. */
 struct host_conn *host_connect_websocket(struct host *h, uint64_t address);
+/* A component (XEP-0114), on this machine. */
+struct host_conn *host_connect_component(struct host *h);
 void host_feed(struct host_conn *conn, struct ks_str bytes);
 /* The handshake that START_TLS asked for is done: both ends know these facts. */
 extern const struct ks_tls_facts host_tls_facts;

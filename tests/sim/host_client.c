@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "client.h"
+#include "crypto.h"
+#include "enc.h"
 #include "ns.h"
 
 void host_say(struct host_conn *conn, const char *format, ...)
@@ -59,6 +61,26 @@ struct host_conn *host_bound(
     host_say(conn, "<iq type='set' id='bind'><bind xmlns='" NS_BIND "'><resource>%s</resource></bind></iq>", resource);
     if (!host_heard(conn, "type='result'"))
         abort();
+    host_forget(conn);
+    return conn;
+}
+
+struct host_conn *host_component(struct host *h, const char *host, const char *secret, char ret_proof[41])
+{
+    struct host_conn *conn = host_connect_component(h);
+    struct ks_str header, id;
+    uint8_t digest[20];
+    struct ks_buf hex;
+
+    host_say(conn, "<stream:stream xmlns='" NS_COMPONENT "' xmlns:stream='" NS_STREAM "' to='%s'>", host);
+    header = ks_buf_str(&conn->out);
+    id = ks_str_from(header, ks_str_find(header, KS_STR(" id='")) + 5);
+    ks_hash_parts(
+        KS_SHA1, (struct ks_str[]) { ks_str_head(id, ks_str_find_byte(id, '\'')), ks_str_z(secret) }, 2, digest);
+    ks_buf_init(&hex, 100);
+    ks_hex_add(&hex, ks_str(digest, sizeof digest));
+    snprintf(ret_proof, 41, "%.*s", KS_STR_FMT(ks_buf_str(&hex)));
+    ks_buf_done(&hex);
     host_forget(conn);
     return conn;
 }

@@ -12,6 +12,8 @@ struct host_conn *host_login(struct host *h, const char *domain, const char *loc
 /* The same with a resource bound; nothing is said of presence or stream management. */
 struct host_conn *host_bound(
     struct host *h, const char *domain, const char *local, const char *password, const char *resource);
+/* A component (XEP-0114) that has said whose it is, and what its handshake has to be: 40 digits and a zero. */
+struct host_conn *host_component(struct host *h, const char *host, const char *secret, char ret_proof[41]);
 /* Sends, and carries all that follows to its end. */
 void host_say(struct host_conn *conn, const char *format, ...) KS_PRINTF(2, 3);
 /* True if needle is among what the server sent since host_forget. */

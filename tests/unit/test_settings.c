@@ -53,6 +53,28 @@ static void test_complaints(void)
         { "an address that is none, among good ones", DOMAIN "listen: { starttls = \"*:5222  127.0.0.1:99999\"; };\n",
             "2: listen.starttls: \"127.0.0.1:99999\" is not an address with a port. Write for example 192.0.2.1:5222, "
             "[2001:db8::1]:5222 or *:5222." },
+        { "XEP-0114: components are on this machine",
+            DOMAIN "listen: { component = \"[::1]:5347 192.0.2.1:5347\"; };\n",
+            "2: listen.component: 192.0.2.1:5347 can be reached from other machines; components speak without "
+            "encryption. Possible are 127.0.0.1:5347 or [::1]:5347. A component on another machine needs a tunnel." },
+        { "XEP-0114: all addresses are not this machine's alone", DOMAIN "listen: { component = \"*:5347\"; };\n",
+            "2: listen.component: *:5347 can be reached from other machines; components speak without encryption. "
+            "Possible are 127.0.0.1:5347 or [::1]:5347. A component on another machine needs a tunnel." },
+        { "a component of a protected domain, without a secret",
+            "domains = ( { name = \"klinik.example\"; certificate = \"c\"; key = \"k\";\n"
+            "component: { host = \"sms.klinik.example\"; }; } );\n",
+            "1: component.host: The domain klinik.example is protected: only who has a certified device speaks there. "
+            "component.host belongs in a domain with protected = false.|1: component.secret: The domain klinik.example "
+            "lacks the secret without which any program could say that it is the component. Its group needs component: "
+            "{ secret = \"at least 20 characters by chance\"; };" },
+        { "a component's secret that could be guessed",
+            "domains = ( { name = \"a.example\"; protected = false; certificate = \"c\"; key = \"k\";\n"
+            "component: { host = \"sms.a.example\"; secret = \"kurz\"; }; } );\n",
+            "2: component.secret: This value does not fit. It takes a secret of at least 20 characters.|1: "
+            "component.secret: "
+            "The domain a.example lacks the secret without which any program could say that it is the component. Its "
+            "group "
+            "needs component: { secret = \"at least 20 characters by chance\"; };" },
         { "a text that is no URI, where clients are told of one",
             "domains = ( { name = \"klinik.example\"; certificate = \"c.pem\"; key = \"k.pem\";\n"
             "contact: { admin = \"it@klinik.example\"; }; } );\n",

@@ -320,7 +320,7 @@ const struct ks_feature ks_feature_policy = {
     .name = "policy",
     .disco = (const char *const[]) { NS_SID, NULL },
     .disco_account = (const char *const[]) { NS_SID, NULL },
-    .pass = { { KS_STAGE_SEND, 1U << KS_MESSAGE, no_forged_ids }, { KS_STAGE_SEND, 1U << KS_MESSAGE, protect_message },
+    .pass = { { KS_STAGE_CLEAN, 1U << KS_MESSAGE, no_forged_ids }, { KS_STAGE_SEND, 1U << KS_MESSAGE, protect_message },
         { KS_STAGE_SEND, 1U << KS_PRESENCE, protect_presence }, { KS_STAGE_SEND, 1U << KS_IQ, protect_iq } },
     .clear = (const struct ks_feature_clear[]) { { KS_CLEAR_MESSAGE, NS_OMEMO, "encrypted" },
         { KS_CLEAR_MESSAGE, NS_AXOLOTL, "encrypted" }, { KS_CLEAR_MESSAGE, NS_HINTS, NULL },

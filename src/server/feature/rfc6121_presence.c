@@ -309,6 +309,14 @@ static bool is_subscription(enum ks_stanza_type type)
         || type == KS_PRES_UNSUBSCRIBED;
 }
 
+/* Whether somebody can be there who has contacts: an account, or an address of a component or the component itself. */
+static bool has_people(const struct ks_ctx *ctx, struct ks_jid jid)
+{
+    const struct ks_domain *host = ks_config_host(ctx->reactor->config, jid.domain);
+
+    return host && !host->parent && (jid.local.len || host->component);
+}
+
 static enum ks_pass on_sent(struct ks_ctx *ctx, struct ks_stanza *presence)
 {
     struct ks_session *s = ctx->session;
@@ -329,7 +337,7 @@ static enum ks_pass on_sent(struct ks_ctx *ctx, struct ks_stanza *presence)
     if (is_subscription(presence->type)) {
         if (ks_jid_text(ctx->arena, ks_jid_bare(presence->to), &to) != KS_OK)
             ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
-        else if (!presence->to.local.len || !ks_config_domain(ctx->reactor->config, presence->to.domain))
+        else if (!has_people(ctx, presence->to))
             ks_reply_error(ctx, KS_REMOTE_SERVER_NOT_FOUND, NULL);
         else if (!ks_jid_eq_bare(presence->to, ks_user_jid(ctx->user)))
             out_subscription(ctx, presence->type, to);

@@ -70,6 +70,7 @@ static void on_domain_items(struct ks_ctx *ctx, const struct ks_stanza *iq)
 {
     const struct ks_domain *domain = ks_config_domain(ctx->reactor->config, iq->to.domain);
     const struct ks_domain *rooms = domain ? ks_config_rooms(ctx->reactor->config, domain) : NULL;
+    const struct ks_domain *component = domain ? ks_config_component(ctx->reactor->config, domain) : NULL;
     struct ks_xml *query = ks_xml_new(ctx->arena, NS_DISCO_ITEMS, "query");
 
     if (ks_str_eq(iq->to.domain, ctx->domain->name) && ks_adhoc_disco_items(ctx, ks_xml_attr(iq->payload, "node")))
@@ -80,6 +81,8 @@ static void on_domain_items(struct ks_ctx *ctx, const struct ks_stanza *iq)
     }
     if (rooms) /* XEP-0045 §6.1 */
         ks_xml_set(ctx->arena, ks_xml_add(ctx->arena, query, NS_DISCO_ITEMS, "item"), "jid", rooms->name);
+    if (component) /* XEP-0030 §4.1: what is beside it */
+        ks_xml_set(ctx->arena, ks_xml_add(ctx->arena, query, NS_DISCO_ITEMS, "item"), "jid", component->name);
     ks_reply_result(ctx, query);
 }
 
@@ -113,8 +116,8 @@ const struct ks_feature ks_feature_disco = {
     .name = "disco",
     .disco = (const char *const[]) { NS_DISCO_INFO, NS_DISCO_ITEMS, NULL },
     .disco_account = (const char *const[]) { NS_DISCO_INFO, NS_DISCO_ITEMS, NULL },
-    .iq = { { KS_IQ_GET, NS_DISCO_INFO, "query", KS_TO_DOMAIN, on_domain_info },
-        { KS_IQ_GET, NS_DISCO_ITEMS, "query", KS_TO_DOMAIN, on_domain_items },
+    .iq = { { KS_IQ_GET, NS_DISCO_INFO, "query", KS_TO_DOMAIN | KS_TO_DOMAIN_OPEN, on_domain_info },
+        { KS_IQ_GET, NS_DISCO_ITEMS, "query", KS_TO_DOMAIN | KS_TO_DOMAIN_OPEN, on_domain_items },
         { KS_IQ_GET, NS_DISCO_INFO, "query", KS_TO_SELF | KS_TO_ACCOUNT, on_account_info },
         { KS_IQ_GET, NS_DISCO_ITEMS, "query", KS_TO_SELF | KS_TO_ACCOUNT, on_account_items } },
     .clear = (const struct ks_feature_clear[]) { { KS_CLEAR_QUERY, NS_DISCO_INFO, "query" },

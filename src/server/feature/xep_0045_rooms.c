@@ -264,7 +264,7 @@ const struct ks_feature ks_feature_rooms = {
         { KS_IQ_GET, NS_DISCO_INFO, "query", KS_TO_ROOM, on_room_info },
         { KS_IQ_GET, NS_DISCO_ITEMS, "query", KS_TO_ROOM, on_room_items },
         { KS_IQ_GET, NS_PING, "ping", KS_TO_ROOMS | KS_TO_ROOM, on_room_ping } },
-    .pass = { { KS_STAGE_SEND, 1U << KS_MESSAGE | 1U << KS_PRESENCE, no_forgery },
+    .pass = { { KS_STAGE_CLEAN, 1U << KS_MESSAGE | 1U << KS_PRESENCE, no_forgery },
         { KS_STAGE_SEND, 1U << KS_PRESENCE, enter } },
     .stores = { { KS_STORE_ROOM, KS_DATA_SETTINGS, KS_KEEP_WITH_ACCOUNT, 0,
                     "What a room is like, and what it is about; in protected domains not the latter.",

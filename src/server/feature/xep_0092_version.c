@@ -16,6 +16,6 @@ static void on_version(struct ks_ctx *ctx, const struct ks_stanza *iq)
 const struct ks_feature ks_feature_version = {
     .name = "version",
     .disco = (const char *const[]) { NS_VERSION, NULL },
-    .iq = { { KS_IQ_GET, NS_VERSION, "query", KS_TO_DOMAIN, on_version } },
+    .iq = { { KS_IQ_GET, NS_VERSION, "query", KS_TO_DOMAIN | KS_TO_DOMAIN_OPEN, on_version } },
     .clear = (const struct ks_feature_clear[]) { { KS_CLEAR_QUERY, NS_VERSION, "query" }, { 0 } },
 };

@@ -12,6 +12,6 @@ static void on_ping(struct ks_ctx *ctx, const struct ks_stanza *iq)
 const struct ks_feature ks_feature_ping = {
     .name = "ping",
     .disco = (const char *const[]) { NS_PING, NULL },
-    .iq = { { KS_IQ_GET, NS_PING, "ping", KS_TO_DOMAIN | KS_TO_SELF, on_ping } },
+    .iq = { { KS_IQ_GET, NS_PING, "ping", KS_TO_DOMAIN | KS_TO_DOMAIN_OPEN | KS_TO_SELF, on_ping } },
     .clear = (const struct ks_feature_clear[]) { { KS_CLEAR_QUERY, NS_PING, "ping" }, { 0 } },
 };

@@ -18,6 +18,6 @@ static void on_time(struct ks_ctx *ctx, const struct ks_stanza *iq)
 const struct ks_feature ks_feature_time = {
     .name = "time",
     .disco = (const char *const[]) { NS_TIME, NULL },
-    .iq = { { KS_IQ_GET, NS_TIME, "time", KS_TO_DOMAIN, on_time } },
+    .iq = { { KS_IQ_GET, NS_TIME, "time", KS_TO_DOMAIN | KS_TO_DOMAIN_OPEN, on_time } },
     .clear = (const struct ks_feature_clear[]) { { KS_CLEAR_QUERY, NS_TIME, "time" }, { 0 } },
 };

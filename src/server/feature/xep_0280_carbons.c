@@ -125,7 +125,7 @@ const struct ks_feature ks_feature_carbons = {
     .disco_account = (const char *const[]) { NS_CARBONS, NULL },
     .iq = { { KS_IQ_SET, NS_CARBONS, "enable", KS_TO_SELF, on_enable },
         { KS_IQ_SET, NS_CARBONS, "disable", KS_TO_SELF, on_enable } },
-    .pass = { { KS_STAGE_SEND, 1U << KS_MESSAGE, no_forgery }, { KS_STAGE_DELIVERED, 1U << KS_MESSAGE, received },
+    .pass = { { KS_STAGE_CLEAN, 1U << KS_MESSAGE, no_forgery }, { KS_STAGE_DELIVERED, 1U << KS_MESSAGE, received },
         { KS_STAGE_SENT, 1U << KS_MESSAGE, sent } },
     .binds = (const struct ks_feature_bind[]) { { NS_CARBONS, "enable", on_bind }, { 0 } },
     .clear = (const struct ks_feature_clear[]) { { KS_CLEAR_MESSAGE, NS_CARBONS, "private" }, { 0 } },

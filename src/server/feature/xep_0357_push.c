@@ -129,6 +129,7 @@ static void on_enable(struct ks_ctx *ctx, const struct ks_stanza *iq)
 {
     struct ks_str jid, key, node = ks_xml_attr(iq->payload, "node");
     char device[KS_PUSH_DEVICE_LEN];
+    const struct ks_domain *host;
     struct ks_buf value;
 
     if (!ctx->session || !read_service(ctx, iq->payload, &jid))
@@ -137,7 +138,8 @@ static void on_enable(struct ks_ctx *ctx, const struct ks_stanza *iq)
         ks_reply_error(ctx, KS_SERVICE_UNAVAILABLE, NULL);
         return;
     }
-    if (!ks_config_domain(ctx->reactor->config, ks_jid_split(jid).domain)) {
+    host = ks_config_host(ctx->reactor->config, ks_jid_split(jid).domain);
+    if (!host || host->parent) { /* an account of ours, or a component */
         ks_reply_error(ctx, KS_REMOTE_SERVER_NOT_FOUND, NULL);
         return;
     }
