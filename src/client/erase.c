@@ -5,8 +5,9 @@
 #include "history.h"
 #include "outbox_record.h"
 
-#define ROW 'x'   /* ids, each a field */
-#define SLOTS 'z' /* URLs, likewise; there is none without a row of ids */
+/* The debts of a retraction, each a row that goes with the answer to it. */
+#define ROW 'x'   /* ids of messages, each a field: of whoever keeps the conversation's archive */
+#define SLOTS 'z' /* URLs of files, likewise: of the own server */
 #define IDS_MAX 64
 #define OUTS_MAX 100000
 
@@ -149,27 +150,36 @@ enum ks_err ks_erase_want(struct konsil *k, const struct ks_message *target, uin
     return err == KS_OK ? want_slots(k, target, retraction) : err;
 }
 
-/* A server that does not know the request answers so, too: then there is nothing more to be done. */
-static enum ks_err on_erased(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+/* What cannot be done now is asked for again by the next session (RFC 6120 §8.3.2); any other answer is the end of it:
+ * who does not know the request, or is no more, deletes nothing at a later time either. */
+static bool is_later(const struct ks_stanza *answer)
 {
-    if (!answer || ks_str_is(ks_str_z(ks_iq_condition(answer)), "resource-constraint"))
-        return KS_OK; /* the next session asks again */
-    enum ks_err err = ks_out_del_row(k, ROW, iq->number);
-
-    return err == KS_OK ? ks_out_del_row(k, SLOTS, iq->number) : err;
+    return !answer
+        || (!ks_iq_ok(answer) && ks_str_is(ks_xml_attr(ks_xml_child(answer->xml, NS_CLIENT, "error"), "type"), "wait"));
 }
 
-/* Writes an element for each field of a row, which may be missing. */
-static enum ks_err add_items(
-    struct konsil *k, struct ks_xml *erase, char kind, uint64_t seq, const char *name, const char *attribute)
+static enum ks_err on_erased(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer, char debt)
 {
-    struct ks_str row, text;
-    struct ks_cursor at;
-    enum ks_err err = ks_out_get_row(k, kind, seq, &row);
+    return is_later(answer) ? KS_OK : ks_out_del_row(k, debt, iq->number);
+}
 
-    if (err != KS_OK)
-        return err;
-    at = ks_cursor(row);
+static enum ks_err on_row(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+{
+    return on_erased(k, iq, answer, ROW);
+}
+
+static enum ks_err on_slots(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+{
+    return on_erased(k, iq, answer, SLOTS);
+}
+
+/* Writes an element for each field of a row. */
+static enum ks_err add_items(
+    struct konsil *k, struct ks_xml *erase, struct ks_str row, const char *name, const char *attribute)
+{
+    struct ks_cursor at = ks_cursor(row);
+    struct ks_str text;
+
     while (!ks_cursor_done(&at)) {
         if (ks_cursor_field(&at, &text) != KS_OK)
             return KS_ESTORE;
@@ -179,35 +189,65 @@ static enum ks_err add_items(
     return KS_OK;
 }
 
-enum ks_err ks_erase_on_server(struct konsil *k, const struct ks_out *out)
+/* Asks for one of the debts of a retraction, if it has that. */
+static enum ks_err ask(struct konsil *k, const struct ks_out *out, char debt)
 {
     struct ks_xml *erase = ks_xml_new(&k->arena, NS_KONSIL_ERASE, "erase");
+    bool slots = debt == SLOTS;
+    struct ks_str row;
+    enum ks_err err = ks_out_get_row(k, debt, out->seq, &row);
+
+    if (err != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    ks_xml_set(&k->arena, erase, "with", out->conversation);
+    if (!ks_xml_set(&k->arena, erase, "retraction", out->id))
+        return KS_ENOMEM;
+    if ((err = add_items(k, erase, row, slots ? "slot" : "item", slots ? "url" : "id")) != KS_OK)
+        return err;
+    err = ks_iq_send(k, "set", out->in_room && !slots ? out->conversation : KS_STR_EMPTY, erase,
+        slots ? on_slots : on_row, KS_STR_EMPTY, out->seq);
+    return err == KS_EAGAIN ? KS_OK : err;
+}
+
+enum ks_err ks_erase_on_server(struct konsil *k, const struct ks_out *out)
+{
     enum ks_err err;
 
     if (out->says != KS_SAYS_RETRACT || !ks_online(k))
         return KS_OK;
-    ks_xml_set(&k->arena, erase, "with", out->conversation);
-    if (!ks_xml_set(&k->arena, erase, "retraction", out->id))
-        return KS_ENOMEM;
-    if ((err = add_items(k, erase, ROW, out->seq, "item", "id")) != KS_OK)
-        return err == KS_ENOTFOUND ? KS_OK : err; /* it owes nothing */
-    if ((err = add_items(k, erase, SLOTS, out->seq, "slot", "url")) != KS_OK && err != KS_ENOTFOUND)
-        return err;
-    err = ks_iq_send(k, "set", KS_STR_EMPTY, erase, on_erased, KS_STR_EMPTY, out->seq);
-    return err == KS_EAGAIN ? KS_OK : err;
+    err = ask(k, out, ROW);
+    return err == KS_OK ? ask(k, out, SLOTS) : err;
 }
 
-enum ks_err ks_erase_online(struct konsil *k)
+static enum ks_err ask_all(struct konsil *k, char debt)
 {
     uint64_t *seqs;
     size_t count;
-    enum ks_err err = ks_out_list(k, ROW, OUTS_MAX, &seqs, &count);
+    enum ks_err err = ks_out_list(k, debt, OUTS_MAX, &seqs, &count);
 
     for (size_t i = 0; i < count && err == KS_OK; i++) {
         struct ks_out out;
 
         if ((err = ks_out_load(k, seqs[i], &out)) == KS_OK && (out.state == KS_OUT_SERVER || out.state == KS_OUT_DONE))
-            err = ks_erase_on_server(k, &out);
+            err = ask(k, &out, debt);
     }
     return err == KS_ENOTFOUND ? KS_ESTORE : err;
+}
+
+enum ks_err ks_erase_online(struct konsil *k)
+{
+    enum ks_err err = ask_all(k, ROW);
+
+    return err == KS_OK ? ask_all(k, SLOTS) : err;
+}
+
+enum ks_err ks_erase_owes(struct konsil *k, uint64_t seq, bool *ret_owes)
+{
+    struct ks_str row;
+    enum ks_err err = ks_out_get_row(k, ROW, seq, &row);
+
+    if (err == KS_ENOTFOUND)
+        err = ks_out_get_row(k, SLOTS, seq, &row);
+    *ret_owes = err == KS_OK;
+    return err == KS_ENOTFOUND ? KS_OK : err;
 }

@@ -2,9 +2,10 @@
 /* erase.h -- what was taken back here is deleted everywhere else we can reach: envelopes in our outbox, and stanzas in
  * the archives of the server, and the files that it brought there (doc/PROTOCOL.md §3.4).
  *
- * The retraction itself goes to the devices, in an envelope (refer.h). When the server has it, the server is asked to
- * delete the message and the edits of it that we know of; until it answers, that is owed (KS_T_OUTBOX, rows 'x' and 'z'
- * of the retraction). In a step. */
+ * The retraction itself goes to the devices, in an envelope (refer.h). When the server has it, who keeps the archive of
+ * the conversation (the room, or our own account) is asked to delete the message and the edits of it that we know of,
+ * and our account the files; until either answers, that is owed (KS_T_OUTBOX, rows 'x' and 'z' of the retraction). In a
+ * step. */
 #ifndef KS_ERASE_H
 #define KS_ERASE_H
 
@@ -20,5 +21,7 @@ KS_CHECK enum ks_err ks_erase_want(struct konsil *k, const struct ks_message *ta
 KS_CHECK enum ks_err ks_erase_on_server(struct konsil *k, const struct ks_out *out);
 /* A new session: what is still owed. */
 KS_CHECK enum ks_err ks_erase_online(struct konsil *k);
+/* Does the retraction with this seq still owe something? Then it is kept. */
+KS_CHECK enum ks_err ks_erase_owes(struct konsil *k, uint64_t seq, bool *ret_owes);
 
 #endif

@@ -350,6 +350,7 @@ static enum ks_err upkeep_one(struct konsil *k, uint64_t seq)
     struct ks_out out;
     struct ks_peer peer;
     int64_t age;
+    bool owes;
     enum ks_err err = ks_out_load(k, seq, &out);
 
     if (err != KS_OK)
@@ -357,6 +358,8 @@ static enum ks_err upkeep_one(struct konsil *k, uint64_t seq)
     age = k->now.wall_ms - out.made_ms;
     if (out.state == KS_OUT_WAITING || out.state == KS_OUT_SEALED || age < KS_OUTBOX_KEEP_MS)
         return KS_OK;
+    if (out.state != KS_OUT_FAILED && ((err = ks_erase_owes(k, seq, &owes)) != KS_OK || owes))
+        return err;
     if (out.state == KS_OUT_DONE)
         return ks_out_drop(k, &out);
     if ((err = ks_peer_load(k, out.conversation, &peer)) != KS_OK)

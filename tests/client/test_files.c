@@ -642,6 +642,73 @@ static void test_room(void)
     ward_end(&ward);
 }
 
+/* Two keep what a room's message with a file was: each may be lost on the way, and is asked by itself. */
+struct deletion {
+    bool deaf;
+    size_t items, slots; /* answers that said that it was found */
+};
+
+/* True if an answer says of something with this name that it was found. */
+static bool says_found(struct ks_str answer, const char *name)
+{
+    struct ks_str element = ks_str_from(answer, ks_str_find(answer, ks_str_z(name)));
+
+    element = ks_str_head(element, ks_str_find_byte(element, '>'));
+    return ks_str_find(element, KS_STR("found='true'")) < element.len;
+}
+
+static bool hear(struct party *party, struct ks_str *stanza, void *user)
+{
+    struct deletion *deletion = user;
+    bool slots = ks_str_find(*stanza, KS_STR("<slot ")) < stanza->len;
+
+    (void)party;
+    if (ks_str_find(*stanza, KS_STR("urn:konsil:erase:0")) == stanza->len)
+        return true;
+    deletion->items += says_found(*stanza, "<item ");
+    deletion->slots += says_found(*stanza, "<slot ");
+    return !slots || !deletion->deaf;
+}
+
+static void test_room_retracted(void)
+{
+    struct deletion deletion = { .deaf = true };
+    struct ward ward;
+    size_t mark;
+    char *id;
+
+    ward_begin(&ward, 90);
+    forget_web();
+    file_len = 5;
+    ward_room(&ward, "\"" JONAS "\"");
+    send_file(ward.anna, ward.room, "");
+    work(ward.anna);
+    lab_run(&ward.lab, 5000);
+    id = strdup(text_of(newest(ward.jonas, ward.room), "message"));
+    check_row(device_holds(ward.anna, ks_str_z(web.files[0].url)), "(positive control: its author knows its address)",
+        "she does not");
+    ward.anna->spy = hear;
+    ward.anna->spy_user = &deletion;
+    party_do(ward.anna, "{\"id\":\"x\",\"cmd\":\"retract\",\"conversation\":\"%s\",\"message\":\"%s\"}", ward.room, id);
+    lab_run(&ward.lab, 20000);
+    check_row(deletion.items == 1 && deletion.slots == 1,
+        "DSK I.7-a: the room deletes the message, and the author's server the file", "%zu and %zu", deletion.items,
+        deletion.slots);
+    deletion.deaf = false;
+    mark = ward.anna->sent.len;
+    party_crash(ward.anna);
+    lab_run(&ward.lab, 20000);
+    check_row(
+        ks_str_find(ks_str_from(ks_buf_str(&ward.anna->sent), mark), KS_STR("<slot ")) < ward.anna->sent.len - mark
+            && ks_str_find(ks_str_from(ks_buf_str(&ward.anna->sent), mark), KS_STR("<item "))
+                == ward.anna->sent.len - mark,
+        "PROTOCOL §3.4: which of both did not answer is asked again, and only that", "it is not");
+    check_row(!device_holds(ward.anna, ks_str_z(web.files[0].url)),
+        "DSK I.7-a: and then nothing of the author's knows where it lay", "it does");
+    free(id);
+    ward_end(&ward);
+}
+
 int main(void)
 {
     test_there_and_back();
@@ -657,6 +724,7 @@ int main(void)
     test_older();
     test_other_hosts();
     test_room();
+    test_room_retracted();
     forget_web();
     return check_done();
 }

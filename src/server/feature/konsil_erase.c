@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* konsil_erase.c -- the author of sealed messages asks for their deletion (doc/PROTOCOL.md §3.4): the retraction itself
- * is inside an envelope, where the server does not see it. */
+ * is inside an envelope, where the server does not see it.
+ *
+ * His account is asked for what its archive has, and a room for what its own has: there each row stands under its
+ * author (room_message.c), so that it is his row, and no word of the request, that says whose it was. */
 #include "feature_list.h"
 #include "files.h"
 #include "reactor.h"
@@ -13,22 +16,18 @@ struct asked {
 };
 
 /* One answer for all of them, when what was found is gone for good. */
-static void answered(struct ks_ctx *ctx, struct ks_store_req *req)
+static void erase(struct ks_ctx *ctx, const struct ks_archive_row *rows, size_t rows_count)
 {
     const struct asked *asked = ctx->parcel->user;
     struct ks_str retraction = ks_xml_attr(ctx->parcel->stanza.payload, "retraction");
     struct ks_xml *answer = ks_xml_new(ctx->arena, NS_KONSIL_ERASE, "erase");
 
-    if (req->result != KS_OK) {
-        ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
-        return;
-    }
     for (size_t i = 0; i < asked->count; i++) {
         struct ks_xml *item = ks_xml_add(ctx->arena, answer, NS_KONSIL_ERASE, "item");
         bool found = false;
-        for (size_t j = 0; j < req->rows_count; j++)
-            if (ks_retraction_names(ctx, &req->rows[j], asked->ids[i])) {
-                ks_retraction_bury(ctx, &req->rows[j], retraction.len ? retraction : asked->ids[i], KS_STR_EMPTY);
+        for (size_t j = 0; j < rows_count; j++)
+            if (ks_retraction_names(ctx, &rows[j], asked->ids[i])) {
+                ks_retraction_bury(ctx, &rows[j], retraction.len ? retraction : asked->ids[i], KS_STR_EMPTY);
                 found = true;
             }
         ks_xml_set(ctx->arena, item, "id", asked->ids[i]);
@@ -41,6 +40,14 @@ static void answered(struct ks_ctx *ctx, struct ks_store_req *req)
             ctx->arena, item, "found", ks_files_remove_url(ctx, asked->slots[i]) ? KS_STR("true") : KS_STR("false"));
     }
     ks_reply_result(ctx, answer);
+}
+
+static void answered(struct ks_ctx *ctx, struct ks_store_req *req)
+{
+    if (req->result == KS_OK)
+        erase(ctx, req->rows, req->rows_count);
+    else
+        ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
 }
 
 static void on_erase(struct ks_ctx *ctx, const struct ks_stanza *iq)
@@ -66,18 +73,20 @@ static void on_erase(struct ks_ctx *ctx, const struct ks_stanza *iq)
         if (good)
             asked->slots[asked->slot_count++] = url;
     }
-    if (asked && (!good || !asked->count)) {
+    if (asked && (!good || asked->count + asked->slot_count == 0)) {
         ks_reply_error(ctx, KS_BAD_REQUEST, NULL);
         return;
     }
-    if (ctx->domain->parent) /* a room, whose archive has each message under its author (room_message.c) */
+    if (ctx->domain->parent) /* a room: nobody but the author himself */
         jid = iq->from;
     if (!asked || ks_jid_text(ctx->arena, ks_jid_bare(jid), &with) != KS_OK) {
         ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
         return;
     }
     ctx->parcel->user = asked;
-    if (!ks_retraction_find(ctx, with, asked->ids, asked->count, 0, answered))
+    if (!asked->count)
+        erase(ctx, NULL, 0);
+    else if (!ks_retraction_find(ctx, with, asked->ids, asked->count, 0, answered))
         ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
 }
 

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* What a person takes back in a room is gone from the room's archive, whoever lost an answer meanwhile. */
+#include "ward.h"
+
+static void retract(struct party *party, const char *room, const char *id)
+{
+    party_do(party, "{\"id\":\"x\",\"cmd\":\"retract\",\"conversation\":\"%s\",\"message\":\"%s\"}", room, id);
+}
+
+/* --- what the archives hold --- */
+
+struct archive {
+    struct ks_str id;
+    size_t sealed, tombstones;
+    char payload[64]; /* the beginning of its ciphertext */
+};
+
+static bool count_row(void *user, const struct ks_archive_row *row)
+{
+    struct archive *archive = user;
+    size_t at = ks_str_find(row->stanza, KS_STR("<payload>"));
+
+    if (ks_str_find(row->stanza, archive->id) == row->stanza.len)
+        return true;
+    archive->tombstones += ks_str_find(row->stanza, KS_STR("<retracted")) < row->stanza.len;
+    if (at + sizeof(archive->payload) + 9 < row->stanza.len) {
+        archive->sealed++;
+        snprintf(archive->payload, sizeof(archive->payload), "%.*s", (int)sizeof(archive->payload) - 1,
+            row->stanza.ptr + at + 9);
+    }
+    return true;
+}
+
+/* Rows that have the id, anywhere. */
+static struct archive archive_of(struct lab *lab, const char *id)
+{
+    struct archive archive = { .id = ks_str_z(id) };
+
+    if (lab->store->ops->archive_scan(lab->store, 0, count_row, &archive) != KS_OK)
+        abort();
+    return archive;
+}
+
+struct search {
+    struct ks_str text;
+    bool found;
+};
+
+static bool look(void *user, const struct ks_archive_row *row)
+{
+    struct search *search = user;
+
+    search->found = search->found || ks_str_find(row->stanza, search->text) < row->stanza.len;
+    return !search->found;
+}
+
+static bool archived(struct lab *lab, const char *bytes)
+{
+    struct search search = { .text = ks_str_z(bytes) };
+
+    if (lab->store->ops->archive_scan(lab->store, 0, look, &search) != KS_OK)
+        abort();
+    return search.found;
+}
+
+/* --- it goes --- */
+
+static void test_everywhere(void)
+{
+    struct archive before, edited, after;
+    struct ward ward;
+    const char *id, *edit;
+
+    ward_begin(&ward, 301);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    (void)party_send(ward.jonas, ward.room, "0");
+    lab_run(&ward.lab, 5000);
+    id = party_send(ward.anna, ward.room, "CANARY-1");
+    lab_run(&ward.lab, 5000);
+    edit =
+        text_of(party_do(ward.anna,
+                    "{\"id\":\"x\",\"cmd\":\"edit\",\"conversation\":\"%s\",\"message\":\"%s\",\"body\":\"CANARY-2\"}",
+                    ward.room, id),
+            "message");
+    lab_run(&ward.lab, 20000);
+    before = archive_of(&ward.lab, id);
+    edited = archive_of(&ward.lab, edit);
+    check_row(before.sealed == 1 && edited.sealed == 1 && archived(&ward.lab, before.payload)
+            && archived(&ward.lab, edited.payload),
+        "(positive control: a room's message and its edit are in the archive, and their bytes found)", "%zu, %zu",
+        before.sealed, edited.sealed);
+    retract(ward.anna, ward.room, id);
+    lab_run(&ward.lab, 20000);
+    after = archive_of(&ward.lab, id);
+    check_row(after.sealed == 0 && after.tombstones == 1 && !archived(&ward.lab, before.payload),
+        "DSK I.7-a: after a retraction the room's archive holds a tombstone in its place, and no byte of it",
+        "%zu sealed, %zu tombstones", after.sealed, after.tombstones);
+    check_row(archive_of(&ward.lab, edit).sealed == 0 && !archived(&ward.lab, edited.payload),
+        "DSK I.7-a: nor of its edits", "%zu", archive_of(&ward.lab, edit).sealed);
+    all_show(&ward, "PROTOCOL §5.5: on each member's devices the fact stays", "0,-");
+    for (size_t i = 0; i < ward.lab.count; i++)
+        check_row(
+            party_count(&ward.lab.parties[i], "warning", 0) == 0 && party_count(&ward.lab.parties[i], "gap", 0) == 0,
+            "and nobody is warned of anything", "%s", ward.lab.parties[i].jid);
+    ward_end(&ward);
+}
+
+/* --- it is owed until the room says so --- */
+
+/* What becomes of answers to requests for deletion. */
+struct trouble {
+    enum { NONE, LOST, BUSY, GONE } kind;
+    const char *room;
+    size_t touched;
+};
+
+static bool erase_answer(struct party *party, struct ks_str *stanza, void *user)
+{
+    static const char *const errors[] = {
+        [BUSY] = "<error type='wait'><internal-server-error", [GONE] = "<error type='cancel'><gone"
+    };
+    struct trouble *trouble = user;
+    size_t at = ks_str_find(*stanza, KS_STR(" id='"));
+    static char text[600];
+    struct ks_str id;
+
+    (void)party;
+    if (trouble->kind == NONE || ks_str_find(*stanza, KS_STR("urn:konsil:erase:0")) == stanza->len)
+        return true;
+    trouble->touched++;
+    if (trouble->kind == LOST || at == stanza->len)
+        return false;
+    id = ks_str_from(*stanza, at + 5);
+    snprintf(text, sizeof(text),
+        "<iq type='error' from='%s' id='%.*s'>%s xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>",
+        trouble->room, (int)ks_str_find_byte(id, '\''), id.ptr, errors[trouble->kind]);
+    *stanza = ks_str_z(text);
+    return true;
+}
+
+static size_t erases_since(const struct party *party, size_t mark)
+{
+    struct ks_str rest = ks_str_from(ks_buf_str(&party->sent), mark);
+    size_t count = 0, at;
+
+    while ((at = ks_str_find(rest, KS_STR("<erase "))) < rest.len) {
+        rest = ks_str_from(rest, at + 7);
+        count++;
+    }
+    return count;
+}
+
+/* Sends, takes back, and starts again twice: what the first and the second new session ask for. */
+static void ask_twice(struct trouble *trouble, uint64_t seed, size_t *ret_first, size_t *ret_second)
+{
+    struct ward ward;
+    const char *id;
+    size_t mark;
+
+    ward_begin(&ward, seed);
+    ward_room(&ward, "\"" JONAS "\"");
+    id = party_send(ward.anna, ward.room, "CANARY");
+    lab_run(&ward.lab, 20000);
+    trouble->room = ward.room;
+    ward.anna->spy = erase_answer;
+    ward.anna->spy_user = trouble;
+    retract(ward.anna, ward.room, id);
+    lab_run(&ward.lab, 20000);
+    trouble->kind = NONE;
+    mark = ward.anna->sent.len;
+    party_crash(ward.anna);
+    lab_run(&ward.lab, 20000);
+    *ret_first = erases_since(ward.anna, mark);
+    mark = ward.anna->sent.len;
+    party_crash(ward.anna);
+    lab_run(&ward.lab, 20000);
+    *ret_second = erases_since(ward.anna, mark);
+    check_row(trouble->touched == 1 && archive_of(&ward.lab, id).tombstones == 1,
+        "(positive control: the room deleted it, and its answer did not come as it was)", "%zu", trouble->touched);
+    ward_end(&ward);
+}
+
+static void test_owed(void)
+{
+    struct trouble lost = { .kind = LOST }, busy = { .kind = BUSY }, gone = { .kind = GONE };
+    size_t first, second;
+
+    ask_twice(&lost, 302, &first, &second);
+    check_row(first == 1 && second == 0,
+        "PROTOCOL §3.4: a room that did not answer is asked again in the next session, until it does", "%zu, %zu",
+        first, second);
+    ask_twice(&busy, 303, &first, &second);
+    check_row(
+        first == 1 && second == 0, "RFC 6120 §8.3.2: so is one that cannot now (wait)", "%zu, %zu", first, second);
+    ask_twice(&gone, 304, &first, &second);
+    check_row(first == 0 && second == 0, "and one that was destroyed, with all that it kept, is not", "%zu, %zu", first,
+        second);
+}
+
+/* What is said is forgotten after a fortnight; what is owed is not. */
+static void test_long(void)
+{
+    struct trouble lost = { .kind = LOST };
+    struct ward ward;
+    const char *id;
+    size_t mark;
+
+    ward_begin(&ward, 306);
+    ward_room(&ward, "\"" JONAS "\"");
+    id = party_send(ward.anna, ward.room, "CANARY");
+    lab_run(&ward.lab, 20000);
+    ward.anna->spy = erase_answer;
+    ward.anna->spy_user = &lost;
+    retract(ward.anna, ward.room, id);
+    lab_run(&ward.lab, 1000LL * 3600 * 24 * 16);
+    lost.kind = NONE;
+    mark = ward.anna->sent.len;
+    party_crash(ward.anna);
+    lab_run(&ward.lab, 20000);
+    check_row(
+        erases_since(ward.anna, mark) == 1, "PROTOCOL §3.4: also after 16 days", "%zu", erases_since(ward.anna, mark));
+    ward_end(&ward);
+}
+
+/* Who left is no occupant, and her words are her own all the same. */
+static void test_left(void)
+{
+    struct ward ward;
+    struct trouble lost = { .kind = LOST };
+    const char *id;
+
+    ward_begin(&ward, 305);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    (void)party_send(ward.anna, ward.room, "0");
+    id = party_send(ward.jonas, ward.room, "CANARY");
+    lab_run(&ward.lab, 20000);
+    /* The request itself is lost with the connection; then he is no member any more. */
+    ward.jonas->spy = erase_answer;
+    ward.jonas->spy_user = &lost;
+    retract(ward.jonas, ward.room, id);
+    party_cut(ward.jonas);
+    lab_run(&ward.lab, 3000);
+    check_row(good(ask(ward.jonas, "{\"id\":\"r\",\"cmd\":\"room_leave\",\"room\":\"%s\"}", ward.room)),
+        "(a member leaves after he took something back)", "he cannot");
+    lost.kind = NONE;
+    party_crash(ward.jonas);
+    lab_run(&ward.lab, 30000);
+    check_row(archive_of(&ward.lab, id).sealed == 0 && archive_of(&ward.lab, id).tombstones == 1,
+        "PROTOCOL §3.4: what he wrote there is deleted also when he is no member any more", "%zu sealed",
+        archive_of(&ward.lab, id).sealed);
+    ward_end(&ward);
+}
+
+int main(void)
+{
+    test_everywhere();
+    test_owed();
+    test_left();
+    test_long();
+    return check_done();
+}
