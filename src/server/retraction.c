@@ -86,14 +86,31 @@ bool ks_retraction_find(struct ks_ctx *ctx, struct ks_str with, const struct ks_
     return true;
 }
 
+static bool stands(const struct ks_xml *message)
+{
+    return ks_xml_is(message, NS_CLIENT, "message") && !ks_xml_child(message, NS_RETRACT, "retracted")
+        && !ks_xml_child(message, NS_RETRACT, "retract");
+}
+
 static bool is_named(const struct ks_user *user, const struct ks_xml *message, struct ks_str id)
 {
     struct ks_jid from = ks_jid_split(ks_xml_attr(message, "from"));
 
-    return ks_xml_is(message, NS_CLIENT, "message") && ks_jid_eq_bare(from, ks_user_jid(user))
-        && !ks_xml_child(message, NS_RETRACT, "retracted") && !ks_xml_child(message, NS_RETRACT, "retract")
+    return stands(message) && ks_jid_eq_bare(from, ks_user_jid(user))
         && (ks_str_eq(ks_xml_attr(message, "id"), id)
             || ks_str_eq(ks_xml_attr(ks_xml_child(message, NS_SID, "origin-id"), "id"), id));
+}
+
+bool ks_retraction_stands(const struct ks_archive_row *row)
+{
+    struct ks_arena arena;
+    struct ks_xml *message;
+    bool is;
+
+    ks_arena_init(&arena, TREE_BYTES_MAX);
+    is = ks_xml_read(&arena, row->stanza, KS_STR_EMPTY, KS_STR_EMPTY, &message) == KS_OK && stands(message);
+    ks_arena_done(&arena);
+    return is;
 }
 
 bool ks_retraction_names(struct ks_ctx *ctx, const struct ks_archive_row *row, struct ks_str id)

@@ -15,8 +15,10 @@
  * the parcel at hand. False: not asked, for want of memory. */
 bool ks_retraction_find(struct ks_ctx *ctx, struct ks_str with, const struct ks_str *ids, size_t count,
     uint64_t before_id, void (*answered)(struct ks_ctx *, struct ks_store_req *));
-/* True if the row is a message of ctx->user's with this id (of the stanza, or XEP-0359's origin-id), and neither taken
- * back yet nor itself what takes one back, which the archive has to keep. */
+/* True if the row is a message that was not taken back yet, and does not itself take one back: those the archive has to
+ * keep. */
+bool ks_retraction_stands(const struct ks_archive_row *row);
+/* True if it is such a one, of ctx->user's, with this id (of the stanza, or XEP-0359's origin-id). */
 bool ks_retraction_names(struct ks_ctx *ctx, const struct ks_archive_row *row, struct ks_str id);
 
 /* Puts a tombstone in the place of a row, for all its owners, in ctx's transaction: sender, recipient, type and id of

@@ -119,6 +119,7 @@ struct ks_room {
     struct ks_map nicks, seats; /* occupants by nick, seats by full JID */
     size_t count;               /* of occupants */
     uint64_t last_row;          /* of the archive, that went to all; 0: none since it is in memory */
+    uint32_t looking;           /* messages that wait until a row of the archive was read (room_message.c) */
 };
 
 /* The room of a user, made if need be; NULL without memory. */

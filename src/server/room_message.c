@@ -3,7 +3,10 @@
  * (§8.1).
  *
  * A message to all is one row of the room's archive, with the address of its author in front (XEP-0313 "MUC Archives")
- * where all may know it. It is committed, and then goes to all, its author included. */
+ * where all may know it. It is committed, and then goes to all, its author included.
+ *
+ * What takes back an earlier one (XEP-0424) is stored together with the tombstone in that one's place, for which its
+ * row is read first; whatever is said meanwhile waits behind, so that nothing overtakes. */
 #include <stdlib.h>
 
 #include "feature_list.h"
@@ -143,27 +146,6 @@ static bool is_due(struct ks_seat *seat, void *user)
     return false;
 }
 
-/* XEP-0424: what its author takes back is taken out of the archive, when the retraction is durable. */
-static void retracted(struct ks_ctx *ctx, struct ks_store_req *req)
-{
-    struct ks_str author;
-
-    if (req->result == KS_OK && req->rows_count == 1
-        && ks_jid_text(ctx->arena, ks_jid_bare(ctx->parcel->stanza.from), &author) == KS_OK
-        && ks_str_eq(req->rows[0].with[0], author)) /* nobody else's */
-        ks_retraction_bury(ctx, &req->rows[0], ctx->parcel->stanza.id, KS_STR_EMPTY);
-}
-
-static void retract(struct ks_ctx *ctx, const struct ks_xml *message)
-{
-    const struct ks_xml *what = ks_xml_child(message, NS_RETRACT, "retract");
-    uint64_t id;
-
-    if (what && ctx->parcel->stanza.kind == KS_MESSAGE
-        && ks_archive_id_read(ctx->reactor->server->archive_ids, ks_xml_attr(what, "id"), &id) == KS_OK)
-        ks_ask(ctx, ks_store_rows_new(ks_user_account(ctx->user), &id, 1), retracted);
-}
-
 /* It is durable. */
 static void said(struct ks_ctx *ctx)
 {
@@ -187,31 +169,32 @@ static void said(struct ks_ctx *ctx)
         piece = ks_room_piece(ctx, said->stanza);
     }
     ks_room_fan(ctx, &piece, is_due, &row_id);
-    if (row) {
+    if (row)
         tell_absent(ctx, &piece);
-        retract(ctx, said->stanza);
-    }
 }
 
 /* <x><item jid='…' …/></x>, as the archive has it. */
 static struct ks_xml *who_is(struct ks_ctx *ctx, const struct ks_seat *seat)
 {
     struct ks_xml *x = ks_xml_new(ctx->arena, NS_MUC_USER, "x"), *item = ks_xml_add(ctx->arena, x, NS_MUC_USER, "item");
+    struct ks_str jid;
 
-    ks_xml_set(ctx->arena, item, "jid", seat->jid);
+    if (ks_arena_copy(ctx->arena, seat->jid, &jid) != KS_OK)
+        return NULL; /* ks_ctx_end sees to it */
+    ks_xml_set(ctx->arena, item, "jid", jid);
     ks_xml_set(ctx->arena, item, "affiliation",
         ks_str_z(ks_affiliation_name(ks_room_affiliation(ctx->user, seat->occupant->bare))));
     ks_xml_set(ctx->arena, item, "role", ks_str_z(ks_role_name(seat->occupant->role)));
     return x;
 }
 
-static void put_subject(struct ks_ctx *ctx, const struct ks_seat *seat, struct ks_str text)
+static void put_subject(struct ks_ctx *ctx, struct ks_str nick, struct ks_str text)
 {
     struct ks_buf buf;
 
     ks_buf_init(&buf, 65536);
     ks_buf_u64(&buf, (uint64_t)ctx->now.wall_ms);
-    ks_buf_field(&buf, seat->occupant->nick);
+    ks_buf_field(&buf, nick);
     ks_buf_field(&buf, text);
     if (ks_buf_err(&buf) == KS_OK)
         ks_kv_put(ctx, KS_STORE_ROOM, KS_STR("subject"), ks_buf_str(&buf));
@@ -254,13 +237,68 @@ void ks_room_publish(struct ks_ctx *ctx, struct ks_xml *stanza, struct ks_str au
     ctx->committed = said;
 }
 
+/* What somebody said, and who that was at that moment: she may be gone when it is stored. */
+struct words {
+    struct ks_xml *stanza, *who;
+    struct ks_str author, nick; /* author: bare */
+    const struct ks_xml *subject;
+    bool takes_back;
+};
+
+static void publish(struct ks_ctx *ctx, const struct words *words)
+{
+    if (words->subject)
+        put_subject(ctx, words->nick, ks_xml_text(ctx->arena, words->subject));
+    ks_room_publish(ctx, words->stanza, words->author, words->who);
+}
+
+/* An earlier row, perhaps, and it is this one's turn. */
+static void looked(struct ks_ctx *ctx, struct ks_store_req *req)
+{
+    const struct words *words = ctx->parcel->user;
+
+    ctx->user->room->looking--;
+    if ((req->result != KS_OK && req->result != KS_ENOTFOUND) || ctx->user->state != KS_USER_LOADED) {
+        ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
+        return;
+    }
+    if (!ks_room_is_there(ctx))
+        return;                                                                                     /* any more */
+    if (words->takes_back && req->rows_count == 1 && ks_str_eq(req->rows[0].with[0], words->author) /* nobody else's */
+        && ks_retraction_stands(&req->rows[0]))
+        ks_retraction_bury(ctx, &req->rows[0], ctx->parcel->stanza.id, KS_STR_EMPTY);
+    publish(ctx, words);
+}
+
+/* The row of the archive that a message takes back; false: none that could be. "The archiving service … MUST store the
+ * retraction message" (XEP-0424 §6): what is not kept takes nothing back. */
+static bool takes_back(
+    struct ks_ctx *ctx, const struct ks_room_config *config, const struct ks_xml *stanza, uint64_t *row)
+{
+    const struct ks_xml *what = ks_xml_child(stanza, NS_RETRACT, "retract");
+
+    return what && is_kept(config, stanza)
+        && ks_archive_id_read(ctx->reactor->server->archive_ids, ks_xml_attr(what, "id"), row) == KS_OK;
+}
+
+static void look_first(struct ks_ctx *ctx, struct words *words, uint64_t row)
+{
+    uint32_t before = ctx->user->questions;
+
+    ctx->parcel->user = words;
+    ks_ask(ctx, ks_store_rows_new(ks_user_account(ctx->user), &row, words->takes_back), looked);
+    ctx->user->room->looking += ctx->user->questions - before; /* else it was refused */
+}
+
 static void say(struct ks_ctx *ctx, struct ks_stanza *message)
 {
     struct ks_seat *seat = ks_room_seat_of(ctx, message->from);
     const struct ks_xml *subject = ks_xml_child(message->xml, NS_CLIENT, "subject");
     bool is_subject = subject && !ks_xml_child(message->xml, NS_CLIENT, "body");
+    struct words *words = KS_NEW(ctx->arena, struct words);
     struct ks_room_config config;
-    struct ks_xml *stanza, *id;
+    struct ks_xml *id;
+    uint64_t row = 0;
 
     ks_room_config(ctx->user, &config);
     if (!seat) {
@@ -273,17 +311,24 @@ static void say(struct ks_ctx *ctx, struct ks_stanza *message)
         return;
     }
     ks_xml_filter(message->xml, is_clients);
-    if (!(stanza = ks_xml_copy_top(ctx->arena, message->xml)))
+    if (!words || !(words->stanza = ks_xml_copy_top(ctx->arena, message->xml)))
         return; /* ks_ctx_end sees to it */
-    ks_xml_unset(stanza, "to");
-    ks_xml_set(ctx->arena, stanza, "from", ks_room_nick_jid(ctx, seat->occupant->nick));
+    ks_xml_unset(words->stanza, "to");
+    ks_xml_set(ctx->arena, words->stanza, "from", ks_room_nick_jid(ctx, seat->occupant->nick));
     id = ks_xml_new(ctx->arena, NS_OCCUPANT_ID, "occupant-id");
     ks_xml_set(ctx->arena, id, "id", ks_room_occupant_id(ctx, seat->occupant->bare));
     if (id)
-        ks_xml_prepend(stanza, id);
-    if (is_subject)
-        put_subject(ctx, seat, ks_xml_text(ctx->arena, subject));
-    ks_room_publish(ctx, stanza, seat->occupant->bare, who_is(ctx, seat));
+        ks_xml_prepend(words->stanza, id);
+    words->subject = is_subject ? subject : NULL;
+    words->who = who_is(ctx, seat);
+    if (ks_arena_copy(ctx->arena, seat->occupant->bare, &words->author) != KS_OK
+        || ks_arena_copy(ctx->arena, seat->occupant->nick, &words->nick) != KS_OK)
+        return; /* likewise */
+    words->takes_back = takes_back(ctx, &config, words->stanza, &row);
+    if (words->takes_back || ctx->user->room->looking)
+        look_first(ctx, words, row);
+    else
+        publish(ctx, words);
 }
 
 /* --- to one (§7.5) --- */

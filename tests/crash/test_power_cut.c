@@ -27,7 +27,7 @@ static const struct ks_str domain = { "klinik.example", 14 };
 /* --- what is done, as data, so that it can be done to both --- */
 
 struct op {
-    enum { OP_MESSAGE, OP_PUT, OP_DEL, OP_ADD, OP_DELETE, OP_AUDIT, OP_META, OP_EXPIRE } kind;
+    enum { OP_MESSAGE, OP_RETRACT, OP_PUT, OP_DEL, OP_ADD, OP_DELETE, OP_AUDIT, OP_META, OP_EXPIRE } kind;
     uint64_t a, b, number;
     size_t bytes;
     int64_t wall_ms;
@@ -114,6 +114,12 @@ static struct ks_store_req *req_of(const struct op *op)
                 .stanza = text_of(op) });
         ks_store_txn_kv_put(req, op->a, KS_STR("read"), text_a, text_a); /* two writes that belong together */
         break;
+    case OP_RETRACT: /* a message, and the tombstone of an earlier one */
+        ks_store_txn_archive(req,
+            &(struct ks_archive_row) {
+                .owner = { op->a }, .with = { KS_STR("b@klinik.example") }, .stanza = text_of(op) });
+        ks_store_txn_archive_replace(req, 1 + (uint64_t)op->wall_ms % op->number, KS_STR("<message n='tombstone'/>"));
+        break;
     case OP_PUT:
         ks_store_txn_kv_put(req, op->a, KS_STR("roster"), local_of(op->b, text), text_of(op));
         break;
@@ -152,7 +158,8 @@ static void draw_batch(struct batch *batch)
         struct op *op = &batch->ops[i];
         uint64_t dice = ks_prng_below(&chance, 40);
         op->kind = people < 3 || dice == 0 ? OP_ADD
-            : dice < 26                    ? OP_MESSAGE
+            : dice < 23                    ? OP_MESSAGE
+            : dice < 26                    ? OP_RETRACT
             : dice < 32                    ? OP_PUT
             : dice < 35                    ? OP_DEL
             : dice < 38                    ? OP_AUDIT

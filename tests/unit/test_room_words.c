@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* What is said in a room, where golden scripts cannot say it: what is in the store at which moment, and what it costs.
+ */
+#include <stdarg.h>
+
+#include "check.h"
+#include "crypto.h"
+#include "host_client.h"
+#include "ns.h"
+
+#define DOMAIN "offen.example"
+#define ROOM "visite@rooms." DOMAIN
+#define PASSWORD "ein Kennwort"
+
+static const struct ks_now start = { .mono_ms = 1000, .wall_ms = 1795312800000 };
+
+struct rig {
+    struct ks_config *config;
+    struct ks_server_store *store;
+    struct host *host;
+    struct host_conn *anna, *jonas; /* both are in ROOM; anna owns it */
+};
+
+static struct host_conn *enter(struct rig *rig, const char *local, const char *nick)
+{
+    struct host_conn *conn = host_bound(rig->host, DOMAIN, local, PASSWORD, "desk");
+
+    host_say(conn, "<presence to='" ROOM "/%s'><x xmlns='" NS_MUC "'/></presence>", nick);
+    return conn;
+}
+
+static void rig_init(struct rig *rig)
+{
+    static const char *const names[] = { "anna", "jonas" };
+
+    *rig = (struct rig) { .config = host_config(), .store = ks_memory_server_store_new() };
+    rig->host = host_new(rig->config, rig->store, 1, 7, start, getenv("VERBOSE") != NULL);
+    for (size_t i = 0; i < KS_COUNT(names); i++)
+        host_add_account(rig->host, DOMAIN, names[i], names[i], PASSWORD);
+    rig->anna = enter(rig, "anna", "Anna");
+    host_say(rig->anna,
+        "<iq type='set' to='" ROOM "' id='o'><query xmlns='" NS_MUC_OWNER "'><x xmlns='" NS_DATA
+        "' type='submit'/></query></iq>");
+    host_say(rig->anna,
+        "<iq type='set' to='" ROOM "' id='a'><query xmlns='" NS_MUC_ADMIN
+        "'><item affiliation='member' jid='jonas@" DOMAIN "'/></query></iq>");
+    rig->jonas = enter(rig, "jonas", "Jonas");
+    if (!host_heard(rig->jonas, "<subject/>")) {
+        printf("Bail out! no room: %.*s\n", KS_STR_FMT(ks_buf_str(&rig->jonas->out)));
+        exit(1);
+    }
+    host_forget(rig->anna);
+    host_forget(rig->jonas);
+}
+
+static void rig_done(struct rig *rig)
+{
+    for (struct host_conn *at = rig->host->conns, *next; at; at = next) {
+        next = at->next;
+        host_conn_free(at);
+    }
+    host_free(rig->host);
+    ks_server_store_free(rig->store);
+    ks_config_unref(rig->config);
+}
+
+/* --- the store --- */
+
+struct search {
+    struct ks_str text;
+    size_t rows;
+};
+
+static bool look(void *user, const struct ks_archive_row *row)
+{
+    struct search *search = user;
+
+    search->rows += ks_str_find(row->stanza, search->text) < row->stanza.len;
+    return true;
+}
+
+/* How many rows of the archive hold a text at this moment. */
+static size_t rows_with(struct rig *rig, const char *text)
+{
+    struct search search = { .text = ks_str_z(text) };
+
+    if (rig->store->ops->archive_scan(rig->store, 0, look, &search) != KS_OK)
+        abort();
+    return search.rows;
+}
+
+/* The archive's id of the message that was heard last. */
+static const char *last_id(struct host_conn *conn)
+{
+    static const char mark[] = "<stanza-id xmlns='" NS_SID "' by='" ROOM "' id='";
+    static char id[33];
+    struct ks_str out = ks_buf_str(&conn->out), at = out;
+
+    id[0] = 0;
+    while ((at = ks_str_from(at, ks_str_find(at, ks_str_z(mark)))).len > sizeof mark + 32) {
+        at = ks_str_from(at, sizeof mark - 1);
+        memcpy(id, at.ptr, 32);
+        id[32] = 0;
+    }
+    return id;
+}
+
+static const char *say(struct rig *rig, struct host_conn *who, const char *id, const char *body)
+{
+    host_say(who, "<message type='groupchat' to='" ROOM "' id='%s'><body>%s</body></message>", id, body);
+    (void)rig;
+    return last_id(who);
+}
+
+static void feed(struct host_conn *conn, const char *format, ...) KS_PRINTF(2, 3);
+static void feed(struct host_conn *conn, const char *format, ...)
+{
+    char text[2000];
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    host_feed(conn, ks_str(text, (size_t)len));
+}
+
+#define RETRACT(id) \
+    "<message type='groupchat' to='" ROOM "' id='" id "'><retract xmlns='" NS_RETRACT "' id='%s'/></message>"
+
+/* Goes on just so far that a text is heard: how many rows hold the canary then. */
+static size_t when_heard(struct rig *rig, struct host_conn *conn, const char *text)
+{
+    for (int i = 0; i < 100 && !host_heard(conn, text); i++)
+        (void)host_turn(rig->host);
+    return host_heard(conn, text) ? rows_with(rig, "CANARY") : SIZE_MAX;
+}
+
+static void test_together(void)
+{
+    struct rig rig;
+    const char *id;
+    size_t rows;
+
+    rig_init(&rig);
+    id = say(&rig, rig.jonas, "m1", "CANARY-1");
+    check_row(rows_with(&rig, "CANARY-1") == 1, "(positive control: what was said is in the archive)", "%zu",
+        rows_with(&rig, "CANARY-1"));
+    feed(rig.jonas, RETRACT("r1"), id);
+    rows = when_heard(&rig, rig.anna, "id='r1'");
+    check_row(rows == 0 && rows_with(&rig, "<retracted") == 1,
+        "XEP-0424 §5: at the moment at which a retraction is told, a process that dies has the tombstone in its store",
+        "%zu rows have it", rows);
+    host_settle(rig.host);
+
+    id = say(&rig, rig.jonas, "m2", "CANARY-2");
+    feed(rig.anna,
+        "<iq type='set' to='" ROOM "' id='x1'><moderate id='%s' xmlns='" NS_MODERATE "'><retract xmlns='" NS_RETRACT
+        "'/></moderate></iq>",
+        id);
+    rows = when_heard(&rig, rig.jonas, "id='x1'");
+    check_row(rows == 0 && rows_with(&rig, "<retracted") == 2,
+        "XEP-0425 §4: likewise of what a moderator took out, also when he is answered", "%zu rows have it", rows);
+    rig_done(&rig);
+}
+
+static void test_order(void)
+{
+    struct rig rig;
+    struct ks_str heard;
+    const char *id;
+
+    rig_init(&rig);
+    id = say(&rig, rig.jonas, "m1", "CANARY-1");
+    feed(rig.jonas, RETRACT("r1") "<message type='groupchat' to='" ROOM "' id='m2'><body>2</body></message>", id);
+    host_settle(rig.host);
+    heard = ks_buf_str(&rig.anna->out);
+    check_row(host_heard(rig.anna, "id='r1'")
+            && ks_str_find(heard, KS_STR("id='r1'")) < ks_str_find(heard, KS_STR("id='m2'"))
+            && host_heard(rig.anna, "id='m2'"),
+        "RFC 6120 §10.1: what is said after a retraction does not pass it", "%.*s", KS_STR_FMT(heard));
+    id = say(&rig, rig.jonas, "m3", "CANARY-3");
+    feed(rig.jonas, RETRACT("r3") "<presence type='unavailable' to='" ROOM "/Jonas'/>", id);
+    host_settle(rig.host);
+    check_row(host_heard(rig.anna, "id='r3'") && rows_with(&rig, "CANARY") == 0,
+        "XEP-0424 §5: who takes something back and leaves at once has taken it back", "%zu rows have it",
+        rows_with(&rig, "CANARY"));
+    rig_done(&rig);
+}
+
+static void test_once(void)
+{
+    struct rig rig;
+    char id[33], retraction[33];
+
+    rig_init(&rig);
+    snprintf(id, sizeof id, "%s", say(&rig, rig.jonas, "m1", "CANARY-1"));
+    feed(rig.jonas, RETRACT("r1"), id);
+    host_settle(rig.host);
+    snprintf(retraction, sizeof retraction, "%s", last_id(rig.jonas));
+    feed(rig.jonas, RETRACT("r2"), id);
+    feed(rig.jonas, RETRACT("r3"), retraction);
+    host_settle(rig.host);
+    check_row(rows_with(&rig, "<retracted xmlns='" NS_RETRACT "' id='r1'") == 1 && rows_with(&rig, "<retracted") == 1,
+        "XEP-0424 §5: a tombstone stays as it is, and what takes something back stays", "%zu tombstones",
+        rows_with(&rig, "<retracted"));
+    rig_done(&rig);
+}
+
+int main(void)
+{
+    if (ks_crypto_init() != KS_OK)
+        return 1;
+    test_together();
+    test_order();
+    test_once();
+    return check_done();
+}
