@@ -115,19 +115,9 @@ void ks_acks_keys(struct konsil *k)
 
 /* --- what is owed --- */
 
-/* The greatest number that is here; a top that is only expected is not. */
-static uint64_t greatest(const struct ks_chain *chain)
-{
-    uint64_t n = chain->top;
-
-    if (chain->gap_count > 0 && chain->gaps[chain->gap_count - 1].to == n)
-        n = chain->gaps[chain->gap_count - 1].from - 1;
-    return n >= chain->base ? n : 0;
-}
-
 static bool owes_stored(const struct ks_chain *chain)
 {
-    return greatest(chain) > chain->stored || (chain->owed && greatest(chain) > 0);
+    return ks_chain_greatest(chain) > chain->stored || (chain->owed && ks_chain_greatest(chain) > 0);
 }
 
 static bool owes_displayed(const struct ks_chain *chain)
@@ -209,21 +199,21 @@ static enum ks_err add_range(
     struct konsil *k, struct ks_content *content, const struct ks_chain *chain, uint64_t to, bool displayed)
 {
     struct ks_ack_range *range = &content->ranges[content->range_count];
+    struct ks_range except[KS_ACK_EXCEPT_MAX];
     struct ks_number number;
     enum ks_err err = ks_number_get(k, chain, to, &number);
 
     if (err != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
-    *range = (struct ks_ack_range) {
-        .device = chain->device, .epoch = chain->epoch, .from = chain->base, .to = to, .displayed = displayed
-    };
+    *range = (struct ks_ack_range) { .device = chain->device, .epoch = chain->epoch, .to = to, .displayed = displayed };
     memcpy(range->hash, number.hash, sizeof(range->hash));
     if (!ks_str_eq(chain->conversation, chain->author))
         range->conversation = chain->conversation;
     if (!(range->except = ks_arena_zero(&k->arena, KS_ACK_EXCEPT_MAX * sizeof(*range->except))))
         return KS_ENOMEM;
-    for (size_t i = 0; i < chain->gap_count && chain->gaps[i].to < to && range->except_count < KS_ACK_EXCEPT_MAX; i++)
-        range->except[range->except_count++] = (struct ks_ack_except) { chain->gaps[i].from, chain->gaps[i].to };
+    range->except_count = ks_chain_except(chain, to, except, KS_COUNT(except), &range->from);
+    for (size_t i = 0; i < range->except_count; i++)
+        range->except[i] = (struct ks_ack_except) { except[i].from, except[i].to };
     content->range_count++;
     return KS_OK;
 }
@@ -239,7 +229,8 @@ static enum ks_err add_ranges(
     for (size_t i = 0; i < gather->count; i++) {
         const struct ks_chain *chain = &gather->chains[i];
 
-        if (stored && owes_stored(chain) && (err = add_range(k, content, chain, greatest(chain), false)) != KS_OK)
+        if (stored && owes_stored(chain)
+            && (err = add_range(k, content, chain, ks_chain_greatest(chain), false)) != KS_OK)
             return err;
         if (displayed && owes_displayed(chain) && (err = add_range(k, content, chain, chain->read, true)) != KS_OK)
             return err;
@@ -439,13 +430,16 @@ void ks_acks_due(struct konsil *k)
     ks_arena_done(&arena);
 }
 
-static uint64_t missing_below(const struct ks_chain *chain, uint64_t to)
+/* A receipt of now would say no more. */
+static bool is_said(const struct ks_chain *chain, const struct claim *claim)
 {
-    uint64_t missing = 0;
+    struct ks_range except[KS_ACK_EXCEPT_MAX];
+    uint64_t from, missing = 0;
+    size_t count = ks_chain_except(chain, claim->to, except, KS_COUNT(except), &from);
 
-    for (size_t i = 0; i < chain->gap_count && chain->gaps[i].to < to; i++)
-        missing += chain->gaps[i].to - chain->gaps[i].from + 1;
-    return missing;
+    for (size_t i = 0; i < count; i++)
+        missing += except[i].to - except[i].from + 1;
+    return from == claim->from && missing >= claim->missing;
 }
 
 void ks_acks_bounced(struct konsil *k, struct ks_str id)
@@ -483,7 +477,7 @@ enum ks_err ks_acks_acked(struct konsil *k, uint64_t number)
             if (claim->to > chain.stored)
                 chain.stored = claim->to;
             /* Unless something came meanwhile that it does not say. */
-            if (chain.base == claim->from && missing_below(&chain, claim->to) >= claim->missing)
+            if (is_said(&chain, claim))
                 chain.owed = false;
         }
         err = ks_chain_put(k, &chain);

@@ -3,55 +3,170 @@
 
 #include "engine.h"
 
-#define VERSION 1
+#define VERSION 2 /* 1 had nothing that is gone */
 #define RECORD_BYTES_MAX 16384
 #define KEY_BYTES_MAX 8192
 
-static void remove_gap(struct ks_chain *chain, size_t i)
+/* --- lists of ranges: rising, apart --- */
+
+static void remove_at(struct ks_range *ranges, size_t *count, size_t i)
 {
-    chain->gap_count--;
-    memmove(&chain->gaps[i], &chain->gaps[i + 1], (chain->gap_count - i) * sizeof(chain->gaps[0]));
+    (*count)--;
+    memmove(&ranges[i], &ranges[i + 1], (*count - i) * sizeof(*ranges));
 }
 
-/* Keeps gaps rising; an empty range is none. */
-static void insert_gap(struct ks_chain *chain, uint64_t from, uint64_t to)
+/* There is a place for it. */
+static void insert(struct ks_range *ranges, size_t *count, struct ks_range range)
 {
     size_t i = 0;
 
+    assert(*count < KS_CHAIN_GAPS_MAX);
+    while (i < *count && ranges[i].from < range.from)
+        i++;
+    memmove(&ranges[i + 1], &ranges[i], (*count - i) * sizeof(*ranges));
+    ranges[i] = range;
+    (*count)++;
+}
+
+static bool contains(const struct ks_range *ranges, size_t count, uint64_t n)
+{
+    for (size_t i = 0; i < count; i++)
+        if (ranges[i].from <= n && n <= ranges[i].to)
+            return true;
+    return false;
+}
+
+/* --- gaps, and what is gone --- */
+
+/* Neighbours become one. Without a place the two oldest do: what lies between them is not said to be here. */
+static void insert_gone(struct ks_chain *chain, struct ks_range range)
+{
+    for (size_t i = chain->gone_count; i-- > 0;) {
+        struct ks_range other = chain->gone[i];
+
+        if (range.to + 1 < other.from || other.to + 1 < range.from)
+            continue;
+        range.from = other.from < range.from ? other.from : range.from;
+        range.to = other.to > range.to ? other.to : range.to;
+        remove_at(chain->gone, &chain->gone_count, i);
+    }
+    if (chain->gone_count == KS_CHAIN_GAPS_MAX) {
+        chain->gone[0].to = chain->gone[1].to;
+        remove_at(chain->gone, &chain->gone_count, 1);
+    }
+    insert(chain->gone, &chain->gone_count, range);
+}
+
+/* An empty range is none. Without a place the oldest gap is given up. */
+static void insert_gap(struct ks_chain *chain, uint64_t from, uint64_t to)
+{
     if (from > to)
         return;
-    if (chain->gap_count == KS_CHAIN_GAPS_MAX)
-        remove_gap(chain, 0);
-    while (i < chain->gap_count && chain->gaps[i].from < from)
-        i++;
-    memmove(&chain->gaps[i + 1], &chain->gaps[i], (chain->gap_count - i) * sizeof(chain->gaps[0]));
-    chain->gaps[i] = (struct ks_range) { from, to };
-    chain->gap_count++;
+    if (chain->gap_count == KS_CHAIN_GAPS_MAX) {
+        insert_gone(chain, chain->gaps[0]);
+        remove_at(chain->gaps, &chain->gap_count, 0);
+    }
+    insert(chain->gaps, &chain->gap_count, (struct ks_range) { from, to });
+}
+
+/* It came. */
+static void fill(struct ks_chain *chain, uint64_t n)
+{
+    for (size_t i = chain->gap_count; i-- > 0;) {
+        struct ks_range gap = chain->gaps[i];
+
+        if (n < gap.from || n > gap.to)
+            continue;
+        remove_at(chain->gaps, &chain->gap_count, i);
+        insert_gap(chain, gap.from, n - 1);
+        insert_gap(chain, n + 1, gap.to);
+    }
+    for (size_t i = chain->gone_count; i-- > 0;) {
+        struct ks_range gone = chain->gone[i];
+
+        if (n < gone.from || n > gone.to)
+            continue;
+        remove_at(chain->gone, &chain->gone_count, i);
+        if (gone.from < n)
+            insert_gone(chain, (struct ks_range) { gone.from, n - 1 });
+        if (n < gone.to)
+            insert_gone(chain, (struct ks_range) { n + 1, gone.to });
+    }
 }
 
 void ks_chain_close(struct ks_chain *chain, struct ks_range range)
 {
     for (size_t i = chain->gap_count; i-- > 0;) {
         struct ks_range gap = chain->gaps[i];
+        struct ks_range gone = { gap.from > range.from ? gap.from : range.from, gap.to < range.to ? gap.to : range.to };
 
-        if (range.to < gap.from || range.from > gap.to)
+        if (gone.from > gone.to)
             continue;
-        remove_gap(chain, i);
-        if (range.from > gap.from)
-            insert_gap(chain, gap.from, range.from - 1);
-        if (range.to < gap.to)
-            insert_gap(chain, range.to + 1, gap.to);
+        remove_at(chain->gaps, &chain->gap_count, i);
+        insert_gap(chain, gap.from, gone.from - 1);
+        insert_gap(chain, gone.to + 1, gap.to);
+        insert_gone(chain, gone);
     }
 }
 
 bool ks_chain_has(const struct ks_chain *chain, uint64_t n)
 {
-    if (n < chain->base || n > chain->top || n == 0)
-        return false;
-    for (size_t i = 0; i < chain->gap_count; i++)
-        if (chain->gaps[i].from <= n && n <= chain->gaps[i].to)
-            return false;
-    return true;
+    return n > 0 && chain->base <= n && n <= chain->top && !contains(chain->gaps, chain->gap_count, n)
+        && !contains(chain->gone, chain->gone_count, n);
+}
+
+/* The range of either list that begins first at or after `from`, or holds it. */
+static bool next_absent(const struct ks_chain *chain, uint64_t from, struct ks_range *ret_range)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < chain->gap_count + chain->gone_count; i++) {
+        struct ks_range range = i < chain->gap_count ? chain->gaps[i] : chain->gone[i - chain->gap_count];
+
+        if (range.to < from || (found && range.from >= ret_range->from))
+            continue;
+        *ret_range = range;
+        found = true;
+    }
+    return found;
+}
+
+uint64_t ks_chain_greatest(const struct ks_chain *chain)
+{
+    uint64_t n = chain->top;
+
+    for (size_t i = chain->gap_count, j = chain->gone_count; i + j > 0;) {
+        if (i > 0 && chain->gaps[i - 1].to >= n)
+            n = chain->gaps[--i].from <= n ? chain->gaps[i].from - 1 : n;
+        else if (j > 0 && chain->gone[j - 1].to >= n)
+            n = chain->gone[--j].from <= n ? chain->gone[j].from - 1 : n;
+        else
+            break;
+    }
+    return n >= chain->base ? n : 0;
+}
+
+size_t ks_chain_except(
+    const struct ks_chain *chain, uint64_t to, struct ks_range *ret_except, size_t max, uint64_t *ret_from)
+{
+    struct ks_range range;
+    size_t count = 0;
+
+    assert(max > 0);
+    *ret_from = chain->base;
+    for (uint64_t n = chain->base; next_absent(chain, n, &range) && range.from < to; n = range.to + 1) {
+        range.to = range.to < to ? range.to : to - 1;
+        if (count > 0 && range.from == ret_except[count - 1].to + 1) {
+            ret_except[count - 1].to = range.to;
+            continue;
+        }
+        if (count == max) { /* of what comes before it nothing is said */
+            *ret_from = ret_except[0].to + 1;
+            remove_at(ret_except, &count, 0);
+        }
+        ret_except[count++] = range;
+    }
+    return count;
 }
 
 void ks_chain_expect(struct ks_chain *chain, struct ks_range range)
@@ -95,7 +210,7 @@ enum ks_chain_verdict ks_chain_take(struct ks_chain *chain, uint64_t n)
         insert_gap(chain, n + 1, chain->base - 1);
         chain->base = n;
     } else {
-        ks_chain_close(chain, (struct ks_range) { n, n });
+        fill(chain, n);
     }
     return KS_CHAIN_FILLS;
 }
@@ -111,6 +226,15 @@ uint64_t ks_chain_missing(const struct ks_chain *chain)
 
 /* --- records --- */
 
+static void write_ranges(struct ks_buf *buf, const struct ks_range *ranges, size_t count)
+{
+    ks_buf_u32(buf, (uint32_t)count);
+    for (size_t i = 0; i < count; i++) {
+        ks_buf_u64(buf, ranges[i].from);
+        ks_buf_u64(buf, ranges[i].to);
+    }
+}
+
 void ks_chain_encode(struct ks_buf *buf, const struct ks_chain *chain)
 {
     ks_buf_byte(buf, VERSION);
@@ -120,28 +244,25 @@ void ks_chain_encode(struct ks_buf *buf, const struct ks_chain *chain)
     ks_buf_u64(buf, chain->displayed);
     ks_buf_u64(buf, chain->read);
     ks_buf_byte(buf, (uint8_t)(chain->owed | chain->asked << 1));
-    ks_buf_u32(buf, (uint32_t)chain->gap_count);
-    for (size_t i = 0; i < chain->gap_count; i++) {
-        ks_buf_u64(buf, chain->gaps[i].from);
-        ks_buf_u64(buf, chain->gaps[i].to);
-    }
+    write_ranges(buf, chain->gaps, chain->gap_count);
+    write_ranges(buf, chain->gone, chain->gone_count);
 }
 
-static enum ks_err read_gaps(struct ks_cursor *at, struct ks_chain *chain)
+static enum ks_err read_ranges(struct ks_cursor *at, struct ks_range *ret_ranges, size_t *ret_count)
 {
     uint64_t before = 0;
     uint32_t count;
 
     if (ks_cursor_u32(at, &count) != KS_OK || count > KS_CHAIN_GAPS_MAX)
         return KS_ESTORE;
-    chain->gap_count = count;
+    *ret_count = count;
     for (uint32_t i = 0; i < count; i++) {
-        struct ks_range *gap = &chain->gaps[i];
+        struct ks_range *range = &ret_ranges[i];
 
-        if (ks_cursor_u64(at, &gap->from) != KS_OK || ks_cursor_u64(at, &gap->to) != KS_OK || gap->from <= before
-            || gap->from > gap->to)
+        if (ks_cursor_u64(at, &range->from) != KS_OK || ks_cursor_u64(at, &range->to) != KS_OK || range->from <= before
+            || range->from > range->to)
             return KS_ESTORE;
-        before = gap->to;
+        before = range->to;
     }
     return KS_OK;
 }
@@ -150,10 +271,11 @@ enum ks_err ks_chain_decode(struct ks_str record, struct ks_chain *ret_chain)
 {
     struct ks_cursor at = ks_cursor(record);
     uint8_t version, flags;
+    enum ks_err err;
 
     if (ks_cursor_u8(&at, &version) != KS_OK)
         return KS_ESTORE;
-    if (version != VERSION)
+    if (version == 0 || version > VERSION)
         return KS_EVERSION;
     if (ks_cursor_u64(&at, &ret_chain->base) != KS_OK || ks_cursor_u64(&at, &ret_chain->top) != KS_OK
         || ks_cursor_u64(&at, &ret_chain->stored) != KS_OK || ks_cursor_u64(&at, &ret_chain->displayed) != KS_OK
@@ -161,7 +283,9 @@ enum ks_err ks_chain_decode(struct ks_str record, struct ks_chain *ret_chain)
         return KS_ESTORE;
     ret_chain->owed = flags & 1;
     ret_chain->asked = flags & 2;
-    return read_gaps(&at, ret_chain);
+    if ((err = read_ranges(&at, ret_chain->gaps, &ret_chain->gap_count)) != KS_OK || version == 1)
+        return err;
+    return read_ranges(&at, ret_chain->gone, &ret_chain->gone_count);
 }
 
 /* conversation 0 author 0 device(4) epoch(8) */

@@ -28,25 +28,33 @@ struct ks_chain {
     uint64_t read;      /* others': up to here it was read, on whatever device */
     bool owed;          /* others': something changed below `stored` that our receipt did not say yet */
     bool asked;         /* others': its gaps were told and are being asked for */
-    struct ks_range
-        gaps[KS_CHAIN_GAPS_MAX]; /* rising, apart. others': missing here. ours: below `stored` and in no receipt */
+    /* Both rising, each apart in itself. others': missing here. ours: below `stored` and in no receipt. */
+    struct ks_range gaps[KS_CHAIN_GAPS_MAX];
     size_t gap_count;
+    struct ks_range gone[KS_CHAIN_GAPS_MAX]; /* others': not here, and not missed any more: no receipt names them */
+    size_t gone_count;
 };
 
 enum ks_chain_verdict {
     KS_CHAIN_NEXT,      /* follows what we have */
     KS_CHAIN_AHEAD,     /* something before it is missing: a gap was opened */
-    KS_CHAIN_FILLS,     /* was missing, or is below base */
-    KS_CHAIN_DUPLICATE, /* is here already, or closed */
+    KS_CHAIN_FILLS,     /* was missing, or given up, or is below base */
+    KS_CHAIN_DUPLICATE, /* is here already */
 };
 
-/* Takes number n (> 0). When all gaps are in use the oldest is forgotten: what is in it counts as here. */
+/* Takes number n (> 0). When all gaps are in use the oldest is given up as by ks_chain_close. */
 enum ks_chain_verdict ks_chain_take(struct ks_chain *chain, uint64_t n);
-/* These will not come. */
+/* What is missing of these will not come: it is no gap any more, and never counts as here. When there is no place for
+ * it, what lies between the two oldest that are gone is not said to be here either. */
 void ks_chain_close(struct ks_chain *chain, struct ks_range range);
 /* from..to are known to exist, and are missing unless they are here. */
 void ks_chain_expect(struct ks_chain *chain, struct ks_range range);
 bool ks_chain_has(const struct ks_chain *chain, uint64_t n);
+/* The greatest number that is here; 0: none. */
+uint64_t ks_chain_greatest(const struct ks_chain *chain);
+/* What a receipt says up to number `to`: from *ret_from on everything but these, rising and apart, at most `max`. */
+size_t ks_chain_except(
+    const struct ks_chain *chain, uint64_t to, struct ks_range *ret_except, size_t max, uint64_t *ret_from);
 uint64_t ks_chain_missing(const struct ks_chain *chain);
 
 /* One that is not there yet has all its numbers 0. */

@@ -187,22 +187,40 @@ enum ks_err ks_heal_resent(struct konsil *k, const struct ks_inbound *in, const 
     return inner.id.len > 0 ? ks_lost_del(k, in->from, inner.id) : KS_OK;
 }
 
+/* Where numbers went that an envelope closes: if it names no conversation, to its own. *ret_conversation is empty for
+ * what is none of ours: another numbering must not stand for it. */
+static enum ks_err find_closed(
+    struct konsil *k, const struct ks_inbound *in, const struct ks_heal_item *item, struct ks_str *ret_conversation)
+{
+    bool room = false;
+    enum ks_err err;
+
+    *ret_conversation = item->conversation.ptr ? item->conversation : in->peer;
+    if (!item->conversation.ptr || in->mine)
+        return KS_OK;
+    if ((err = ks_group_is(k, item->conversation, &room)) != KS_OK || room)
+        return err;
+    *ret_conversation = ks_str_eq(item->conversation, ks_own(k)) ? in->peer : KS_STR_EMPTY;
+    return KS_OK;
+}
+
 enum ks_err ks_heal_gone(struct konsil *k, const struct ks_inbound *in, const struct ks_content *content)
 {
     enum ks_err err;
 
     for (size_t i = 0; i < content->item_count; i++) {
         const struct ks_heal_item *item = &content->items[i];
+        struct ks_str conversation;
         struct ks_chain chain;
-        bool room = false;
 
         /* Only the author's devices speak of his numbers. */
         if (item->id.len > 0 || (item->jid.ptr && !ks_str_eq(item->jid, in->from)))
             continue;
-        if (item->conversation.ptr && (err = ks_group_is(k, item->conversation, &room)) != KS_OK)
+        if ((err = find_closed(k, in, item, &conversation)) != KS_OK)
             return err;
-        if ((err = ks_chain_get(k, room ? item->conversation : in->peer, in->from, item->device, item->epoch, &chain))
-            != KS_OK)
+        if (conversation.len == 0)
+            continue;
+        if ((err = ks_chain_get(k, conversation, in->from, item->device, item->epoch, &chain)) != KS_OK)
             return err;
         if (chain.gap_count == 0)
             continue;
@@ -288,28 +306,42 @@ static enum ks_err was_recipient(struct konsil *k, const struct ks_inbound *in, 
     return ks_group_was_recipient(k, out->conversation, out->room_v, in->from, ret_was);
 }
 
+static enum ks_err queue_gone(
+    struct konsil *k, const struct ks_inbound *in, struct ks_heal_item *gone, struct ks_str conversation)
+{
+    enum ks_err err = KS_OK;
+
+    if (gone->from > 0)
+        err = queue_answer(k, in->from, in->opened.device, 0, gone, conversation);
+    gone->from = 0;
+    return err;
+}
+
+/* Numbers next to each other that will not be sent are one answer. */
 static enum ks_err answer_range(
     struct konsil *k, const struct ks_inbound *in, const struct ks_heal_item *item, struct ks_str conversation)
 {
+    struct ks_heal_item gone = { .device = item->device, .epoch = item->epoch };
     struct ks_str envelope;
     struct ks_out out;
     bool was;
     enum ks_err err;
 
     for (uint64_t n = item->from; n <= item->to; n++) {
-        struct ks_heal_item one = *item;
-
-        one.from = one.to = n;
+        was = false;
         err = ks_outbox_find(k, conversation, item->epoch, n, &out, &envelope);
-        if (err == KS_ENOTFOUND)
-            err = queue_answer(k, in->from, in->opened.device, 0, &one, conversation);
-        else if (err == KS_OK && (err = was_recipient(k, in, &out, &was)) == KS_OK)
-            /* Who asks may (ks_heal_asked). A member who was none when it was sent will not get it. */
-            err = queue_answer(k, in->from, in->opened.device, was ? out.seq : 0, was ? NULL : &one, conversation);
-        if (err != KS_OK)
+        if (err == KS_OK)
+            err = was_recipient(k, in, &out, &was);
+        if (err != KS_OK && err != KS_ENOTFOUND)
+            return err;
+        if (!was) { /* who asks may (ks_heal_asked): a member who was none when it was sent will not get it */
+            gone.from = gone.from > 0 ? gone.from : n;
+            gone.to = n;
+        } else if ((err = queue_gone(k, in, &gone, conversation)) != KS_OK
+            || (err = queue_answer(k, in->from, in->opened.device, out.seq, NULL, conversation)) != KS_OK)
             return err;
     }
-    return KS_OK;
+    return queue_gone(k, in, &gone, conversation);
 }
 
 static enum ks_err answer_lost(struct konsil *k, const struct ks_inbound *in, struct ks_str id)

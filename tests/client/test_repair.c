@@ -132,6 +132,66 @@ static void test_dropped_live(void)
     lab_end(&lab);
 }
 
+/* Every second message is withheld: more gaps than a numbering keeps. Their receipts come before they are asked for. */
+#define PIECES 200
+
+struct sieve {
+    const char *ids[PIECES];
+    size_t count, dropped;
+};
+
+static bool sift(struct party *party, struct ks_str *stanza, void *user)
+{
+    struct sieve *sieve = user;
+
+    (void)party;
+    for (size_t i = 0; i < sieve->count; i += 2)
+        if (has(*stanza, sieve->ids[i])) {
+            sieve->dropped++;
+            return false;
+        }
+    return true;
+}
+
+static size_t delivered(const struct party *party, const struct sieve *sieve, size_t first)
+{
+    size_t count = 0;
+
+    for (size_t n = 0; n < party_count(party, "message_state", 0); n++) {
+        const json_t *event = party_event(party, "message_state", 0, n);
+
+        if (strcmp(text_of(event, "state"), "delivered") != 0)
+            continue;
+        for (size_t i = first; i < sieve->count; i += 2)
+            count += strcmp(text_of(event, "message"), sieve->ids[i]) == 0;
+    }
+    return count;
+}
+
+static void test_many_gaps(void)
+{
+    struct party *anna, *jonas;
+    struct plan plan = { .drop = { NULL } };
+    struct sieve sieve = { .count = 0 };
+    struct lab lab;
+
+    begin(&lab, &anna, &jonas, &plan);
+    jonas->spy = sift;
+    jonas->spy_user = &sieve;
+    while (sieve.count < PIECES) {
+        sieve.ids[sieve.count] = party_send(anna, JONAS, "x");
+        sieve.count++;
+        lab_run(&lab, 10);
+    }
+    lab_run(&lab, 9000);
+    check_row(sieve.dropped >= PIECES / 2 && delivered(anna, &sieve, 1) > 0,
+        "every second message comes, and is acknowledged", "%zu dropped, %zu acknowledged", sieve.dropped,
+        delivered(anna, &sieve, 1));
+    check_row(delivered(anna, &sieve, 0) == 0, "PROTOCOL §7.1: none of the others is said to be delivered", "%zu are",
+        delivered(anna, &sieve, 0));
+    lab_end(&lab);
+}
+
 static void test_dropped_for_ever(void)
 {
     struct party *anna, *jonas;
@@ -260,6 +320,7 @@ int main(void)
 {
     test_dropped_live();
     test_overtaken();
+    test_many_gaps();
     test_dropped_for_ever();
     test_altered();
     test_altered_for_a_day();

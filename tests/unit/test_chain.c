@@ -59,11 +59,56 @@ static void test_close(void)
     check_str("PROTOCOL §6.3: what will not come is no gap any more", shown(&chain, text), KS_STR("1-10 2-3 7-9"));
     check_row(ks_chain_missing(&chain) == 5, "what is missing is counted", "%llu",
         (unsigned long long)ks_chain_missing(&chain));
-    check_row(ks_chain_take(&chain, 5) == KS_CHAIN_DUPLICATE, "a closed number counts as here", "it did not");
+    check_row(!ks_chain_has(&chain, 5), "PROTOCOL §6.3: and is not here either", "it is said to be");
+    check_row(ks_chain_take(&chain, 5) == KS_CHAIN_FILLS && ks_chain_has(&chain, 5), "unless it comes all the same",
+        "it does not count");
     ks_chain_close(&chain, (struct ks_range) { 1, 100 });
     check_str("closing more than is missing closes all", shown(&chain, text), KS_STR("1-10"));
     ks_chain_expect(&chain, (struct ks_range) { 11, 12 });
     check_str("PROTOCOL §6.3: numbers of an epoch that ended are gaps", shown(&chain, text), KS_STR("1-12 11-12"));
+}
+
+/* What a receipt says of a numbering, as text: from-to, then what it excepts. */
+static struct ks_str said(const struct ks_chain *chain, size_t max, char text[256])
+{
+    struct ks_range except[KS_CHAIN_GAPS_MAX];
+    uint64_t from, to = ks_chain_greatest(chain);
+    size_t count = ks_chain_except(chain, to, except, max, &from);
+    int len = snprintf(text, 256, "%llu-%llu", (unsigned long long)from, (unsigned long long)to);
+
+    for (size_t i = 0; i < count; i++)
+        len += snprintf(text + len, 256 - (size_t)len, " %llu-%llu", (unsigned long long)except[i].from,
+            (unsigned long long)except[i].to);
+    return ks_str(text, (size_t)len);
+}
+
+static void test_receipt(void)
+{
+    struct ks_chain chain = { .base = 0 };
+    char text[256];
+    size_t false_ones = 0;
+
+    (void)ks_chain_take(&chain, 1);
+    (void)ks_chain_take(&chain, 10);
+    (void)ks_chain_take(&chain, 12);
+    check_str("PROTOCOL §7.1: a receipt excepts what is missing", said(&chain, 8, text), KS_STR("1-12 2-9 11-11"));
+    ks_chain_close(&chain, (struct ks_range) { 2, 4 });
+    check_str("PROTOCOL §7.1: and what will not come", said(&chain, 8, text), KS_STR("1-12 2-9 11-11"));
+    check_str("PROTOCOL §7.1: of what has no place nothing is said", said(&chain, 1, text), KS_STR("10-12 11-11"));
+    ks_chain_close(&chain, (struct ks_range) { 11, 11 });
+    ks_chain_expect(&chain, (struct ks_range) { 13, 15 });
+    ks_chain_close(&chain, (struct ks_range) { 14, 15 });
+    check_str("PROTOCOL §7.1: nor does it reach past what is here", said(&chain, 8, text), KS_STR("1-12 2-9 11-11"));
+    ks_chain_close(&chain, (struct ks_range) { 1, 100 });
+    check_row(chain.gone_count == 3, "PROTOCOL §6.3: neighbours that are gone are one range", "%zu", chain.gone_count);
+
+    memset(&chain, 0, sizeof(chain));
+    for (uint64_t n = 1; n <= 8 * KS_CHAIN_GAPS_MAX; n += 2)
+        (void)ks_chain_take(&chain, n);
+    for (uint64_t n = 2; n <= 8 * KS_CHAIN_GAPS_MAX; n += 2)
+        false_ones += ks_chain_has(&chain, n);
+    check_row(false_ones == 0 && !ks_chain_has(&chain, 2) && chain.gap_count == KS_CHAIN_GAPS_MAX,
+        "PROTOCOL §7.1: more gaps than are kept: none of them counts as here", "%zu do", false_ones);
 }
 
 /* Against a model that keeps a flag for each number. */
@@ -107,7 +152,7 @@ static void test_record(void)
 
     for (uint64_t n = 1; n < 2 * KS_CHAIN_GAPS_MAX + 20; n += 2)
         (void)ks_chain_take(&chain, n);
-    check_row(chain.gap_count == KS_CHAIN_GAPS_MAX, "more gaps than are kept: the oldest are forgotten", "%zu",
+    check_row(chain.gap_count == KS_CHAIN_GAPS_MAX, "more gaps than are kept: the oldest are given up", "%zu",
         chain.gap_count);
     chain.stored = 3;
     chain.displayed = 2;
@@ -120,7 +165,12 @@ static void test_record(void)
     for (size_t len = 0; len < record.len; len++)
         refused += ks_chain_decode(ks_str_head(ks_buf_str(&record), len), &again) == KS_ESTORE;
     check_row(refused == record.len, "a record that was cut is damaged, wherever", "%zu of %zu", refused, record.len);
-    record.ptr[0] = 2;
+    record.ptr[0] = 1;
+    again = (struct ks_chain) { .base = 0 };
+    check_row(ks_chain_decode(ks_buf_str(&record), &again) == KS_OK && again.gap_count == chain.gap_count
+            && again.gone_count == 0,
+        "a record of the first version had nothing that is gone", "it is not read");
+    record.ptr[0] = 3;
     check_err(
         "a record of a newer version is refused as such", ks_chain_decode(ks_buf_str(&record), &again), KS_EVERSION);
     ks_buf_done(&record);
@@ -130,6 +180,7 @@ int main(void)
 {
     test_rows();
     test_close();
+    test_receipt();
     test_model();
     test_record();
     return check_done();
