@@ -309,11 +309,11 @@ void ks_device_key_done(struct konsil *k)
     ks_wipe(k->device_key.secret, sizeof(k->device_key.secret));
 }
 
-static void settle(struct konsil *k, struct ks_str jid, uint32_t device, bool good)
+static void settle(struct konsil *k, struct ks_str jid, uint32_t device, bool failed)
 {
     struct question *question = find_question(k, jid, device);
 
-    if (question && good) {
+    if (question && !failed) {
         ks_list_leave(&question->link);
         free(question);
         k->device_key.question_count--;
@@ -334,7 +334,7 @@ static enum ks_err on_key(struct konsil *k, const struct ks_iq *iq, const struct
         err = take(k, iq->text, device, &claim);
     if (err <= KS_FATAL)
         return err;
-    settle(k, iq->text, device, err == KS_OK);
+    settle(k, iq->text, device, answer && err != KS_OK); /* silence is no answer: it is asked for again */
     return KS_OK;
 }
 

@@ -440,7 +440,7 @@ enum ks_err ks_group_event(struct konsil *k, const struct ks_group *group, struc
         .foreign = group->flags & KS_GROUP_FOREIGN,
         .all_history = state->history == KS_ROOM_ALL,
         .version = (int64_t)state->v,
-        .restricted = group->rival.data.len > 0 || group->doubt.data.len > 0 };
+        .restricted = group->rival.data.len > 0 || (group->doubt.data.len > 0 && !(group->flags & KS_GROUP_HELD)) };
     return KS_OK;
 }
 

@@ -40,6 +40,7 @@ enum {
     KS_GROUP_TOLD_BACK = 8, /* that the server serves less than we know: told once */
     KS_GROUP_FOREIGN = 16,  /* without statements: only read (group_foreign.c) */
     KS_GROUP_WELCOMED = 32, /* after LEFT or REMOVED: it is entered, and its statements say whether that is so */
+    KS_GROUP_HELD = 64,     /* "doubt" waits for its signer's key: it restricts already, and nobody was told */
 };
 
 struct ks_group {

@@ -250,7 +250,7 @@ static const char *may_change(struct konsil *k, const struct ks_group *group)
 {
     if (!ks_online(k))
         return KS_CODE_OFFLINE;
-    if (group->pending.data.len > 0)
+    if (group->pending.data.len > 0 || group->flags & KS_GROUP_HELD)
         return KS_CODE_ROOM_BUSY;
     return ks_group_owns(group, ks_own(k)) ? NULL : KS_CODE_ROOM_NOT_OWNER;
 }

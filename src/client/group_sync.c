@@ -94,7 +94,7 @@ static enum ks_err accept_one(struct konsil *k, struct ks_group *group, const st
 
     if (err == KS_OK && tell && (known || one->state.v == 0))
         err = tell_changes(k, one, known ? &group->newest.state : NULL);
-    group->flags &= ~(unsigned)KS_GROUP_FOREIGN;
+    group->flags &= ~(unsigned)(KS_GROUP_FOREIGN | KS_GROUP_HELD);
     group->before = group->newest;
     group->newest = *one;
     group->rival = group->doubt = (struct ks_room_signed) { .device = 0 };
@@ -283,8 +283,18 @@ static void take_statement(const struct ks_group *group, struct run *run, const 
     }
 }
 
+/* Forged: it restricts nobody any more. */
+static enum ks_err drop_held(struct konsil *k, struct ks_group *group, const struct ks_room_signed *forged)
+{
+    if (!(group->flags & KS_GROUP_HELD) || !same(group->doubt.hash, forged->hash))
+        return KS_OK;
+    group->doubt = (struct ks_room_signed) { .device = 0 };
+    group->flags &= ~(unsigned)KS_GROUP_HELD;
+    return ks_group_put(k, group);
+}
+
 /* From the end: the last whose signer is proven. */
-static enum ks_err prove(struct konsil *k, struct run *run)
+static enum ks_err prove(struct konsil *k, struct ks_group *group, struct run *run)
 {
     for (run->proven = run->count; run->proven > 0; run->proven--) {
         const struct ks_room_signed *one = &run->items[run->proven - 1];
@@ -299,6 +309,8 @@ static enum ks_err prove(struct konsil *k, struct run *run)
         if (err == KS_ECRYPTO) { /* forged: nothing from it on is anything */
             run->count = run->proven - 1;
             run->refused = true;
+            if ((err = drop_held(k, group, one)) != KS_OK)
+                return err;
         } else if (err != KS_ENOTFOUND) {
             return err;
         }
@@ -326,13 +338,26 @@ static enum ks_err take_doubt(struct konsil *k, struct ks_group *group, const st
 {
     enum ks_err err;
 
-    if (!is_there(&group->newest) || same(group->doubt.hash, doubt->hash))
+    if (!is_there(&group->newest) || (same(group->doubt.hash, doubt->hash) && !(group->flags & KS_GROUP_HELD)))
         return KS_OK; /* of a room that is new here nothing is believed */
     group->doubt = *doubt;
+    group->flags &= ~(unsigned)KS_GROUP_HELD;
     if ((err = ks_group_put(k, group)) != KS_OK
         || (err = ks_group_warn(k, KS_CODE_ROOM_UNPROVEN, group->room, doubt->signer, KS_STR_EMPTY)) != KS_OK)
         return err;
     return ks_group_tell(k, group);
+}
+
+/* While its signer's key is on its way nobody gets a key whom it leaves out. Nobody is told yet: it may be proven. */
+static enum ks_err hold(struct konsil *k, struct ks_group *group, const struct run *run)
+{
+    const struct ks_room_signed *last = &run->items[run->count - 1];
+
+    if (!is_there(&group->newest) || (is_there(&group->doubt) && group->doubt.state.v >= last->state.v))
+        return KS_OK;
+    group->doubt = *last;
+    group->flags |= KS_GROUP_HELD;
+    return ks_group_put(k, group);
 }
 
 /* *ret_waits: a signer's key is on its way; the chain is asked for once more when it is here. */
@@ -340,11 +365,11 @@ static enum ks_err take_run(struct konsil *k, struct ks_group *group, struct run
 {
     struct ks_room_signed doubt = { .device = 0 };
     bool fork_waits = false;
-    enum ks_err err = prove(k, run);
+    enum ks_err err = prove(k, group, run);
 
     *ret_waits = run->waits;
     if (err != KS_OK || run->waits)
-        return err;
+        return err == KS_OK ? hold(k, group, run) : err;
     if (run->refused
         && (err = ks_group_warn(k, KS_CODE_ROOM_REFUSED, group->room, KS_STR_EMPTY, KS_STR_EMPTY)) != KS_OK)
         return err;
@@ -405,6 +430,11 @@ static enum ks_err take_answer(
         return ks_group_found_foreign(k, group);
     if ((err = check_back(k, group, statements)) != KS_OK)
         return err;
+    if (run->count == 0 && group->flags & KS_GROUP_HELD) { /* the server has it no more, or never had it */
+        const struct ks_room_signed held = group->doubt;
+
+        take_statement(group, run, &held);
+    }
     return take_run(k, group, run, &live->waits_for_key);
 }
 
@@ -432,7 +462,8 @@ static enum ks_err on_statements(struct konsil *k, const struct ks_iq *iq, const
     if (!ks_iq_ok(answer)) {
         live->next_ms = ks_sooner(live->next_ms, k->now.mono_ms + KS_GROUP_AGAIN_MS);
         k->wait_ms[KS_WAIT_GROUP] = ks_sooner(k->wait_ms[KS_WAIT_GROUP], live->next_ms);
-        if ((err = ks_group_get(k, iq->text, &group)) == KS_OK && live->synced)
+        /* Refused, they are as new as they will be; silence says nothing. */
+        if ((err = ks_group_get(k, iq->text, &group)) == KS_OK && live->synced && answer)
             err = ks_group_compare(k, live, &group);
         return err == KS_ENOTFOUND ? KS_OK : err;
     }

@@ -199,6 +199,35 @@ static void test_old_state(void)
     ward_end(&ward);
 }
 
+/* A removal is in hand, and the key of who signed it is not: a line that stands still is no answer. */
+static void test_key_late(void)
+{
+    struct plan plan = { .old_state = true, .drop = { "urn:konsil:device-key:0" } };
+    struct ward ward;
+    size_t mark;
+
+    ward_begin(&ward, 27);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    spy_on(ward.jonas, &plan);
+    check_row(good(ask(ward.anna2, "{\"id\":\"r\",\"cmd\":\"room_remove\",\"room\":\"%s\",\"member\":\"" MIRA "\"}",
+                  ward.room)),
+        "a device that signed nothing before removes a member", "it cannot");
+    lab_run(&ward.lab, 200000);
+    check_row(plan.done > 0 && warnings(ward.jonas, "room.unproven") == 0,
+        "PROTOCOL §9.1: while its key is on its way nobody is told of a doubt", "%zu dropped, %zu told", plan.done,
+        warnings(ward.jonas, "room.unproven"));
+    check_text("PROTOCOL §9.1: nor is it believed", lines(ward.jonas, ward.room), "founded");
+    mark = ward.jonas->sent.len;
+    (void)party_send(ward.jonas, ward.room, "1");
+    lab_run(&ward.lab, 20000);
+    check_row(sent_key_to(ward.jonas, mark, ANNA) && !sent_key_to(ward.jonas, mark, MIRA),
+        "PROTOCOL §9.1: but who is not in it gets no key", "she does");
+    plan.drop[0] = NULL;
+    lab_run(&ward.lab, 200000);
+    check_text("PROTOCOL §9.1: when the key is here it is", lines(ward.jonas, ward.room), "founded,removed:mira@");
+    ward_end(&ward);
+}
+
 static void test_fork(void)
 {
     struct plan plan = { .believe = true, .hold_room = true };
@@ -281,6 +310,7 @@ int main(void)
     test_sender();
     test_other_room();
     test_old_state();
+    test_key_late();
     test_fork();
     test_repair(false);
     test_repair(true);
