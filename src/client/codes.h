@@ -72,6 +72,7 @@
 #define KS_CODE_FILE_CANCELLED "file.cancelled"     /* by the command */
 #define KS_CODE_FILE_NO_SERVICE "file.no_service"   /* the server takes no files */
 #define KS_CODE_FILE_TOO_BIG "file.too_big"         /* detail: the limit */
+#define KS_CODE_FILE_ENDLESS "file.endless"         /* nobody said how long it is, and it does not end */
 #define KS_CODE_FILE_QUOTA "file.quota"             /* detail: from when on there is room again */
 #define KS_CODE_FILE_REFUSED "file.refused"         /* detail: the condition, or HTTP's status */
 #define KS_CODE_FILE_ADDRESS "file.address"         /* at another host than a file may lie; detail: which */

@@ -173,6 +173,22 @@ enum ks_err ks_group_is(struct konsil *k, struct ks_str jid, bool *ret_is)
     return err == KS_ENOTFOUND ? KS_OK : err;
 }
 
+const char *ks_group_closed(const struct ks_group *group)
+{
+    return group->flags & KS_GROUP_FOREIGN                  ? KS_CODE_ROOM_FOREIGN
+        : group->flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED) ? KS_CODE_ROOM_NOT_MEMBER
+                                                            : NULL;
+}
+
+enum ks_err ks_group_closed_to_us(struct konsil *k, struct ks_str jid, const char **ret_code)
+{
+    struct ks_group group;
+    enum ks_err err = ks_group_get(k, jid, &group);
+
+    *ret_code = err == KS_OK ? ks_group_closed(&group) : NULL;
+    return err == KS_ENOTFOUND ? KS_OK : err;
+}
+
 bool ks_group_may_state(struct ks_str room)
 {
     return ks_str_starts(room, KS_STR("r-")) && ks_str_find_byte(room, '@') == KS_ROOM_LOCAL_LEN;

@@ -103,6 +103,9 @@ KS_CHECK enum ks_err ks_group_all(struct konsil *k, struct ks_str **ret_rooms, s
 /* Could it have statements? Its name has the form that a foundation gives. */
 bool ks_group_may_state(struct ks_str room);
 KS_CHECK enum ks_err ks_group_is(struct konsil *k, struct ks_str jid, bool *ret_is);
+/* Why nothing can be said there: a code, or NULL if it can, or is no room. */
+const char *ks_group_closed(const struct ks_group *group);
+KS_CHECK enum ks_err ks_group_closed_to_us(struct konsil *k, struct ks_str jid, const char **ret_code);
 void ks_group_known(const struct ks_group *group, struct ks_room_known *ret_known);
 /* Who gets a key, doubts considered. NULL: not he. */
 const struct ks_room_entry *ks_group_recipient(const struct ks_group *group, struct ks_str jid);

@@ -138,14 +138,10 @@ static enum ks_err find_members(
     if (err != KS_OK)
         return err;
     audience->konsil = audience->ready = true;
-    if (audience->group.flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED) && out->says != KS_SAYS_ROOM) {
-        audience->code = KS_CODE_ROOM_NOT_MEMBER;
+    audience->code = ks_group_closed(&audience->group);
+    if (audience->code && (out->says != KS_SAYS_ROOM || audience->group.flags & KS_GROUP_FOREIGN))
         return KS_OK;
-    }
-    if (audience->group.flags & KS_GROUP_FOREIGN) {
-        audience->code = KS_CODE_ROOM_FOREIGN;
-        return KS_OK;
-    }
+    audience->code = NULL; /* a statement goes to a room that it makes us leave, too */
     if ((err = ks_group_recipients(k, &audience->group, &audience->accounts, &audience->count)) != KS_OK)
         return err;
     audience->ready = live && live->ready;

@@ -151,6 +151,7 @@ static void clear_move(struct ks_move *move)
     clear_try(move);
     move->number = 0;
     move->tries = 0;
+    move->reached = 0;
     move->retry_ms = move->told_ms = 0;
 }
 
@@ -302,8 +303,11 @@ static enum ks_err put_z(char **at, struct ks_str text)
 
 static enum ks_err begin_up(struct konsil *k, struct ks_move *move, const struct ks_transfer *transfer)
 {
-    enum ks_err err;
+    const char *closed;
+    enum ks_err err = ks_group_closed_to_us(k, transfer->conversation, &closed);
 
+    if (err != KS_OK || closed)
+        return err == KS_OK ? ks_transfer_fail(k, transfer, closed, KS_STR_EMPTY) : err;
     switch (k->transfers.service.state) {
     case KS_SERVICE_UNASKED:
         err = ks_upload_find(k);
@@ -339,8 +343,10 @@ static enum ks_err begin_down(struct konsil *k, struct ks_move *move, const stru
     struct ks_str name;
     enum ks_err err = ks_history_get(k, transfer->conversation, transfer->order, &message);
 
-    if (err == KS_ENOTFOUND || (err == KS_OK && !(message.flags & KS_MSG_FILES)))
-        return ks_transfer_fail(k, transfer, KS_CODE_RETRACTED, KS_STR_EMPTY);
+    if (err == KS_ENOTFOUND || (err == KS_OK && !(message.flags & KS_MSG_FILES))) {
+        err = ks_transfer_stop(k, transfer); /* what an earlier try left goes with the message */
+        return err == KS_OK ? ks_transfer_fail(k, transfer, KS_CODE_RETRACTED, KS_STR_EMPTY) : err;
+    }
     if (err != KS_OK || (err = ks_files_decode(&k->arena, message.files, &files)) != KS_OK)
         return err;
     if (transfer->file >= files.count)

@@ -35,6 +35,7 @@ struct ks_move {
     bool give;                 /* the host is to be given it */
     char *path, *name, *url, *headers, *get;
     uint64_t bytes, moved; /* sealed */
+    uint64_t reached;      /* down: the furthest that any try of it came */
     struct ks_file_secret secret;
     struct ks_file_marks marks; /* up: bytes before, all after the end of sealing; down: of the message */
     struct ks_file_sealer *sealer;

@@ -78,11 +78,15 @@ enum ks_err ks_transfer_send(struct konsil *k, const struct ks_cmd *cmd)
             : send->wake == KS_JS_WAKE_NONE      ? KS_URGENCY_NONE
                                                  : KS_URGENCY_NORMAL,
         .files = { .items = &file, .count = 1 } };
-    const char *wrong = read_file(k, send, &transfer.files);
+    const char *wrong = read_file(k, send, &transfer.files), *closed;
     enum ks_err err;
 
     if (ks_str_eq(send->to, ks_own(k)))
         return ks_cmd_refuse(k, cmd, KS_CODE_TO_SELF, KS_STR_EMPTY);
+    if ((err = ks_group_closed_to_us(k, send->to, &closed)) != KS_OK)
+        return err;
+    if (closed) /* before anything is uploaded for nobody */
+        return ks_cmd_refuse(k, cmd, closed, KS_STR_EMPTY);
     if (wrong)
         return ks_cmd_refuse(k, cmd, KS_CODE_COMMAND_MEMBER_WRONG, ks_str_z(wrong));
     if ((err = add(k, &transfer)) == KS_ELIMIT)

@@ -146,7 +146,7 @@ static enum ks_err take_failed(struct konsil *k, void *arg)
             && move->tries < KS_TRANSFER_SLOTS_MAX))
         return ks_transfer_again(k, &transfer, code);
     if (said->why == KONSIL_FILE_TOO_BIG && transfer.direction == KS_DOWN)
-        code = KS_CODE_FILE_NOT_GENUINE;
+        code = move->bytes ? KS_CODE_FILE_NOT_GENUINE : KS_CODE_FILE_ENDLESS;
     if (said->status) {
         ks_buf_init(&text, 16);
         ks_buf_u64_dec(&text, said->status);
@@ -217,9 +217,11 @@ void konsil_file_moved(struct konsil *k, uint64_t transfer, uint64_t bytes, stru
 
     if (!move || move->phase != KS_MOVE_MOVING)
         return;
-    /* A download goes on from where it broke: what comes further is no failure without end. */
-    if (move == &k->transfers.down && bytes > move->moved)
+    /* A download goes on from where it broke: what comes further than ever before is no failure without end. */
+    if (move == &k->transfers.down && bytes > move->reached) {
+        move->reached = bytes;
         move->tries = 0;
+    }
     move->moved = bytes;
     if (now.mono_ms < move->told_ms + TELL_MS)
         return;
