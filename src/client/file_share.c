@@ -123,12 +123,48 @@ static bool read_number(
     return ks_str_u64(ks_str_trim(ks_xml_text(arena, ks_xml_child(file, NS_FILE, name))), max, ret) == KS_OK;
 }
 
-static bool has_controls(struct ks_str text)
+/* How many bytes of text are a control character (C0, DEL, C1); 0: it begins with another one. */
+static size_t control_len(struct ks_str text)
 {
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
-            return true;
-    return false;
+    unsigned char first = (unsigned char)text.ptr[0], second = text.len > 1 ? (unsigned char)text.ptr[1] : 0;
+
+    return first < 0x20 || first == 0x7f ? 1 : first == 0xc2 && second >= 0x80 && second <= 0x9f ? 2 : 0;
+}
+
+/* The same of marks that turn the direction of text (UAX #9: U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to
+ * U+2069), with which a name shows another ending than it has, or end its line (U+2028, U+2029). */
+static size_t mark_len(struct ks_str text)
+{
+    unsigned char last = text.len > 2 ? (unsigned char)text.ptr[2] : 0;
+
+    if (ks_str_starts(text, KS_STR("\xd8\x9c")))
+        return 2;
+    if (ks_str_starts(text, KS_STR("\xe2\x80")) && (last == 0x8e || last == 0x8f || (last >= 0xa8 && last <= 0xae)))
+        return 3;
+    return ks_str_starts(text, KS_STR("\xe2\x81")) && last >= 0xa6 && last <= 0xa9 ? 3 : 0;
+}
+
+bool ks_file_name_good(struct ks_str name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (control_len(ks_str_from(name, i)))
+            return false;
+    return name.len <= KS_FILE_NAME_MAX;
+}
+
+/* As people may be shown it. */
+static enum ks_err without_marks(struct ks_arena *arena, struct ks_str name, struct ks_str *ret_name)
+{
+    char *text = ks_arena_alloc(arena, name.len + 1);
+    size_t len = 0;
+
+    if (!text)
+        return KS_ENOMEM;
+    for (size_t i = 0, mark; i < name.len; i += mark ? mark : 1)
+        if (!(mark = mark_len(ks_str_from(name, i))))
+            text[len++] = name.ptr[i];
+    *ret_name = ks_str_trim(ks_str(text, len));
+    return KS_OK;
 }
 
 /* RFC 6838 §4.2, as far as it matters to whoever shows it. */
@@ -174,15 +210,16 @@ static enum ks_err read_thumbnail(struct ks_arena *arena, const struct ks_xml *f
 
 static enum ks_err read_metadata(struct ks_arena *arena, const struct ks_xml *file, struct ks_file_share *ret_file)
 {
+    struct ks_str name = ks_str_trim(ks_xml_text(arena, ks_xml_child(file, NS_FILE, "name")));
     enum ks_err err;
 
-    ret_file->name = ks_str_trim(ks_xml_text(arena, ks_xml_child(file, NS_FILE, "name")));
     ret_file->type = ks_str_trim(ks_xml_text(arena, ks_xml_child(file, NS_FILE, "media-type")));
     if (!ks_file_type_good(ret_file->type))
         ret_file->type = KS_STR("application/octet-stream");
-    if (ret_file->name.len > KS_FILE_NAME_MAX || has_controls(ret_file->name)
-        || !read_number(arena, file, "size", KS_FILE_BYTES_MAX, &ret_file->marks.bytes))
+    if (!ks_file_name_good(name) || !read_number(arena, file, "size", KS_FILE_BYTES_MAX, &ret_file->marks.bytes))
         return KS_ESYNTAX;
+    if ((err = without_marks(arena, name, &ret_file->name)) != KS_OK)
+        return err;
     if (!read_number(arena, file, "width", SIDE_MAX, &ret_file->width)
         || !read_number(arena, file, "height", SIDE_MAX, &ret_file->height))
         ret_file->width = ret_file->height = 0;
@@ -264,15 +301,6 @@ bool ks_file_host_of_domain(struct ks_str host, struct ks_str domain)
 #define DISK_NAME_MAX 160
 #define ENDING_MAX 16
 
-/* U+202A to U+202E and U+2066 to U+2069 (UAX #9): with them a name could show another ending than it has. */
-static bool turns_text(struct ks_str at)
-{
-    unsigned char last = at.len > 2 ? (unsigned char)at.ptr[2] : 0;
-
-    return (ks_str_starts(at, KS_STR("\xe2\x80")) && ((last >= 0xaa && last <= 0xae) || last == 0x8e || last == 0x8f))
-        || (ks_str_starts(at, KS_STR("\xe2\x81")) && last >= 0xa6 && last <= 0xa9);
-}
-
 /* Not in the middle of a character. */
 static size_t cut_before(struct ks_str text, size_t len)
 {
@@ -289,12 +317,10 @@ enum ks_err ks_file_name_harmless(struct ks_arena *arena, struct ks_str name, st
 
     if (!text)
         return KS_ENOMEM;
-    for (size_t i = 0; i < name.len; i++) {
-        unsigned char c = (unsigned char)name.ptr[i];
-        if (turns_text(ks_str_from(name, i)))
-            i += 2;
-        else if (c >= 0x20 && c != 0x7f)
-            text[len++] = strchr("/\\:*?\"<>|", c) ? '_' : (char)c;
+    for (size_t i = 0, dropped; i < name.len; i += dropped ? dropped : 1) {
+        struct ks_str at = ks_str_from(name, i);
+        if (!(dropped = control_len(at) + mark_len(at)))
+            text[len++] = strchr("/\\:*?\"<>|", at.ptr[0]) ? '_' : at.ptr[0];
     }
     clean = ks_str_trim(ks_str(text, len));
     while (clean.len && strchr(". ~-", clean.ptr[0]))

@@ -15,7 +15,7 @@
 
 struct ks_file_share {
     struct ks_str id;                        /* among those of its message; may be empty if there is one */
-    struct ks_str name, type;                /* as the author says: a name may hold anything but control characters */
+    struct ks_str name, type;                /* as the author says; read, a name is fit to be shown */
     struct ks_str url;                       /* https: of the sealed bytes */
     struct ks_str thumbnail, thumbnail_type; /* bytes, decoded; empty: none */
     uint64_t width, height;                  /* 0: not said */
@@ -41,6 +41,9 @@ KS_CHECK enum ks_err ks_file_share_uri_read(struct ks_arena *arena, struct ks_st
 
 /* A media type as it may be said (RFC 6838 §4.2). */
 bool ks_file_type_good(struct ks_str type);
+/* A name that may be said: without control characters, and not too long. Of one that is read the marks are dropped
+ * that turn the direction of text or end its line. */
+bool ks_file_name_good(struct ks_str name);
 /* The host of an address that may go into a request as it is: https, no account in it, nothing that ends a line. Empty:
  * it is none. */
 struct ks_str ks_file_url_host(struct ks_str url);

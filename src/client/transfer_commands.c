@@ -32,14 +32,6 @@ static enum ks_err add(struct konsil *k, struct ks_transfer *transfer)
     return ks_transfer_save(k, transfer);
 }
 
-static bool has_controls(struct ks_str text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
-            return true;
-    return false;
-}
-
 /* NULL, or the member that is wrong. */
 static const char *read_file(struct konsil *k, const struct ks_cmd_file_send *send, struct ks_files *files)
 {
@@ -49,7 +41,7 @@ static const char *read_file(struct konsil *k, const struct ks_cmd_file_send *se
     file->type = send->type.len ? send->type : KS_STR("application/octet-stream");
     file->width = (uint64_t)send->width;
     file->height = (uint64_t)send->height;
-    if (has_controls(send->name))
+    if (!ks_file_name_good(send->name))
         return "name";
     if (!ks_file_type_good(file->type))
         return "type";

@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         assert(uri.len == len);
     if (ks_xml_read(&arena, ks_str(data, len), KS_STR(NS_CLIENT), KS_STR_EMPTY, &xml) == KS_OK
         && ks_file_share_read(&arena, xml, &file) == KS_OK) {
-        assert(file.name.len <= KS_FILE_NAME_MAX && file.url.len <= KS_FILE_URL_MAX
+        assert(ks_file_name_good(file.name) && file.url.len <= KS_FILE_URL_MAX
             && file.thumbnail.len <= KS_FILE_THUMBNAIL_MAX);
         if (file.marks.has_sha256 && file.marks.has_sealed_sha256)
             check_again(&arena, &file);

@@ -113,6 +113,7 @@ static void test_reading(void)
         { "an address with a blank is refused", "/encrypted.jpg", "/a b" },
         { "an address with the end of a line is refused", "/encrypted.jpg", "/a&#13;&#10;X: y" },
         { "a name with a control character is refused", "summit.jpg", "summit&#10;.jpg" },
+        { "so is one of the second kind (C1)", "summit.jpg", "summit&#x9b;2J.jpg" },
     };
     struct ks_file_share got;
 
@@ -127,6 +128,42 @@ static void test_reading(void)
         enum ks_err err = read(text, &got);
         check_row(err == KS_ESYNTAX, changes[i].name, "%s", ks_err_name(err));
     }
+}
+
+/* What people are shown, and what a disk gets. */
+static void test_names(void)
+{
+    static const struct {
+        const char *name, *said, *shown, *saved;
+    } rows[] = {
+        { "control: letters of any script stay", "r\u00f6ntgen \u0627\u0644.jpg", "r\u00f6ntgen \u0627\u0644.jpg",
+            "r\u00f6ntgen \u0627\u0644.jpg" },
+        { "UAX 9: an override that would show another ending is dropped", "x\u202egpj.exe", "xgpj.exe", "xgpj.exe" },
+        { "so is an isolate", "x\u2067gpj\u2069.exe", "xgpj.exe", "xgpj.exe" },
+        { "so are the marks U+061C, U+200E and U+200F", "\u061ca\u200eb\u200f.pdf", "ab.pdf", "ab.pdf" },
+        { "and the ends of lines and paragraphs", "a\u2028b\u2029.pdf", "ab.pdf", "ab.pdf" },
+        { "a name of marks alone is none", "\u202e\u202c", "", "file.bin" },
+    };
+
+    for (size_t i = 0; i < KS_COUNT(rows); i++) {
+        char text[4096];
+        const char *all = EXAMPLE_1 EXAMPLE_2, *at = strstr(all, "summit.jpg");
+        struct ks_file_share got = { .width = 0 };
+        struct ks_str saved = KS_STR("");
+        snprintf(text, sizeof text, "%.*s%s%s", (int)(at - all), all, rows[i].said, at + strlen("summit.jpg"));
+        check_row(read(text, &got) == KS_OK && ks_str_is(got.name, rows[i].shown)
+                && ks_file_name_harmless(&arena, ks_str_z(rows[i].said), &saved) == KS_OK
+                && ks_str_is(saved, rows[i].saved),
+            rows[i].name, "\"%.*s\", \"%.*s\"", KS_STR_FMT(got.name), KS_STR_FMT(saved));
+    }
+    struct ks_str saved = KS_STR("");
+    check_row(ks_file_name_harmless(&arena,
+                  KS_STR("a\x1b[2J\xc2\x9b"
+                         "b\x7f.txt"),
+                  &saved)
+                == KS_OK
+            && ks_str_is(saved, "a[2Jb.txt"),
+        "what a disk gets has no control characters, whatever was said", "%.*s", KS_STR_FMT(saved));
 }
 
 static void test_uri(void)
@@ -163,6 +200,7 @@ int main(void)
     ks_arena_init(&arena, 4 << 20);
     test_there_and_back();
     test_reading();
+    test_names();
     test_uri();
     ks_arena_done(&arena);
     return check_done();
