@@ -357,6 +357,11 @@ static enum konsil_file_why why_not_written(void)
     return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? KONSIL_FILE_NO_ROOM : KONSIL_FILE_UNWRITABLE;
 }
 
+static uint64_t bytes_max(const struct job *job)
+{
+    return job->bytes ? job->bytes : UNKNOWN_BYTES_MAX;
+}
+
 /* From the beginning, without what was there. */
 static bool empty_part(struct job *job)
 {
@@ -380,7 +385,7 @@ static size_t take_bytes(char *bytes, size_t size, size_t count, void *user)
             return 0;
         }
     }
-    if (len > (job->bytes ? job->bytes : UNKNOWN_BYTES_MAX) - job->at) {
+    if (len > bytes_max(job) - job->at) {
         job->why = KONSIL_FILE_TOO_BIG;
         return 0;
     }
@@ -395,7 +400,11 @@ static size_t take_bytes(char *bytes, size_t size, size_t count, void *user)
 static void begin_check(struct job *job)
 {
     end_request(job);
-    if (lseek(job->fd, 0, SEEK_SET) != 0 || !konsil_file_check_begin(job->carrier->k, job->number, job->at)) {
+    if (lseek(job->fd, 0, SEEK_SET) != 0) {
+        fail_job(job, KONSIL_FILE_UNWRITABLE, 0);
+        return;
+    }
+    if (!konsil_file_check_begin(job->carrier->k, job->number, job->at)) {
         fail_job(job, KONSIL_FILE_NOT_GENUINE, 0);
         return;
     }
@@ -430,15 +439,17 @@ static void begin_get(struct job *job, const struct konsil_file *file)
     struct stat st;
 
     start(job, file, JOB_GETTING);
-    if (!ks_saved_paths(&job->paths, file->path, file->name, file->transfer)
-        || (job->fd = open(job->paths.part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) < 0
-        || fstat(job->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+    if (!ks_saved_paths(&job->paths, file->path, file->name, file->transfer)) {
+        fail_job(job, KONSIL_FILE_UNWRITABLE, 0);
+        return;
+    }
+    if ((job->fd = ks_saved_part(&job->paths)) < 0 || fstat(job->fd, &st) != 0) {
         fail_job(job, why_not_written(), 0);
         return;
     }
     job->at = (uint64_t)st.st_size;
     job->resumed = job->at > 0;
-    if ((job->bytes && job->at > job->bytes && !empty_part(job)) || lseek(job->fd, 0, SEEK_END) < 0) {
+    if ((job->at > bytes_max(job) && !empty_part(job)) || lseek(job->fd, 0, SEEK_END) < 0) {
         fail_job(job, why_not_written(), 0);
         return;
     }
@@ -551,14 +562,15 @@ static void take_status(struct job *job, long status)
     }
 }
 
+/* RFC 9110 §15.5.14: 413 speaks of what was sent. */
 static void take_refusal(struct job *job, long status)
 {
     if (status == 416 && job->resumed)
         not_genuine(job);
     else
         fail_job(job,
-            status == 404 || status == 410 ? KONSIL_FILE_GONE
-                : status == 413            ? KONSIL_FILE_TOO_BIG
+            status == 404 || status == 410                   ? KONSIL_FILE_GONE
+                : status == 413 && job->phase == JOB_PUTTING ? KONSIL_FILE_TOO_BIG
                 : status == 408 || status == 409 || status == 425 || status == 429 || status >= 500
                 ? KONSIL_FILE_NETWORK
                 : KONSIL_FILE_REFUSED,
@@ -579,7 +591,10 @@ static void finish(CURL *easy, CURLcode code)
     else if (code == CURLE_HTTP_RETURNED_ERROR)
         take_refusal(job, status);
     else
-        fail_job(job, code == CURLE_PEER_FAILED_VERIFICATION ? KONSIL_FILE_CERTIFICATE : KONSIL_FILE_NETWORK, 0);
+        fail_job(job,
+            code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ? KONSIL_FILE_CERTIFICATE
+                                                                                       : KONSIL_FILE_NETWORK,
+            0);
 }
 
 /* --- all of it --- */

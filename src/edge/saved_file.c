@@ -36,6 +36,27 @@ bool ks_saved_paths(struct ks_saved_paths *paths, const char *path, const char *
         && put(paths->open, "%s/.konsil-%llu.open", paths->directory, (unsigned long long)number);
 }
 
+/* Ours alone: no link, nobody else's, and under no second name. */
+static bool is_ours(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() && st.st_nlink == 1
+        && !(st.st_mode & (S_IRWXG | S_IRWXO));
+}
+
+int ks_saved_part(const struct ks_saved_paths *paths)
+{
+    int fd = open(paths->part, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+    if (fd >= 0 && is_ours(fd))
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    (void)unlink(paths->part);
+    return open(paths->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+}
+
 /* Never in place of another one: where the file system cannot promise that for a rename, a second link can. */
 static int rename_new(const char *from, const char *to)
 {
@@ -56,26 +77,40 @@ static bool number_name(char to[PATH_MAX], const char *path, int number)
     return put(to, "%.*s (%d)%s", (int)(dot - path), path, number, dot);
 }
 
-static enum ks_err sync_directory(const char *path)
+/* fd: of a file in it. A directory that may be written and not read is synced with all of its file system. */
+static bool sync_directory(const char *path, int fd)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool good = fd >= 0 && fsync(fd) == 0;
+    int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool good = (directory >= 0 ? fsync(directory) : errno == EACCES ? syncfs(fd) : -1) == 0;
 
-    if (fd >= 0)
-        close(fd);
-    return good ? KS_OK : KS_EIO;
+    if (directory >= 0)
+        close(directory);
+    return good;
+}
+
+static enum ks_err why_not(void)
+{
+    return errno == ENOSPC || errno == EDQUOT ? KS_EFULL : KS_EIO;
 }
 
 enum ks_err ks_saved_name(struct ks_saved_paths *paths, int fd)
 {
     char path[PATH_MAX];
+    enum ks_err err;
 
     if (fsync(fd) != 0)
-        return errno == ENOSPC || errno == EDQUOT ? KS_EFULL : KS_EIO;
+        return why_not();
     memcpy(path, paths->final, sizeof path);
     for (int number = 2; rename_new(paths->open, path) != 0; number++)
-        if (errno != EEXIST || number > NUMBERS_MAX || !number_name(path, paths->final, number))
+        if (errno != EEXIST)
+            return why_not();
+        else if (number > NUMBERS_MAX || !number_name(path, paths->final, number))
             return KS_EIO;
+    if (!sync_directory(paths->directory, fd)) {
+        err = why_not();
+        (void)unlink(path); /* who is told that nothing was saved finds nothing */
+        return err;
+    }
     memcpy(paths->final, path, sizeof path);
-    return sync_directory(paths->directory);
+    return KS_OK;
 }
