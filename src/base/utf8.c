@@ -51,3 +51,12 @@ bool ks_utf8_valid(struct ks_str text)
 
     return ks_utf8_feed(&utf8, text) && ks_utf8_whole(&utf8);
 }
+
+struct ks_str ks_utf8_head(struct ks_str text, size_t len)
+{
+    if (len >= text.len)
+        return text;
+    while (len > 0 && ((unsigned char)text.ptr[len] & 0xc0) == 0x80)
+        len--;
+    return ks_str_head(text, len);
+}

@@ -22,4 +22,7 @@ static inline bool ks_utf8_whole(const struct ks_utf8 *utf8)
 
 bool ks_utf8_valid(struct ks_str text);
 
+/* The beginning of UTF-8, of at most len bytes, that ends between two characters. */
+struct ks_str ks_utf8_head(struct ks_str text, size_t len);
+
 #endif

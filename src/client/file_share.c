@@ -3,6 +3,7 @@
 
 #include "enc.h"
 #include "ns.h"
+#include "utf8.h"
 
 #define NS_FILE "urn:xmpp:file:metadata:0" /* XEP-0446 */
 #define NS_ENCRYPTED "urn:xmpp:esfs:0"
@@ -301,14 +302,6 @@ bool ks_file_host_of_domain(struct ks_str host, struct ks_str domain)
 #define DISK_NAME_MAX 160
 #define ENDING_MAX 16
 
-/* Not in the middle of a character. */
-static size_t cut_before(struct ks_str text, size_t len)
-{
-    while (len > 0 && len < text.len && ((unsigned char)text.ptr[len] & 0xc0) == 0x80)
-        len--;
-    return len;
-}
-
 enum ks_err ks_file_name_harmless(struct ks_arena *arena, struct ks_str name, struct ks_str *ret_name)
 {
     char *text = ks_arena_alloc(arena, name.len + 1);
@@ -331,7 +324,7 @@ enum ks_err ks_file_name_harmless(struct ks_arena *arena, struct ks_str name, st
         continue;
     ending = dot > 1 && clean.len - dot + 1 <= ENDING_MAX ? ks_str_from(clean, dot - 1) : KS_STR_EMPTY;
     if (clean.len > DISK_NAME_MAX)
-        clean = ks_str_head(clean, cut_before(clean, DISK_NAME_MAX - ending.len));
+        clean = ks_utf8_head(clean, DISK_NAME_MAX - ending.len);
     else
         ending = KS_STR_EMPTY;
     return ks_arena_join(arena, (const struct ks_str[]) { clean, ending }, 2, ret_name);

@@ -6,6 +6,7 @@
 #include "codes.h"
 #include "jid.h"
 #include "schema.h"
+#include "utf8.h"
 #include "xml.h"
 
 #define COMMAND_BYTES_MAX 131072
@@ -21,12 +22,7 @@ static void *member(void *value, const struct ks_js_field *field)
 /* What we repeat of a stranger's text: its beginning, cut between characters. */
 static enum ks_err copy_shown(struct ks_arena *arena, struct ks_str text, struct ks_str *ret_text)
 {
-    if (text.len > NAME_MAX_SHOWN) {
-        text.len = NAME_MAX_SHOWN;
-        while (text.len > 0 && ((unsigned char)text.ptr[text.len] & 0xc0) == 0x80)
-            text.len--;
-    }
-    return ks_arena_copy(arena, text, ret_text);
+    return ks_arena_copy(arena, ks_utf8_head(text, NAME_MAX_SHOWN), ret_text);
 }
 
 static enum ks_err read_text(

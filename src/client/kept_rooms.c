@@ -5,6 +5,7 @@
 #include "engine.h"
 #include "group.h"
 #include "pep_client.h"
+#include "utf8.h"
 #include "xml_writer.h"
 
 #define PREFIX "bookmark "
@@ -42,8 +43,8 @@ static void describe(
     struct ks_str autojoin = ks_xml_attr(element, "autojoin");
 
     *ret_bookmark = (struct ks_bookmark) { .room = room,
-        .name = ks_str_head(ks_xml_attr(element, "name"), TEXT_BYTES_MAX),
-        .nick = ks_str_head(ks_xml_text(&k->arena, ks_xml_child(element, NS_BOOKMARKS, "nick")), TEXT_BYTES_MAX),
+        .name = ks_utf8_head(ks_xml_attr(element, "name"), TEXT_BYTES_MAX),
+        .nick = ks_utf8_head(ks_xml_text(&k->arena, ks_xml_child(element, NS_BOOKMARKS, "nick")), TEXT_BYTES_MAX),
         .autojoin = ks_str_is(autojoin, "true") || ks_str_is(autojoin, "1") };
 }
 

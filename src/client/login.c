@@ -8,6 +8,7 @@
 #include "ns.h"
 #include "sasl_offer.h"
 #include "unicode.h"
+#include "utf8.h"
 #include "xml_writer.h"
 
 #define ARENA_BYTES_MAX (64 * 1024)
@@ -374,7 +375,7 @@ static enum ks_err on_failure(const struct ks_login_step *at)
     if (external && !later && at->login->setup.password.len)
         return authenticate_password(at, at->login->features);
     if (condition
-        && (err = ks_arena_copy(&at->login->arena, ks_str_head(condition->name, 64), &at->login->detail)) != KS_OK)
+        && (err = ks_arena_copy(&at->login->arena, ks_utf8_head(condition->name, 64), &at->login->detail)) != KS_OK)
         return err;
     if (external && !later)
         return ks_login_step_fail(at->login, KS_CODE_LOGIN_CERTIFICATE, true);

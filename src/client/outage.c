@@ -7,6 +7,7 @@
 #include "command.h"
 #include "engine.h"
 #include "server_info.h"
+#include "utf8.h"
 
 enum ks_err ks_outage_lost(struct konsil *k)
 {
@@ -56,12 +57,7 @@ static enum ks_err read_text(struct konsil *k, const json_t *messages, const cha
     *ret_text = KS_STR_EMPTY;
     if (text.len == 0 || !ks_xml_text_ok(text))
         return KS_OK;
-    if (text.len > KS_OUTAGE_TEXT_MAX) {
-        text.len = KS_OUTAGE_TEXT_MAX;
-        while (text.len > 0 && ((unsigned char)text.ptr[text.len] & 0xc0) == 0x80)
-            text.len--;
-    }
-    return ks_arena_copy(&k->arena, text, ret_text);
+    return ks_arena_copy(&k->arena, ks_utf8_head(text, KS_OUTAGE_TEXT_MAX), ret_text);
 }
 
 /* KS_ESYNTAX: not as §2.2 has it. A file that says nothing leaves since as it is. */

@@ -5,6 +5,7 @@
 
 #include "enc.h"
 #include "engine.h"
+#include "utf8.h"
 
 #define VERSION 1
 #define RECORD_BYTES_MAX 65536
@@ -157,7 +158,7 @@ enum ks_err ks_peer_list(struct konsil *k, struct ks_peer *peer, enum ks_omemo_v
         changed = changed || !known;
         device->listed[version] = true;
         if (devices[i].label.len > 0)
-            device->label = ks_str_head(devices[i].label, LABEL_BYTES_MAX);
+            device->label = ks_utf8_head(devices[i].label, LABEL_BYTES_MAX);
     }
     *ret_changed = changed;
     return ks_peer_save(k, peer);

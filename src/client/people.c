@@ -5,6 +5,7 @@
 
 #include "contacts.h"
 #include "engine.h"
+#include "utf8.h"
 
 #define STATUS_BYTES_MAX 1024
 
@@ -133,7 +134,7 @@ static enum ks_err on_availability(struct konsil *k, const struct ks_stanza *pre
     else if (presence->type == KS_PRES_UNAVAILABLE)
         return KS_OK;
     if (presence->type == KS_TYPE_NONE) {
-        status = ks_str_head(ks_xml_text(&k->arena, ks_xml_child(xml, NS_CLIENT, "status")), STATUS_BYTES_MAX);
+        status = ks_utf8_head(ks_xml_text(&k->arena, ks_xml_child(xml, NS_CLIENT, "status")), STATUS_BYTES_MAX);
         err = remember(k, full, read_show(ks_xml_text(&k->arena, ks_xml_child(xml, NS_CLIENT, "show"))), 0, status);
         if (err != KS_OK)
             return err;

@@ -4,6 +4,7 @@
 #include "command.h"
 #include "dataform.h"
 #include "engine.h"
+#include "utf8.h"
 #include "xml_writer.h"
 
 #define KEY "server_info" /* when it was said, and <query/> with its forms */
@@ -167,7 +168,7 @@ static enum ks_err read_policy(
         return KS_OK;
     terms = ks_form_value(&k->arena, form, "tos");
     *policy = (struct ks_js_data_policy) {
-        .passwords = passwords.len > 0 ? ks_str_head(passwords, 64) : KS_STR_EMPTY,
+        .passwords = passwords.len > 0 ? ks_utf8_head(passwords, 64) : KS_STR_EMPTY,
         .keeps_hours = read_hours(k, form, "data_retention"),
         .keeps_for_ever = ks_str_is(ks_form_value(&k->arena, form, "data_retention"), "infinite"),
         .terms = is_uri(terms, schemes) ? terms : KS_STR_EMPTY,

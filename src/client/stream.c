@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "engine.h"
+#include "utf8.h"
 #include "xml_writer.h"
 
 #define OUT_BYTES_MAX (64u * 1024 * 1024)
@@ -622,7 +623,7 @@ static void on_header(struct konsil *k, struct ks_str bytes)
 static void on_stream_error(struct konsil *k, const struct ks_xml *error)
 {
     const struct ks_xml *condition = ks_xml_child(error, NS_STREAMS, NULL);
-    struct ks_str name = condition ? ks_str_head(condition->name, 64) : KS_STR_EMPTY;
+    struct ks_str name = condition ? ks_utf8_head(condition->name, 64) : KS_STR_EMPTY;
 
     /* Replaced by a session of the same name: to come back would make the two fight. */
     if (ks_str_is(name, "conflict"))

@@ -95,9 +95,30 @@ static void every_lead(void)
         "%u answers are wrong; %u are sequences", wrong, good);
 }
 
+static void heads(void)
+{
+    static const struct {
+        const char *name, *text;
+        size_t len, want;
+    } cuts[] = {
+        { "RFC 3629 §3: a short text is not cut", "ä", 2, 2 },
+        { "RFC 3629 §3: a text is cut between two characters", "aä€", 3, 3 },
+        { "RFC 3629 §3: of two bytes the first is not left alone", "aä", 2, 1 },
+        { "RFC 3629 §3: nor are three of four", "a\U0001f37a", 4, 1 },
+        { "RFC 3629 §3: where not even one character fits there is none", "\U0001f37a", 3, 0 },
+        { "RFC 3629 §3: of nothing the beginning is nothing", "", 0, 0 },
+    };
+
+    for (size_t i = 0; i < KS_COUNT(cuts); i++) {
+        struct ks_str head = ks_utf8_head(ks_str_z(cuts[i].text), cuts[i].len);
+        check_row(head.len == cuts[i].want && ks_utf8_valid(head), cuts[i].name, "%zu bytes", head.len);
+    }
+}
+
 int main(void)
 {
     table();
+    heads();
     every_lead();
     return check_done();
 }

@@ -10,6 +10,7 @@
 #include "enc.h"
 #include "feature_list.h"
 #include "user.h"
+#include "utf8.h"
 
 #define STORE "device"
 #define KEY_LEN 16   /* the device's number in hexadecimal; behind it: */
@@ -229,11 +230,7 @@ static void set_name(struct ks_ctx *ctx, uint64_t device, struct ks_str name, ui
     struct ks_buf buf;
     struct key key;
 
-    if (name.len > NAME_MAX) {
-        name.len = NAME_MAX;
-        while (name.len && ((uint8_t)name.ptr[name.len] & 0xc0) == 0x80)
-            name.len--;
-    }
+    name = ks_utf8_head(name, NAME_MAX);
     (void)key_of(device, &key);
     if (!name.len || !ks_account_text_ok(name))
         return;
