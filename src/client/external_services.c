@@ -197,7 +197,7 @@ static enum ks_err on_services(struct konsil *k, const struct ks_iq *iq, const s
 
         err = take_service(services, at);
         if (services->count > before)
-            bare[before] = is_restricted(at) && services->items[before].username.len == 0;
+            bare[before] = is_restricted(at) && services->items[before].password.len == 0;
     }
     for (size_t i = 0; i < services->count && (err == KS_OK || err == KS_ELIMIT); i++)
         if (bare[i])
@@ -220,6 +220,7 @@ static enum ks_err ask(struct konsil *k, struct ks_str text)
     err = ks_iq_send(k, "get", ks_str_z(k->domain), ks_xml_new(&k->arena, NS_EXTDISCO, "services"), on_services,
         KS_STR_EMPTY, services->round);
     services->asking = err == KS_OK;
+    services->asked_ms = k->now.mono_ms;
     return err;
 }
 
@@ -262,6 +263,6 @@ enum ks_err ks_services_push(struct konsil *k, const struct ks_stanza *iq)
         && !ks_jid_eq(from, ks_jid_split(ks_own(k))))
         return ks_send_stanza(k, ks_stanza_error(&k->arena, iq, KS_SERVICE_UNAVAILABLE, NULL), 0);
     if (k->services.wanted)
-        k->wait_ms[KS_WAIT_SERVICES] = k->now.mono_ms;
+        k->wait_ms[KS_WAIT_SERVICES] = k->services.asked_ms + KS_SERVICES_LEAST_MS; /* which may be over */
     return ks_send_stanza(k, ks_stanza_result(&k->arena, iq), 0);
 }

@@ -17,6 +17,7 @@
 struct ks_services {
     bool wanted;
     bool asking;           /* answers are awaited */
+    int64_t asked_ms;      /* mono; last */
     unsigned open;         /* of requests for credentials */
     uint64_t round;        /* answers of an earlier one are nobody's */
     struct ks_arena arena; /* of the list below */
@@ -31,7 +32,7 @@ void ks_services_done(struct konsil *k);
 void ks_services_lost(struct konsil *k);
 void ks_services_due(struct konsil *k); /* KS_WAIT_SERVICES */
 
-/* In a step: command services; an iq set of somebody that says that they changed (§3.2). */
+/* In a step: command services; an iq set that says that they changed (§3.2), which only our server may say. */
 KS_CHECK enum ks_err ks_services_ask(struct konsil *k, const struct ks_cmd *cmd);
 KS_CHECK enum ks_err ks_services_push(struct konsil *k, const struct ks_stanza *iq);
 

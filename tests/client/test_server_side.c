@@ -308,6 +308,11 @@ static void test_info(struct lab *lab, struct party *anna, struct forgery *forge
     check_row(forgery->done == 1 && json_array_size(contacts) == 1
             && strcmp(json_string_value(json_array_get(contacts, 0)), "mailto:it@klinik.example") == 0,
         "XEP-0157: addresses that a program should not open are not told", "%s", dump(event));
+    *forgery = (struct forgery) { "<value>hidden</value>", "</field>",
+        "<value>xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\u00e4</value>", 0 };
+    event = ask(anna, "{\"id\":\"r\",\"cmd\":\"server_info\"}");
+    check_row(forgery->done == 1 && strlen(text_of(json_object_get(event, "policy"), "passwords")) == 63,
+        "XEP-0504 §3.1: a word of the server's that is too long is cut between two characters", "%s", dump(event));
     forgery->from = NULL;
     (void)ask(anna, "{\"id\":\"r\",\"cmd\":\"server_info\"}");
     anna->cut = true;
@@ -414,6 +419,24 @@ static void test_services(struct lab *lab, struct party *anna, struct forgery *f
     check_row(forgery->done == 2 && !json_object_get(service(event, 1), "password"),
         "XEP-0215 §3.3: what is restricted and came without credentials gets them asked for", "%s, forged %zu",
         dump(event), forgery->done);
+    *forgery = (struct forgery) { " password=", "/>", "", 0 };
+    event = ask(anna, "{\"id\":\"r\",\"cmd\":\"services\"}");
+    check_row(forgery->done == 2 && *text_of(service(event, 1), "username"),
+        "XEP-0215 §3.3: so is what came with a name alone", "%s, forged %zu", dump(event), forgery->done);
+    *forgery = (struct forgery) { "<iq ", "</iq>",
+        "<iq type='set' id='p' from='klinik.example'><services xmlns='urn:xmpp:extdisco:2'>"
+        "<service action='add' type='stun' host='s'/></services>",
+        0 };
+    mark = party_mark(anna);
+    (void)ask(anna, "{\"id\":\"r\",\"cmd\":\"server_info\"}");
+    forgery->from = NULL;
+    lab_run(lab, 20000);
+    check_row(forgery->done == 1 && party_count(anna, "services", mark) == 0,
+        "XEP-0215 §3.2: a server that says all the time that they changed is not asked all the time", "%zu times",
+        party_count(anna, "services", mark));
+    lab_run(lab, 15000);
+    check_row(party_count(anna, "services", mark) == 1, "XEP-0215 §3.2: but half a minute after the last time",
+        "%zu times", party_count(anna, "services", mark));
     *forgery = (struct forgery) { "<service type='stun'", "</services>",
         "<service type='turn' host='a' port='99999'/><service type='gopher' host='a'/><service type='stun'/>"
         "<service type='turn' host='h' expires='never' username='u'/>",
