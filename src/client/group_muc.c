@@ -9,6 +9,7 @@
 #include "engine.h"
 #include "group.h"
 #include "people.h"
+#include "utf8.h"
 
 #define NICK_MAX 64
 
@@ -173,11 +174,15 @@ static void wait_until(struct konsil *k, struct ks_group_live *live, int64_t at_
     k->wait_ms[KS_WAIT_GROUP] = ks_sooner(k->wait_ms[KS_WAIT_GROUP], at_ms);
 }
 
-/* Our nick tells nothing that the address does not. */
+/* It tells nothing that the address does not. */
+static struct ks_str own_nick(const struct konsil *k)
+{
+    return ks_utf8_head(ks_str_z(k->local), NICK_MAX);
+}
+
 static enum ks_err own_place(struct konsil *k, struct ks_group_live *live, struct ks_str *ret_jid)
 {
-    return ks_arena_join(&k->arena,
-        (struct ks_str[]) { live->room, KS_STR("/"), ks_str_head(ks_str_z(k->local), NICK_MAX) }, 3, ret_jid);
+    return ks_arena_join(&k->arena, (struct ks_str[]) { live->room, KS_STR("/"), own_nick(k) }, 3, ret_jid);
 }
 
 static enum ks_err send_presence(struct konsil *k, struct ks_group_live *live, const char *type)
@@ -263,7 +268,8 @@ static bool has_status(const struct ks_xml *x, const char *code)
     return false;
 }
 
-/* XEP-0045 §10.9. That a room is destroyed is the server's word; what was said there stays here. */
+/* XEP-0045 §10.9; who comes later is told <gone/> (RFC 6120 §8.3.3.5). That a room is destroyed is the server's word;
+ * what was said there stays here. */
 static enum ks_err destroyed(struct konsil *k, struct ks_group_live *live)
 {
     struct ks_group group;
@@ -284,13 +290,14 @@ static enum ks_err on_left(struct konsil *k, struct ks_group_live *live, struct 
 {
     struct occupant *occupant = find_occupant(live, nick);
 
+    /* §10.9: "only one presence stanza of type "unavailable" to each occupant"; its examples have no status 110. */
+    if (ks_xml_child(x, NS_MUC_USER, "destroy") && ks_str_eq(nick, own_nick(k)))
+        return destroyed(k, live);
     if (!has_status(x, "110")) {
         if (occupant)
             forget_occupant(live, occupant);
         return KS_OK;
     }
-    if (ks_xml_child(x, NS_MUC_USER, "destroy"))
-        return destroyed(k, live);
     /* Put out, or the room's server ends: whether we may come back, the statements say. */
     forget_place(live);
     wait_until(k, live, k->now.mono_ms + KS_GROUP_AGAIN_MS);
@@ -335,6 +342,8 @@ static enum ks_err refused(struct konsil *k, struct ks_group_live *live, const s
         live->command = NULL;
         return err;
     }
+    if (ks_xml_child(ks_xml_child(presence->xml, NS_CLIENT, "error"), NS_STANZAS, "gone"))
+        return destroyed(k, live);
     wait_until(k, live, k->now.mono_ms + ((int64_t)KS_GROUP_AGAIN_MS << live->refusals));
     live->refusals += live->refusals < KS_GROUP_AGAIN_MAX;
     return KS_OK;

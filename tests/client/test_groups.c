@@ -446,8 +446,38 @@ static void test_later(void)
     lab_end(lab);
 }
 
+/* The last owner ends it, while one member is away. */
+static void test_destroyed(void)
+{
+    struct ward ward;
+
+    ward_begin(&ward, 83);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    (void)party_send(ward.jonas, ward.room, "1");
+    lab_run(&ward.lab, 20000);
+    ward.mira->cut = true;
+    party_cut(ward.mira);
+    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_destroy\",\"room\":\"%s\"}", ward.room)),
+        "XEP-0045 §10.9: an owner ends a room", "she cannot");
+    lab_run(&ward.lab, 20000);
+    check_text("XEP-0045 §10.9: all who are there are told", lines(ward.jonas, ward.room), "founded,destroyed");
+    check_text("XEP-0045 §10.9: on all their devices", lines(ward.jonas2, ward.room), "founded,destroyed");
+    check_row(strstr(lines(ward.anna, ward.room), "destroyed") != NULL, "XEP-0045 §10.9: and so is she who did it",
+        "%s", lines(ward.anna, ward.room));
+    check_row(json_is_true(json_object_get(room_of(ward.jonas, ward.room), "left")) && !kept(ward.jonas, ward.room),
+        "XEP-0045 §10.9: nobody is in it any more, or comes to it again", "%zu", kept(ward.jonas, ward.room));
+    check_row(json_is_true(json_object_get(room_of(ward.anna, ward.room), "left")), "XEP-0045 §10.9: nor does she",
+        "she does");
+    ward.mira->cut = false;
+    lab_run(&ward.lab, 300000);
+    check_text("XEP-0045 §10.9: who was away is told when she comes", lines(ward.mira, ward.room), "founded,destroyed");
+    check_text("XEP-0045 §10.9: what was said stays", party_history(ward.mira, ward.room), "1");
+    lab_end(&ward.lab);
+}
+
 int main(void)
 {
+    test_destroyed();
     test_history();
     test_foreign();
     test_later();
