@@ -61,7 +61,7 @@ check: ## every test but the long ones, with sanitizers; ends with the count
 	failed=0
 	for part in test-native test-fuzz test-wasm test-interop; do $(MAKE) $$part || failed=1; done
 	$(MAKE) coverage || failed=1
-	tools/test-summary build/{check,fuzz,wasm,release}/meson-logs/testlog.json || failed=1
+	tools/test-summary --twice client build/{check,fuzz,wasm,release}/meson-logs/testlog.json || failed=1
 	exit $$failed
 test-native: packages-check deps
 	@$(call configure,check,$(SANITIZE) -Db_coverage=true)
