@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config.h"
+#include "control.h"
 #include "crypto.h"
 #include "ns.h"
 
@@ -62,9 +64,49 @@ void lab_account(struct lab *lab, const char *local, const char *password)
     host_add_account(lab->host, "klinik.example", local, local, password);
 }
 
+void lab_option(struct lab *lab, const char *name, const char *value)
+{
+    const struct ks_domain *domain = ks_config_domain(lab->config, KS_STR("klinik.example"));
+
+    if (ks_config_set_text(lab->config, domain, ks_str_z(name), ks_str_z(value)) != KS_OK)
+        die("no such option");
+}
+
+static struct ks_control *administrator; /* of lab_control, while it asks */
+static struct ks_buf told;
+
+static void on_control(struct host *host, const struct ks_event *event)
+{
+    (void)host, (void)event;
+    ks_buf_add(&told, ks_control_output(administrator));
+    ks_control_output_sent(administrator, ks_control_output(administrator).len);
+}
+
+const char *lab_control(struct lab *lab, const char *command)
+{
+    const struct ks_control_setup setup = { .actor = "uid:0", .rights = KS_RIGHT_ALL };
+    struct ks_str answer;
+
+    administrator = ks_control_open(lab->host->reactors[0], &setup, lab->host->now);
+    lab->host->on_control = on_control;
+    ks_buf_init(&told, 65536);
+    ks_control_feed(administrator, ks_str_z(command), lab->host->now);
+    ks_control_feed(administrator, KS_STR("\n"), lab->host->now);
+    host_settle(lab->host);
+    ks_control_close(administrator);
+    lab->host->on_control = NULL;
+    ks_buf_byte(&told, 0);
+    if (ks_arena_copy(&lab->kept, ks_buf_str(&told), &answer) != KS_OK)
+        die("no memory");
+    ks_buf_done(&told);
+    return answer.ptr;
+}
+
 static void start_engine(struct party *party)
 {
-    struct konsil_setup setup = { .store = party->store, .now = now(party->lab), .device_name = "lab" };
+    struct konsil_setup setup = {
+        .store = party->store, .now = now(party->lab), .device_name = "lab", .certificate = party->certificate
+    };
     struct ks_prng prng;
 
     ks_prng_init_number(&prng, party->lab->seed++);
@@ -124,6 +166,7 @@ static void open_connection(struct party *party)
         return;
     }
     party->conn = host_connect(party->lab->host, 1);
+    party->conn->certificate = party->certificate;
     ks_framer_init(&party->framer, 4u << 20, 200);
     ks_buf_reset(&party->in);
     party->in_seen = 0;
@@ -206,7 +249,8 @@ static bool take_input(struct party *party)
 static void secure(struct party *party)
 {
     struct konsil_tls tls = { .has_exporter = host_tls_facts.has_exporter,
-        .server_end_point_len = host_tls_facts.server_end_point_len };
+        .server_end_point_len = host_tls_facts.server_end_point_len,
+        .certified = party->certificate };
 
     memcpy(tls.exporter, host_tls_facts.exporter, sizeof(tls.exporter));
     memcpy(tls.server_end_point, host_tls_facts.server_end_point, sizeof(tls.server_end_point));

@@ -35,6 +35,8 @@ struct party {
     spy_fn *spy;
     void *spy_user;
     bool cut; /* the network is gone */
+    /* What it shows to the server; the caller's. An engine learns at its start that there is one: party_reborn. */
+    const struct ks_tls_certificate *certificate;
 };
 
 struct lab {
@@ -50,6 +52,10 @@ struct lab {
 void lab_begin(struct lab *lab, uint64_t seed);
 void lab_end(struct lab *lab);
 void lab_account(struct lab *lab, const char *local, const char *password); /* at klinik.example */
+/* An option of klinik.example, as text. */
+void lab_option(struct lab *lab, const char *name, const char *value);
+/* What an administrator with all rights is answered (control.h), one line of JSON; lives as long as the lab. */
+const char *lab_control(struct lab *lab, const char *command);
 /* A device of an account; not connected. */
 struct party *lab_party(struct lab *lab, const char *jid, const char *password);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Who was invited has an account with her first login, and nobody else has (XEP-0401, XEP-0445). */
 #include "check.h"
-#include "control.h"
 #include "invite_link.h"
 #include "party.h"
 
@@ -53,35 +52,17 @@ static void test_links(void)
 
 /* --- an administrator --- */
 
-static struct ks_control *administrator;
-static struct ks_buf answer;
-
-static void on_control(struct host *host, const struct ks_event *event)
-{
-    (void)host, (void)event;
-    ks_buf_add(&answer, ks_control_output(administrator));
-    ks_control_output_sent(administrator, ks_control_output(administrator).len);
-}
-
 /* The link; good until the next call. */
 static const char *invite(struct lab *lab, const char *command)
 {
     static char link[512];
-    const struct ks_control_setup setup = { .actor = "uid:0", .rights = KS_RIGHT_ALL };
     char line[256];
     struct ks_str rest, before = KS_STR("\"uri\":\"");
 
-    administrator = ks_control_open(lab->host->reactors[0], &setup, lab->host->now);
-    lab->host->on_control = on_control;
-    ks_buf_init(&answer, 65536);
-    snprintf(line, sizeof line, "{\"v\":1,\"command\":\"%s\",\"args\":{\"jid\":\"" CLARA "\"}}\n", command);
-    ks_control_feed(administrator, ks_str_z(line), lab->host->now);
-    host_settle(lab->host);
-    ks_control_close(administrator);
-    lab->host->on_control = NULL;
-    rest = ks_str_from(ks_buf_str(&answer), ks_str_find(ks_buf_str(&answer), before) + before.len);
+    snprintf(line, sizeof line, "{\"v\":1,\"command\":\"%s\",\"args\":{\"jid\":\"" CLARA "\"}}", command);
+    rest = ks_str_z(lab_control(lab, line));
+    rest = ks_str_from(rest, ks_str_find(rest, before) + before.len);
     snprintf(link, sizeof link, "%.*s", (int)ks_str_find_byte(rest, '"'), rest.len ? rest.ptr : "");
-    ks_buf_done(&answer);
     return link;
 }
 

@@ -21,16 +21,6 @@ static size_t domain_index(const struct ks_config *config)
     return i;
 }
 
-static void set_option(struct lab *lab, const char *name, const char *value)
-{
-    const struct ks_domain *domain = ks_config_domain_at(lab->config, domain_index(lab->config));
-
-    if (ks_config_set_text(lab->config, domain, ks_str_z(name), ks_str_z(value)) != KS_OK) {
-        printf("Bail out! no option %s\n", name);
-        exit(1);
-    }
-}
-
 static void set_number(struct lab *lab, const char *name, int64_t value)
 {
     const struct ks_domain *domain = ks_config_domain_at(lab->config, domain_index(lab->config));
@@ -468,13 +458,13 @@ int main(void)
     struct lab lab;
 
     lab_two(&lab, 77, &anna, &jonas);
-    set_option(&lab, "admin.accounts", "anna");
-    set_option(&lab, "contact.support", "tel:+49-7071-0");
-    set_option(&lab, "contact.security", "mailto:sicherheit@klinik.example");
-    set_option(&lab, "privacy.tos", "https://klinik.example/nutzung");
-    set_option(&lab, "outage.addresses", "https://status.example/klinik.json");
-    set_option(&lab, "services.uris", "stun:stun.klinik.example turn:relay.klinik.example");
-    set_option(&lab, "services.secret", "ein Geheimnis");
+    lab_option(&lab, "admin.accounts", "anna");
+    lab_option(&lab, "contact.support", "tel:+49-7071-0");
+    lab_option(&lab, "contact.security", "mailto:sicherheit@klinik.example");
+    lab_option(&lab, "privacy.tos", "https://klinik.example/nutzung");
+    lab_option(&lab, "outage.addresses", "https://status.example/klinik.json");
+    lab_option(&lab, "services.uris", "stun:stun.klinik.example turn:relay.klinik.example");
+    lab_option(&lab, "services.secret", "ein Geheimnis");
     set_number(&lab, "services.lifetime", 3600);
     set_number(&lab, "privacy.backup_keep", 172800);
     anna->spy = forge;

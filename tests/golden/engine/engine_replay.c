@@ -42,6 +42,7 @@ struct replay {
     struct ks_engine_store *store;
     struct konsil *engine;
     struct ks_buf bytes; /* fed */
+    struct ks_buf piece; /* "< piece …" of the last call about one, until it is taken */
     struct ks_buf line;  /* what came out */
 };
 
@@ -83,9 +84,9 @@ static size_t hex(struct ks_str *line, uint8_t *bytes, size_t max)
     return len;
 }
 
-static bool start(struct replay *r, struct ks_str line)
+static bool start(struct replay *r, struct ks_str line, bool certificate)
 {
-    struct konsil_setup setup = { .store = r->store };
+    struct konsil_setup setup = { .store = r->store, .certificate = certificate };
     char device_name[64];
 
     if (r->engine || hex(&line, setup.seed, sizeof(setup.seed)) != sizeof(setup.seed))
@@ -103,7 +104,73 @@ static void secure(struct replay *r, struct ks_str line, struct konsil_now now)
 
     tls.has_exporter = hex(&line, tls.exporter, sizeof(tls.exporter)) > 0;
     tls.server_end_point_len = (uint8_t)hex(&line, tls.server_end_point, sizeof(tls.server_end_point));
+    tls.certified = ks_str_is(word(&line), "certified");
     konsil_secured(r->engine, &tls, now);
+}
+
+/* What a host says of a transfer. False: the line is none of it. */
+static bool give_transfer(struct replay *r, struct ks_str name, struct ks_str line, struct konsil_now now)
+{
+    uint64_t transfer = (uint64_t)number(&line);
+    char path[256];
+
+    if (ks_str_is(name, "file_size")) {
+        konsil_file_size(r->engine, transfer, (uint64_t)number(&line), now);
+    } else if (ks_str_is(name, "file_moved")) {
+        konsil_file_moved(r->engine, transfer, (uint64_t)number(&line), now);
+    } else if (ks_str_is(name, "file_stored")) {
+        konsil_file_stored(r->engine, transfer, now);
+    } else if (ks_str_is(name, "file_saved")) {
+        snprintf(path, sizeof(path), "%.*s", KS_STR_FMT(line));
+        konsil_file_saved(r->engine, transfer, path, now);
+    } else if (ks_str_is(name, "file_failed")) {
+        enum konsil_file_why why = (enum konsil_file_why)number(&line);
+
+        konsil_file_failed(r->engine, transfer, why, (unsigned)number(&line), now);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* A piece of a file through the engine. False: the line is none. */
+static bool give_piece(struct replay *r, struct ks_str name, struct ks_str line)
+{
+    uint64_t transfer = (uint64_t)number(&line);
+    uint8_t in[1024], out[1024 + 16];
+    size_t len = 0, got = 0;
+    bool good;
+
+    if (ks_str_is(name, "file_check_begin")) {
+        good = konsil_file_check_begin(r->engine, transfer, (uint64_t)number(&line));
+    } else if (ks_str_is(name, "file_check_end")) {
+        good = konsil_file_check_end(r->engine, transfer);
+    } else if (ks_str_is(name, "file_open_end")) {
+        good = konsil_file_open_end(r->engine, transfer);
+    } else if (ks_str_is(name, "file_seal_end")) {
+        good = konsil_file_seal_end(r->engine, transfer, out);
+        got = 16;
+    } else if ((len = hex(&line, in, sizeof(in))) == 0) {
+        return false;
+    } else if (ks_str_is(name, "file_seal")) {
+        good = konsil_file_seal(r->engine, transfer, in, len, out);
+        got = len;
+    } else if (ks_str_is(name, "file_check")) {
+        good = konsil_file_check(r->engine, transfer, in, len);
+    } else if (ks_str_is(name, "file_open")) {
+        good = konsil_file_open(r->engine, transfer, in, len, out, &got);
+    } else {
+        return false;
+    }
+    ks_buf_reset(&r->piece);
+    transcript_piece(&r->piece, good, ks_str(out, got));
+    return true;
+}
+
+static bool is_piece(struct ks_str name)
+{
+    return ks_str_starts(name, KS_STR("file_seal")) || ks_str_starts(name, KS_STR("file_check"))
+        || ks_str_starts(name, KS_STR("file_open"));
 }
 
 /* One call into the engine. False: the line is none. */
@@ -112,8 +179,8 @@ static bool give(struct replay *r, struct ks_str line)
     struct ks_str name = word(&line);
     struct konsil_now now;
 
-    if (ks_str_is(name, "new"))
-        return start(r, line);
+    if (ks_str_is(name, "new") || ks_str_is(name, "new_certified"))
+        return start(r, line, ks_str_is(name, "new_certified"));
     if (!r->engine)
         return false;
     if (ks_str_is(name, "free")) {
@@ -125,6 +192,8 @@ static bool give(struct replay *r, struct ks_str line)
         konsil_output_sent(r->engine, (size_t)number(&line));
         return true;
     }
+    if (is_piece(name))
+        return give_piece(r, name, line);
     now = moment(&line);
     if (ks_str_is(name, "command")) {
         konsil_command(r->engine, line.ptr, line.len, now);
@@ -144,7 +213,7 @@ static bool give(struct replay *r, struct ks_str line)
     } else if (ks_str_is(name, "tick")) {
         konsil_tick(r->engine, now);
     } else {
-        return false;
+        return give_transfer(r, name, line, now);
     }
     return true;
 }
@@ -154,6 +223,7 @@ static void take(struct replay *r, struct ks_str line)
 {
     struct ks_str name = (word(&line), word(&line));
     struct konsil_request request;
+    struct konsil_file file;
     const char *text;
     size_t len;
 
@@ -164,6 +234,11 @@ static void take(struct replay *r, struct ks_str line)
         transcript_event(&r->line, ks_str(text, len));
     } else if (ks_str_is(name, "request") && konsil_next_request(r->engine, &request)) {
         transcript_request(&r->line, &request);
+    } else if (ks_str_is(name, "file") && konsil_next_file(r->engine, &file)) {
+        transcript_file(&r->line, &file);
+    } else if (ks_str_is(name, "piece") && r->piece.len > 0) {
+        ks_buf_add(&r->line, ks_buf_str(&r->piece));
+        ks_buf_reset(&r->piece);
     } else if (ks_str_is(name, "output") && (konsil_output(r->engine, &text, &len), len > 0)) {
         transcript_output(&r->line, ks_str(text, len));
     } else if (ks_str_is(name, "deadline")) {
@@ -176,7 +251,7 @@ static void take(struct replay *r, struct ks_str line)
 /* Before the engine ends: true if nothing of it is left to be taken. */
 static bool taken(struct replay *r)
 {
-    static const char *const all[] = { "< event", "< request", "< output" };
+    static const char *const all[] = { "< event", "< request", "< file", "< piece", "< output" };
 
     for (size_t i = 0; i < KS_COUNT(all); i++) {
         take(r, ks_str_z(all[i]));
@@ -208,6 +283,7 @@ static size_t replay(struct ks_str transcript, make_store_fn *make_store, bool l
     bool same = r.store != NULL;
 
     ks_buf_init(&r.bytes, 16u << 20);
+    ks_buf_init(&r.piece, 1u << 16);
     ks_buf_init(&r.line, 16u << 20);
     while (same && ks_str_cut(&transcript, '\n', &line)) {
         at++;
@@ -225,6 +301,7 @@ static size_t replay(struct ks_str transcript, make_store_fn *make_store, bool l
     konsil_free(r.engine);
     ks_engine_store_free(r.store);
     ks_buf_done(&r.bytes);
+    ks_buf_done(&r.piece);
     ks_buf_done(&r.line);
     return same ? 0 : at + (at == 0);
 }
@@ -293,6 +370,8 @@ int main(void)
     for (size_t i = 0; i < transcripts_count; i++) {
         struct ks_str text = ks_str(transcripts[i].text, transcripts[i].len);
 
+        if (ks_str_is(ks_str_z(transcripts[i].name), "files_anna"))
+            check_mutant("(mutant) an altered byte of a sealed piece is seen where it is", text, "< piece 1 ");
         if (!ks_str_is(ks_str_z(transcripts[i].name), "repair_jonas"))
             continue;
         check_mutant("(mutant) an altered byte of an event is seen where it is", text, "< event ");

@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "enc.h"
+
 void transcript_text(struct ks_buf *line, struct ks_str bytes)
 {
     for (size_t i = 0; i < bytes.len; i++) {
@@ -64,6 +66,23 @@ void transcript_request(struct ks_buf *line, const struct konsil_request *reques
 
     ks_buf_printf(line, "< request %d %s %s %u %d", (int)request->kind, named ? or_dash(request->host) : "-",
         named ? or_dash(request->domain) : "-", request->port, request->direct_tls);
+}
+
+void transcript_file(struct ks_buf *line, const struct konsil_file *file)
+{
+    const char *texts[] = { file->path, file->name, file->url, file->headers };
+
+    ks_buf_printf(line, "< file %d %" PRIu64 " %" PRIu64 " ", (int)file->kind, file->transfer, file->bytes);
+    for (size_t i = 0; i < KS_COUNT(texts); i++) {
+        transcript_text(line, i > 0 ? KS_STR("\0") : KS_STR_EMPTY);
+        transcript_text(line, ks_str_z(texts[i] ? texts[i] : ""));
+    }
+}
+
+void transcript_piece(struct ks_buf *line, bool good, struct ks_str bytes)
+{
+    ks_buf_printf(line, "< piece %d ", good);
+    ks_hex_add(line, good ? bytes : KS_STR_EMPTY);
 }
 
 void transcript_output(struct ks_buf *line, struct ks_str bytes)
