@@ -49,6 +49,8 @@ void ks_control_work_figures(struct ks_figures *ret_figures, void *user)
         .certificates_end_ms = atomic_load(&work->certificates_end_ms) };
     for (size_t i = 0; i < work->threads; i++) {
         ks_reactors_stats(work->reactors, i, &one);
+        sum->people += one.people;
+        sum->people_fell = one.people_fell > sum->people_fell ? one.people_fell : sum->people_fell;
         sum->streams += one.streams;
         sum->sessions += one.sessions;
         sum->users_loaded += one.users_loaded;

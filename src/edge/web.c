@@ -21,6 +21,7 @@ struct ks_web {
     struct ks_http_site site;
     void (*take)(struct ks_figures *ret_figures, void *user);
     void *user;
+    struct ks_crowd crowd;
 };
 
 /* --- on every answer --- */
@@ -110,6 +111,7 @@ struct ks_web *ks_web_new(const struct ks_web_setup *setup)
 
     if (!web)
         return NULL;
+    ks_crowd_init(&web->crowd);
     ks_arena_init(&web->arena, TEXTS_BYTES_MAX);
     web->setup = *setup;
     domains = ks_arena_alloc(&web->arena, (setup->domain_count + 1) * sizeof domains[0]);
@@ -141,6 +143,7 @@ void ks_web_free(struct ks_web *web)
         return;
     if (web->setup.root >= 0)
         close(web->setup.root);
+    ks_crowd_done(&web->crowd);
     ks_arena_done(&web->arena);
     free(web);
 }
@@ -177,6 +180,11 @@ bool ks_web_figures(const struct ks_http_exchange *x, struct ks_figures *ret_fig
     if (web->take)
         web->take(ret_figures, web->user);
     return web->take;
+}
+
+struct ks_crowd *ks_web_crowd(const struct ks_http_exchange *x)
+{
+    return &((struct ks_web *)ks_http_user(x))->crowd;
 }
 
 static struct ks_str host_of(struct ks_str origin)

@@ -9,6 +9,7 @@
 #define KS_WEB_H
 
 #include "connection.h"
+#include "crowd.h"
 #include "figures.h"
 #include "http_handler.h"
 
@@ -53,6 +54,8 @@ const struct ks_web_setup *ks_web_of(const struct ks_http_exchange *x);
 const struct ks_web_domain *ks_web_domain(const struct ks_http_exchange *x, const struct ks_http_request *request);
 /* False: there are none yet. */
 bool ks_web_figures(const struct ks_http_exchange *x, struct ks_figures *ret_figures);
+/* What may be told of people's counters. */
+struct ks_crowd *ks_web_crowd(const struct ks_http_exchange *x);
 /* Answers with a text of this media type, and more fields, at most 8; to GET it has an ETag, and If-None-Match is
  * minded. */
 void ks_web_answer_text(struct ks_http_exchange *x, const struct ks_http_request *request, const char *media_type,

@@ -2,13 +2,14 @@
 /* web_metrics.c -- /metrics for Prometheus, in its text format 0.0.4, and /health for whoever asks whether to send
  * clients here.
  *
- * There is no series about a person, a room or a department, and figures of people are left out while they are about
- * fewer than ten of them (DSK I.8-d): at night, who is on duty would be told apart. */
+ * There is no series about a person, a room or a department, and whatever hangs on what people do is left out while
+ * fewer than ten of them are here (DSK I.8-d): at night, who is on duty would be told apart. Sessions, stanzas and
+ * commits are no people: one person makes a hundred of them. What counters count in such a time is never told
+ * (crowd.h). */
 #include "figures.h"
 #include "web.h"
 #include "web_handlers.h"
 
-#define FEW 10
 #define METRICS_BYTES_MAX 65536
 
 struct metric {
@@ -27,6 +28,7 @@ VALUE(heap, f->heap_bytes)
 VALUE(disk_free, f->disk_free_bytes)
 VALUE(connections_max, f->connections_max)
 VALUE(certificate_end, f->certificates_end_ms / 1000)
+VALUE(people, f->clients.people)
 VALUE(streams, f->clients.streams)
 VALUE(sessions, f->clients.sessions)
 VALUE(accounts, f->clients.users_loaded)
@@ -48,6 +50,7 @@ static const struct metric metrics[] = {
     { "konsil_connections_max", "How many connections konsild has descriptors for.", false, false, connections_max },
     { "konsil_certificate_expiry_timestamp_seconds", "When the first certificate expires.", false, false,
         certificate_end },
+    { "konsil_people", "Accounts that have a session.", false, true, people },
     { "konsil_connections", "XMPP streams that are open.", false, true, streams },
     { "konsil_sessions", "Sessions, with those that wait for their client to come back.", false, true, sessions },
     { "konsil_accounts_loaded", "Accounts whose data is in memory.", false, true, accounts },
@@ -56,7 +59,7 @@ static const struct metric metrics[] = {
     { "konsil_logins_total", "Logins.", true, true, logins },
     { "konsil_logins_refused_total", "Logins that were refused.", true, true, logins_refused },
     { "konsil_store_failing", "1 while the last change could not be stored.", false, false, failing },
-    { "konsil_store_commits_total", "Commits of the database.", true, false, commits },
+    { "konsil_store_commits_total", "Commits of the database.", true, true, commits },
     { "konsil_store_transactions_total", "Transactions in these commits.", true, true, transactions },
     { "konsil_store_failures_total", "Commits that failed.", true, false, failures },
     { "konsil_store_reads_total", "Questions to the database.", true, true, reads },
@@ -65,20 +68,30 @@ static const struct metric metrics[] = {
 static void on_metrics(struct ks_http_exchange *x, const struct ks_http_request *request)
 {
     static const struct ks_http_field fresh = { "Cache-Control", KS_STR_INIT("no-store") };
+    uint64_t values[KS_COUNT(metrics)], counters[KS_CROWD_COUNTERS_MAX];
     struct ks_figures figures;
     struct ks_buf buf;
+    size_t count = 0;
+    bool many;
 
     if (!ks_web_figures(x, &figures)) {
         ks_http_fail(x, 503, NULL, 0);
         return;
     }
+    for (size_t i = 0; i < KS_COUNT(metrics); i++) {
+        values[i] = metrics[i].value(&figures);
+        if (metrics[i].counter && metrics[i].of_people)
+            counters[count++] = values[i];
+    }
+    many = ks_crowd_look(ks_web_crowd(x), &figures.clients, counters, count);
     ks_buf_init(&buf, METRICS_BYTES_MAX);
+    count = 0;
     for (size_t i = 0; i < KS_COUNT(metrics); i++) {
         const struct metric *metric = &metrics[i];
-        uint64_t value = metric->value(&figures);
+        uint64_t value = metric->counter && metric->of_people ? counters[count++] : values[i];
         ks_buf_printf(&buf, "# HELP %s %s\n# TYPE %s %s\n", metric->name, metric->help, metric->name,
             metric->counter ? "counter" : "gauge");
-        if (!metric->of_people || value >= FEW) {
+        if (!metric->of_people || many) {
             ks_buf_printf(&buf, "%s ", metric->name);
             ks_buf_u64_dec(&buf, value);
             ks_buf_byte(&buf, '\n');

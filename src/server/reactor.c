@@ -322,6 +322,7 @@ void ks_reactor_stats(const struct ks_reactor *r, struct ks_reactor_stats *ret_s
 {
     *ret_stats = r->stats;
     ret_stats->sessions = r->sessions.count;
+    ret_stats->people_fell = atomic_load(&r->server->people_fell);
 }
 
 enum ks_pass ks_run_passes(struct ks_ctx *ctx, enum ks_stage stage, struct ks_stanza *stanza)

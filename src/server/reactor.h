@@ -6,6 +6,8 @@
 #ifndef KS_REACTOR_H
 #define KS_REACTOR_H
 
+#include <stdatomic.h>
+
 #include "disco.h"
 #include "feature.h"
 #include "map.h"
@@ -25,6 +27,8 @@ struct ks_server {
     size_t slots_bytes; /* of all features' session slots */
     const struct ks_feature_pass *passes[KS_STAGE_COUNT][KS_STANZA_KINDS][KS_PASSES_MAX + 1]; /* NULL ends a list */
     uint64_t home_key[2];
+    atomic_uint people;      /* accounts with a session, of all reactors */
+    atomic_uint people_fell; /* how often they became fewer than KS_PEOPLE_MANY */
 };
 
 struct ks_guard_addresses;

@@ -110,7 +110,13 @@ void ks_reactor_shutdown(struct ks_reactor *r, struct ks_now now);
 /* True when no stream is open and no request or queued stanza is under way. */
 bool ks_reactor_idle(const struct ks_reactor *r);
 
+/* A figure is of people while this many of them are here. What fewer do could be told apart. */
+#define KS_PEOPLE_MANY 10
+
 struct ks_reactor_stats {
+    /* Accounts that have a session, and live here; how often those of the whole server became fewer than
+     * KS_PEOPLE_MANY, as this reactor knows. */
+    uint64_t people, people_fell;
     uint64_t streams, sessions, users_loaded, stanzas_in, stanzas_out, logins, logins_refused;
 };
 void ks_reactor_stats(const struct ks_reactor *r, struct ks_reactor_stats *ret_stats);

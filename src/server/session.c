@@ -11,6 +11,20 @@
 static void expired(struct ks_timer *timer, struct ks_now now);
 static void let_resume(struct ks_session *s);
 
+/* A person's first session came, or the last one went. */
+static void person_came(struct ks_reactor *r)
+{
+    r->stats.people++;
+    atomic_fetch_add(&r->server->people, 1);
+}
+
+static void person_went(struct ks_reactor *r)
+{
+    r->stats.people--;
+    if (atomic_fetch_sub(&r->server->people, 1) == KS_PEOPLE_MANY)
+        atomic_fetch_add(&r->server->people_fell, 1);
+}
+
 struct ks_session *ks_session_new(struct ks_user *user, struct ks_str resource)
 {
     struct ks_reactor *r = user->reactor;
@@ -36,7 +50,8 @@ struct ks_session *ks_session_new(struct ks_user *user, struct ks_str resource)
     }
     ks_list_init(&s->link);
     ks_list_append(&user->sessions, &s->link);
-    user->session_count++;
+    if (user->session_count++ == 0)
+        person_came(r);
     return s;
 }
 
@@ -73,7 +88,8 @@ void ks_session_free(struct ks_session *s)
         s->stream->session = NULL;
     ks_timer_clear(&r->timers, &s->expiry);
     ks_list_leave(&s->link);
-    s->user->session_count--;
+    if (--s->user->session_count == 0)
+        person_went(r);
     ks_map_remove(&r->sessions, ks_str(&s->id, sizeof s->id));
     drop_sent(s, s->sent_count);
     ks_bytes_unref(s->presence);
