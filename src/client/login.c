@@ -12,9 +12,7 @@
 #include "xml_writer.h"
 
 #define ARENA_BYTES_MAX (64 * 1024)
-#define BIND_ID "bind"
-#define EXTERNAL "EXTERNAL"      /* RFC 4422 appendix A, XEP-0178 */
-#define STANZA_BYTES_LEAST 10000 /* RFC 6120 §13.12 */
+#define EXTERNAL "EXTERNAL" /* RFC 4422 appendix A, XEP-0178 */
 
 /* --- states --- */
 
@@ -70,8 +68,7 @@ enum ks_err ks_login_step_fail(struct ks_login *login, const char *code, bool fi
     return KS_OK;
 }
 
-/* The server broke the rules of its protocol. */
-static enum ks_err ks_login_step_broken(struct ks_login *login)
+enum ks_err ks_login_step_broken(struct ks_login *login)
 {
     return ks_login_step_fail(login, KS_CODE_PROTOCOL, false);
 }
@@ -385,150 +382,6 @@ static enum ks_err on_failure(const struct ks_login_step *at)
     return ks_login_step_fail(at->login, KS_CODE_LOGIN_REFUSED, true);
 }
 
-/* --- resuming and binding (XEP-0198 §5, RFC 6120 §7) --- */
-
-static enum ks_err write_bind(const struct ks_login_step *at)
-{
-    struct ks_arena *scratch = at->scratch;
-    struct ks_xml *iq = ks_xml_new(scratch, NS_CLIENT, "iq"), *bind;
-
-    iq = ks_xml_set(scratch, ks_xml_set(scratch, iq, "type", KS_STR("set")), "id", KS_STR(BIND_ID));
-    bind = ks_xml_add(scratch, iq, NS_BIND, "bind");
-    if (!ks_xml_add_text(scratch, bind, NS_BIND, "resource", at->login->setup.resource))
-        return KS_ENOMEM;
-    ks_login_step_enter(at->login, KS_LOGIN_BINDING);
-    return ks_login_step_write(at, iq);
-}
-
-/* XEP-0478 §3.1. What is no number, or below what RFC 6120 §13.12 lets a server ask for, was not said. */
-static uint64_t read_limit(const struct ks_login_step *at, const char *name, uint64_t least)
-{
-    const struct ks_xml *limits = ks_xml_child(at->element, NS_STREAM_LIMITS, "limits");
-    struct ks_str text = ks_str_trim(ks_xml_text(at->scratch, ks_xml_child(limits, NS_STREAM_LIMITS, name)));
-    uint64_t value;
-
-    return ks_str_u64(text, UINT32_MAX, &value) == KS_OK && value >= least ? value : 0;
-}
-
-/* What the server can for a session. */
-static void take_features(const struct ks_login_step *at)
-{
-    struct ks_login *login = at->login;
-
-    login->featured = true;
-    login->bytes_max = read_limit(at, "max-bytes", STANZA_BYTES_LEAST);
-    login->idle_ms = (int64_t)read_limit(at, "idle-seconds", 1) * 1000;
-    login->csi = ks_xml_child(at->element, NS_CSI, "csi") != NULL;
-    login->sm_offered = ks_xml_child(at->element, NS_SM, "sm") != NULL;
-    login->rosterver = ks_xml_child(at->element, NS_ROSTERVER, "ver") != NULL;
-}
-
-static enum ks_err on_authed_features(const struct ks_login_step *at)
-{
-    struct ks_login *login = at->login;
-    struct ks_xml *resume;
-
-    take_features(at);
-    if (!login->sm_offered || !login->setup.sm->id) {
-        if (!ks_xml_child(at->element, NS_BIND, "bind"))
-            return ks_login_step_broken(login);
-        return write_bind(at);
-    }
-    resume = ks_xml_new(at->scratch, NS_SM, "resume");
-    resume = ks_xml_set_u64(at->scratch, resume, "h", login->setup.sm->handled);
-    resume = ks_xml_set(at->scratch, resume, "previd", ks_str_z(login->setup.sm->id));
-    ks_login_step_enter(login, KS_LOGIN_RESUMING);
-    return ks_login_step_write(at, resume);
-}
-
-/* What the server says of our stanzas in h. False: it claims more than we sent. */
-static bool take_h(const struct ks_login_step *at, const struct ks_xml *element, bool needed)
-{
-    struct ks_str text = ks_xml_attr(element, "h");
-    uint64_t h;
-
-    if (!text.ptr)
-        return !needed;
-    return ks_str_u64(text, UINT32_MAX, &h) == KS_OK
-        && ks_sm_acked(at->login->setup.sm, (uint32_t)h, at->acked, at->user) == KS_OK;
-}
-
-static enum ks_err on_resumed(const struct ks_login_step *at)
-{
-    if (!take_h(at, at->element, true))
-        return ks_login_step_broken(at->login);
-    ks_login_step_enter(at->login, KS_LOGIN_RESUMED);
-    return KS_OK;
-}
-
-static enum ks_err on_resume_failed(const struct ks_login_step *at)
-{
-    if (!take_h(at, at->element, false))
-        return ks_login_step_broken(at->login);
-    ks_sm_reset(at->login->setup.sm);
-    return write_bind(at);
-}
-
-/* The full address that the server gave, of this account. When it is none, the login failed. */
-static enum ks_err take_jid(struct ks_login *login, struct ks_str text)
-{
-    struct ks_jid jid;
-    enum ks_err err;
-
-    if ((err = ks_jid_parse(&login->arena, text, &jid)) != KS_OK)
-        return err <= KS_FATAL ? err : ks_login_step_broken(login);
-    if (!ks_str_eq(jid.local, login->setup.local) || !ks_str_eq(jid.domain, login->setup.domain)
-        || jid.resource.len == 0)
-        return ks_login_step_broken(login);
-    return ks_jid_text(&login->arena, jid, &login->jid);
-}
-
-static enum ks_err on_bind(const struct ks_login_step *at)
-{
-    struct ks_login *login = at->login;
-    const struct ks_xml *bind = ks_xml_child(at->element, NS_BIND, "bind");
-    struct ks_str text = ks_xml_text(at->scratch, ks_xml_child(bind, NS_BIND, "jid"));
-    enum ks_err err;
-
-    if (!ks_str_is(ks_xml_attr(at->element, "id"), BIND_ID))
-        return KS_OK;
-    if (!ks_str_is(ks_xml_attr(at->element, "type"), "result"))
-        return ks_login_step_fail(login, KS_CODE_REFUSED, false);
-    if ((err = take_jid(login, text)) != KS_OK || login->state == KS_LOGIN_FAILED)
-        return err;
-    ks_sm_reset(login->setup.sm);
-    if (!login->sm_offered) {
-        ks_login_step_enter(login, KS_LOGIN_BOUND);
-        return KS_OK;
-    }
-    ks_login_step_enter(login, KS_LOGIN_ENABLING);
-    return ks_login_step_write(
-        at, ks_xml_set(at->scratch, ks_xml_new(at->scratch, NS_SM, "enable"), "resume", KS_STR("true")));
-}
-
-static enum ks_err take_enabled(struct ks_login *login, const struct ks_xml *enabled)
-{
-    struct ks_str resume = ks_xml_attr(enabled, "resume");
-
-    return ks_sm_enabled(
-        login->setup.sm, ks_xml_attr(enabled, "id"), ks_str_is(resume, "true") || ks_str_is(resume, "1"));
-}
-
-static enum ks_err on_enabled(const struct ks_login_step *at)
-{
-    enum ks_err err = take_enabled(at->login, at->element);
-
-    if (err == KS_OK)
-        ks_login_step_enter(at->login, KS_LOGIN_BOUND);
-    return err;
-}
-
-static enum ks_err on_enable_failed(const struct ks_login_step *at)
-{
-    ks_login_step_enter(at->login, KS_LOGIN_BOUND);
-    return KS_OK;
-}
-
 /* --- all in one exchange (XEP-0388, XEP-0386, XEP-0484) --- */
 
 /* XEP-0386 §3.1; without features everything is asked for, because a server leaves out what it does not know. */
@@ -702,12 +555,12 @@ static enum ks_err on_success2(const struct ks_login_step *at)
     if ((err = take_token(at)) != KS_OK)
         return err;
     if (resumed) {
-        if (!login->setup.sm->id || !take_h(at, resumed, true))
+        if (!login->setup.sm->id || !ks_login_take_h(at, resumed, true))
             return ks_login_step_broken(login);
         ks_login_step_enter(login, KS_LOGIN_RESUMED);
         return KS_OK;
     }
-    if (failed && !take_h(at, failed, false))
+    if (failed && !ks_login_take_h(at, failed, false))
         return ks_login_step_broken(login);
     if (!bound) { /* it is bound as RFC 6120 has it */
         login->carbons = false;
@@ -716,10 +569,11 @@ static enum ks_err on_success2(const struct ks_login_step *at)
         ks_login_step_enter(login, KS_LOGIN_AUTHED);
         return KS_OK;
     }
-    if ((err = take_jid(login, ks_str_trim(ks_xml_text(at->scratch, who)))) != KS_OK || login->state == KS_LOGIN_FAILED)
+    if ((err = ks_login_take_jid(login, ks_str_trim(ks_xml_text(at->scratch, who)))) != KS_OK
+        || login->state == KS_LOGIN_FAILED)
         return err;
     ks_sm_reset(login->setup.sm);
-    if ((enabled = ks_xml_child(bound, NS_SM, "enabled")) && (err = take_enabled(login, enabled)) != KS_OK)
+    if ((enabled = ks_xml_child(bound, NS_SM, "enabled")) && (err = ks_login_take_enabled(login, enabled)) != KS_OK)
         return err;
     ks_login_step_enter(login, KS_LOGIN_WELCOME);
     return KS_OK;
@@ -727,7 +581,7 @@ static enum ks_err on_success2(const struct ks_login_step *at)
 
 static enum ks_err on_welcome_features(const struct ks_login_step *at)
 {
-    take_features(at);
+    ks_login_take_features(at);
     ks_login_step_enter(at->login, KS_LOGIN_BOUND);
     return KS_OK;
 }
@@ -759,12 +613,12 @@ static const struct rule {
     { ON(KS_LOGIN_EXTERNAL2) | ON(KS_LOGIN_TOKEN) | ON(KS_LOGIN_CHALLENGE2) | ON(KS_LOGIN_PROOF2), NS_SASL2, "failure",
         on_failure },
     { ON(KS_LOGIN_WELCOME), NS_STREAM, "features", on_welcome_features },
-    { ON(KS_LOGIN_AUTHED), NS_STREAM, "features", on_authed_features }, /* RFC 6120 §7.4 */
-    { ON(KS_LOGIN_RESUMING), NS_SM, "resumed", on_resumed },            /* XEP-0198 §5 */
-    { ON(KS_LOGIN_RESUMING), NS_SM, "failed", on_resume_failed },       /* XEP-0198 §5 */
-    { ON(KS_LOGIN_BINDING), NS_CLIENT, "iq", on_bind },                 /* RFC 6120 §7.6 */
-    { ON(KS_LOGIN_ENABLING), NS_SM, "enabled", on_enabled },            /* XEP-0198 §3 */
-    { ON(KS_LOGIN_ENABLING), NS_SM, "failed", on_enable_failed },       /* XEP-0198 §3 */
+    { ON(KS_LOGIN_AUTHED), NS_STREAM, "features", ks_login_on_authed_features }, /* RFC 6120 §7.4 */
+    { ON(KS_LOGIN_RESUMING), NS_SM, "resumed", ks_login_on_resumed },            /* XEP-0198 §5 */
+    { ON(KS_LOGIN_RESUMING), NS_SM, "failed", ks_login_on_resume_failed },       /* XEP-0198 §5 */
+    { ON(KS_LOGIN_BINDING), NS_CLIENT, "iq", ks_login_on_bind },                 /* RFC 6120 §7.6 */
+    { ON(KS_LOGIN_ENABLING), NS_SM, "enabled", ks_login_on_enabled },            /* XEP-0198 §3 */
+    { ON(KS_LOGIN_ENABLING), NS_SM, "failed", ks_login_on_enable_failed },       /* XEP-0198 §3 */
 };
 
 enum ks_err ks_login_element(struct ks_login *login, struct ks_arena *scratch, const struct ks_xml *element,
