@@ -271,9 +271,12 @@ void ks_session_deliver(struct ks_session *s, const struct ks_xml *stanza, struc
 
 void ks_session_deliver_room(struct ks_session *s, const struct ks_xml *stanza, struct ks_bytes *bytes)
 {
+    if (s->inactive && ks_csi_hold(s, stanza, bytes))
+        return;
+    if (s->inactive)
+        ks_csi_flush(s); /* which asks for what waited; that it goes with this is no reason not to */
     bool ask = s->ask;
-
-    ks_session_deliver(s, stanza, bytes, 0);
+    ks_session_write(s, bytes, 0);
     s->ask = ask || s->sent_count >= KS_SM_ROOM_STANZAS || s->sent_bytes >= KS_SM_ROOM_BYTES;
 }
 
