@@ -591,6 +591,7 @@ void ks_conn_host_certify(struct ks_conn_host *host, struct ks_tls_certs *certs)
     host->certs = certs;
     for (KS_LIST_EACH_SAFE(&host->all, at))
         mind_revoked(KS_CONTAINER(at, struct ks_conn, link));
+    ks_reactor_certify(host->core, host->now);
     host->take_events(host);
 }
 

@@ -73,7 +73,7 @@ uint64_t ks_conn_address_hash(const struct ks_conn *conn);
 void ks_conn_wake(void *conn);
 
 /* Takes the reference: certificates for handshakes from now on. Who showed one that is revoked by now is cut off
- * (ks_c2s_revoked). */
+ * (ks_c2s_revoked), and nobody resumes a session of one before (ks_reactor_certify). */
 void ks_conn_host_certify(struct ks_conn_host *host, struct ks_tls_certs *certs);
 /* From here on HTTP connections end when their exchange is over; streams end by the core's word. */
 void ks_conn_host_shutdown(struct ks_conn_host *host);

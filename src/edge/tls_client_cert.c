@@ -169,14 +169,15 @@ enum ks_err ks_tls_trust_clients(SSL_CTX *ctx, uint16_t domain, const char *ca_f
         return err;
     set_domain(ctx, domain);
     X509_STORE_set_flags(store, flags);
-    SSL_CTX_set_verify_depth(ctx, CHAIN_DEPTH_MAX);
-    SSL_CTX_set_max_cert_list(ctx, CHAIN_BYTES_MAX);
     SSL_CTX_set_cert_verify_callback(ctx, judge, NULL);
     return KS_OK;
 }
 
 void ks_tls_ask_client(SSL *tls, bool ask)
 {
+    /* Not in the context: what it says of these is copied when a connection begins, and it is chosen only then. */
+    SSL_set_verify_depth(tls, CHAIN_DEPTH_MAX);
+    SSL_set_max_cert_list(tls, CHAIN_BYTES_MAX);
     SSL_set_verify(tls, ask ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
 }
 

@@ -102,17 +102,35 @@ void ks_c2s_secured(struct ks_c2s *c, const struct ks_tls_facts *facts, struct k
     c->held = false;
 }
 
+/* Whoever is in this session had to show one. */
+static bool needed_certificate(const struct ks_session *s)
+{
+    return s->by_certificate
+        || ks_domain_number(ks_config_domain_at(s->user->reactor->config, s->user->domain), "tls.client_required");
+}
+
 void ks_c2s_revoked(struct ks_c2s *c, struct ks_now now)
 {
     struct ks_session *s = c->session;
 
     c->reactor->now = now;
-    if (s && !s->by_certificate && !ks_domain_number(ks_c2s_domain(c), "tls.client_required"))
+    if (s && !needed_certificate(s))
         return;
     if (s)
         s->sm_resume = false; /* it ends with its stream */
     ks_c2s_close(c, KS_STREAM_RESET, KS_WIRE("wire.certificate-revoked", "This client's certificate was revoked."));
     ks_reactor_run(c->reactor);
+}
+
+void ks_reactor_certify(struct ks_reactor *r, struct ks_now now)
+{
+    struct ks_session *s;
+
+    r->now = now;
+    for (size_t at = 0; (s = ks_map_next(&r->sessions, &at));) /* it leaves the map later (ks_session_leave) */
+        if (!s->stream && needed_certificate(s))
+            ks_session_end(s, KS_STREAM_COND_COUNT);
+    ks_reactor_run(r);
 }
 
 void ks_c2s_free(struct ks_c2s *c)

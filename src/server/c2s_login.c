@@ -106,6 +106,15 @@ bool ks_c2s_login_admitted(const struct ks_c2s *c)
     return !certificate_required(c) || is_certified(c);
 }
 
+/* Where a certificate is required (perhaps since a moment ago), one person's does not let in another. */
+static bool lets_in(const struct ks_c2s *c)
+{
+    const struct ks_client_cert *cert = c->login->cert;
+
+    return !certificate_required(c)
+        || (is_certified(c) && (!cert->count || ks_client_cert_names(cert, c->login->bare)));
+}
+
 bool ks_c2s_login_external(const struct ks_c2s *c)
 {
     return c->login && c->login->external;
@@ -287,9 +296,7 @@ static void take_first(struct ks_c2s *c, const struct ks_scram_mechanism *scram,
     /* XEP-0388 §2.3: whoever the stream header names is the one who logs in. */
     if (err == KS_OK && login->request && login->from && !ks_str_is(login->bare, login->from))
         err = KS_EDENIED;
-    /* Where a certificate is required (perhaps since a moment ago), one person's does not let in another. */
-    if (err == KS_OK && certificate_required(c)
-        && (!is_certified(c) || (login->cert->count && !ks_client_cert_names(login->cert, login->bare))))
+    if (err == KS_OK && !lets_in(c))
         err = KS_ECRYPTO;
     switch ((int)err) {
     case KS_OK:
@@ -439,6 +446,11 @@ static void challenge(struct ks_c2s *c, const struct ks_user *user)
 /* It was proven who this is; message is the mechanism's last word, or its ptr is NULL. */
 static void succeed(struct ks_c2s *c, struct ks_user *user, struct ks_str message)
 {
+    if (!lets_in(c)) { /* no more: a password's proof takes as long as the client wants */
+        ks_login_fail(c, "not-authorized");
+        ks_c2s_release(c);
+        return;
+    }
     prove(c, user);
     if (c->login->request) {
         ks_sasl2_succeed(c, message);

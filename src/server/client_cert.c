@@ -63,7 +63,8 @@ enum ks_err ks_client_cert_new(
     err = read_names(&arena, domain, facts, names, &count);
     for (size_t i = 0; i < count; i++)
         bytes += names[i].len;
-    if (err != KS_ENOMEM)
+    *ret_cert = NULL;
+    if (err == KS_OK)
         cert = malloc(sizeof *cert + count * sizeof cert->names[0] + bytes);
     if (cert) {
         char *text = (char *)&cert->names[count];
@@ -76,7 +77,7 @@ enum ks_err ks_client_cert_new(
     }
     ks_arena_done(&arena);
     *ret_cert = cert;
-    return cert ? KS_OK : KS_ENOMEM;
+    return cert || err == KS_ESYNTAX ? KS_OK : KS_ENOMEM;
 }
 
 void ks_client_cert_free(struct ks_client_cert *cert)

@@ -5,7 +5,8 @@
  * The edge verified it against the authorities of one domain (tls.client_ca), and it counts at that domain alone: an
  * authority of one hospital says nothing of another's people. It names the bare addresses of that domain; others,
  * addresses of servers and of single devices name nobody. One that has an address which is none, or more than there is
- * room for, names nobody at all: what two programs may read differently is not relied on. */
+ * room for, is no certificate: what two programs may read differently is not relied on, and one that names nobody would
+ * let in anybody with a password (tls.client_required). */
 #ifndef KS_CLIENT_CERT_H
 #define KS_CLIENT_CERT_H
 
@@ -19,7 +20,7 @@ struct ks_client_cert {
     struct ks_str names[]; /* normalised; in one block with the struct */
 };
 
-/* KS_OK; KS_ENOMEM. */
+/* KS_OK, and *ret_cert is NULL when its addresses cannot be read; KS_ENOMEM. */
 KS_CHECK enum ks_err ks_client_cert_new(
     const struct ks_config *config, const struct ks_tls_certificate *facts, struct ks_client_cert **ret_cert);
 void ks_client_cert_free(struct ks_client_cert *cert);

@@ -154,6 +154,9 @@ void ks_reactor_adopt(struct ks_reactor *r, struct ks_c2s *c, struct ks_now now)
 void ks_c2s_secured(struct ks_c2s *c, const struct ks_tls_facts *facts, struct ks_now now);
 /* The certificate that the client showed was revoked: who is here by it is not any more. */
 void ks_c2s_revoked(struct ks_c2s *c, struct ks_now now);
+/* There are new lists of revoked ones: a session that waits to be resumed, and was here by a certificate, ends. Whose
+ * it was nobody knows any more; who still has a good one begins anew, and misses nothing. */
+void ks_reactor_certify(struct ks_reactor *r, struct ks_now now);
 /* Bytes from the client (after TLS). */
 void ks_c2s_feed(struct ks_c2s *c, struct ks_str bytes, struct ks_now now);
 /* To send; valid until the next call on this reactor. */

@@ -215,16 +215,51 @@ reload()
 row(refused(jonas) is None, "with a new one they do again")
 row(ended(short) == "reset", "RFC 6120 §4.9.3.16: a session ends with its certificate, which was good for seconds")
 
+# --- limits ---
+
+long = pki.client("long", [ANNA])
+with open(long["chain"], "a", encoding="ascii") as chain, open(pki.sub, encoding="ascii") as part:
+    chain.write(80 * part.read())
+for domain in "klinik.example", "offen.example":  # the first of all, and one that is chosen when the connection has begun
+    lab.of = {domain: tls + "};"}
+    lab.settings()
+    reload()
+    try:
+        why = mechanisms(long, domain=domain)
+    except (OSError, wire.Closed) as end:
+        why = type(end).__name__
+    row(isinstance(why, str), f"{domain}: a chain of 82 certificates ends the handshake; no stranger sends more than 32 KB of them", why)
+lab.of = {"klinik.example": tls + "};"}
+lab.settings()
+reload()
+
 # --- required ---
 
+
+def ended_at_once(certificate=None):
+    """The condition with which the server ends it before a login; None: it does not."""
+    try:
+        mechanisms(certificate)
+        return None
+    except wire.Closed as end:
+        return end.args[0]
+
+
+early = stream()
+challenge = early.scram_first("anna")
 lab.of = {"klinik.example": tls + "client_required = true; };"}
 lab.settings()
 reload()
-try:
-    why = mechanisms()
-except wire.Closed as end:
-    why = end.args[0]
+why = ended_at_once()
 row(why == "policy-violation", "tls.client_required: without a certificate there is no login", why)
+row(ended_at_once(pki.client("required", raw=[ANNA.encode(), b"\xff\xfe@klinik.example"])) == "policy-violation",
+    "with one of which an address cannot be read there is none either, because it may be anybody's")
+try:
+    early.scram_final(lab.passwords[ANNA], *challenge)
+    why = "success"
+except wire.Refused as no:
+    why = no.args[0]
+row(why == "not-authorized", "nor for who had asked for a challenge when none was required", why)
 row(by_password(pki.client("device"), JONAS).jid.startswith(JONAS), "with a device's the password is good")
 try:
     why = by_password(jonas, ANNA).jid

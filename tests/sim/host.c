@@ -226,8 +226,12 @@ void host_secure(struct host_conn *conn)
 
 void host_revoke(struct host_conn *conn)
 {
+    struct host *h = conn->host;
+
     if (conn->c)
-        ks_c2s_revoked(conn->c, conn->host->now);
+        ks_c2s_revoked(conn->c, h->now);
+    for (uint16_t i = 0; i < h->reactor_count; i++)
+        ks_reactor_certify(h->reactors[i], h->now);
 }
 
 void host_close(struct host_conn *conn)

@@ -64,7 +64,7 @@ void host_feed(struct host_conn *conn, struct ks_str bytes);
 /* The handshake that START_TLS asked for is done: both ends know these facts. */
 extern const struct ks_tls_facts host_tls_facts;
 void host_secure(struct host_conn *conn);
-/* What it showed was revoked. */
+/* What it showed was revoked, and the new list is known in the whole host. */
 void host_revoke(struct host_conn *conn);
 void host_close(struct host_conn *conn); /* the network cut it */
 void host_conn_free(struct host_conn *conn);
