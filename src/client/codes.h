@@ -100,9 +100,10 @@
 /* Rooms. */
 #define KS_CODE_ROOM_NONE "room.none"
 #define KS_CODE_ROOM_NOT_OWNER "room.not_owner"
-#define KS_CODE_ROOM_FOREIGN "room.foreign"       /* it has no statements: nothing is written there */
-#define KS_CODE_ROOM_NOT_MEMBER "room.not_member" /* this account */
-#define KS_CODE_ROOM_NO_MEMBER "room.no_member"   /* another one */
+#define KS_CODE_ROOM_NOT_MODERATOR "room.not_moderator" /* somebody who owns it not took another's message out */
+#define KS_CODE_ROOM_FOREIGN "room.foreign"             /* it has no statements: nothing is written there */
+#define KS_CODE_ROOM_NOT_MEMBER "room.not_member"       /* this account */
+#define KS_CODE_ROOM_NO_MEMBER "room.no_member"         /* another one */
 #define KS_CODE_ROOM_NO_SERVICE "room.no_service"
 #define KS_CODE_ROOM_BUSY "room.busy"
 #define KS_CODE_ROOM_TOO_MANY "room.too_many"

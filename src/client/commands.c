@@ -9,6 +9,7 @@
 #include "group_commands.h"
 #include "invite_link.h"
 #include "kept_rooms.h"
+#include "moderate.h"
 #include "picture.h"
 #include "server_info.h"
 #include "transfer.h"
@@ -350,6 +351,7 @@ static const struct {
     [KS_CMD_EDIT] = { ks_cmd_on_edit, true },
     [KS_CMD_REACT] = { ks_cmd_on_react, true },
     [KS_CMD_RETRACT] = { ks_cmd_on_retract, true },
+    [KS_CMD_MODERATE] = { ks_moderate_ask, true },
     [KS_CMD_MARK_READ] = { ks_cmd_on_mark_read, true },
     [KS_CMD_ATTENTION] = { on_attention, false },
     [KS_CMD_CONTACTS] = { ks_cmd_on_contacts, true },

@@ -110,6 +110,18 @@ static enum ks_err order_of(struct konsil *k, struct ks_str conversation, struct
     return KS_OK;
 }
 
+enum ks_err ks_displayed_archive_id(struct konsil *k, struct ks_str conversation, int64_t order, struct ks_str *ret_id)
+{
+    struct ks_buf key;
+    enum ks_err err;
+
+    order_key(&key, conversation, order);
+    if ((err = ks_buf_err(&key)) == KS_OK)
+        err = ks_store_get(k, KS_T_MESSAGE_ID, ks_buf_str(&key), ret_id);
+    ks_buf_done(&key);
+    return err;
+}
+
 struct newest {
     struct konsil *k;
     int64_t order;

@@ -35,4 +35,8 @@ KS_CHECK enum ks_err ks_displayed_event(struct konsil *k, const struct ks_xml *i
 /* A message came, with its place in our archive: if it stands in the history, it can be marked. */
 KS_CHECK enum ks_err ks_displayed_note(struct konsil *k, const struct ks_inbound *in);
 
+/* The archive's id of a message, in the step's arena. KS_ENOTFOUND. */
+KS_CHECK enum ks_err ks_displayed_archive_id(
+    struct konsil *k, struct ks_str conversation, int64_t order, struct ks_str *ret_id);
+
 #endif

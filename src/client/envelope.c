@@ -230,6 +230,20 @@ static struct ks_xml *write_text(struct ks_arena *arena, struct ks_xml *content,
     return node && says->files.count ? write_files(arena, content, &says->files) : node;
 }
 
+/* XEP-0425 names who took it out; here that is the envelope's author, and whose it was is said, since ids are not
+ * unique among authors (doc/PROTOCOL.md §5.5). */
+static struct ks_xml *write_retract(struct ks_arena *arena, struct ks_xml *content, const struct ks_content *says)
+{
+    struct ks_xml *node = ks_xml_set(arena, ks_xml_add(arena, content, NS_RETRACT, "retract"), "id", says->target);
+
+    assert(says->body.len <= KS_REASON_MAX);
+    if (says->target_author.len == 0)
+        return node;
+    if (node && says->body.len && !ks_xml_add_text(arena, node, NS_RETRACT, "reason", says->body))
+        return NULL;
+    return ks_xml_set(arena, ks_xml_add(arena, node, NS_KONSIL_ROOM, "moderated"), "author", says->target_author);
+}
+
 static struct ks_xml *write_says(struct ks_arena *arena, struct ks_xml *content, const struct ks_content *says)
 {
     struct ks_xml *node;
@@ -244,7 +258,7 @@ static struct ks_xml *write_says(struct ks_arena *arena, struct ks_xml *content,
     case KS_SAYS_REACTIONS:
         return write_reactions(arena, content, says);
     case KS_SAYS_RETRACT:
-        return ks_xml_set(arena, ks_xml_add(arena, content, NS_RETRACT, "retract"), "id", says->target);
+        return write_retract(arena, content, says);
     case KS_SAYS_ACK:
         return write_ack(arena, content, says);
     case KS_SAYS_RECEIVED:
@@ -272,7 +286,7 @@ struct ks_xml *ks_content_write(struct ks_arena *arena, const struct ks_content 
     struct ks_xml *content = ks_sce_content(arena), *node = write_says(arena, content, says);
 
     if (node && says->reply_to.len > 0) {
-        node = ks_xml_set(arena, ks_xml_add(arena, content, NS_REPLY, "reply"), "to", says->reply_author);
+        node = ks_xml_set(arena, ks_xml_add(arena, content, NS_REPLY, "reply"), "to", says->target_author);
         node = ks_xml_set(arena, node, "id", says->reply_to);
     }
     if (node && says->has_ref)
@@ -463,8 +477,14 @@ static enum ks_err read_replace(struct ks_arena *arena, const struct ks_xml *nod
 
 static enum ks_err read_retract(struct ks_arena *arena, const struct ks_xml *node, struct ks_content *content)
 {
-    (void)arena;
-    return read_target(content, node, KS_SAYS_RETRACT);
+    const struct ks_xml *moderated = ks_xml_child(node, NS_KONSIL_ROOM, "moderated");
+    enum ks_err err = read_target(content, node, KS_SAYS_RETRACT);
+
+    if (err != KS_OK || !moderated)
+        return err;
+    content->target_author = ks_xml_attr(moderated, "author");
+    content->body = ks_xml_text(arena, ks_xml_child(node, NS_RETRACT, "reason"));
+    return content->target_author.len > 0 && content->body.len <= KS_REASON_MAX ? KS_OK : KS_ESYNTAX;
 }
 
 static enum ks_err read_received(struct ks_arena *arena, const struct ks_xml *node, struct ks_content *content)
@@ -491,7 +511,7 @@ static enum ks_err read_reply(struct ks_arena *arena, const struct ks_xml *node,
 {
     (void)arena;
     content->reply_to = ks_xml_attr(node, "id");
-    content->reply_author = ks_xml_attr(node, "to");
+    content->target_author = ks_xml_attr(node, "to");
     return KS_OK;
 }
 

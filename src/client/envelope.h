@@ -16,6 +16,7 @@
 #define KS_HEAL_ITEMS_MAX 64
 #define KS_WANT_MAX 1000 /* numbers in one want */
 #define KS_EMOJI_READ_MAX 16
+#define KS_REASON_MAX 256 /* bytes */
 
 enum ks_urgency { KS_URGENCY_NORMAL, KS_URGENCY_NONE, KS_URGENCY_HIGH };
 
@@ -57,7 +58,7 @@ enum ks_says {
     KS_SAYS_TEXT,      /* body, files: one of them may be missing */
     KS_SAYS_EDIT,      /* body, target */
     KS_SAYS_REACTIONS, /* emoji, target */
-    KS_SAYS_RETRACT,   /* target */
+    KS_SAYS_RETRACT,   /* target; with target_author another's, and body may say why */
     KS_SAYS_ACK,       /* ranges */
     KS_SAYS_RECEIVED,  /* target: XEP-0184, of third parties */
     KS_SAYS_HEAL,      /* items */
@@ -77,8 +78,10 @@ struct ks_content {
     bool receipt_wanted; /* XEP-0184 <request/> */
     bool fallback;       /* the body stands in place of the files, for programs that cannot show them (XEP-0428) */
     struct ks_files files;
-    struct ks_str body, reply_to, reply_author, target, resent;
-    bool has_ref; /* ref_hash is of the target, or of reply_to */
+    struct ks_str body, reply_to, target, resent;
+    struct ks_str
+        target_author; /* of reply_to; of a target that is another's: KS_SAYS_RETRACT takes it out of a room */
+    bool has_ref;      /* ref_hash is of the target, or of reply_to */
     uint8_t ref_hash[KS_SCE_HASH_LEN];
     struct ks_str *emoji;
     size_t emoji_count;

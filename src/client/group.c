@@ -327,6 +327,17 @@ enum ks_err ks_group_had(struct konsil *k, struct ks_str room, uint64_t version,
     return err == KS_ENOTFOUND ? KS_OK : err;
 }
 
+enum ks_err ks_group_had_owner(struct konsil *k, struct ks_str room, uint64_t version, struct ks_str jid, bool *ret_had)
+{
+    const struct ks_room_entry *entry;
+    struct ks_room_state state;
+    enum ks_err err = get_version(k, room, version, &state);
+
+    entry = err == KS_OK ? ks_room_state_member(&state, jid) : NULL;
+    *ret_had = entry && entry->owner;
+    return err == KS_ENOTFOUND ? KS_OK : err;
+}
+
 enum ks_err ks_group_ever_had(struct konsil *k, struct ks_str room, struct ks_str jid, bool *ret_had)
 {
     struct ks_group group;

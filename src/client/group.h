@@ -121,6 +121,9 @@ KS_CHECK enum ks_err ks_group_keep_version(struct konsil *k, const struct ks_roo
 /* Was an account a member by a version, or (ever) by any that is kept? */
 KS_CHECK enum ks_err ks_group_had(
     struct konsil *k, struct ks_str room, uint64_t version, struct ks_str jid, bool *ret_had);
+/* Did he own it by that version? */
+KS_CHECK enum ks_err ks_group_had_owner(
+    struct konsil *k, struct ks_str room, uint64_t version, struct ks_str jid, bool *ret_had);
 KS_CHECK enum ks_err ks_group_ever_had(struct konsil *k, struct ks_str room, struct ks_str jid, bool *ret_had);
 /* May this be shown: its author is a member, or, in what is read of the archive, was one by the version he cites. */
 KS_CHECK enum ks_err ks_group_admits(

@@ -607,6 +607,13 @@ enum ks_err ks_history_event(struct konsil *k, const struct ks_message *message,
         .gone = flags & KS_MSG_GONE,
         .notice = message->notice,
         .about = flags & KS_MSG_NOTICE ? given(message->raw) : KS_STR_EMPTY };
+    if (flags & KS_MSG_MODERATED) {
+        struct ks_str why = message->raw;
+
+        if (!ks_str_cut(&why, '\n', &ret_event->moderated_by))
+            return KS_ESTORE;
+        ret_event->moderated_why = given(why);
+    }
     if ((err = receipts_event(k, message, ret_event)) != KS_OK || (err = files_event(k, message, ret_event)) != KS_OK)
         return err;
     return reactions_event(k, message, ret_event);

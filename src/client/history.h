@@ -35,9 +35,10 @@ enum {
     KS_MSG_LATE = 32,
     KS_MSG_REPLY_BROKEN = 64,
     KS_MSG_HAS_HASH = 128,
-    KS_MSG_FILES = 512,  /* files is not empty */
-    KS_MSG_NOTICE = 256, /* a line that tells what became of a room */
-    KS_MSG_GONE = 1024,  /* told, and never kept: what stood there as unreadable is nothing that a person sees */
+    KS_MSG_FILES = 512,      /* files is not empty */
+    KS_MSG_NOTICE = 256,     /* a line that tells what became of a room */
+    KS_MSG_MODERATED = 2048, /* with RETRACTED: by another than its author */
+    KS_MSG_GONE = 1024,      /* told, and never kept: what stood there as unreadable is nothing that a person sees */
 };
 
 struct ks_receipt {
@@ -69,8 +70,8 @@ struct ks_message {
     enum ks_js_encryption encryption;
     enum ks_js_wake wake;
     struct ks_str body, reply_to;
-    struct ks_str
-        raw; /* the envelope of a KS_MSG_UNKNOWN, for a newer version to read; whom a KS_MSG_NOTICE is about */
+    struct ks_str raw; /* the envelope of a KS_MSG_UNKNOWN, for a newer version to read; whom a KS_MSG_NOTICE is about;
+                          who took a KS_MSG_MODERATED out, LF, and why */
     struct ks_str files; /* file_record.h; with KS_MSG_FILES */
     enum ks_js_notice notice;
     uint64_t outbox; /* our row in the outbox; 0: none */

@@ -41,6 +41,10 @@ void ks_inbox_held(struct konsil *k, struct ks_str bytes);
 KS_CHECK enum ks_err ks_intake(struct konsil *k, struct ks_inbound *in, struct ks_content *content);
 /* Reads and checks an envelope, then ks_intake. What is wrong with it is told. */
 KS_CHECK enum ks_err ks_intake_envelope(struct konsil *k, struct ks_inbound *in, struct ks_str bytes);
+/* A message of this numbering was taken back before it could come: content, a retraction, says which hash it had, and
+ * its successor that this was its number (doc/PROTOCOL.md §6.3). Nobody needs to be asked for it. */
+struct ks_chain;
+KS_CHECK enum ks_err ks_intake_close(struct konsil *k, struct ks_chain *chain, const struct ks_content *content);
 /* Nothing of it could be read: a placeholder. */
 KS_CHECK enum ks_err ks_intake_unreadable(struct konsil *k, struct ks_inbound *in);
 /* It is not what it says: nothing of it is shown. */

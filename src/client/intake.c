@@ -5,6 +5,7 @@
 #include "group.h"
 #include "history.h"
 #include "inbox.h"
+#include "moderate.h"
 #include "peers.h"
 #include "refer.h"
 
@@ -270,7 +271,7 @@ static enum ks_err take_content(
     case KS_SAYS_REACTIONS:
         return ks_refer_reactions(k, &reference);
     case KS_SAYS_RETRACT:
-        return ks_refer_retract(k, &reference);
+        return content->target_author.len > 0 ? ks_moderate_take(k, in, &reference) : ks_refer_retract(k, &reference);
     case KS_SAYS_ACK:
         return ks_acks_take(k, in, content);
     case KS_SAYS_RECEIVED:
@@ -289,9 +290,7 @@ static enum ks_err take_content(
     return KS_OK;
 }
 
-/* A message that was taken back before it could come: its author says which hash it had, and its successor that this
- * was its number (doc/PROTOCOL.md §6.3). Nobody needs to be asked for it. */
-static enum ks_err close_retracted(struct konsil *k, struct ks_chain *chain, const struct ks_content *content)
+enum ks_err ks_intake_close(struct konsil *k, struct ks_chain *chain, const struct ks_content *content)
 {
     struct ks_number next;
     enum ks_err err;
@@ -345,7 +344,9 @@ static enum ks_err intake_at(struct konsil *k, struct ks_inbound *in, struct ks_
     if ((err = take_place(k, in, content, &place)) != KS_OK
         || (order == 0 && (err = ks_history_hidden(k, in->peer, in->id, in->from)) != KS_OK))
         return err;
-    return content->says == KS_SAYS_RETRACT && content->has_ref ? close_retracted(k, &place.chain, content) : KS_OK;
+    if (content->says != KS_SAYS_RETRACT || !content->has_ref || content->target_author.len > 0)
+        return KS_OK;
+    return ks_intake_close(k, &place.chain, content);
 }
 
 enum ks_err ks_intake(struct konsil *k, struct ks_inbound *in, struct ks_content *content)

@@ -34,7 +34,7 @@ enum ks_err ks_cmd_on_send(struct konsil *k, const struct ks_cmd *cmd)
         if (err != KS_OK)
             return err;
         content.reply_to = target.id;
-        content.reply_author = target.author;
+        content.target_author = target.author;
         content.has_ref = target.flags & KS_MSG_HAS_HASH;
         memcpy(content.ref_hash, target.hash, sizeof(content.ref_hash));
     }

@@ -5,6 +5,7 @@
 #include "engine.h"
 #include "erase.h"
 #include "group.h"
+#include "moderate.h"
 #include "outbox_record.h"
 #include "peers.h"
 #include "receipts.h"
@@ -125,7 +126,8 @@ static enum ks_err on_server(struct konsil *k, struct ks_out *out)
         return KS_OK;
     out->state = KS_OUT_SERVER;
     if ((err = ks_out_save(k, out)) != KS_OK || (err = ks_out_del_row(k, 'w', out->seq)) != KS_OK
-        || (err = ks_out_del_row(k, 's', out->seq)) != KS_OK || (err = ks_erase_on_server(k, out)) != KS_OK)
+        || (err = ks_out_del_row(k, 's', out->seq)) != KS_OK || (err = ks_erase_on_server(k, out)) != KS_OK
+        || (err = ks_moderate_on_server(k, out)) != KS_OK)
         return err;
     if (out->order == 0)
         return KS_OK;

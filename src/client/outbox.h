@@ -12,6 +12,7 @@
  *                 q seq(8)                     present until it is sealed
  *                 x seq(8)                     what a retraction owes (erase.h)
  *                 z seq(8)                     files that it owes, likewise
+ *                 m seq(8)                     what a moderation owes (moderate.h)
  *                 w seq(8)                     present while it is sealed and the server does not have it
  *                 i id                         its seq
  *                 n conversation 0 epoch(8) number(8)   its seq */

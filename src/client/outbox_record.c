@@ -89,7 +89,7 @@ void ks_draft_encode(struct ks_buf *buf, const struct ks_content *content)
     ks_buf_byte(buf, (uint8_t)content->k.urgency);
     ks_buf_field(buf, content->body);
     ks_buf_field(buf, content->reply_to);
-    ks_buf_field(buf, content->reply_author);
+    ks_buf_field(buf, content->target_author);
     ks_buf_field(buf, content->target);
     ks_buf_byte(buf, content->has_ref);
     ks_buf_add(buf, ks_str(content->ref_hash, sizeof(content->ref_hash)));
@@ -172,7 +172,7 @@ enum ks_err ks_draft_decode(struct ks_arena *arena, struct ks_str record, struct
         return KS_EVERSION;
     if (ks_cursor_u8(&at, &says) != KS_OK || ks_cursor_u8(&at, &urgency) != KS_OK
         || ks_cursor_field(&at, &ret_content->body) != KS_OK || ks_cursor_field(&at, &ret_content->reply_to) != KS_OK
-        || ks_cursor_field(&at, &ret_content->reply_author) != KS_OK
+        || ks_cursor_field(&at, &ret_content->target_author) != KS_OK
         || ks_cursor_field(&at, &ret_content->target) != KS_OK || ks_cursor_u8(&at, &has_ref) != KS_OK
         || ks_cursor_take(&at, sizeof(ret_content->ref_hash), &hash) != KS_OK
         || (says > KS_SAYS_RETRACT && says != KS_SAYS_ROOM) || urgency > KS_URGENCY_HIGH)
@@ -312,7 +312,7 @@ enum ks_err ks_out_index(struct konsil *k, const struct ks_out *out)
 
 enum ks_err ks_out_drop(struct konsil *k, const struct ks_out *out)
 {
-    static const char kinds[] = { 'h', 'd', 'e', 's', 'q', 'w', 'x', 'z' };
+    static const char kinds[] = { 'h', 'd', 'e', 's', 'q', 'w', 'x', 'z', 'm' };
     enum ks_err err = set_names(k, out, 0);
 
     for (size_t i = 0; i < KS_COUNT(kinds) && err == KS_OK; i++)

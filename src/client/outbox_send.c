@@ -5,6 +5,7 @@
 #include "engine.h"
 #include "erase.h"
 #include "group.h"
+#include "moderate.h"
 #include "outbox_record.h"
 #include "peers.h"
 #include "receipts.h"
@@ -473,7 +474,7 @@ enum ks_err ks_outbox_entered(struct konsil *k, const struct ks_group *group)
         if ((err = ks_out_get_row(k, 's', seqs[i], &stanza)) == KS_OK)
             err = ks_send_bytes(k, stanza, KS_TAG(KS_TAG_OUTBOX, seqs[i]));
     }
-    return err;
+    return err == KS_OK ? ks_moderate_entered(k, group->room) : err;
 }
 
 void ks_outbox_lost(struct konsil *k)

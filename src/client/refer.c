@@ -9,6 +9,7 @@
 #define EARLY_EDIT 'e'
 #define EARLY_REACTIONS 'r'
 #define EARLY_RETRACT 'x'
+#define EARLY_MODERATE 'm'
 
 /* --- waiting for a target --- */
 
@@ -213,27 +214,53 @@ static void erase(struct ks_message *message)
     message->reaction_count = 0;
 }
 
+/* Likewise; and who did it, who is not its author. */
+static enum ks_err erase_moderated(struct konsil *k, struct ks_message *message, const struct ks_reference *reference)
+{
+    struct ks_str parts[] = { reference->author, KS_STR("\n"), reference->content->body };
+
+    erase(message);
+    message->flags |= KS_MSG_MODERATED;
+    return ks_arena_join(&k->arena, parts, KS_COUNT(parts), &message->raw);
+}
+
+static enum ks_err tell_retracted(
+    struct konsil *k, const struct ks_message *message, const struct ks_reference *reference)
+{
+    struct ks_ev_retracted event = {
+        .conversation = message->conversation, .message = message->id, .order = message->order
+    };
+
+    if (message->flags & KS_MSG_MODERATED) {
+        event.moderated_by = reference->author;
+        event.moderated_why = reference->content->body.len > 0 ? reference->content->body : KS_STR_EMPTY;
+    }
+    return ks_tell(k, KS_EV_RETRACTED, &event);
+}
+
 enum ks_err ks_refer_retract(struct konsil *k, const struct ks_reference *reference)
 {
+    struct ks_str author = reference->content->target_author;
+    bool moderated = author.len > 0;
     struct ks_message target;
-    struct ks_ev_retracted event;
-    enum ks_err err =
-        ks_history_find(k, reference->conversation, reference->content->target, reference->author, &target);
+    enum ks_err err = ks_history_find(
+        k, reference->conversation, reference->content->target, moderated ? author : reference->author, &target);
 
     if (err == KS_ENOTFOUND)
-        return wait_for(k, reference, EARLY_RETRACT);
+        return wait_for(k, reference, moderated ? EARLY_MODERATE : EARLY_RETRACT);
     if (err != KS_OK || target.flags & KS_MSG_RETRACTED)
         return err;
     if (target.flags & KS_MSG_MINE && (err = ks_erase_outbox(k, target.conversation, target.id)) != KS_OK)
         return err;
     if (target.flags & KS_MSG_FILES && (err = ks_transfers_erased(k, target.conversation, target.order)) != KS_OK)
         return err;
-    erase(&target);
+    if (!moderated)
+        erase(&target);
+    else if ((err = erase_moderated(k, &target, reference)) != KS_OK)
+        return err;
     if ((err = ks_history_put(k, &target)) != KS_OK || (err = ks_history_index(k, &target)) != KS_OK)
         return err;
-    event =
-        (struct ks_ev_retracted) { .conversation = target.conversation, .message = target.id, .order = target.order };
-    return ks_tell(k, KS_EV_RETRACTED, &event);
+    return tell_retracted(k, &target, reference);
 }
 
 /* --- answers, and what waited --- */
@@ -255,17 +282,20 @@ static enum ks_err apply_early(struct konsil *k, struct ks_message *message, con
 {
     struct ks_reference reference;
     struct ks_content *content = ks_arena_zero(&k->arena, sizeof(*content));
-    bool own = ks_str_eq(early->author, message->author);
+    bool own = ks_str_eq(early->author, message->author), retracts;
     enum ks_err err;
 
     if (!content)
         return KS_ENOMEM;
     if ((err = read_early(k, message->conversation, early, content, &reference)) != KS_OK)
         return err;
-    if (is_other_text(message, content) && early->kind != EARLY_RETRACT)
+    retracts = early->kind == EARLY_RETRACT || early->kind == EARLY_MODERATE;
+    if (is_other_text(message, content) && !retracts)
         return KS_OK;
     if (early->kind == EARLY_RETRACT && own)
         erase(message);
+    else if (early->kind == EARLY_MODERATE && ks_str_eq(content->target_author, message->author))
+        return erase_moderated(k, message, &reference);
     else if (early->kind == EARLY_EDIT && own)
         (void)edit_message(message, &reference);
     else if (early->kind == EARLY_REACTIONS && (err = react_to(k, message, &reference)) != KS_EEXISTS)

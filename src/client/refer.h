@@ -20,6 +20,8 @@ struct ks_reference {
  */
 KS_CHECK enum ks_err ks_refer_edit(struct konsil *k, const struct ks_reference *reference, bool *ret_applied);
 KS_CHECK enum ks_err ks_refer_reactions(struct konsil *k, const struct ks_reference *reference);
+/* Of the own message; or, with target_author, of that author's in a room: then the caller has seen that it may be
+ * (moderate.h). */
 KS_CHECK enum ks_err ks_refer_retract(struct konsil *k, const struct ks_reference *reference);
 
 /* Looks at what message answers: marks it as broken when that is another text here than its author saw. */

@@ -483,6 +483,39 @@ static void test_room_retracted(void)
     ward_end(&ward);
 }
 
+static void test_moderated(void)
+{
+    struct ward ward;
+    char *id, *url;
+    size_t sent, sent2;
+
+    ward_begin(&ward, 90);
+    forget_web();
+    file_len = 5;
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    send_file(ward.jonas, ward.room, "");
+    work(ward.jonas);
+    lab_run(&ward.lab, 15000);
+    id = strdup(text_of(newest(ward.mira, ward.room), "message"));
+    url = strdup(web.files[0].url);
+    sent = ward.jonas->sent.len;
+    sent2 = ward.jonas2->sent.len;
+    check_row(device_holds(ward.mira, ks_str_z(url)) && device_holds(ward.jonas, ks_str_z(url)),
+        "(positive control: members know where a file lies)", "they do not");
+    party_do(ward.anna, "{\"id\":\"x\",\"cmd\":\"moderate\",\"room\":\"%s\",\"message\":\"%s\"}", ward.room, id);
+    lab_run(&ward.lab, 15000);
+    check_row(!device_holds(ward.mira, ks_str_z(url)) && !device_holds(ward.jonas, ks_str_z(url))
+            && !device_holds(ward.anna, ks_str_z(url)) && !device_holds(ward.mira, KS_STR(NAME)),
+        "XEP-0425: with a message that an owner takes out goes what is known of its files", "it stays");
+    check_row(ks_str_find(ks_str_from(ks_buf_str(&ward.jonas->sent), sent), ks_str_z(url)) < ward.jonas->sent.len - sent
+            && ks_str_find(ks_str_from(ks_buf_str(&ward.jonas2->sent), sent2), ks_str_z(url))
+                == ward.jonas2->sent.len - sent2,
+        "PROTOCOL §5.5: and the device that sent them asks the server to delete them", "no request, or two");
+    free(id);
+    free(url);
+    ward_end(&ward);
+}
+
 int main(void)
 {
     test_there_and_back();
@@ -499,6 +532,7 @@ int main(void)
     test_other_hosts();
     test_room();
     test_room_retracted();
+    test_moderated();
     forget_web();
     return check_done();
 }

@@ -134,7 +134,7 @@ static void test_round_trips(void)
         .k = k,
         .body = KS_STR("a\r\n<b>&"),
         .reply_to = KS_STR("t"),
-        .reply_author = KS_STR("a@b"),
+        .target_author = KS_STR("a@b"),
         .has_ref = true,
         .ref_hash = { 5 },
         .receipt_wanted = true };
@@ -153,7 +153,7 @@ static void test_round_trips(void)
         "PROTOCOL §4.3: k is read as it was written", "says %d, number %llu", got.says,
         (unsigned long long)got.k.number);
     check_str("a text keeps its carriage return", got.body, text.body);
-    check_row(ks_str_is(got.reply_to, "t") && ks_str_is(got.reply_author, "a@b") && got.has_ref && got.ref_hash[0] == 5
+    check_row(ks_str_is(got.reply_to, "t") && ks_str_is(got.target_author, "a@b") && got.has_ref && got.ref_hash[0] == 5
             && got.receipt_wanted,
         "PROTOCOL §5.1: an answer, its reference and hash", "%.*s %d", KS_STR_FMT(got.reply_to), got.has_ref);
     got = round_trip(&reactions);
@@ -171,6 +171,50 @@ static void test_round_trips(void)
         "PROTOCOL §8.2: a request for repair is read as it was written", "%zu items", got.item_count);
     got = round_trip(&resend);
     check_str("PROTOCOL §8.2: an envelope handed in again keeps its bytes", got.resent, resend.resent);
+}
+
+static const struct {
+    const char *name, *text;
+    enum ks_says says;
+} moderations[] = {
+    { "PROTOCOL §5.5: an owner's word names the author",
+        "<retract xmlns='urn:xmpp:message-retract:1' id='t'><reason>r</reason><moderated xmlns='urn:konsil:room:0' "
+        "author='a@b'/></retract>",
+        KS_SAYS_RETRACT },
+    { "PROTOCOL §5.5: one that names nobody is none",
+        "<retract xmlns='urn:xmpp:message-retract:1' id='t'><moderated xmlns='urn:konsil:room:0'/></retract>",
+        KS_SAYS_UNKNOWN },
+    { "PROTOCOL §5.5: one without a target is none",
+        "<retract xmlns='urn:xmpp:message-retract:1'><moderated xmlns='urn:konsil:room:0' author='a@b'/></retract>",
+        KS_SAYS_UNKNOWN },
+};
+
+static void test_moderations(void)
+{
+    struct ks_content word = {
+        .says = KS_SAYS_RETRACT, .target = KS_STR("t"), .target_author = KS_STR("a@b"), .body = KS_STR("<why>")
+    };
+    struct ks_content own = { .says = KS_SAYS_RETRACT, .target = KS_STR("t") }, got = round_trip(&word);
+    char text[1024], reason[KS_REASON_MAX + 2];
+
+    check_row(got.says == KS_SAYS_RETRACT && ks_str_is(got.target, "t") && ks_str_is(got.target_author, "a@b")
+            && ks_str_is(got.body, "<why>"),
+        "PROTOCOL §5.5: it is read as it was written", "says %d", got.says);
+    got = round_trip(&own);
+    check_row(got.says == KS_SAYS_RETRACT && got.target_author.len == 0,
+        "PROTOCOL §5.5: and what an author takes back himself is not it", "says %d", got.says);
+    for (size_t i = 0; i < KS_COUNT(moderations); i++) {
+        snprintf(text, sizeof(text), "%s" NUMBERED, moderations[i].text);
+        got = read_content(text);
+        check_row(got.says == moderations[i].says, moderations[i].name, "says %d", got.says);
+    }
+    memset(reason, 'x', sizeof(reason) - 1);
+    reason[sizeof(reason) - 1] = 0;
+    snprintf(text, sizeof(text),
+        "<retract xmlns='urn:xmpp:message-retract:1' id='t'><reason>%s</reason><moderated xmlns='urn:konsil:room:0' "
+        "author='a@b'/></retract>" NUMBERED,
+        reason);
+    check_row(read_content(text).says == KS_SAYS_UNKNOWN, "PROTOCOL §12: a reason has at most 256 bytes", "taken");
 }
 
 static const struct {
@@ -208,6 +252,7 @@ int main(void)
     ks_arena_init(&arena, 16 << 20);
     test_rows();
     test_round_trips();
+    test_moderations();
     test_acks();
     ks_arena_done(&arena);
     return check_done();
