@@ -104,6 +104,8 @@
 #define KS_CODE_ROOM_FOREIGN "room.foreign"             /* it has no statements: nothing is written there */
 #define KS_CODE_ROOM_NOT_MEMBER "room.not_member"       /* this account */
 #define KS_CODE_ROOM_NO_MEMBER "room.no_member"         /* another one */
+#define KS_CODE_ROOM_NOT_INVITED "room.not_invited"
+#define KS_CODE_ROOM_STATED "room.stated" /* its owners add members, nobody invites */
 #define KS_CODE_ROOM_NO_SERVICE "room.no_service"
 #define KS_CODE_ROOM_BUSY "room.busy"
 #define KS_CODE_ROOM_TOO_MANY "room.too_many"

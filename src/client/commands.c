@@ -7,6 +7,7 @@
 #include "enc.h"
 #include "engine.h"
 #include "group_commands.h"
+#include "invitations.h"
 #include "invite_link.h"
 #include "kept_rooms.h"
 #include "moderate.h"
@@ -384,6 +385,9 @@ static const struct {
     [KS_CMD_ROOM_OWNER] = { on_room_change, true },
     [KS_CMD_ROOM_RENAME] = { on_room_change, true },
     [KS_CMD_ROOM_HISTORY] = { on_room_change, true },
+    [KS_CMD_INVITATIONS] = { ks_invitations_list, true },
+    [KS_CMD_INVITATION_DECLINE] = { ks_invitation_decline, true },
+    [KS_CMD_ROOM_INVITE] = { ks_invitation_send, true },
     [KS_CMD_ROOM_JOIN] = { on_room_join, true },
     [KS_CMD_ROOM_LEAVE] = { on_room_leave, true },
     [KS_CMD_ROOM_DESTROY] = { on_room_destroy, true },

@@ -8,6 +8,7 @@
  * told when it differs. Versions never go back. Where we are in a room (its archive, its occupants) is of the session.
  *
  *   KS_T_GROUP   r room                 the record
+ *                j room                 an invitation (invitations.h)
  *                s room 0 version(8)    data of a statement that was accepted
  *                h room 0 member 0 device(4) epoch(8)   what of our numbering a member has (acks.c)
  *

@@ -8,6 +8,7 @@
 #include "command.h"
 #include "engine.h"
 #include "group.h"
+#include "invitations.h"
 
 /* One whose name may be made of a foundation is asked for its statements first (group_sync.c): nobody can show us
  * others under it. Whether we belong to it they say; how it is called another device of ours (ks_groups_show_sibling).
@@ -20,7 +21,8 @@ static enum ks_err take(struct konsil *k, struct ks_str room)
     if ((err != KS_OK && err != KS_ENOTFOUND) || group.newest.data.len > 0)
         return err;
     group.flags = ks_group_may_state(room) ? 0 : KS_GROUP_FOREIGN;
-    if ((err = ks_group_put(k, &group)) != KS_OK || (err = ks_group_keep(k, &group)) != KS_OK)
+    if ((err = ks_invitation_over(k, room)) != KS_OK || (err = ks_group_put(k, &group)) != KS_OK
+        || (err = ks_group_keep(k, &group)) != KS_OK)
         return err;
     if (group.flags && (err = ks_group_tell(k, &group)) != KS_OK)
         return err;

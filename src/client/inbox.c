@@ -5,6 +5,7 @@
 #include "group.h"
 #include "heartbeat.h"
 #include "history.h"
+#include "invitations.h"
 #include "kept_rooms.h"
 #include "peers.h"
 #include "picture.h"
@@ -240,7 +241,7 @@ static enum ks_err look_at(struct konsil *k, void *arg)
         return err;
     if (look->device == 0) { /* not encrypted */
         look->known = true;
-        if ((err = note_archive(k, in)) != KS_OK)
+        if ((err = note_archive(k, in)) != KS_OK || (!in->room && (err = ks_invitation_take(k, in)) != KS_OK))
             return err;
         return ks_xml_child(in->message, NS_CLIENT, "body") ? tell_in_clear(k, in) : KS_OK;
     }
