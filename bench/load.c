@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "load_work.h"
+#include "load_ws.h"
 
 static const struct {
     const char *name;
@@ -15,6 +16,7 @@ static const struct {
     { "idle", load_idle },
     { "logins", load_logins },
     { "returns", load_returns },
+    { "reconnect", load_reconnect },
     { "messages", load_messages },
     { "room", load_room },
     { "verify", load_verify },
@@ -22,10 +24,11 @@ static const struct {
     { "accounts", load_accounts },
     { "disk", load_disk },
     { "handshakes", load_handshakes },
+    { "sends", load_sends },
 };
 
 static const char usage_text[] =
-    "usage: load idle|logins|returns|messages|room|verify|catchup|accounts|disk|handshakes [options]\n"
+    "usage: load idle|logins|returns|reconnect|messages|room|verify|catchup|accounts|disk|handshakes|sends [options]\n"
     "  --host ADDRESS      numeric (127.0.0.1)    --port PORT       direct TLS (5223)\n"
     "  --domain DOMAIN     (offen.example)        --password TEXT   of every account u0, u1, ... (benchmark)\n"
     "  --clients N         sessions (200)         --concurrency N   logins under way at once (32)\n"
@@ -38,7 +41,8 @@ static const char usage_text[] =
     "  --messages N        catchup: in each archive (5000)\n"
     "  --devices N         room: of each occupant, with a key in each message of a last phase; 0: no such phase (0)\n"
     "  --rooms HOST        room: the room service (rooms.offen.example)\n"
-    "  --directory DIR     disk; handshakes: where cert.pem and key.pem are\n";
+    "  --directory DIR     disk; handshakes, sends: where cert.pem and key.pem are\n"
+    "  --websocket         over wss://HOST:PORT" LOAD_WS_PATH " and not direct TLS\n";
 
 static int usage(void)
 {
@@ -67,6 +71,7 @@ enum option_code {
     OPT_FORMAT,
     OPT_ROOMS,
     OPT_DIRECTORY,
+    OPT_WEBSOCKET,
     OPT_PORT, /* from here on: numbers */
     OPT_CLIENTS,
     OPT_FIRST,
@@ -90,6 +95,7 @@ static const struct option long_options[] = {
     { "format", required_argument, NULL, OPT_FORMAT },
     { "rooms", required_argument, NULL, OPT_ROOMS },
     { "directory", required_argument, NULL, OPT_DIRECTORY },
+    { "websocket", no_argument, NULL, OPT_WEBSOCKET },
     { "port", required_argument, NULL, OPT_PORT },
     { "clients", required_argument, NULL, OPT_CLIENTS },
     { "first", required_argument, NULL, OPT_FIRST },
@@ -137,6 +143,9 @@ static bool set(struct load_options *options, int option, const char *text)
         return true;
     case OPT_DIRECTORY:
         options->directory = text;
+        return true;
+    case OPT_WEBSOCKET:
+        options->websocket = true;
         return true;
     case OPT_PORT:
         options->target.port = (uint16_t)value;

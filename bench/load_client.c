@@ -13,7 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "enc.h"
+#include "load_login.h"
+#include "load_ws.h"
+#include "ws.h"
 
 #define READ_BYTES 65536
 #define STANZA_BYTES_MAX (1u << 20)
@@ -21,7 +23,6 @@
 #define QUEUE_BYTES_MAX (16u << 20)
 #define LOGIN_BYTES_MAX (64u << 10)
 #define EVENTS_MAX 512
-#define EXPORTER_LEN 32
 
 static const char stream_header[] = "<?xml version='1.0'?><stream:stream to='%s' version='1.0' xml:lang='en' "
                                     "xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
@@ -94,6 +95,7 @@ static void disconnect(struct load_client *client)
     }
     ks_buf_done(&client->in);
     ks_buf_done(&client->out);
+    ks_buf_done(&client->frames);
     client->ssl = NULL;
     client->fd = -1;
     client->arena = NULL;
@@ -113,6 +115,12 @@ static void close_with(struct load_client *client, const char *why)
         client->events->closed(client, why);
 }
 
+void load_client_cut(struct load_client *client)
+{
+    if (client->phase != LOAD_IDLE)
+        disconnect(client);
+}
+
 void load_client_done(struct load_client *client)
 {
     if (!client->net)
@@ -129,7 +137,7 @@ void load_client_done(struct load_client *client)
 
 /* --- sending --- */
 
-static void mark_dirty(struct load_client *client)
+void load_client_mark(struct load_client *client)
 {
     if (client->is_dirty)
         return;
@@ -141,7 +149,7 @@ static void mark_dirty(struct load_client *client)
 static void queue(struct load_client *client, struct ks_str text)
 {
     ks_buf_add(&client->out, text);
-    mark_dirty(client);
+    load_client_mark(client);
 }
 
 static void queue_z(struct load_client *client, const char *z)
@@ -159,22 +167,41 @@ static void watch(struct load_client *client, bool wants_write)
     epoll_ctl(client->net->epoll, EPOLL_CTL_MOD, client->fd, &event);
 }
 
+/* What was queued, as it goes over the wire. */
+static struct ks_buf *wire_of(struct load_client *client)
+{
+    struct load_net *net = client->net;
+
+    if (!net->websocket || client->phase == LOAD_UPGRADING)
+        return &client->out;
+    if (ks_buf_err(&client->out) != KS_OK)
+        return &client->out;
+    bool whole =
+        load_ws_wrap(&client->frames, &client->out_framer, &net->prng, ks_buf_str(&client->out), net->target.domain);
+    assert(whole || ks_buf_err(&client->frames) != KS_OK); /* what we queue is XMPP */
+    ks_buf_reset(&client->out);
+    return &client->frames;
+}
+
 static void flush(struct load_client *client)
 {
-    if (client->phase < LOAD_FEATURES)
+    struct ks_buf *wire;
+
+    if (client->phase < LOAD_UPGRADING)
         return;
     if (client->wants_ack && client->phase != LOAD_LEAVING)
         ks_buf_z(&client->out, "<r xmlns='urn:xmpp:sm:3'/>");
     client->wants_ack = false;
-    if (ks_buf_err(&client->out) != KS_OK) {
+    wire = wire_of(client);
+    if (ks_buf_err(wire) != KS_OK) {
         close_with(client, "the server stopped reading");
         return;
     }
-    while (client->out.len > 0) {
-        int sent = SSL_write(client->ssl, client->out.ptr, (int)client->out.len);
+    while (wire->len > 0) {
+        int sent = SSL_write(client->ssl, wire->ptr, (int)wire->len);
 
         if (sent > 0) {
-            ks_buf_drop(&client->out, (size_t)sent);
+            ks_buf_drop(wire, (size_t)sent);
             continue;
         }
         if (SSL_get_error(client->ssl, sent) == SSL_ERROR_WANT_WRITE) {
@@ -206,24 +233,13 @@ void load_client_logout(struct load_client *client)
 
 /* --- logging in --- */
 
-static void open_stream(struct load_client *client, enum load_phase next)
+void load_client_open_stream(struct load_client *client, enum load_phase next)
 {
     ks_framer_restart(&client->framer);
+    ks_framer_restart(&client->out_framer);
     ks_buf_printf(&client->out, stream_header, client->net->target.domain);
-    mark_dirty(client);
+    load_client_mark(client);
     client->phase = next;
-}
-
-static struct ks_str content(struct ks_str stanza)
-{
-    struct ks_str rest = ks_str_from(stanza, ks_str_find_byte(stanza, '>') + 1);
-
-    return ks_str_head(rest, ks_str_find_byte(rest, '<'));
-}
-
-static bool has(struct ks_str text, const char *needle)
-{
-    return ks_str_find(text, ks_str_z(needle)) < text.len;
 }
 
 struct ks_str load_attr(struct ks_str stanza, const char *name)
@@ -249,114 +265,7 @@ struct ks_str load_attr(struct ks_str stanza, const char *name)
     return KS_STR_EMPTY;
 }
 
-/* What is asked for with a login (XEP-0386, XEP-0198 §9). Each account has one device. */
-static void queue_inline(struct load_client *client)
-{
-    ks_buf_printf(&client->out,
-        "<user-agent id='00000000-0000-4000-8000-0000%08x'/><bind xmlns='urn:xmpp:bind:0'><tag>load</tag>"
-        "<enable xmlns='urn:xmpp:sm:3' resume='true'/></bind>",
-        client->account);
-}
-
-static void start_token(struct load_client *client)
-{
-    uint8_t bound[9 + EXPORTER_LEN] = "Initiator", message[32 + KS_HASH_MAX];
-    size_t len = (size_t)snprintf((char *)message, 32, "u%u", client->account) + 1;
-
-    if (SSL_export_keying_material(client->ssl, bound + 9, EXPORTER_LEN, "EXPORTER-Channel-Binding", 24, NULL, 0, 0)
-        != 1)
-        return;
-    ks_hmac(KS_SHA256, ks_str_z(client->token), ks_str(bound, sizeof(bound)), message + len);
-    ks_buf_z(&client->out,
-        "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='HT-SHA-256-EXPR'><fast xmlns='urn:xmpp:fast:0'/>"
-        "<initial-response>");
-    ks_base64_add(&client->out, ks_str(message, len + 32));
-    ks_buf_z(&client->out, "</initial-response>");
-    queue_inline(client);
-    ks_buf_z(&client->out, "</authenticate>");
-    client->net->logins_token++;
-    client->phase = LOAD_TOKEN;
-}
-
-/* The text of the first element of this name. */
-static struct ks_str text_in(struct ks_str stanza, const char *start)
-{
-    struct ks_str rest = ks_str_from(stanza, ks_str_find(stanza, ks_str_z(start)) + strlen(start));
-
-    return ks_str_head(rest, ks_str_find_byte(rest, '<'));
-}
-
-static enum ks_err start_sasl(struct load_client *client, struct ks_str features)
-{
-    uint8_t exporter[EXPORTER_LEN];
-    bool plus = has(features, ">SCRAM-SHA-256-PLUS<") && has(features, "tls-exporter");
-    struct ks_str binding = KS_STR_EMPTY, message, text;
-    char username[32];
-    enum ks_err err;
-
-    if (!has(features, ">SCRAM-SHA-256<"))
-        return KS_ENOTFOUND;
-    if (plus) { /* RFC 9266 §2 */
-        if (SSL_export_keying_material(
-                client->ssl, exporter, sizeof(exporter), "EXPORTER-Channel-Binding", 24, NULL, 0, 0)
-            != 1)
-            return KS_ECRYPTO;
-        if ((err = ks_arena_copy(client->arena, ks_str(exporter, sizeof(exporter)), &binding)) != KS_OK)
-            return err;
-        client->net->logins_plus++;
-    }
-    snprintf(username, sizeof(username), "u%u", client->account);
-    if ((err = load_scram_first(
-             &client->scram, client->arena, ks_str_z(username), binding, &client->net->prng, &message))
-            != KS_OK
-        || (err = ks_base64(client->arena, message, &text)) != KS_OK)
-        return err;
-    if (client->net->tokens) {
-        ks_buf_printf(&client->out,
-            "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='SCRAM-SHA-256%s'><initial-response>%.*s"
-            "</initial-response><request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-EXPR'/>",
-            plus ? "-PLUS" : "", KS_STR_FMT(text));
-        queue_inline(client);
-        ks_buf_z(&client->out, "</authenticate>");
-    } else {
-        ks_buf_printf(&client->out,
-            "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='SCRAM-SHA-256%s'>%.*s</auth>",
-            plus ? "-PLUS" : "", KS_STR_FMT(text));
-    }
-    mark_dirty(client);
-    return KS_OK;
-}
-
-static enum ks_err answer_challenge(struct load_client *client, struct ks_str challenge)
-{
-    struct ks_str decoded, message, text;
-    enum ks_err err;
-
-    if ((err = ks_base64_read(client->arena, content(challenge), &decoded)) != KS_OK
-        || (err = load_scram_final(&client->scram, &client->net->keys, decoded, &message)) != KS_OK
-        || (err = ks_base64(client->arena, message, &text)) != KS_OK)
-        return err;
-    ks_buf_printf(&client->out, "<response xmlns='%s'>%.*s</response>",
-        client->net->tokens ? "urn:xmpp:sasl:2" : "urn:ietf:params:xml:ns:xmpp-sasl", KS_STR_FMT(text));
-    mark_dirty(client);
-    return KS_OK;
-}
-
-static enum ks_err check_success(struct load_client *client, struct ks_str success)
-{
-    struct ks_str decoded, proof = client->net->tokens ? text_in(success, "<additional-data>") : content(success);
-    enum ks_err err;
-
-    if ((err = ks_base64_read(client->arena, proof, &decoded)) != KS_OK
-        || (err = load_scram_done(&client->scram, decoded)) != KS_OK)
-        return err;
-    ks_arena_done(client->arena);
-    free(client->arena);
-    client->arena = NULL;
-    return KS_OK;
-}
-
-static void start_session(struct load_client *client)
+void load_client_begin(struct load_client *client)
 {
     client->phase = LOAD_STARTING;
     client->sent = client->acked = client->handled = 0;
@@ -370,6 +279,15 @@ static void become_ready_if_so(struct load_client *client)
 {
     if (client->phase != LOAD_STARTING || !client->has_roster || client->acked != client->sent)
         return;
+    client->phase = LOAD_READY;
+    if (client->events->ready)
+        client->events->ready(client);
+}
+
+void load_client_resumed(struct load_client *client, uint32_t h)
+{
+    client->acked = h;
+    client->net->resumed++;
     client->phase = LOAD_READY;
     if (client->events->ready)
         client->events->ready(client);
@@ -397,7 +315,7 @@ static void on_session_stanza(struct load_client *client, struct ks_str stanza)
 {
     if (ks_str_starts(stanza, KS_STR("<r ")) || ks_str_starts(stanza, KS_STR("<r/"))) {
         ks_buf_printf(&client->out, "<a xmlns='urn:xmpp:sm:3' h='%u'/>", client->handled);
-        mark_dirty(client);
+        load_client_mark(client);
         return;
     }
     if (ks_str_starts(stanza, KS_STR("<a "))) {
@@ -408,6 +326,8 @@ static void on_session_stanza(struct load_client *client, struct ks_str stanza)
         close_with(client, "a stream error");
         return;
     }
+    if (ks_str_starts(stanza, KS_STR("<stream:features")))
+        return; /* behind a resumption */
     client->handled++;
     if (ks_str_starts(stanza, KS_STR("<message"))) {
         if (client->phase == LOAD_READY && client->events->message)
@@ -425,72 +345,6 @@ static void on_session_stanza(struct load_client *client, struct ks_str stanza)
     }
 }
 
-/* The steps of a login; NULL if stanza was what the phase waits for. */
-static const char *on_login_stanza(struct load_client *client, struct ks_str stanza)
-{
-    switch (client->phase) {
-    case LOAD_FEATURES:
-        if (start_sasl(client, stanza) != KS_OK)
-            return "the server offers no SCRAM-SHA-256";
-        client->phase = LOAD_CHALLENGE;
-        return NULL;
-    case LOAD_CHALLENGE:
-        if (!ks_str_starts(stanza, KS_STR("<challenge")) || answer_challenge(client, stanza) != KS_OK)
-            return "no SCRAM challenge";
-        client->phase = LOAD_SUCCESS;
-        return NULL;
-    case LOAD_SUCCESS:
-        if (!ks_str_starts(stanza, KS_STR("<success")) || check_success(client, stanza) != KS_OK)
-            return "login refused";
-        if (client->net->tokens) {
-            struct ks_str token = ks_str_from(stanza, ks_str_find(stanza, KS_STR(" token='")) + 8);
-            snprintf(client->token, sizeof(client->token), "%.*s",
-                KS_STR_FMT(ks_str_head(token, ks_str_find_byte(token, '\''))));
-            client->phase = LOAD_WELCOME;
-            return NULL;
-        }
-        open_stream(client, LOAD_BIND_FEATURES);
-        return NULL;
-    case LOAD_TOKEN:
-        if (ks_str_starts(stanza, KS_STR("<stream:features")))
-            return NULL;
-        if (!ks_str_starts(stanza, KS_STR("<success")) || !has(stanza, "<bound "))
-            return "token refused";
-        client->phase = LOAD_WELCOME;
-        return NULL;
-    case LOAD_WELCOME:
-        start_session(client);
-        return NULL;
-    case LOAD_BIND_FEATURES:
-        if (!has(stanza, "urn:xmpp:sm:3"))
-            return "the server offers no stream management";
-        queue_z(client,
-            "<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>load</resource></bind>"
-            "</iq>");
-        client->phase = LOAD_BINDING;
-        return NULL;
-    case LOAD_BINDING:
-        if (!ks_str_is(load_attr(stanza, "id"), "bind") || !ks_str_is(load_attr(stanza, "type"), "result"))
-            return "resource binding refused";
-        queue_z(client, "<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
-        client->phase = LOAD_ENABLING;
-        return NULL;
-    case LOAD_ENABLING:
-        if (!ks_str_starts(stanza, KS_STR("<enabled")))
-            return "stream management refused";
-        start_session(client);
-        return NULL;
-    case LOAD_IDLE:
-    case LOAD_CONNECTING:
-    case LOAD_TLS:
-    case LOAD_STARTING:
-    case LOAD_READY:
-    case LOAD_LEAVING:
-        break;
-    }
-    return "a stanza in the wrong phase";
-}
-
 static void on_item(struct load_client *client, enum ks_frame frame, struct ks_str item)
 {
     const char *why;
@@ -501,8 +355,59 @@ static void on_item(struct load_client *client, enum ks_frame frame, struct ks_s
         return;
     else if (frame == KS_FRAME_STANZA && client->phase >= LOAD_STARTING)
         on_session_stanza(client, item);
-    else if (frame == KS_FRAME_STANZA && (why = on_login_stanza(client, item)))
+    else if (frame == KS_FRAME_STANZA && (why = load_login_stanza(client, item)))
         close_with(client, why);
+}
+
+static void on_frame(struct load_client *client, unsigned opcode, struct ks_str payload)
+{
+    if (opcode == KS_WS_OP_PING) {
+        load_ws_pong(&client->frames, &client->net->prng, payload);
+        load_client_mark(client);
+    } else if (opcode == KS_WS_OP_CLOSE || ks_str_starts(payload, KS_STR("<close"))) {
+        on_item(client, KS_FRAME_CLOSE, payload);
+    } else if (opcode == KS_WS_OP_TEXT && !ks_str_starts(payload, KS_STR("<open"))) {
+        on_item(client, KS_FRAME_STANZA, payload);
+    }
+}
+
+/* The login begins, at once with the token if there is one. */
+static void greet(struct load_client *client)
+{
+    load_client_open_stream(client, LOAD_FEATURES);
+    if (client->token[0])
+        load_login_token(client);
+}
+
+/* Of a WebSocket, from its handshake on. */
+static void feed_frames(struct load_client *client, struct ks_str bytes)
+{
+    struct ks_str payload, rest;
+    enum ks_err err = KS_OK;
+    unsigned opcode;
+    size_t len;
+
+    ks_buf_add(&client->in, bytes);
+    rest = ks_buf_str(&client->in);
+    while (err == KS_OK && rest.len > 0) {
+        if (client->phase == LOAD_UPGRADING) {
+            if ((err = load_ws_answered(rest, &len)) == KS_OK)
+                greet(client);
+        } else if ((err = load_ws_next(rest, &opcode, &payload, &len)) == KS_OK) {
+            on_frame(client, opcode, payload);
+        }
+        if (client->phase == LOAD_IDLE)
+            return;
+        if (err == KS_OK)
+            rest = ks_str_from(rest, len);
+    }
+    if (err != KS_OK && err != KS_EAGAIN) {
+        close_with(client, "the server sent what is no WebSocket");
+        return;
+    }
+    ks_buf_drop(&client->in, client->in.len - rest.len);
+    if (client->in.len == 0)
+        ks_buf_done(&client->in);
 }
 
 static void feed(struct load_client *client, struct ks_str bytes)
@@ -510,6 +415,10 @@ static void feed(struct load_client *client, struct ks_str bytes)
     struct ks_str all = bytes;
     size_t start = 0;
 
+    if (client->net->websocket) {
+        feed_frames(client, bytes);
+        return;
+    }
     if (client->in.len > 0) {
         ks_buf_add(&client->in, bytes);
         all = ks_buf_str(&client->in);
@@ -563,7 +472,8 @@ static enum ks_err new_ssl(struct load_client *client)
 {
     client->ssl = SSL_new(client->net->tls);
     if (!client->ssl || SSL_set_fd(client->ssl, client->fd) != 1
-        || SSL_set_tlsext_host_name(client->ssl, client->net->target.domain) != 1)
+        || SSL_set_tlsext_host_name(client->ssl, client->net->target.domain) != 1
+        || (client->net->websocket && SSL_set_alpn_protos(client->ssl, (const unsigned char *)"\x08http/1.1", 9) != 0))
         return KS_ENOMEM;
     SSL_set_connect_state(client->ssl);
     return KS_OK;
@@ -583,10 +493,13 @@ enum ks_err load_client_start(struct load_client *client)
     if (client->fd < 0)
         return KS_EIO;
     client->phase = LOAD_CONNECTING;
+    client->started_ns = load_now_ns();
     client->wants_write = true;
     ks_buf_init(&client->in, STANZA_BYTES_MAX);
     ks_buf_init(&client->out, QUEUE_BYTES_MAX);
+    ks_buf_init(&client->frames, QUEUE_BYTES_MAX);
     ks_framer_init(&client->framer, STANZA_BYTES_MAX, STANZA_DEPTH_MAX);
+    ks_framer_init(&client->out_framer, STANZA_BYTES_MAX, STANZA_DEPTH_MAX);
     client->arena = calloc(1, sizeof(*client->arena));
     if (!client->arena) {
         disconnect(client);
@@ -612,9 +525,13 @@ static void shake_hands(struct load_client *client)
 
     if (result == 1) {
         watch(client, false);
-        open_stream(client, LOAD_FEATURES);
-        if (client->token[0])
-            start_token(client);
+        if (client->net->websocket) {
+            load_ws_ask(&client->out, &client->net->prng, client->net->target.domain);
+            client->phase = LOAD_UPGRADING;
+            load_client_mark(client);
+        } else {
+            greet(client);
+        }
         return;
     }
     error = SSL_get_error(client->ssl, result);
@@ -645,19 +562,21 @@ static void on_ready_socket(struct load_client *client, uint32_t events)
     case LOAD_TLS:
         shake_hands(client);
         return;
+    case LOAD_UPGRADING:
     case LOAD_FEATURES:
     case LOAD_CHALLENGE:
     case LOAD_SUCCESS:
     case LOAD_TOKEN:
     case LOAD_WELCOME:
     case LOAD_BIND_FEATURES:
+    case LOAD_RESUMING:
     case LOAD_BINDING:
     case LOAD_ENABLING:
     case LOAD_STARTING:
     case LOAD_READY:
     case LOAD_LEAVING:
         if (events & EPOLLOUT)
-            mark_dirty(client);
+            load_client_mark(client);
         if (events & ~(uint32_t)EPOLLOUT)
             receive(client);
         return;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* load_client.h -- thousands of XMPP clients in one thread, each as cheap as it can be and still correct.
  *
- * A client connects with direct TLS 1.3 (XEP-0368), logs in with SCRAM-SHA-256 (-PLUS with tls-exporter where the
- * server offers it), binds, enables stream management with resumption (XEP-0198), asks for the roster, sends presence,
- * and is ready when the server has acknowledged that. From then on it answers <r/>, asks for an acknowledgement after
- * what it sends, and reports messages and acknowledgements to its workload. It shares no XMPP code with konsild but the
- * framer, which only finds where a stanza ends.
+ * A client connects with direct TLS 1.3 (XEP-0368), or by WebSocket (load_ws.h), logs in with SCRAM-SHA-256 (-PLUS with
+ * tls-exporter where the server offers it), binds, enables stream management with resumption (XEP-0198), asks for the
+ * roster, sends presence, and is ready when the server has acknowledged that. From then on it answers <r/>, asks for an
+ * acknowledgement after what it sends, and reports messages and acknowledgements to its workload. It shares no XMPP
+ * code with konsild but the framer, which only finds where a stanza ends.
  *
  * What is queued during a turn goes out in one TLS record per client at its end. Nothing but load_net_turn waits. */
 #ifndef KS_LOAD_CLIENT_H
@@ -40,6 +40,8 @@ struct load_net {
     uint64_t logins_plus;      /* logins that were bound to their channel */
     bool tokens;           /* by XEP-0388 with everything inline; with a token from the second login on (XEP-0484) */
     uint64_t logins_token; /* logins by one */
+    uint64_t resumed;      /* sessions that went on after a cut */
+    bool websocket;        /* RFC 7395 instead of a stream in TCP */
 };
 
 /* What a workload wants to hear; each may be NULL. Views are good during the call only. */
@@ -57,12 +59,14 @@ enum load_phase {
     LOAD_IDLE, /* not connected */
     LOAD_CONNECTING,
     LOAD_TLS,
+    LOAD_UPGRADING, /* to a WebSocket */
     LOAD_FEATURES,
     LOAD_CHALLENGE,
     LOAD_SUCCESS,
     LOAD_TOKEN,   /* said with the stream header; features come first */
     LOAD_WELCOME, /* bound by XEP-0386: features are to come */
     LOAD_BIND_FEATURES,
+    LOAD_RESUMING,
     LOAD_BINDING,
     LOAD_ENABLING,
     LOAD_STARTING, /* roster and presence are on their way */
@@ -84,10 +88,15 @@ struct load_client {
     struct ks_framer framer;
     size_t scanned; /* how much of in the framer has seen */
     struct ks_buf in, out;
-    struct ks_arena *arena; /* of the login only */
+    struct ks_framer out_framer; /* of a WebSocket, as the next one */
+    struct ks_buf frames;        /* what was queued in out, as it goes over the WebSocket */
+    struct ks_arena *arena;      /* of the login only */
     struct load_scram scram;
     struct load_client *next_dirty;
-    char token[KS_BASE64_LEN(32) + 1]; /* outlives the connection; empty: none yet */
+    char token[KS_BASE64_LEN(32) + 1]; /* outlives the connection, as the next one; empty: none yet */
+    char previous[128];                /* the session to resume */
+    bool inline_login;                 /* by XEP-0388 */
+    int64_t started_ns;
 
     uint32_t sent, acked; /* stanzas since <enabled/>; what the server's last h covers */
     uint32_t handled;     /* stanzas received since then */
@@ -103,6 +112,8 @@ void load_net_turn(struct load_net *net, int64_t until_ns);
 KS_CHECK enum ks_err load_client_start(struct load_client *client);
 /* Queues one stanza; what a turn queues is followed by one <r/>. Only when ready. */
 void load_client_send(struct load_client *client, struct ks_str stanza);
+/* Closes without a word and without an event, as a network does: started again, it resumes its session. */
+void load_client_cut(struct load_client *client);
 /* Ends the stream, as a client does that does not want to resume. */
 void load_client_logout(struct load_client *client);
 /* What came over its connection so far, TLS included. */

@@ -10,7 +10,11 @@
 
 static void on_ready(struct load_client *client)
 {
-    load_crowd_of(client)->ready++;
+    struct load_crowd *crowd = load_crowd_of(client);
+
+    crowd->ready++;
+    if (crowd->logins)
+        load_hist_add(crowd->logins, load_now_ns() - client->started_ns);
 }
 
 static void on_closed(struct load_client *client, const char *why)
@@ -33,6 +37,7 @@ enum ks_err load_crowd_init(struct load_crowd *crowd, const struct load_options 
     *crowd = (struct load_crowd) { .count = count, .events = { .ready = on_ready, .closed = on_closed } };
     if ((err = load_net_init(&crowd->net, &options->target)) != KS_OK)
         return err;
+    crowd->net.websocket = options->websocket;
     crowd->clients = calloc(count, sizeof(*crowd->clients));
     if (!crowd->clients)
         return KS_ENOMEM;

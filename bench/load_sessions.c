@@ -103,3 +103,37 @@ int load_returns(const struct load_options *options)
 {
     return log_in_twice(options, true);
 }
+
+int load_reconnect(const struct load_options *options)
+{
+    static struct load_hist logins;
+    struct load_crowd crowd;
+    struct load_cost before, after;
+    int status = 1;
+
+    if (load_crowd_init(&crowd, options, options->clients) != KS_OK)
+        goto out;
+    crowd.net.tokens = true;
+    if (!load_crowd_gather(&crowd, options->clients, options->concurrency))
+        goto out;
+    load_crowd_rest(&crowd, options->warm_seconds);
+    for (unsigned i = 0; i < crowd.count; i++)
+        load_client_cut(&crowd.clients[i]);
+    crowd.started = crowd.ready = 0;
+    crowd.logins = &logins;
+    load_cost_now(options, false, &before);
+    if (!load_crowd_gather(&crowd, options->clients, options->clients))
+        goto out;
+    load_cost_now(options, false, &after);
+    printf("{\"workload\":\"reconnect\",\"clients\":%u,\"resumed\":%llu,\"by_token\":%llu,\"seconds\":%.2f,"
+           "\"login_p50_ms\":%.1f,\"login_p95_ms\":%.1f,\"cpu_us_per_login\":%.1f,\"generator_cpu\":%.2f}\n",
+        options->clients, (unsigned long long)crowd.net.resumed, (unsigned long long)crowd.net.logins_token,
+        seconds_between(&before, &after), (double)load_hist_at(&logins, 0.5) / 1e6,
+        (double)load_hist_at(&logins, 0.95) / 1e6, cpu_us(&before, &after) / options->clients,
+        own_share(&before, &after));
+    status = 0;
+    load_crowd_leave(&crowd);
+out:
+    load_crowd_done(&crowd);
+    return status;
+}

@@ -8,6 +8,7 @@
 #define KS_LOAD_WORK_H
 
 #include "load_client.h"
+#include "load_hist.h"
 #include "load_proc.h"
 
 struct load_options {
@@ -27,7 +28,8 @@ struct load_options {
     const char *log;        /* messages writes, verify reads: what was acknowledged to whom */
     const char *side;       /* verify: whose archive, "recipient" or "sender" */
     const char *format;     /* accounts: "prosody", "prosody-files", "ejabberd" or "csv" */
-    const char *directory;  /* disk, handshakes */
+    const char *directory;  /* disk, handshakes, sends */
+    bool websocket;         /* RFC 7395 instead of a stream in TCP */
 };
 
 /* Memory of the server for each idle session. */
@@ -36,6 +38,8 @@ int load_idle(const struct load_options *options);
 int load_logins(const struct load_options *options);
 /* The same with a token from the second round on, and everything in one exchange. */
 int load_returns(const struct load_options *options);
+/* All are cut at once and all come back at once, with what the server offers for that; until the last one is there. */
+int load_reconnect(const struct load_options *options);
 /* CPU for each message, messages per second, latency; with a log, also after a kill of the server. */
 int load_messages(const struct load_options *options);
 /* Counts what a log says was acknowledged and the archive does not have. */
@@ -50,6 +54,8 @@ int load_accounts(const struct load_options *options);
 int load_disk(const struct load_options *options);
 /* CPU of the server's half of a TLS handshake alone, in memory. */
 int load_handshakes(const struct load_options *options);
+/* CPU of a TLS record and a send() to each of so many connections alone, at a rate. */
+int load_sends(const struct load_options *options);
 
 /* --- shared by the workloads --- */
 
@@ -59,6 +65,7 @@ struct load_crowd {
     struct load_client *clients;
     unsigned count, started, ready, gone; /* gone: closed without having been asked to leave */
     const char *why;                      /* the first of them */
+    struct load_hist *logins;             /* how long each took, where that is wanted */
     void *work;
 };
 

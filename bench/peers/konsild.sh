@@ -10,7 +10,7 @@ peer_configuration() { echo konsild.sh; }
 peer_start() { # DIR PORT DOMAIN GOAL
     cat >"$1/konsild.conf" <<END
 data = { directory = "$1/data"; };
-listen = { starttls = ""; direct_tls = "127.0.0.1:$2"; };
+listen = { starttls = ""; direct_tls = "127.0.0.1:$2"; https = "127.0.0.1:$WEB_PORT"; };
 control = { socket = "$1/control/socket"; };
 log = { file = "$1/konsild.log"; };
 domains = (
