@@ -19,6 +19,12 @@
 
 /* doc/PROTOCOL.md §3.3 */
 enum ks_wake { KS_WAKE_NONE, KS_WAKE_NORMAL, KS_WAKE_HIGH };
+#define KS_WAKE_FOR_MAX 256 /* accounts with a level of their own, of one message */
+
+/* Of an author's <wake/>, or NULL: does it say for single accounts what it does not say for all? */
+bool ks_wake_has_for(const struct ks_xml *wake);
+/* What it says to one of them, as <wake level='…'/>; NULL without memory. Texts are shared with it. */
+KS_CHECK struct ks_xml *ks_wake_for(struct ks_arena *arena, const struct ks_xml *wake, struct ks_str bare);
 
 struct ks_pushes;
 

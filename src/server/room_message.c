@@ -11,6 +11,7 @@
 
 #include "feature_list.h"
 #include "message.h"
+#include "push.h"
 #include "retraction.h"
 #include "room.h"
 #include "session.h"
@@ -75,7 +76,7 @@ static const struct ks_xml *take_wake(struct ks_ctx *ctx, struct ks_xml *stanza)
 {
     struct ks_xml *wake = ks_xml_child(stanza, NS_KONSIL_WAKE, "wake"), *plain;
 
-    if (!ks_xml_child(wake, NS_KONSIL_WAKE, "for") || !(plain = ks_xml_copy_top(ctx->arena, wake)))
+    if (!ks_wake_has_for(wake) || !(plain = ks_xml_copy_top(ctx->arena, wake)))
         return wake;
     ks_xml_remove(stanza, wake);
     ks_xml_filter(plain, is_level);
@@ -85,13 +86,13 @@ static const struct ks_xml *take_wake(struct ks_ctx *ctx, struct ks_xml *stanza)
 
 void ks_room_call(struct ks_ctx *ctx, struct ks_str bare, const struct ks_piece *message)
 {
-    struct ks_xml *copy = ks_xml_copy_top(ctx->arena, message->stanza), *plain;
+    struct ks_xml *copy = ks_xml_copy_top(ctx->arena, message->stanza), *level;
 
     if (!copy || ks_arena_copy(ctx->arena, bare, &bare) != KS_OK)
         return;
-    if (message->wake && (plain = ks_xml_child(copy, NS_KONSIL_WAKE, "wake"))) {
-        ks_xml_remove(copy, plain);
-        ks_xml_graft(copy, ks_xml_copy(ctx->arena, message->wake));
+    if (ks_wake_has_for(message->wake) && (level = ks_wake_for(ctx->arena, message->wake, bare))) {
+        ks_xml_remove(copy, ks_xml_child(copy, NS_KONSIL_WAKE, "wake"));
+        ks_xml_graft(copy, level); /* hers; for whom else there is one is nothing that each is told */
     }
     ks_xml_set(ctx->arena, copy, "to", bare);
     ks_call(ctx, ks_jid_split(bare), missed_run, copy, message->row);

@@ -207,6 +207,80 @@ static void test_once(void)
     rig_done(&rig);
 }
 
+/* --- what it costs --- */
+
+static size_t calls, bytes_first, bytes_last;
+static char levels[2]; /* of the first and the last whose home is told: the first letter */
+
+void __real_ks_call(
+    struct ks_ctx *ctx, struct ks_jid bare, void (*run)(struct ks_ctx *), struct ks_xml *stanza, uint64_t number);
+void __wrap_ks_call(
+    struct ks_ctx *ctx, struct ks_jid bare, void (*run)(struct ks_ctx *), struct ks_xml *stanza, uint64_t number);
+void __wrap_ks_call(
+    struct ks_ctx *ctx, struct ks_jid bare, void (*run)(struct ks_ctx *), struct ks_xml *stanza, uint64_t number)
+{
+    struct ks_xml *wake = ks_xml_child(stanza, NS_KONSIL_WAKE, "wake");
+
+    if (wake) {
+        bytes_last = ctx->arena->bytes;
+        if (calls++ == 0)
+            bytes_first = ctx->arena->bytes;
+        levels[calls > 1] = ks_xml_attr(wake, "level").len ? ks_xml_attr(wake, "level").ptr[0] : '-';
+        if (ks_xml_child(wake, NULL, NULL))
+            levels[calls > 1] = '!';
+    }
+    __real_ks_call(ctx, bare, run, stanza, number);
+}
+
+/* A message that has a level for each of so many accounts, the first (by name) of them "high". */
+static void mention(struct host_conn *who, const char *id, size_t count)
+{
+    struct ks_buf text;
+
+    ks_buf_init(&text, 1u << 20);
+    ks_buf_printf(&text,
+        "<message type='groupchat' to='" ROOM "' id='%s'><body>x</body><wake xmlns='" NS_KONSIL_WAKE "' level='none'>",
+        id);
+    for (size_t i = 0; i < count; i++)
+        ks_buf_printf(&text, "<for jid='m%03zu@" DOMAIN "' level='%s'/>", i, i ? "normal" : "high");
+    ks_buf_z(&text, "</wake></message>");
+    host_feed(who, ks_buf_str(&text));
+    host_settle(who->host);
+    ks_buf_done(&text);
+}
+
+#define ABSENT 500
+
+static void test_mentions(void)
+{
+    struct ks_buf text;
+    struct rig rig;
+
+    rig_init(&rig);
+    ks_buf_init(&text, 1u << 20);
+    ks_buf_z(&text, "<iq type='set' to='" ROOM "' id='many'><query xmlns='" NS_MUC_ADMIN "'>");
+    for (size_t i = 0; i < ABSENT; i++)
+        ks_buf_printf(&text, "<item affiliation='member' jid='m%03zu@" DOMAIN "'/>", i);
+    ks_buf_z(&text, "</query></iq>");
+    host_feed(rig.anna, ks_buf_str(&text));
+    host_settle(rig.host);
+    ks_buf_done(&text);
+    calls = 0;
+    mention(rig.anna, "few", 256);
+    check_row(calls == ABSENT && host_heard(rig.jonas, "id='few'"),
+        "PROTOCOL §3.3: with 256 mentions a message goes to all, and to the homes of 500 who are away", "%zu", calls);
+    check_row(levels[0] == 'h' && levels[1] == 'n',
+        "PROTOCOL §3.3: each is told the level that is hers, and nobody else's", "%.2s", levels);
+    check_row(bytes_last - bytes_first < (size_t)ABSENT * 2000,
+        "and costs what a message without mentions does, not as many times as there are mentions", "%zu bytes each",
+        (bytes_last - bytes_first) / ABSENT);
+    calls = 0;
+    mention(rig.anna, "many", 257);
+    check_row(calls == 0 && !host_heard(rig.jonas, "id='many'") && host_heard(rig.anna, "<bad-request"),
+        "PROTOCOL §12: with 257 it is refused", "%zu", calls);
+    rig_done(&rig);
+}
+
 int main(void)
 {
     if (ks_crypto_init() != KS_OK)
@@ -214,5 +288,6 @@ int main(void)
     test_together();
     test_order();
     test_once();
+    test_mentions();
     return check_done();
 }

@@ -267,6 +267,19 @@ static struct ks_str level_for(const struct ks_xml *wake, struct ks_str bare)
     return ks_xml_attr(at ? at : wake, "level");
 }
 
+bool ks_wake_has_for(const struct ks_xml *wake)
+{
+    return ks_xml_child(wake, NS_KONSIL_WAKE, "for");
+}
+
+struct ks_xml *ks_wake_for(struct ks_arena *arena, const struct ks_xml *wake, struct ks_str bare)
+{
+    struct ks_str level = level_for(wake, bare);
+    struct ks_xml *plain = ks_xml_new(arena, NS_KONSIL_WAKE, "wake");
+
+    return level.ptr ? ks_xml_set(arena, plain, "level", level) : plain;
+}
+
 static enum ks_wake wake_of(const struct ks_stanza *message, struct ks_str bare)
 {
     const struct ks_xml *xml = message->xml, *wake = ks_xml_child(xml, NS_KONSIL_WAKE, "wake");
@@ -317,17 +330,30 @@ static enum ks_pass delivered(struct ks_ctx *ctx, struct ks_stanza *message)
     return KS_PASS_ON;
 }
 
+/* Each costs every account of a room a look. */
+static enum ks_pass limit_levels(struct ks_ctx *ctx, struct ks_stanza *message)
+{
+    const struct ks_xml *wake = ks_xml_child(message->xml, NS_KONSIL_WAKE, "wake");
+    size_t count = 0;
+
+    for (const struct ks_xml *at = ks_xml_child(wake, NS_KONSIL_WAKE, "for"); at;
+         at = ks_xml_next(at, NS_KONSIL_WAKE, "for"))
+        count++;
+    if (count <= KS_WAKE_FOR_MAX)
+        return KS_PASS_ON;
+    ks_reply_error(ctx, KS_BAD_REQUEST, NULL);
+    return KS_PASS_STOP;
+}
+
 /* A message between accounts has one level, that of whom it is for: the author's other words are nobody's business. */
 static enum ks_pass settle_level(struct ks_ctx *ctx, struct ks_stanza *message)
 {
     struct ks_xml *wake = ks_xml_child(message->xml, NS_KONSIL_WAKE, "wake"), *plain;
-    struct ks_str level = level_for(wake, ks_user_bare(ctx->user));
 
-    if (message->type == KS_MSG_GROUPCHAT || !ks_xml_child(wake, NS_KONSIL_WAKE, "for"))
+    if (message->type == KS_MSG_GROUPCHAT || !ks_wake_has_for(wake))
         return KS_PASS_ON; /* a room sees to it itself */
-    plain = ks_xml_new(ctx->arena, NS_KONSIL_WAKE, "wake");
-    if (level.ptr)
-        ks_xml_set(ctx->arena, plain, "level", level);
+    if (!(plain = ks_wake_for(ctx->arena, wake, ks_user_bare(ctx->user))))
+        return KS_PASS_ON; /* ks_ctx_end sees to it */
     ks_xml_remove(message->xml, wake);
     ks_xml_graft(message->xml, plain);
     return KS_PASS_ON;
@@ -382,7 +408,8 @@ const struct ks_feature ks_feature_push = {
     .iq = { { KS_IQ_SET, NS_PUSH, "enable", KS_TO_SELF, on_enable },
         { KS_IQ_SET, NS_PUSH, "disable", KS_TO_SELF, on_disable } },
     .pass = { { KS_STAGE_RECEIVE, 1U << KS_IQ, on_answer }, { KS_STAGE_RECEIVE, 1U << KS_MESSAGE, on_affiliation },
-        { KS_STAGE_RECEIVE, 1U << KS_MESSAGE, settle_level }, { KS_STAGE_DELIVERED, 1U << KS_MESSAGE, delivered } },
+        { KS_STAGE_SEND, 1U << KS_MESSAGE, limit_levels }, { KS_STAGE_RECEIVE, 1U << KS_MESSAGE, settle_level },
+        { KS_STAGE_DELIVERED, 1U << KS_MESSAGE, delivered } },
     .stores = { { STORE, KS_DATA_SETTINGS, KS_KEEP_SESSION, 0,
         "Which XMPP push services wake a device when its program is closed, and since when; deleted when the device "
         "logs out.",
