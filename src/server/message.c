@@ -22,7 +22,7 @@ bool ks_message_is_kept(const struct ks_stanza *message)
         return false;
     return ks_xml_child(xml, NS_CLIENT, "body") || ks_xml_child(xml, NS_OMEMO, "encrypted")
         || ks_xml_child(xml, NS_AXOLOTL, "encrypted") || ks_xml_child(xml, NS_RECEIPTS, "received")
-        || ks_xml_child(xml, NS_RETRACT, "retract");
+        || ks_xml_child(xml, NS_RETRACT, "retract") || ks_xml_child(xml, NS_CONFERENCE, "x"); /* XEP-0249 §2 */
 }
 
 const struct ks_archive_row *ks_message_row(const struct ks_ctx *ctx)
