@@ -160,11 +160,16 @@ static void reload_touched(struct ks_ctx *ctx, const struct ks_expiry *x)
         ks_call(ctx, (struct ks_jid) { .local = x->touched[i], .domain = x->domain }, reload, NULL, 0);
 }
 
+/* Each domain, behind it its rooms, whose archives are accounts of a host of their own, and at last the server. */
 static void next_domain(struct run *run)
 {
-    bool was_server = !domain_of(run);
+    const struct ks_domain *domain = domain_of(run);
+    bool was_server = !domain;
 
-    run->domain++;
+    if (domain && !domain->parent && ks_config_rooms(run->retention->reactor->config, domain))
+        run->domain |= KS_DOMAIN_ROOMS;
+    else
+        run->domain = (run->domain & ~(size_t)KS_DOMAIN_ROOMS) + 1;
     ks_buf_reset(&run->after);
     memset(run->sums, 0, sizeof run->sums);
     if (was_server)

@@ -7,6 +7,7 @@
 #include "crypto.h"
 #include "feature_list.h"
 #include "host_client.h"
+#include "ns.h"
 #include "retention.h"
 
 #define OPEN "offen.example"
@@ -96,6 +97,29 @@ static bool archived(const char *local, const char *text)
     return found;
 }
 
+struct search {
+    struct ks_str text;
+    bool found;
+};
+
+static bool look(void *user, const struct ks_archive_row *row)
+{
+    struct search *search = user;
+
+    search->found = search->found || ks_str_find(row->stanza, search->text) < row->stanza.len;
+    return !search->found;
+}
+
+/* True if any archive has it. */
+static bool in_archive(const char *text)
+{
+    struct search search = { .text = ks_str_z(text) };
+
+    if (store->ops->archive_scan(store, 0, look, &search) != KS_OK)
+        abort();
+    return search.found;
+}
+
 static struct ks_str deletions(void)
 {
     return ask("audit.list", false);
@@ -159,28 +183,69 @@ static void test_clock(void)
 
 /* --- an account's own period, and data in memory --- */
 
+static const char *own_days;
+
 static void own_run(struct ks_ctx *ctx)
 {
-    ks_kv_put(ctx, KS_STORE_RETENTION, KS_STR("archive"), KS_STR("3"));
+    ks_kv_put(ctx, KS_STORE_RETENTION, KS_STR("archive"), ks_str_z(own_days));
 }
 
-static void test_own(void)
+/* A row that says how many days what an account keeps may stay; a room is one, too. */
+static void set_own(struct ks_str bare, const char *days)
 {
     struct ks_parcel *parcel = ks_parcel_new(65536);
 
-    fresh();
-    write_to_jonas("canary-one");
-    parcel->home = KS_STR("jonas@" OPEN);
+    own_days = days;
+    parcel->home = bare;
     parcel->run = own_run;
     parcel->refused = ks_parcel_ignore;
     ks_reactor_mail(host->reactors[0], (struct ks_mail *)parcel, host->now);
     host_settle(host);
+}
+
+static void test_own(void)
+{
+    fresh();
+    write_to_jonas("canary-one");
+    set_own(KS_STR("jonas@" OPEN), "3");
     host_wait(host, 4 * DAY_MS);
     check_row(!archived("jonas", "canary-one"),
         "DSK I.7-c part (files, alerts, device cache): a room that says three "
         "days has them",
         "it is there");
     check_row(archived("anna", "canary-one"), "who wrote to it keeps what his domain says", "it is gone");
+    stop();
+}
+
+/* A room that keeps what is said in it, with a first message. */
+static void found_room(struct host_conn *anna, const char *name, const char *text)
+{
+    host_say(anna, "<presence to='%s@rooms." OPEN "/Anna'><x xmlns='" NS_MUC "'/></presence>", name);
+    host_say(anna,
+        "<iq type='set' to='%s@rooms." OPEN "' id='o'><query xmlns='" NS_MUC_OWNER "'><x xmlns='" NS_DATA
+        "' type='submit'/></query></iq>",
+        name);
+    host_say(anna, "<message type='groupchat' to='%s@rooms." OPEN "' id='m'><body>%s</body></message>", name, text);
+}
+
+static void test_rooms(void)
+{
+    struct host_conn *anna;
+
+    fresh();
+    set_domain("retention.archive", 86400);
+    anna = host_bound(host, OPEN, "anna", PASSWORD, "desk");
+    found_room(anna, "visite", "canary-room");
+    found_room(anna, "lang", "canary-long");
+    set_own(KS_STR("lang@rooms." OPEN), "3650");
+    host_wait(host, HOUR_MS);
+    check_row(in_archive("canary-room") && in_archive("canary-long"),
+        "control: within its period a message is in the archive of its room", "it is not");
+    host_wait(host, 3 * DAY_MS);
+    check_row(!in_archive("canary-room"),
+        "DSK I.7-c part (files, alerts, device cache): what was said in a room goes as the domain says", "it is there");
+    check_row(!in_archive("canary-long"),
+        "DSK I.7-c part (files, alerts, device cache): also if the room's own period is longer", "it is there");
     stop();
 }
 
@@ -332,6 +397,7 @@ int main(void)
     test_time();
     test_clock();
     test_own();
+    test_rooms();
     test_memory();
     test_retraction();
     test_commands();
