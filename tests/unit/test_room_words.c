@@ -68,7 +68,7 @@ static void rig_done(struct rig *rig)
 
 struct search {
     struct ks_str text;
-    size_t rows;
+    size_t rows, bytes; /* bytes: of all rows */
 };
 
 static bool look(void *user, const struct ks_archive_row *row)
@@ -76,7 +76,17 @@ static bool look(void *user, const struct ks_archive_row *row)
     struct search *search = user;
 
     search->rows += ks_str_find(row->stanza, search->text) < row->stanza.len;
+    search->bytes += row->stanza.len;
     return true;
+}
+
+static size_t archive_bytes(struct rig *rig)
+{
+    struct search search = { .text = KS_STR("x") };
+
+    if (rig->store->ops->archive_scan(rig->store, 0, look, &search) != KS_OK)
+        abort();
+    return search.bytes;
 }
 
 /* How many rows of the archive hold a text at this moment. */
@@ -251,20 +261,59 @@ static void mention(struct host_conn *who, const char *id, size_t count)
 
 #define ABSENT 500
 
-static void test_mentions(void)
+/* So many members who are not there. */
+static void rig_many(struct rig *rig)
 {
     struct ks_buf text;
-    struct rig rig;
 
-    rig_init(&rig);
     ks_buf_init(&text, 1u << 20);
     ks_buf_z(&text, "<iq type='set' to='" ROOM "' id='many'><query xmlns='" NS_MUC_ADMIN "'>");
     for (size_t i = 0; i < ABSENT; i++)
         ks_buf_printf(&text, "<item affiliation='member' jid='m%03zu@" DOMAIN "'/>", i);
     ks_buf_z(&text, "</query></iq>");
-    host_feed(rig.anna, ks_buf_str(&text));
-    host_settle(rig.host);
+    host_feed(rig->anna, ks_buf_str(&text));
+    host_settle(rig->host);
     ks_buf_done(&text);
+}
+
+/* What the store holds more after a message with a payload of so many bytes. */
+static size_t grows_by(struct rig *rig, const char *id, size_t len)
+{
+    char *payload = malloc(len + 1);
+    size_t before = archive_bytes(rig);
+
+    if (!payload)
+        abort();
+    memset(payload, 'p', len);
+    payload[len] = 0;
+    host_say(rig->anna, "<message type='groupchat' to='" ROOM "' id='%s'><body>%s</body></message>", id, payload);
+    free(payload);
+    return archive_bytes(rig) - before;
+}
+
+static void test_stored_once(void)
+{
+    struct rig rig;
+    size_t few, many;
+
+    rig_init(&rig);
+    few = grows_by(&rig, "m1", 4000);
+    rig_many(&rig);
+    many = grows_by(&rig, "m2", 4000);
+    check_row(rows_with(&rig, "id='m1'") == 1 && rows_with(&rig, "id='m2'") == 1,
+        "XEP-0313 \"MUC Archives\": a message to a room is one row, with two members and with 502", "%zu and %zu",
+        rows_with(&rig, "id='m1'"), rows_with(&rig, "id='m2'"));
+    check_row(few >= 4000 && few < 5000 && many == few, "and its bytes are stored once, however many members there are",
+        "%zu and %zu bytes", few, many);
+    rig_done(&rig);
+}
+
+static void test_mentions(void)
+{
+    struct rig rig;
+
+    rig_init(&rig);
+    rig_many(&rig);
     calls = 0;
     mention(rig.anna, "few", 256);
     check_row(calls == ABSENT && host_heard(rig.jonas, "id='few'"),
@@ -288,6 +337,7 @@ int main(void)
     test_together();
     test_order();
     test_once();
+    test_stored_once();
     test_mentions();
     return check_done();
 }
