@@ -9,8 +9,8 @@
 #include "inbox.h"
 #include "kept_rooms.h"
 
-#define VERSION 1
-#define RECORD_BYTES_MAX (5 * (KS_ROOM_DATA_MAX + 4096) + 128 * 1024)
+#define VERSION 2
+#define RECORD_BYTES_MAX (5 * (KS_ROOM_DATA_MAX + 4096) + 512 * 1024)
 #define KEY_BYTES_MAX 8192
 #define VERSIONS_LOOKED_AT 64
 
@@ -79,19 +79,75 @@ static enum ks_err decode_signed(struct ks_arena *arena, struct ks_cursor *at, s
     return ks_room_state_read(arena, one->data, &one->state);
 }
 
+static void encode_welcomes(struct ks_buf *buf, const struct ks_group *group)
+{
+    ks_buf_byte(buf, (uint8_t)group->welcome_count);
+    for (size_t i = 0; i < group->welcome_count; i++) {
+        const struct ks_group_welcome *welcome = &group->welcomes[i];
+
+        ks_buf_field(buf, welcome->by);
+        ks_buf_u64(buf, welcome->v);
+        ks_buf_add(buf, ks_str(welcome->hash, sizeof(welcome->hash)));
+        ks_buf_field(buf, welcome->look);
+    }
+}
+
+static enum ks_err decode_welcome(struct ks_cursor *at, struct ks_group_welcome *welcome)
+{
+    struct ks_str hash;
+
+    if (ks_cursor_field(at, &welcome->by) != KS_OK || ks_cursor_u64(at, &welcome->v) != KS_OK
+        || ks_cursor_take(at, KS_ROOM_HASH_LEN, &hash) != KS_OK)
+        return KS_ESTORE;
+    memcpy(welcome->hash, hash.ptr, hash.len);
+    return KS_OK;
+}
+
+static enum ks_err decode_welcomes(struct ks_cursor *at, struct ks_group *group)
+{
+    uint8_t count;
+
+    if (ks_cursor_u8(at, &count) != KS_OK || count > KS_GROUP_WELCOMES_MAX)
+        return KS_ESTORE;
+    group->welcome_count = count;
+    for (size_t i = 0; i < count; i++)
+        if (decode_welcome(at, &group->welcomes[i]) != KS_OK || ks_cursor_field(at, &group->welcomes[i].look) != KS_OK)
+            return KS_ESTORE;
+    return KS_OK;
+}
+
+/* Version 1 had one welcome, whose look was the pending one, and nothing that was named. */
+static enum ks_err decode_first(struct ks_cursor *at, struct ks_group *group)
+{
+    enum ks_err err = decode_welcome(at, &group->welcomes[0]);
+
+    group->welcome_count = group->flags & KS_GROUP_INVITED ? 1 : 0;
+    return err;
+}
+
+static enum ks_err decode_named(struct ks_cursor *at, struct ks_group *group)
+{
+    uint64_t ms;
+
+    if (ks_cursor_u64(at, &group->named_v) != KS_OK || ks_cursor_field(at, &group->named_by) != KS_OK
+        || ks_cursor_u64(at, &ms) != KS_OK)
+        return KS_ESTORE;
+    group->named_ms = (int64_t)ms;
+    return KS_OK;
+}
+
 static enum ks_err decode(struct ks_arena *arena, struct ks_str record, struct ks_group *group)
 {
     struct ks_room_signed *const all[] = { &group->newest, &group->before, &group->rival, &group->doubt,
         &group->pending };
     struct ks_cursor at = ks_cursor(record);
-    struct ks_str hash;
     uint8_t version;
     uint32_t flags;
     enum ks_err err;
 
     if (ks_cursor_u8(&at, &version) != KS_OK)
         return KS_ESTORE;
-    if (version != VERSION)
+    if (version == 0 || version > VERSION)
         return KS_EVERSION;
     if (ks_cursor_u32(&at, &flags) != KS_OK)
         return KS_ESTORE;
@@ -99,12 +155,11 @@ static enum ks_err decode(struct ks_arena *arena, struct ks_str record, struct k
     for (size_t i = 0; i < KS_COUNT(all); i++)
         if ((err = decode_signed(arena, &at, all[i])) != KS_OK)
             return err == KS_ENOMEM ? err : KS_ESTORE;
-    if (ks_cursor_field(&at, &group->look) != KS_OK || ks_cursor_field(&at, &group->pending_look) != KS_OK
-        || ks_cursor_field(&at, &group->welcome_by) != KS_OK || ks_cursor_u64(&at, &group->welcome_v) != KS_OK
-        || ks_cursor_take(&at, KS_ROOM_HASH_LEN, &hash) != KS_OK)
+    if (ks_cursor_field(&at, &group->look) != KS_OK || ks_cursor_field(&at, &group->pending_look) != KS_OK)
         return KS_ESTORE;
-    memcpy(group->welcome_hash, hash.ptr, hash.len);
-    return KS_OK;
+    if (version == 1)
+        return decode_first(&at, group);
+    return (err = decode_welcomes(&at, group)) == KS_OK ? decode_named(&at, group) : err;
 }
 
 enum ks_err ks_group_get(struct konsil *k, struct ks_str room, struct ks_group *ret_group)
@@ -137,9 +192,10 @@ enum ks_err ks_group_put(struct konsil *k, const struct ks_group *group)
     encode_signed(&record, &group->pending);
     ks_buf_field(&record, group->look);
     ks_buf_field(&record, group->pending_look);
-    ks_buf_field(&record, group->welcome_by);
-    ks_buf_u64(&record, group->welcome_v);
-    ks_buf_add(&record, ks_str(group->welcome_hash, sizeof(group->welcome_hash)));
+    encode_welcomes(&record, group);
+    ks_buf_u64(&record, group->named_v);
+    ks_buf_field(&record, group->named_by);
+    ks_buf_u64(&record, (uint64_t)group->named_ms);
     if ((err = ks_buf_err(&key)) == KS_OK && (err = ks_buf_err(&record)) == KS_OK)
         err = k->store->ops->put(k->store, KS_T_GROUP, ks_buf_str(&key), ks_buf_str(&record));
     ks_buf_done(&record);

@@ -29,19 +29,28 @@
 #define KS_GROUP_OCCUPANTS_MAX 4096
 #define KS_GROUP_TOLD_MAX 4096
 #define KS_GROUP_ENCLOSED_MAX 9000 /* bytes of a statement that goes inside an envelope */
+#define KS_GROUP_WELCOMES_MAX 8    /* of a room that is not proven, by so many people */
 
 struct konsil;
 struct ks_inbound;
 struct ks_cmd;
 
 enum {
-    KS_GROUP_LEFT = 1,      /* by ourselves: nothing is sent or read there */
-    KS_GROUP_REMOVED = 2,   /* by a statement without us, or destroyed */
-    KS_GROUP_INVITED = 4,   /* by a welcome that is not proven yet */
-    KS_GROUP_TOLD_BACK = 8, /* that the server serves less than we know: told once */
-    KS_GROUP_FOREIGN = 16,  /* without statements: only read (group_foreign.c) */
-    KS_GROUP_WELCOMED = 32, /* after LEFT or REMOVED: it is entered, and its statements say whether that is so */
-    KS_GROUP_HELD = 64,     /* "doubt" waits for its signer's key: it restricts already, and nobody was told */
+    KS_GROUP_LEFT = 1,          /* by ourselves: nothing is sent or read there */
+    KS_GROUP_REMOVED = 2,       /* by a statement without us, or destroyed */
+    KS_GROUP_INVITED = 4,       /* by a welcome that is not proven yet */
+    KS_GROUP_TOLD_BACK = 8,     /* that the server serves less than we know: told once */
+    KS_GROUP_FOREIGN = 16,      /* without statements: only read (group_foreign.c) */
+    KS_GROUP_WELCOMED = 32,     /* after LEFT or REMOVED: it is entered, and its statements say whether that is so */
+    KS_GROUP_HELD = 64,         /* "doubt" waits for its signer's key: it restricts already, and nobody was told */
+    KS_GROUP_TOLD_BEHIND = 128, /* that the server does not show what was named: told once */
+};
+
+/* What somebody says of a room that is new here. */
+struct ks_group_welcome {
+    struct ks_str by, look; /* look: JSON, or empty */
+    uint64_t v;
+    uint8_t hash[KS_ROOM_HASH_LEN];
 };
 
 struct ks_group {
@@ -51,9 +60,12 @@ struct ks_group {
     struct ks_room_signed newest, before, rival, doubt;
     struct ks_room_signed pending;    /* ours, on its way to the server */
     struct ks_str look, pending_look; /* JSON (group_look.h); look may be of an older statement */
-    struct ks_str welcome_by;         /* with KS_GROUP_INVITED: who welcomed us, and to which version */
-    uint64_t welcome_v;
-    uint8_t welcome_hash[KS_ROOM_HASH_LEN];
+    struct ks_group_welcome welcomes[KS_GROUP_WELCOMES_MAX]; /* with KS_GROUP_INVITED */
+    size_t welcome_count;
+    /* The greatest version that was named by somebody who may know, if it is not here (group_newer.c); 0: none. */
+    uint64_t named_v;
+    struct ks_str named_by;
+    int64_t named_ms; /* wall */
 };
 
 enum ks_group_place { KS_GROUP_OUT, KS_GROUP_ENTERING, KS_GROUP_IN };
@@ -65,7 +77,9 @@ struct ks_group_live {
     bool syncing, synced, sync_wanted; /* its statements are being asked for; and should be once more */
     bool waits_for_key;                /* of a signer */
     bool ready;                        /* its statements and archive were read since it was entered */
-    int64_t next_ms;                   /* of a ping, or another try */
+    uint64_t resend; /* 1 + seq of what was on its way, and waits for keys or statements; 0: nothing does */
+    bool behind;     /* the server was asked for a version that was named, and has it not */
+    int64_t next_ms; /* of a ping, or another try */
     bool pinging;
     unsigned refusals; /* to let us in, one after the other */
     struct ks_catchup catchup;
@@ -167,6 +181,31 @@ KS_CHECK enum ks_err ks_group_confirmed(struct konsil *k, struct ks_group *group
 KS_CHECK enum ks_err ks_group_said(struct konsil *k, const struct ks_inbound *in, const struct ks_content *content);
 /* An author wrote by this version. */
 KS_CHECK enum ks_err ks_group_cited(struct konsil *k, const struct ks_inbound *in, const struct ks_k *cited);
+
+/* --- rooms that are new here (group_welcome.c) --- */
+
+/* Of a room that is not known, or not proven yet: it is entered, and its own chain must say the same. */
+KS_CHECK enum ks_err ks_group_welcomed(struct konsil *k, const struct ks_inbound *in, const struct ks_content *content);
+/* Numbers up to the heads of a welcome are no gap. */
+KS_CHECK enum ks_err ks_group_heads(
+    struct konsil *k, const struct ks_inbound *in, const struct ks_group *group, const struct ks_content *content);
+/* Statements were accepted: a welcome is an owner's, and what it promised is kept. *ret_good false: it was not, which
+ * is told, and the room is to be forgotten. more: the server has not given all yet. */
+KS_CHECK enum ks_err ks_group_check_welcome(struct konsil *k, struct ks_group *group, bool more, bool *ret_good);
+
+/* --- what is newer than what the server shows (group_newer.c) --- */
+
+/* This account names a version, in an envelope. */
+KS_CHECK enum ks_err ks_group_named(struct konsil *k, struct ks_group *group, struct ks_str jid, uint64_t v);
+/* A named version is not here: nothing is sealed for the room. */
+bool ks_group_behind(const struct ks_group *group);
+/* The server gave what it has: if that is less than was named it is told, and shown to the owners. */
+KS_CHECK enum ks_err ks_group_withheld(struct konsil *k, struct ks_group *group);
+/* Statements are about to be accepted: tells whom they remove and what was written for them meanwhile. */
+KS_CHECK enum ks_err ks_group_overheard(
+    struct konsil *k, struct ks_group *group, const struct ks_room_signed *run, size_t count);
+/* They were: was it what was named? */
+void ks_group_settle_named(struct ks_group *group);
 
 /* --- changing it (group_change.c) --- */
 

@@ -20,6 +20,8 @@ static enum ks_err take(struct konsil *k, struct ks_str room)
 
     if ((err != KS_OK && err != KS_ENOTFOUND) || group.newest.data.len > 0)
         return err;
+    if (group.flags & KS_GROUP_INVITED)
+        return ks_group_enter(k, room); /* what was promised is checked all the same */
     group.flags = ks_group_may_state(room) ? 0 : KS_GROUP_FOREIGN;
     if ((err = ks_invitation_over(k, room)) != KS_OK || (err = ks_group_put(k, &group)) != KS_OK
         || (err = ks_group_keep(k, &group)) != KS_OK)

@@ -38,8 +38,10 @@ static void forget_place(struct ks_group_live *live)
     for (KS_LIST_EACH_SAFE(&live->occupants, at))
         forget_occupant(live, KS_CONTAINER(at, struct occupant, link));
     live->place = KS_GROUP_OUT;
-    live->syncing = live->synced = live->sync_wanted = live->waits_for_key = live->ready = live->pinging = false;
+    live->syncing = live->synced = live->sync_wanted = live->waits_for_key = live->ready = live->behind =
+        live->pinging = false;
     live->next_ms = KS_NEVER;
+    live->resend = 0;
     ks_catchup_lost(&live->catchup);
 }
 
@@ -535,8 +537,9 @@ static enum ks_err due_one(struct konsil *k, void *arg)
     if (err != KS_OK || (err = ks_group_offered(k, live)) != KS_OK
         || (err = ks_group_get(k, live->room, &group)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
-    if (live->place == KS_GROUP_IN && (live->waits_for_key || !live->ready)) {
-        wait_until(k, live, k->now.mono_ms + (live->waits_for_key ? KS_GROUP_AGAIN_MS : KS_GROUP_PING_MS));
+    if (live->place == KS_GROUP_IN && (live->waits_for_key || live->behind || !live->ready)) {
+        wait_until(
+            k, live, k->now.mono_ms + (live->waits_for_key || live->behind ? KS_GROUP_AGAIN_MS : KS_GROUP_PING_MS));
         return ks_group_sync(k, live);
     }
     if (live->place == KS_GROUP_IN)

@@ -14,9 +14,7 @@
 #include "xml_reader.h"
 #include "xml_writer.h"
 
-#define RUN_MAX 256     /* statements taken from one answer */
-#define HEADS_MAX 64    /* devices that are asked for what was before */
-#define HISTORY_MAX 500 /* messages of each */
+#define RUN_MAX 256 /* statements taken from one answer */
 
 /* --- lines --- */
 
@@ -101,11 +99,16 @@ static enum ks_err accept_one(struct konsil *k, struct ks_group *group, const st
     return err;
 }
 
-/* The look that the newest statement binds may have come before it. */
+/* The look that the newest statement binds may have come before it; of several who welcomed us with any of them. */
 static enum ks_err adopt_look(struct konsil *k, struct ks_group *group, bool tell)
 {
     uint8_t hash[32];
 
+    for (size_t i = 0; i < group->welcome_count; i++) {
+        ks_look_hash(group->welcomes[i].look, hash);
+        if (group->welcomes[i].look.len > 0 && same(hash, group->newest.state.look))
+            group->pending_look = group->welcomes[i].look;
+    }
     ks_look_hash(group->pending_look, hash);
     if (group->pending_look.len == 0 || !same(hash, group->newest.state.look))
         return KS_OK;
@@ -144,89 +147,23 @@ static enum ks_err note_membership(struct konsil *k, struct ks_group *group)
     return KS_OK;
 }
 
-static bool owned_by(const struct ks_room_signed *one, struct ks_str jid)
-{
-    const struct ks_room_entry *entry = is_there(one) ? ks_room_state_member(&one->state, jid) : NULL;
-
-    return entry && entry->owner;
-}
-
-/* A welcome is an owner's, and what it promised is kept; or it is told. *ret_good false: the room is forgotten. */
-static enum ks_err check_welcome(struct konsil *k, struct ks_group *group, bool *ret_good)
-{
-    const struct ks_room_signed *one = group->newest.state.v == group->welcome_v ? &group->newest : &group->before;
-
-    *ret_good = true;
-    if (!(group->flags & KS_GROUP_INVITED))
-        return KS_OK;
-    group->flags &= ~(unsigned)KS_GROUP_INVITED;
-    *ret_good = owned_by(&group->newest, group->welcome_by) || owned_by(&group->before, group->welcome_by);
-    /* Past the next version its hashes lead over the promised one, and a genuine owner signed the newest. */
-    if (*ret_good && group->newest.state.v <= group->welcome_v + 1)
-        *ret_good = is_there(one) && one->state.v == group->welcome_v && same(one->hash, group->welcome_hash);
-    return *ret_good ? KS_OK : ks_group_warn(k, KS_CODE_ROOM_WITHHELD, group->room, group->welcome_by, KS_STR_EMPTY);
-}
-
-struct heads {
-    struct konsil *k;
-    struct ks_chain chains[HEADS_MAX];
-    size_t count;
-    enum ks_err err;
-};
-
-static bool take_head(void *user, const struct ks_chain *chain)
-{
-    struct heads *heads = user;
-    struct ks_chain *copy = &heads->chains[heads->count];
-
-    if (chain->base != chain->top + 1)
-        return true; /* something of it is here */
-    *copy = *chain;
-    if ((heads->err = ks_arena_copy(&heads->k->arena, chain->conversation, &copy->conversation)) != KS_OK
-        || (heads->err = ks_arena_copy(&heads->k->arena, chain->author, &copy->author)) != KS_OK)
-        return false;
-    return ++heads->count < HEADS_MAX;
-}
-
-/* §9.6: a newcomer may be given what was said before, so it is missing, and asked for. */
-static enum ks_err want_history(struct konsil *k, const struct ks_group *group)
-{
-    struct heads *heads = ks_arena_zero(&k->arena, sizeof(*heads));
-    enum ks_err err;
-
-    if (!heads)
-        return KS_ENOMEM;
-    heads->k = k;
-    if ((err = ks_chain_visit(k, group->room, take_head, heads)) != KS_OK || (err = heads->err) != KS_OK)
-        return err;
-    for (size_t i = 0; i < heads->count; i++) {
-        struct ks_chain *chain = &heads->chains[i];
-
-        ks_chain_expect(
-            chain, (struct ks_range) { chain->top > HISTORY_MAX ? chain->top - HISTORY_MAX + 1 : 1, chain->top });
-        if ((err = ks_chain_put(k, chain)) != KS_OK)
-            return err;
-    }
-    ks_heal_gap(k);
-    return KS_OK;
-}
-
 static enum ks_err accept_run(struct konsil *k, struct ks_group *group, const struct ks_room_signed *run, size_t count)
 {
     const struct ks_room_signed was = group->newest;
     struct ks_group_live *live = ks_group_live(k, group->room);
-    bool fresh = !is_there(&was), newcomer = group->flags & KS_GROUP_INVITED, good;
-    enum ks_err err = KS_OK;
+    bool fresh = !is_there(&was), good;
+    enum ks_err err = ks_group_overheard(k, group, run, count);
 
     for (size_t i = 0; i < count && err == KS_OK; i++)
         err = accept_one(k, group, &run[i], !fresh || count == 1);
     if (err != KS_OK || (err = settle_pending(k, group, is_there(&was) ? &was.state : NULL)) != KS_OK
-        || (err = note_membership(k, group)) != KS_OK || (err = check_welcome(k, group, &good)) != KS_OK)
+        || (err = note_membership(k, group)) != KS_OK
+        || (err = ks_group_check_welcome(k, group, live && live->sync_wanted, &good)) != KS_OK)
         return err;
     if (!good)
         return ks_group_forget(k, group->room);
-    if (newcomer && group->newest.state.history == KS_ROOM_ALL && (err = want_history(k, group)) != KS_OK)
-        return err;
+    ks_group_settle_named(group);
+    ks_outbox_wake(k);
     if (fresh && count > 1 && (err = line(k, &group->newest, KS_JS_NOTICE_JOINED, KS_STR_EMPTY)) != KS_OK)
         return err;
     if ((err = ks_group_put(k, group)) != KS_OK || (err = ks_group_keep(k, group)) != KS_OK
@@ -425,7 +362,8 @@ static enum ks_err take_answer(
         else
             take_statement(group, run, &one);
     }
-    live->sync_wanted = ks_str_is(ks_xml_attr(statements, "more"), "true") && run->count > 0;
+    if (ks_str_is(ks_xml_attr(statements, "more"), "true") && run->count > 0)
+        live->sync_wanted = true; /* it may be already, of what was named meanwhile */
     if (!is_there(&group->newest) && run->count == 0 && !run->refused)
         return ks_group_found_foreign(k, group);
     if ((err = check_back(k, group, statements)) != KS_OK)
@@ -475,6 +413,13 @@ static enum ks_err on_statements(struct konsil *k, const struct ks_iq *iq, const
     if (live->sync_wanted) {
         live->sync_wanted = false;
         return ks_group_sync(k, live);
+    }
+    if ((err = ks_group_get(k, iq->text, &group)) != KS_OK || (err = ks_group_withheld(k, &group)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    live->behind = ks_group_behind(&group);
+    if (live->behind) {
+        live->next_ms = ks_sooner(live->next_ms, k->now.mono_ms + KS_GROUP_AGAIN_MS);
+        k->wait_ms[KS_WAIT_GROUP] = ks_sooner(k->wait_ms[KS_WAIT_GROUP], live->next_ms);
     }
     ks_outbox_wake(k);
     return ks_group_synced(k, live);
@@ -541,57 +486,6 @@ static enum ks_err take_look(struct konsil *k, struct ks_group *group, const str
     return ks_group_put(k, group);
 }
 
-/* Who welcomes need not be believed: the room's own chain must say the same, up to a genuine owner (check_welcome). */
-static enum ks_err take_welcome(struct konsil *k, const struct ks_inbound *in, const struct ks_content *content)
-{
-    struct ks_group group = { .room = content->room,
-        .flags = in->mine ? 0 : KS_GROUP_INVITED, /* another device of ours shows where we are */
-        .welcome_by = in->from,
-        .welcome_v = content->room_v };
-    struct ks_look look;
-    struct ks_jid jid;
-    struct ks_str normal;
-    enum ks_err err;
-
-    if ((err = ks_jid_parse(&k->arena, content->room, &jid)) != KS_OK
-        || (err = ks_jid_text(&k->arena, ks_jid_bare(jid), &normal)) != KS_OK)
-        return err == KS_ENOMEM ? err : KS_OK;
-    if (!ks_str_eq(normal, content->room) || jid.local.len != KS_ROOM_LOCAL_LEN)
-        return KS_OK;
-    memcpy(group.welcome_hash, content->room_hash, KS_ROOM_HASH_LEN);
-    if (content->room_look.len > 0 && ks_look_read(&k->arena, content->room_look, &look) == KS_OK)
-        group.pending_look = content->room_look;
-    if ((err = ks_group_put(k, &group)) != KS_OK)
-        return err;
-    return ks_group_enter(k, group.room);
-}
-
-/* Numbers up to the heads are no gap, and later ones are. For a newcomer: another device of who welcomed her has its
- * own place in what is said there. */
-static enum ks_err take_heads(
-    struct konsil *k, const struct ks_inbound *in, const struct ks_group *group, const struct ks_content *content)
-{
-    for (size_t i = 0; !in->mine && i < content->range_count; i++) {
-        const struct ks_ack_range *head = &content->ranges[i];
-        struct ks_chain chain;
-        struct ks_number number = { .order = KS_NUMBER_HEAD };
-        enum ks_err err;
-
-        if (!head->jid.ptr || ks_str_eq(head->jid, ks_own(k)))
-            continue;
-        if ((err = ks_chain_get(k, group->room, head->jid, head->device, head->epoch, &chain)) != KS_OK)
-            return err;
-        if (chain.top > 0)
-            continue; /* something of it is here already */
-        chain.base = head->to + 1;
-        chain.top = chain.stored = head->to;
-        memcpy(number.hash, head->hash, sizeof(number.hash));
-        if ((err = ks_number_put(k, &chain, head->to, &number)) != KS_OK || (err = ks_chain_put(k, &chain)) != KS_OK)
-            return err;
-    }
-    return KS_OK;
-}
-
 /* Kept until the key of its signer is here: who was removed is not given it by the server. */
 static enum ks_err keep_offer(struct ks_group_live *live, const struct ks_xml *statement)
 {
@@ -652,13 +546,24 @@ enum ks_err ks_group_offered(struct konsil *k, struct ks_group_live *live)
 }
 
 /* Somebody knows a newer one than we do: the server should have it. */
-static enum ks_err follow_up(struct konsil *k, const struct ks_group *group, uint64_t v)
+static enum ks_err follow_up(struct konsil *k, struct ks_group *group, struct ks_str jid, uint64_t v)
+{
+    struct ks_group_live *live = ks_group_live(k, group->room);
+    enum ks_err err = ks_group_named(k, group, jid, v);
+
+    return err == KS_OK && live && live->place == KS_GROUP_IN && is_there(&group->newest) && v > group->newest.state.v
+        ? ks_group_sync(k, live)
+        : err;
+}
+
+/* One owner is enough to show it, and once: in a large room everybody sees who is behind. */
+static enum ks_err show_ours(struct konsil *k, const struct ks_group *group, struct ks_str jid)
 {
     struct ks_group_live *live = ks_group_live(k, group->room);
 
-    return live && live->place == KS_GROUP_IN && is_there(&group->newest) && v > group->newest.state.v
-        ? ks_group_sync(k, live)
-        : KS_OK;
+    if (!live || !ks_group_owns(group, ks_own(k)) || !ks_group_first_time(live, jid, group->newest.hash))
+        return KS_OK;
+    return ks_group_hand(k, group, jid, false);
 }
 
 enum ks_err ks_group_said(struct konsil *k, const struct ks_inbound *in, const struct ks_content *content)
@@ -677,11 +582,8 @@ enum ks_err ks_group_said(struct konsil *k, const struct ks_inbound *in, const s
         if ((err = ks_group_put(k, &group)) != KS_OK || (err = ks_group_enter(k, group.room)) != KS_OK)
             return err;
     }
-    if (err == KS_ENOTFOUND && !content->room_leave && !ks_str_eq(in->peer, content->room)) {
-        if ((err = take_welcome(k, in, content)) != KS_OK || (err = ks_group_get(k, content->room, &group)) != KS_OK)
-            return err == KS_ENOTFOUND ? KS_OK : err;
-        return take_heads(k, in, &group, content);
-    }
+    if (err == KS_ENOTFOUND || (err == KS_OK && group.flags & KS_GROUP_INVITED && !is_there(&group.newest)))
+        return content->room_leave || ks_str_eq(in->peer, content->room) ? KS_OK : ks_group_welcomed(k, in, content);
     if (err != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
     if (content->room_leave)
@@ -695,24 +597,18 @@ enum ks_err ks_group_said(struct konsil *k, const struct ks_inbound *in, const s
     if ((err = take_look(k, &group, content, &changed)) != KS_OK)
         return err;
     /* Heads decide what is no gap: of those who may welcome, and nobody else. */
-    if (ks_group_owns(&group, in->from) && (err = take_heads(k, in, &group, content)) != KS_OK)
+    if (ks_group_owns(&group, in->from) && (err = ks_group_heads(k, in, &group, content)) != KS_OK)
         return err;
     if (changed && (err = ks_group_tell(k, &group)) != KS_OK)
         return err;
-    return follow_up(k, &group, content->room_v);
+    /* Who is behind, and was told so by others, shows us how far he is. */
+    if (!in->mine && !ks_str_eq(in->peer, content->room) && is_there(&group.newest)
+        && content->room_v < group.newest.state.v && ks_group_recipient(&group, in->from))
+        return show_ours(k, &group, in->from);
+    return follow_up(k, &group, in->from, content->room_v);
 }
 
 /* --- what authors cite --- */
-
-/* One owner is enough to show it, and once: in a large room everybody sees who is behind. */
-static enum ks_err show_ours(struct konsil *k, const struct ks_group *group, struct ks_str jid)
-{
-    struct ks_group_live *live = ks_group_live(k, group->room);
-
-    if (!live || !ks_group_owns(group, ks_own(k)) || !ks_group_first_time(live, jid, group->newest.hash))
-        return KS_OK;
-    return ks_group_hand(k, group, jid, false);
-}
 
 enum ks_err ks_group_cited(struct konsil *k, const struct ks_inbound *in, const struct ks_k *cited)
 {
@@ -722,7 +618,7 @@ enum ks_err ks_group_cited(struct konsil *k, const struct ks_inbound *in, const 
     if (err != KS_OK || !cited->has_state || in->mine || !is_there(&group.newest))
         return err == KS_ENOTFOUND ? KS_OK : err;
     if (cited->state_version > group.newest.state.v)
-        return follow_up(k, &group, cited->state_version);
+        return follow_up(k, &group, in->from, cited->state_version);
     if (cited->state_version == group.newest.state.v) {
         struct ks_group_live *live = ks_group_live(k, group.room);
 

@@ -311,6 +311,25 @@ enum ks_err ks_outbox_open(
     return KS_OK;
 }
 
+enum ks_err ks_outbox_wrote(
+    struct konsil *k, struct ks_str room, uint64_t version, int64_t since_ms, struct ks_str *ret_id)
+{
+    uint64_t *seqs;
+    size_t count;
+    enum ks_err err = ks_out_list(k, 'h', KS_OUT_LIST_MAX, &seqs, &count);
+
+    for (size_t i = 0; i < count && err == KS_OK; i++) {
+        struct ks_out out;
+
+        if ((err = ks_out_load(k, seqs[i], &out)) != KS_OK || !out.in_room || out.order == 0 || out.room_v >= version
+            || out.made_ms <= since_ms || !ks_str_eq(out.conversation, room))
+            continue;
+        *ret_id = out.id;
+        return KS_OK;
+    }
+    return err == KS_OK ? KS_ENOTFOUND : err;
+}
+
 enum ks_err ks_outbox_count(struct konsil *k, uint64_t *ret_waiting)
 {
     uint64_t *seqs;

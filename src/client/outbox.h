@@ -86,6 +86,10 @@ KS_CHECK enum ks_err ks_outbox_envelope(struct konsil *k, uint64_t seq, struct k
 /* Those of a conversation that are on the server and not acknowledged by the account, oldest first, at most max. */
 KS_CHECK enum ks_err ks_outbox_open(
     struct konsil *k, struct ks_str conversation, size_t max, struct ks_out **ret_outs, size_t *ret_count);
+/* The first message that was sealed for a room by an older version of its state, and is of a time after since_ms
+ * (wall); its id. KS_ENOTFOUND. */
+KS_CHECK enum ks_err ks_outbox_wrote(
+    struct konsil *k, struct ks_str room, uint64_t version, int64_t since_ms, struct ks_str *ret_id);
 KS_CHECK enum ks_err ks_outbox_count(struct konsil *k, uint64_t *ret_waiting);
 /* What failed for want of keys waits again (command retry). */
 KS_CHECK enum ks_err ks_outbox_retry(struct konsil *k);

@@ -110,6 +110,7 @@ struct audience {
     struct ks_group group; /* of a room */
     bool room, konsil, ready;
     const char *code; /* nobody ever: why */
+    const char *wait; /* not ready: why, if it is not for keys */
     struct ks_str *accounts;
     size_t count;
     size_t devices; /* known ones of an account */
@@ -128,13 +129,25 @@ static enum ks_err find_person(struct konsil *k, const struct ks_out *out, struc
     return KS_OK;
 }
 
+static enum ks_err members_ready(struct konsil *k, struct audience *audience)
+{
+    bool ready;
+    enum ks_err err;
+
+    for (size_t i = 0; audience->ready && i < audience->count; i++) {
+        if ((err = ks_keys_ready(k, audience->accounts[i], &ready)) != KS_OK)
+            return err;
+        audience->ready = ready;
+    }
+    return KS_OK;
+}
+
 /* In a room we are in, its statements and archive read, and its members' keys here as far as they can be had. */
 static enum ks_err find_members(
     struct konsil *k, const struct ks_out *out, struct audience *audience, struct attempt *attempt)
 {
     const struct ks_group_live *live = ks_group_live(k, out->conversation);
     enum ks_err err = ks_group_get(k, out->conversation, &audience->group);
-    bool ready;
 
     if (err != KS_OK)
         return err;
@@ -145,12 +158,14 @@ static enum ks_err find_members(
     audience->code = NULL; /* a statement goes to a room that it makes us leave, too */
     if ((err = ks_group_recipients(k, &audience->group, &audience->accounts, &audience->count)) != KS_OK)
         return err;
-    audience->ready = live && live->ready;
-    for (size_t i = 0; audience->ready && i < audience->count; i++) {
-        if ((err = ks_keys_ready(k, audience->accounts[i], &ready)) != KS_OK)
-            return err;
-        audience->ready = audience->ready && ready;
+    if (ks_group_behind(&audience->group)) {
+        audience->wait = KS_CODE_ROOM_BEHIND;
+        audience->ready = false;
+        return KS_OK;
     }
+    audience->ready = live && live->ready && !live->resend;
+    if (audience->ready && (err = members_ready(k, audience)) != KS_OK)
+        return err;
     /* Sessions that are missing are begun some at a time, each time durable: the host's loop goes on between. */
     for (size_t i = 0; audience->ready && i < audience->count && attempt->begun < BEGIN_AT_ONCE; i++)
         if (ks_keys_unbegun(k, audience->accounts[i])) {
@@ -236,12 +251,12 @@ static enum ks_err seal(
         k, out->conversation, out->order, sealing.accounts, sealing.reached, sealing.account_count);
 }
 
-static enum ks_err wait_for_keys(struct konsil *k, struct ks_out *out, struct attempt *attempt)
+static enum ks_err wait_for(struct konsil *k, struct ks_out *out, struct attempt *attempt, const char *code)
 {
     attempt->blocked = true;
     if (out->order == 0)
         return KS_OK;
-    return ks_receipt_all(k, out->conversation, out->order, KS_JS_STATE_WAITING, KS_CODE_WAIT_KEYS);
+    return ks_receipt_all(k, out->conversation, out->order, KS_JS_STATE_WAITING, code);
 }
 
 static enum ks_err try_one(struct konsil *k, void *arg)
@@ -265,7 +280,7 @@ static enum ks_err try_one(struct konsil *k, void *arg)
     if (audience->code)
         return ks_out_fail(k, &out, audience->code, KS_STR_EMPTY);
     if (!audience->ready)
-        return wait_for_keys(k, &out, attempt);
+        return wait_for(k, &out, attempt, audience->wait ? audience->wait : KS_CODE_WAIT_KEYS);
     if (attempt->begun > 0) {
         attempt->blocked = true;
         ks_outbox_wake(k);
@@ -363,27 +378,6 @@ static void send_one(struct konsil *k, struct entry *entry)
     (void)ks_step(k, give_up, &attempt);
 }
 
-void ks_outbox_due(struct konsil *k)
-{
-    struct queue queue = { .count = 0 };
-
-    k->wait_ms[KS_WAIT_OUTBOX] = k->outbox.pause_ms > k->now.mono_ms ? k->outbox.pause_ms : KS_NEVER;
-    if (!may_send(k))
-        return;
-    ks_arena_init(&queue.arena, NAMES_BYTES_MAX);
-    if (ks_step(k, read_queue, &queue))
-        for (size_t i = 0; i < queue.count && may_send(k); i++)
-            if (!is_blocked(&queue, i))
-                send_one(k, &queue.entries[i]);
-    ks_arena_done(&queue.arena);
-}
-
-void ks_outbox_wake(struct konsil *k)
-{
-    if (k->outbox.open)
-        k->wait_ms[KS_WAIT_OUTBOX] = k->now.mono_ms;
-}
-
 /* --- a session's life --- */
 
 /* It was sealed for a server that took more. */
@@ -426,16 +420,19 @@ enum ks_err ks_outbox_online(struct konsil *k, bool resumed)
     return KS_OK;
 }
 
-/* The same envelope, for those who are members now. */
-static enum ks_err seal_again(struct konsil *k, struct ks_out *out, const struct ks_group *group)
+/* The same envelope, for those who are members now, when their keys are here. *ret_waits: they are not. */
+static enum ks_err seal_again(struct konsil *k, struct ks_out *out, const struct ks_group *group, bool *ret_waits)
 {
-    struct audience audience = { .group = *group, .room = true };
+    struct audience audience = { .group = *group, .room = true, .ready = !ks_group_behind(group) };
     struct ks_sealing sealing = { .to = out->conversation, .id = out->id, .siblings = true };
     struct ks_buf stanza;
     enum ks_err err;
 
     if ((err = ks_group_recipients(k, group, &audience.accounts, &audience.count)) != KS_OK
-        || (err = ks_out_get_row(k, 'e', out->seq, &sealing.envelope)) != KS_OK)
+        || (err = members_ready(k, &audience)) != KS_OK)
+        return err;
+    *ret_waits = !audience.ready;
+    if (*ret_waits || (err = ks_out_get_row(k, 'e', out->seq, &sealing.envelope)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_ESTORE : err;
     address(&sealing, &audience);
     if ((err = ks_seal(k, &sealing)) != KS_OK)
@@ -444,7 +441,10 @@ static enum ks_err seal_again(struct konsil *k, struct ks_out *out, const struct
         return ks_out_fail(k, out, sealing.code, KS_STR_EMPTY);
     out->room_v = group->newest.state.v;
     if (out->order > 0
-        && (err = ks_receipt_audience(k, out->conversation, out->order, audience.accounts, audience.count)) != KS_OK)
+        && ((err = ks_receipt_audience(k, out->conversation, out->order, audience.accounts, audience.count)) != KS_OK
+            || (err = ks_receipt_unreached(
+                    k, out->conversation, out->order, sealing.accounts, sealing.reached, sealing.account_count))
+                != KS_OK))
         return err;
     ks_buf_init(&stanza, KS_STANZA_SENT_MAX);
     ks_xml_write(&stanza, sealing.stanza, KS_STR(NS_CLIENT));
@@ -454,27 +454,84 @@ static enum ks_err seal_again(struct konsil *k, struct ks_out *out, const struct
     return err;
 }
 
-enum ks_err ks_outbox_entered(struct konsil *k, const struct ks_group *group)
+/* From `from` on; what waits is where it goes on, and nothing overtakes it. */
+static enum ks_err resend(struct konsil *k, const struct ks_group *group, struct ks_group_live *live, uint64_t from)
 {
     uint64_t *seqs;
     size_t count;
     enum ks_err err = ks_out_list(k, 'w', UNACKED_MAX, &seqs, &count);
 
+    live->resend = 0;
     for (size_t i = 0; err == KS_OK && i < count; i++) {
         struct ks_str stanza;
         struct ks_out out;
+        bool waits = false;
 
         if ((err = ks_out_load(k, seqs[i], &out)) != KS_OK)
             return err == KS_ENOTFOUND ? KS_ESTORE : err;
-        if (!ks_str_eq(out.conversation, group->room))
+        if (seqs[i] < from || !ks_str_eq(out.conversation, group->room))
             continue;
-        if (out.room_v != group->newest.state.v
-            && ((err = seal_again(k, &out, group)) != KS_OK || out.state != KS_OUT_SEALED))
+        if (out.room_v != group->newest.state.v || ks_group_behind(group))
+            err = seal_again(k, &out, group, &waits);
+        if (err == KS_OK && waits) {
+            live->resend = seqs[i] + 1;
+            return KS_OK;
+        }
+        if (err != KS_OK || out.state != KS_OUT_SEALED)
             continue;
         if ((err = ks_out_get_row(k, 's', seqs[i], &stanza)) == KS_OK)
             err = ks_send_bytes(k, stanza, KS_TAG(KS_TAG_OUTBOX, seqs[i]));
     }
     return err == KS_OK ? ks_moderate_entered(k, group->room) : err;
+}
+
+enum ks_err ks_outbox_entered(struct konsil *k, const struct ks_group *group)
+{
+    struct ks_group_live *live = ks_group_live(k, group->room);
+
+    return live ? resend(k, group, live, 0) : KS_OK;
+}
+
+static enum ks_err resend_step(struct konsil *k, void *arg)
+{
+    struct ks_group_live *live = arg;
+    struct ks_group group;
+    enum ks_err err = ks_group_get(k, live->room, &group);
+
+    return err == KS_OK ? resend(k, &group, live, live->resend - 1) : err;
+}
+
+static void resend_waiting(struct konsil *k)
+{
+    for (KS_LIST_EACH(&k->groups.live, at)) {
+        struct ks_group_live *live = KS_CONTAINER(at, struct ks_group_live, link);
+        uint64_t from = live->resend;
+
+        if (from > 0 && live->ready && !ks_step(k, resend_step, live))
+            live->resend = from;
+    }
+}
+
+void ks_outbox_due(struct konsil *k)
+{
+    struct queue queue = { .count = 0 };
+
+    k->wait_ms[KS_WAIT_OUTBOX] = k->outbox.pause_ms > k->now.mono_ms ? k->outbox.pause_ms : KS_NEVER;
+    if (!may_send(k))
+        return;
+    resend_waiting(k);
+    ks_arena_init(&queue.arena, NAMES_BYTES_MAX);
+    if (ks_step(k, read_queue, &queue))
+        for (size_t i = 0; i < queue.count && may_send(k); i++)
+            if (!is_blocked(&queue, i))
+                send_one(k, &queue.entries[i]);
+    ks_arena_done(&queue.arena);
+}
+
+void ks_outbox_wake(struct konsil *k)
+{
+    if (k->outbox.open)
+        k->wait_ms[KS_WAIT_OUTBOX] = k->now.mono_ms;
 }
 
 void ks_outbox_lost(struct konsil *k)

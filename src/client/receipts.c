@@ -93,10 +93,14 @@ enum ks_err ks_receipt_set(struct konsil *k, struct ks_str conversation, int64_t
     return change(k, conversation, order, choose_one, &one);
 }
 
+/* That the server has it does not give a key to who got none. */
 static struct step choose_all(const struct ks_receipt *receipt, const void *user)
 {
-    (void)receipt;
-    return *(const struct step *)user;
+    struct step to = *(const struct step *)user;
+
+    if (to.state == KS_JS_STATE_SERVER && ks_str_is(receipt->reason, KS_CODE_NO_KEYS))
+        to.reason = receipt->reason;
+    return to;
 }
 
 enum ks_err ks_receipt_all(
@@ -152,6 +156,8 @@ static struct step choose_unreached(const struct ks_receipt *receipt, const void
     for (size_t i = 0; i < unreached->count; i++)
         if (!unreached->reached[i] && ks_str_eq(receipt->jid, unreached->jids[i]))
             return (struct step) { KS_JS_STATE_WAITING, KS_STR(KS_CODE_NO_KEYS) };
+    if (ks_str_is(receipt->reason, KS_CODE_NO_KEYS) || ks_str_is(receipt->reason, KS_CODE_ROOM_BEHIND))
+        return (struct step) { KS_JS_STATE_WAITING, KS_STR("") }; /* the second time he got one */
     return (struct step) { 0 };
 }
 

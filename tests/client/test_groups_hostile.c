@@ -93,6 +93,17 @@ static void give(struct party *party, const char *format, ...)
     lab_run(party->lab, 10);
 }
 
+/* Why the first account waits, or failed. */
+static const char *reason_of(struct party *party, const char *room, const char *id)
+{
+    json_t *event = party_do(party, "{\"id\":\"x\",\"cmd\":\"history\",\"with\":\"%s\",\"limit\":200}", room), *message;
+    size_t i;
+
+    json_array_foreach(json_object_get(event, "messages"), i, message) if (strcmp(text_of(message, "message"), id)
+        == 0) return text_of(json_array_get(json_object_get(message, "recipients"), 0), "reason");
+    return "";
+}
+
 /* --- attacks --- */
 
 static void test_ghost(void)
@@ -181,10 +192,13 @@ static void test_old_state(void)
     mark = ward.jonas->sent.len;
     (void)party_send(ward.jonas, ward.room, "1");
     lab_run(&ward.lab, 20000);
-    check_row(plan.done > 0 && sent_key_to(ward.jonas, mark, MIRA), "attack 22: so she gets a key of this message",
-        "she does not");
+    check_row(plan.done > 0 && sent_key_to(ward.jonas, mark, MIRA),
+        "attack 22: whom nobody told of it he cannot leave out: she gets a key", "she does not");
     check_text("attack 22: an owner shows the author the newer statement, and he follows it",
         lines(ward.jonas, ward.room), "founded,removed:mira@");
+    check_row(warnings(ward.jonas, "room.overheard") == 1,
+        "attack 22: and he is told that she could read what he wrote meanwhile", "%zu times",
+        warnings(ward.jonas, "room.overheard"));
     mark = ward.jonas->sent.len;
     (void)party_send(ward.jonas, ward.room, "2");
     lab_run(&ward.lab, 20000);
@@ -196,6 +210,47 @@ static void test_old_state(void)
         "attack 22: a server that serves less than is known is told, once", "%zu",
         warnings(ward.jonas, "room.went_back"));
     check_text("attack 22: and versions never go back", lines(ward.jonas, ward.room), "founded,removed:mira@");
+    ward_end(&ward);
+}
+
+/* The server hides a removal, and lets through what shows that there is one. */
+static void test_behind(void)
+{
+    struct plan plan = { .old_state = true, .hold_room = true, .drop = { "type='chat'" } };
+    struct ward ward;
+    const char *id;
+    size_t mark;
+
+    ward_begin(&ward, 28);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    spy_on(ward.jonas, &plan);
+    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_remove\",\"room\":\"%s\",\"member\":\"" MIRA "\"}",
+                  ward.room)),
+        "an owner removes a member, and the server hides it", "she cannot");
+    lab_run(&ward.lab, 10000);
+    plan.hold_room = false;
+    (void)party_send(ward.anna2, ward.room, "1");
+    lab_run(&ward.lab, 5000);
+    check_text("a message that cites the newer state comes", party_history(ward.jonas, ward.room), "1");
+    check_row(warnings(ward.jonas, "room.behind") == 1, "PROTOCOL §9.3: what it cites is withheld, which is told once",
+        "%zu times", warnings(ward.jonas, "room.behind"));
+    mark = ward.jonas->sent.len;
+    id = party_send(ward.jonas, ward.room, "2");
+    lab_run(&ward.lab, 60000);
+    check_row(!sent_key_to(ward.jonas, mark, ANNA) && !sent_key_to(ward.jonas, mark, MIRA),
+        "PROTOCOL §9.3: so nothing is sealed for the old state", "it is");
+    check_text("and its author knows why it waits", reason_of(ward.jonas, ward.room, id), "room.behind");
+    party_restart(ward.jonas);
+    lab_run(&ward.lab, 60000);
+    check_row(!sent_key_to(ward.jonas, 0, MIRA) && warnings(ward.jonas, "room.behind") <= 1,
+        "PROTOCOL §9.3: not after a new start either", "it is");
+    plan.drop[0] = NULL;
+    lab_run(&ward.lab, 100000);
+    check_text("PROTOCOL §9.3: an owner who sees how far he is shows him the statement", lines(ward.jonas, ward.room),
+        "founded,removed:mira@");
+    check_row(sent_key_to(ward.jonas, mark, ANNA) && !sent_key_to(ward.jonas, mark, MIRA),
+        "PROTOCOL §9.3: then the message goes to those who are in it", "it does not");
+    check_text("and comes", party_history(ward.anna, ward.room), "1,2");
     ward_end(&ward);
 }
 
@@ -310,6 +365,7 @@ int main(void)
     test_sender();
     test_other_room();
     test_old_state();
+    test_behind();
     test_key_late();
     test_fork();
     test_repair(false);

@@ -31,7 +31,7 @@ static struct konsil_now now(const struct device *device)
 static bool is_harmless(const struct town *town, const char *code, bool named)
 {
     static const char *const harmless[] = { KS_CODE_NEW_OWN_DEVICE, KS_CODE_STORE_FULL, KS_CODE_KEYS_UNPUBLISHED,
-        KS_CODE_ROOM_CONFLICT, KS_CODE_NO_KEYS };
+        KS_CODE_ROOM_CONFLICT, KS_CODE_ROOM_OVERHEARD, KS_CODE_NO_KEYS };
 
     for (size_t i = 0; i < KS_COUNT(harmless); i++)
         if (!strcmp(code, harmless[i]))
