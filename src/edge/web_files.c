@@ -282,8 +282,17 @@ static bool read_authorization(struct transfer *t, const struct ks_http_request 
 
 static void put(struct ks_http_exchange *x, const struct ks_http_request *request, struct ks_str name)
 {
-    struct transfer *t = transfer_new(x);
+    static const struct ks_http_field as_it_is = { "Accept-Encoding", KS_STR_INIT("identity") };
+    struct ks_str coding;
+    struct transfer *t;
 
+    /* RFC 9110 §15.5.16. What lies here is given as it came: it would be another file, and one that grows when it is
+     * unpacked. */
+    if (ks_http_field(request, KS_STR("Content-Encoding"), &coding) != KS_ENOTFOUND) {
+        ks_http_fail(x, 415, &as_it_is, 1);
+        return;
+    }
+    t = transfer_new(x);
     if (!t || !request->body_bytes || !read_authorization(t, request)) {
         ks_http_fail(x, !t ? 503 : !request->body_bytes ? 400 : 403, NULL, 0);
         return;

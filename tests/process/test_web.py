@@ -376,7 +376,7 @@ ws.frame(OPEN, first=0xc0)
 heard = []
 while (frame := ws.hear()) is not None:
     heard.append(frame)
-row(heard and not any(b"<stream:features" in said or b"mechanisms" in said for _, said in heard) and heard[-1][0] == 8,
+row(heard[-1] == (8, struct.pack("!H", 1002)) and not any(b"offen.example" in said or b"<features" in said for _, said in heard),
     "RFC 6455 §5.2: a compressed frame is refused, and ends it", heard)
 ws.close()
 for name, fields, status in [
