@@ -2,45 +2,23 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """bench/files.py [MIB]: what a large file costs. curl puts and gets it at konsild, then konsil sends it to konsil; of each
 process the peak of its resident memory above what it had before, and the pace. Needs build/release (make build) and curl;
-prints JSON. Memory of konsild should grow by less than 2 MiB (README.md)."""
+prints a line of JSON for each, as bench/load does. Memory of konsild should grow by less than 2 MiB (README.md)."""
 import hashlib
 import json
 import os
 import subprocess
 import sys
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 os.environ.setdefault("KONSIL_BUILD", os.path.join(HERE, "..", "build", "release"))
 sys.path.insert(0, os.path.join(HERE, "..", "tests", "interop"))
 import lab as labs
 import wire
+from peak import Peak
 
 MIB = 1 << 20
 UPLOAD = "{urn:xmpp:http:upload:0}"
 labs.TIMEOUT = wire.TIMEOUT = 600
-
-
-def status(pid, name):
-    """KiB."""
-    with open(f"/proc/{pid}/status") as file:
-        return int(next(line for line in file if line.startswith(name)).split()[1])
-
-
-class Peak:
-    """How far a process's memory rose while the block ran."""
-
-    def __init__(self, pid):
-        self.pid = pid
-
-    def __enter__(self):
-        with open(f"/proc/{self.pid}/clear_refs", "w") as file:
-            file.write("5")  # proc(5): the peak begins anew
-        self.before, self.start = status(self.pid, "VmRSS"), time.monotonic()
-        return self
-
-    def __exit__(self, *_):
-        self.kib, self.seconds = status(self.pid, "VmHWM") - self.before, time.monotonic() - self.start
 
 
 def slot(stream, size):
@@ -86,10 +64,10 @@ def main():
     with open(source, "wb") as file:
         for _ in range(mib):
             file.write(os.urandom(MIB))
-    found = {"mib": mib}
 
-    def note(name, peak):
-        found[name] = {"peak_kib": peak.kib, "mib_per_s": round(mib / peak.seconds, 1)}
+    def tell(name, peak):
+        print(json.dumps({"workload": "files", "row": name, "mib": mib, "peak_kib": peak.kib,
+                          "mib_per_s": round(mib / peak.seconds, 1)}), flush=True)
 
     for small in (1, mib):  # the first one shows konsild the way, so that its code and tables are there
         data = source if small == mib else os.path.join(lab.dir, "small")
@@ -102,8 +80,8 @@ def main():
         with Peak(lab.konsild.pid) as down:
             curl(lab, "-o", back, url)
         assert sha(data) == sha(back)
-    note("konsild_put", up)
-    note("konsild_get", down)
+    tell("file-put", up)
+    tell("file-get", down)
     os.unlink(back)
     one, two = lab.konsil(anna), lab.konsil(berta)
     one.send(berta, "control")
@@ -116,9 +94,8 @@ def main():
         number = two.do("file_get", conversation=anna, message=message["message"], path=back)["transfer"]
         assert wait_done(two, number)["state"] == "done"
     assert sha(source) == sha(back)
-    note("konsil_send", sending)
-    note("konsil_save", saving)
-    print(json.dumps(found, indent=2))
+    tell("file-send", sending)
+    tell("file-save", saving)
 
 
 main()

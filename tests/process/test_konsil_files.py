@@ -10,10 +10,13 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 import watch
-from lab import Lab, _free_port, canary, done, row
+from lab import BUILD, Lab, _free_port, canary, done, note, row
+from peak import Peak, measured
 from search import in_directory
 
 MB = 1 << 20
+TELLS = measured(os.path.join(BUILD, "cmd", "konsil"))  # its memory does
+LARGE, LIMIT, LIMIT_KIB = (256 * MB, 512 * MB, 2048) if TELLS else (48 * MB, 64 * MB, 65536)
 FRONT = _free_port()
 
 
@@ -63,7 +66,7 @@ lab = Lab(web=True)
 lab.stop()
 path = os.path.join(lab.dir, "konsild.conf")
 text = open(path).read().replace('{ name = "klinik.example";',
-    f'{{ name = "klinik.example"; files: {{ url = "https://klinik.example:{FRONT}/files"; bytes_max = "64 MiB"; }};')
+    f'{{ name = "klinik.example"; files: {{ url = "https://klinik.example:{FRONT}/files"; bytes_max = "{LIMIT >> 20} MiB"; bytes_per_day = "8 GiB"; }};')
 open(path, "w").write(text)
 lab.start()
 front = Front(FRONT, lab.https_port)
@@ -102,7 +105,8 @@ def get(message, place=inbox + "/", konsil=berta):
 
 
 def sha(name):
-    return hashlib.sha256(open(name, "rb").read()).hexdigest()
+    with open(name, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # --- up, with a kill in the middle ---
@@ -180,9 +184,9 @@ row(over.get("reason") == "file.not_genuine" and os.listdir(inbox) == before, "n
 
 big = os.path.join(lab.dir, "gross.bin")
 with open(big, "wb") as out:
-    out.truncate(65 * MB)
+    out.truncate(LIMIT + MB)
 over = end_of(anna, send("zu gross.bin", big))
-row(over.get("reason") == "file.too_big" and over["detail"] == "64.0 MiB", "what is too big is refused, with the limit", over)
+row(over.get("reason") == "file.too_big" and over["detail"] == ("512.0 MiB" if TELLS else "64.0 MiB"), "what is too big is refused, with the limit", over)
 over = end_of(anna, send("fort.bin", os.path.join(lab.dir, "nirgends")))
 row(over.get("reason") == "file.unreadable", "a file that is not there is said so", over)
 over = end_of(anna, send("geraet.bin", "/dev/zero"))
@@ -199,6 +203,26 @@ open(empty, "wb").close()
 end_of(anna, send("leer.txt", empty))
 over = end_of(berta, get(got()))
 row(over["state"] == "done" and os.path.getsize(over["path"]) == 0, "an empty file goes, too", over)
+
+# --- memory ---
+
+os.unlink(big)
+with open(big, "wb") as out:
+    for _ in range(LARGE // MB):
+        out.write(random.randbytes(MB))
+with Peak(anna.process.pid) as up:
+    over = end_of(anna, send("gross.bin", big))
+row(over["state"] == "done", f"a file of {LARGE // MB} MiB goes", over)
+message = got()
+with Peak(berta.process.pid) as down:
+    over = end_of(berta, get(message))
+row(over["state"] == "done" and sha(over["path"]) == sha(big), "and comes as it went", over)
+row(up.kib < LIMIT_KIB and down.kib < LIMIT_KIB, f"and takes each konsil less than {LIMIT_KIB // 1024} MiB in memory{'' if TELLS else ', with the sanitizer'}",
+    f"{up.kib} KiB and {down.kib} KiB")
+note(f"up {LARGE / MB / up.seconds:.0f} MiB/s, down {LARGE / MB / down.seconds:.0f} MiB/s with all of them on one machine; "
+     f"{up.kib} KiB and {down.kib} KiB more at the peak")
+os.unlink(over["path"])
+os.unlink(big)
 
 # --- taken back ---
 
