@@ -530,7 +530,8 @@ void ks_inbox_message(struct konsil *k, const struct ks_stanza *stanza)
     } else if (result) {
         if (from_own_server(k, stanza))
             (void)ks_catchup_result(k, &k->catchup, result);
-        else if (stanza->has_from && (live = room_of(k, ks_xml_attr(stanza->xml, "from"))))
+        else if (stanza->has_from && !stanza->from.resource.len /* not an occupant, who says so himself */
+            && (live = room_of(k, ks_xml_attr(stanza->xml, "from"))))
             (void)ks_catchup_result(k, &live->catchup, result);
     } else if (event.event) {
         if (bare_text(k, &k->stream.element, ks_xml_attr(stanza->xml, "from"), &event.from) == KS_OK)
