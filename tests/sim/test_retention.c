@@ -139,7 +139,7 @@ static void test_time(void)
     check_row(archived("jonas", "canary-one"), "before retention.start nothing goes", "it is gone");
     host_wait(host, HOUR_MS + MINUTE_MS);
     check_row(!archived("jonas", "canary-one") && !archived("anna", "canary-one"),
-        "DSK I.7-c part (files, alerts, device cache): after it what is older is gone, without anybody's doing",
+        "DSK I.7-c part (alerts, device cache): after it what is older is gone, without anybody's doing",
         "it is there");
     check_row(archived("jonas", "canary-two"), "what is younger is there", "it is gone");
     check_row(has(deletions(), "reason=period oldest=2026-11-22T12:00:0") && has(deletions(), " archive=2"),
@@ -210,7 +210,7 @@ static void test_own(void)
     set_own(KS_STR("jonas@" OPEN), "3");
     host_wait(host, 4 * DAY_MS);
     check_row(!archived("jonas", "canary-one"),
-        "DSK I.7-c part (files, alerts, device cache): a room that says three "
+        "DSK I.7-c part (alerts, device cache): a room that says three "
         "days has them",
         "it is there");
     check_row(archived("anna", "canary-one"), "who wrote to it keeps what his domain says", "it is gone");
