@@ -21,7 +21,8 @@ __attribute__((constructor)) static void find(void)
 
 int clock_gettime(clockid_t clock, struct timespec *at)
 {
-    int result = real ? real(clock, at) : (int)syscall(SYS_clock_gettime, clock, at); /* others' constructors ask, too */
+    int result =
+        real ? real(clock, at) : (int)syscall(SYS_clock_gettime, clock, at); /* others' constructors ask, too */
 
     if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
         at->tv_sec += ahead;
