@@ -8,10 +8,6 @@
 
 #include "say.h"
 
-#define SEND "/send "
-#define SAVE "/save "
-#define CANCEL "/cancel"
-
 static const char *text(json_t *object, const char *name)
 {
     const char *value = json_string_value(json_object_get(object, name));
@@ -44,8 +40,7 @@ static const char *type_of(const char *name)
     return "application/octet-stream";
 }
 
-/* Whole, since a transfer may go on from another directory; "~/" is the home. NULL: there is no such place. */
-static char *whole_path(const char *typed)
+char *files_whole_path(const char *typed)
 {
     const char *home = getenv("HOME");
     char path[PATH_MAX];
@@ -58,24 +53,24 @@ static char *whole_path(const char *typed)
     return realpath(typed, NULL);
 }
 
-static json_t *send_line(const struct model_person *person, const char *typed, const char **ret_wrong)
+void files_send(const struct model *model, const struct model_person *person, const char *rest, struct lines_deed *deed)
 {
-    char *path = whole_path(typed);
+    char *path = files_whole_path(rest);
     const char *name = path ? strrchr(path, '/') + 1 : "";
-    json_t *command = NULL;
 
-    *ret_wrong = SAY("file.unreadable");
+    (void)model;
     if (path && *name)
-        command = json_pack("{s:s, s:s, s:s, s:s, s:s}", "cmd", "file_send", "to", person->jid, "path", path, "name",
-            name, "type", type_of(name));
+        deed->command = json_pack("{s:s, s:s, s:s, s:s, s:s}", "cmd", "file_send", "to", person->jid, "path", path,
+            "name", name, "type", type_of(name));
+    else
+        deed->wrong = SAY("file.unreadable");
     free(path);
-    return command;
 }
 
 /* A file that is not there yet has a directory that is. */
 static char *place_of(const char *typed)
 {
-    char parent[PATH_MAX], *path = whole_path(*typed ? typed : "."), *directory, *whole = NULL;
+    char parent[PATH_MAX], *path = files_whole_path(*typed ? typed : "."), *directory, *whole = NULL;
     const char *slash = strrchr(typed, '/');
 
     if (path)
@@ -83,7 +78,7 @@ static char *place_of(const char *typed)
     if (snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - typed) + 1 : 1, slash ? typed : ".")
         >= (int)sizeof parent)
         return NULL;
-    if ((directory = whole_path(parent)) && asprintf(&whole, "%s/%s", directory, slash ? slash + 1 : typed) < 0)
+    if ((directory = files_whole_path(parent)) && asprintf(&whole, "%s/%s", directory, slash ? slash + 1 : typed) < 0)
         whole = NULL;
     free(directory);
     return whole;
@@ -102,37 +97,35 @@ static const struct model_message *message_of(const struct model_person *person,
     return NULL;
 }
 
-static json_t *save_line(const struct model_person *person, const char *typed, const char **ret_wrong)
+void files_save(const struct model *model, const struct model_person *person, const char *rest, struct lines_deed *deed)
 {
     char *end, *path;
-    unsigned long wanted = strtoul(typed, &end, 10);
+    unsigned long wanted = strtoul(rest, &end, 10);
     unsigned file = 0;
     const struct model_message *message = wanted < UINT_MAX ? message_of(person, (unsigned)wanted, &file) : NULL;
-    json_t *command = NULL;
 
-    *ret_wrong = SAY("file.none");
-    if (end == typed || (*end && *end != ' ') || !message || message->retracted)
-        return NULL;
-    *ret_wrong = SAY("file.unwritable");
-    if ((path = place_of(*end ? end + 1 : "")))
-        command = json_pack("{s:s, s:s, s:s, s:i, s:s}", "cmd", "file_get", "conversation", person->jid, "message",
-            message->id, "file", (int)file, "path", path);
+    (void)model;
+    deed->wrong = SAY("file.none");
+    if (end == rest || (*end && *end != ' ') || !message || message->retracted)
+        return;
+    deed->wrong = SAY("file.unwritable");
+    if ((path = place_of(*end ? end + 1 : ""))) {
+        deed->wrong = NULL;
+        deed->command = json_pack("{s:s, s:s, s:s, s:i, s:s}", "cmd", "file_get", "conversation", person->jid,
+            "message", message->id, "file", (int)file, "path", path);
+    }
     free(path);
-    return command;
 }
 
-json_t *files_line(
-    const struct model *model, const struct model_person *person, const char *line, const char **ret_wrong)
+void files_cancel(
+    const struct model *model, const struct model_person *person, const char *rest, struct lines_deed *deed)
 {
-    *ret_wrong = NULL;
-    if (strncmp(line, SEND, strlen(SEND)) == 0)
-        return send_line(person, line + strlen(SEND), ret_wrong);
-    if (strncmp(line, SAVE, strlen(SAVE)) == 0)
-        return save_line(person, line + strlen(SAVE), ret_wrong);
-    if (strcmp(line, CANCEL) != 0)
-        return NULL;
-    *ret_wrong = SAY("file.no_transfer");
-    return model->transfer ? json_pack("{s:s, s:I}", "cmd", "file_cancel", "transfer", model->transfer) : NULL;
+    (void)person;
+    (void)rest;
+    if (model->transfer)
+        deed->command = json_pack("{s:s, s:I}", "cmd", "file_cancel", "transfer", model->transfer);
+    else
+        deed->wrong = SAY("file.no_transfer");
 }
 
 /* --- what is told --- */

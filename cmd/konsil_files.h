@@ -3,12 +3,13 @@
 #ifndef KONSIL_FILES_H
 #define KONSIL_FILES_H
 
-#include "konsil_model.h"
+#include "konsil_lines.h"
 
-/* A line that was typed: NULL if it is to be sent as it is, else the command that it stands for, or NULL with
- * *ret_wrong, an id of the catalogue. *ret_wrong is set in any case. */
-json_t *files_line(
-    const struct model *model, const struct model_person *person, const char *line, const char **ret_wrong);
+lines_fn files_send, files_save, files_cancel;
+
+/* Whole, as a path was typed, since what goes on may do so from another directory; "~/" is the home. For free(); NULL:
+ * there is no such place. */
+char *files_whole_path(const char *typed);
 
 /* The lines below a message that tell its files, which get numbers for /save. */
 void files_tell(struct model *model, struct model_message *message, json_t *files);

@@ -5,6 +5,7 @@
 
 #include "konsil_files.h"
 #include "say.h"
+#include "utf8.h"
 
 static const char *text(json_t *object, const char *name)
 {
@@ -47,6 +48,8 @@ void model_done(struct model *model)
             message_done(&person->messages[m]);
         free(person->messages);
         json_decref(person->devices);
+        json_decref(person->room);
+        json_decref(person->members);
         free(person->jid);
         free(person->name);
         free(person->about);
@@ -196,40 +199,59 @@ static void set_reason(struct model_message *message, json_t *recipients)
 /* --- rooms --- */
 
 static const struct {
-    const char *notice, *say;
+    const char *notice, *say, *say_you; /* say_you: if it is about this account */
 } notices[] = {
-    { "founded", SAY("konsil.room-founded") },
-    { "joined", SAY("konsil.room-joined") },
-    { "added", SAY("konsil.room-added") },
-    { "added_owner", SAY("konsil.room-added-owner") },
-    { "removed", SAY("konsil.room-removed") },
-    { "left", SAY("konsil.room-left") },
-    { "owner", SAY("konsil.room-owner") },
-    { "no_owner", SAY("konsil.room-no-owner") },
-    { "renamed", SAY("konsil.room-renamed") },
-    { "history_join", SAY("konsil.room-history-join") },
-    { "history_all", SAY("konsil.room-history-all") },
-    { "destroyed", SAY("konsil.room-destroyed") },
+    { "founded", SAY("konsil.room-founded"), NULL },
+    { "joined", SAY("konsil.room-joined"), NULL },
+    { "added", SAY("konsil.room-added"), SAY("konsil.room-added-you") },
+    { "added_owner", SAY("konsil.room-added-owner"), SAY("konsil.room-added-you") },
+    { "removed", SAY("konsil.room-removed"), SAY("konsil.room-removed-you") },
+    { "left", SAY("konsil.room-left"), NULL },
+    { "owner", SAY("konsil.room-owner"), SAY("konsil.room-owner-you") },
+    { "no_owner", SAY("konsil.room-no-owner"), SAY("konsil.room-no-owner-you") },
+    { "renamed", SAY("konsil.room-renamed"), NULL },
+    { "history_join", SAY("konsil.room-history-join"), NULL },
+    { "history_all", SAY("konsil.room-history-all"), NULL },
+    { "destroyed", SAY("konsil.room-destroyed"), NULL },
 };
+
+static void say_with(const struct model *model, char **to, const char *id, const char *place, const char *filling)
+{
+    char line[2048];
+
+    model_fill(model, line, sizeof line, id, place, filling);
+    set(to, line);
+}
 
 /* A line that tells what became of a room, in words. */
 static void say_notice(struct model *model, struct model_message *message, json_t *event)
 {
-    const struct model_person *about = model_person(model, text(event, "about"));
-    struct ks_str who = ks_str_z(about ? model_name(about) : text(event, "about"));
-    struct ks_buf buf;
+    const char *jid = text(event, "about");
+    const struct model_person *about = model_person(model, jid);
+    bool you = model->self && strcmp(jid, model->self) == 0;
 
-    for (size_t i = 0; i < KS_COUNT(notices); i++) {
-        if (strcmp(notices[i].notice, text(event, "notice")) != 0)
-            continue;
-        ks_buf_init(&buf, 2048);
-        ks_sentence_write(&buf, model->language, notices[i].say,
-            (const struct ks_filling[]) { { "who", who }, { NULL, KS_STR_EMPTY } });
-        ks_buf_byte(&buf, 0);
-        if (ks_buf_err(&buf) == KS_OK)
-            set(&message->body, buf.ptr);
-        ks_buf_done(&buf);
-    }
+    for (size_t i = 0; i < KS_COUNT(notices); i++)
+        if (strcmp(notices[i].notice, text(event, "notice")) == 0)
+            say_with(model, &message->body, you && notices[i].say_you ? notices[i].say_you : notices[i].say, "who",
+                about ? model_name(about) : jid);
+}
+
+/* What stands beside the title: how large it is, and what it is about. */
+static void describe_room(struct model *model, struct model_person *person)
+{
+    json_int_t members = json_integer_value(json_object_get(person->room, "members"));
+    char number[32];
+
+    snprintf(number, sizeof number, "%lld", (long long)members);
+    if (flag(person->room, "foreign"))
+        say_with(model, &person->about, SAY("konsil.room-is-foreign"), "count", "");
+    else if (flag(person->room, "left"))
+        say_with(model, &person->about, SAY("konsil.room-is-left"), "count", "");
+    else if (*text(person->room, "subject"))
+        set(&person->about, text(person->room, "subject"));
+    else
+        say_with(
+            model, &person->about, members == 1 ? SAY("konsil.room-of-one") : SAY("konsil.room-of"), "count", number);
 }
 
 static void on_room(struct model *model, json_t *room)
@@ -240,7 +262,38 @@ static void on_room(struct model *model, json_t *room)
         return;
     if (*text(room, "title"))
         set(&person->name, text(room, "title"));
-    set(&person->about, text(room, "subject"));
+    json_decref(person->room);
+    person->room = json_incref(room);
+    describe_room(model, person);
+}
+
+const char *model_member_name(struct model *model, json_t *member)
+{
+    const struct model_person *person = model_person(model, text(member, "jid"));
+
+    return person ? model_name(person) : *text(member, "name") ? text(member, "name") : text(member, "jid");
+}
+
+static void on_members(struct model *model, json_t *event)
+{
+    struct model_person *room = person_at(model, text(event, "room"));
+    json_t *sorted = json_array(), *member;
+    size_t index;
+
+    json_array_foreach(json_object_get(event, "members"), index, member)
+    {
+        size_t at = json_array_size(sorted);
+        while (at > 0
+            && strcoll(model_member_name(model, json_array_get(sorted, at - 1)), model_member_name(model, member)) > 0)
+            at--;
+        json_array_insert(sorted, at, member);
+    }
+    if (room)
+        json_decref(room->members);
+    if (room)
+        room->members = sorted;
+    else
+        json_decref(sorted);
 }
 
 static void on_rooms(struct model *model, json_t *event)
@@ -249,6 +302,11 @@ static void on_rooms(struct model *model, json_t *event)
     json_t *room;
 
     json_array_foreach(json_object_get(event, "rooms"), index, room) on_room(model, room);
+}
+
+static const char *urgency_of(const char *wake)
+{
+    return strcmp(wake, "high") == 0 ? SAY("konsil.urgent") : strcmp(wake, "none") == 0 ? SAY("konsil.info") : NULL;
 }
 
 static void take_out(struct model_person *person, struct model_message *message)
@@ -286,6 +344,7 @@ static void on_message(struct model *model, json_t *event, bool fresh)
     message->unknown = flag(event, "unknown");
     message->unreadable = flag(event, "unreadable");
     files_tell(model, message, json_object_get(event, "files"));
+    message->urgency = urgency_of(text(event, "wake"));
     message->state = state_of(text(event, "state"));
     set_reason(message, json_object_get(event, "recipients"));
     json_array_foreach(json_object_get(event, "reactions"), index, reactions)
@@ -297,6 +356,8 @@ static void on_message(struct model *model, json_t *event, bool fresh)
         person->last_ms = message->time_ms;
     if (fresh && !message->mine && !json_object_get(event, "notice"))
         person->unread++;
+    if (fresh && !message->mine && strcmp(text(event, "wake"), "high") == 0)
+        model->alarm = true;
 }
 
 static void on_history(struct model *model, json_t *event)
@@ -338,7 +399,6 @@ static void on_gap(struct model *model, json_t *event)
     json_int_t missing = json_integer_value(json_object_get(event, "missing"));
     struct model_message *message;
     char number[32];
-    struct ks_buf buf;
 
     if (!person || missing <= 0)
         return;
@@ -346,13 +406,7 @@ static void on_gap(struct model *model, json_t *event)
     if (!message)
         return;
     snprintf(number, sizeof number, "%lld", (long long)missing);
-    ks_buf_init(&buf, 512);
-    ks_sentence_write(&buf, model->language, missing == 1 ? SAY("konsil.gap-one") : SAY("konsil.gap"),
-        (const struct ks_filling[]) { { "count", ks_str_z(number) }, { NULL, KS_STR_EMPTY } });
-    ks_buf_byte(&buf, 0);
-    if (ks_buf_err(&buf) == KS_OK)
-        set(&message->body, buf.ptr);
-    ks_buf_done(&buf);
+    say_with(model, &message->body, missing == 1 ? SAY("konsil.gap-one") : SAY("konsil.gap"), "count", number);
     message->gap = true;
 }
 
@@ -367,9 +421,23 @@ void model_notice(struct model *model, const char *who, const char *id, const ch
     model->notice_offline = false;
 }
 
+void model_fill(const struct model *model, char *to, size_t cap, const char *id, const char *place, const char *filling)
+{
+    struct ks_buf buf;
+
+    ks_buf_init(&buf, 65536);
+    ks_sentence_write(&buf, model->language, id,
+        (const struct ks_filling[]) { { place, ks_str_z(filling) }, { NULL, KS_STR_EMPTY } });
+    snprintf(
+        to, cap, "%.*s", KS_STR_FMT(ks_utf8_head(ks_buf_err(&buf) == KS_OK ? ks_buf_str(&buf) : KS_STR(""), cap - 1)));
+    ks_buf_done(&buf);
+}
+
 void model_quiet(struct model *model)
 {
     model->notice[0] = 0;
+    if (!model->transfer)
+        model->progress[0] = 0;
     model->changed = true;
 }
 
@@ -418,9 +486,22 @@ static void on_state(struct model *model, json_t *event, struct model_message *m
 static void on_warning(struct model *model, json_t *event)
 {
     const char *about = *text(event, "conversation") ? text(event, "conversation") : text(event, "jid");
-    struct model_person *person = model_person(model, about);
+    struct model_person *person = model_person(model, about), *whom = model_person(model, text(event, "jid"));
+    bool in_room = person && person->room && *text(event, "jid") && strcmp(text(event, "jid"), about) != 0;
 
-    model_notice(model, person ? model_name(person) : NULL, text(event, "code"), text(event, "detail"));
+    model_notice(model, person ? model_name(person) : NULL, text(event, "code"),
+        *text(event, "detail") || !in_room ? text(event, "detail")
+            : whom                         ? model_name(whom)
+                                           : text(event, "jid"));
+}
+
+/* What was asked for is done: its command has the sentence for that as its id. */
+static void on_result(struct model *model, json_t *event)
+{
+    (void)person_at(model, text(event, "room"));
+    if (ks_str_starts(ks_str_z(text(event, "re")), KS_STR("konsil.")))
+        snprintf(
+            model->progress, sizeof model->progress, "%.*s", KS_STR_FMT(ks_say(model->language, text(event, "re"))));
 }
 
 static void on_devices(struct model *model, json_t *event)
@@ -458,6 +539,10 @@ void model_event(struct model *model, json_t *event)
         on_room(model, json_object_get(event, "room"));
     else if (strcmp(name, "rooms") == 0)
         on_rooms(model, event);
+    else if (strcmp(name, "members") == 0)
+        on_members(model, event);
+    else if (strcmp(name, "result") == 0)
+        on_result(model, event);
     else if (strcmp(name, "message") == 0)
         on_message(model, json_object_get(event, "message"), true);
     else if (strcmp(name, "history") == 0)

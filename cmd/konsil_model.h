@@ -15,8 +15,9 @@ enum model_state { STATE_NONE, STATE_WAITING, STATE_SERVER, STATE_DELIVERED, STA
 struct model_message {
     json_int_t order, time_ms;
     char *id, *from, *body, *reason, *reactions, *files; /* files: lines that tell them (konsil_files.h) */
-    unsigned first_file, file_count;                     /* their numbers */
-    enum model_state state;                              /* of one's own */
+    const char *urgency;             /* how it was to wake people, if not as usual: an id of the catalogue */
+    unsigned first_file, file_count; /* their numbers */
+    enum model_state state;          /* of one's own */
     bool mine, edited, retracted, unknown, unreadable, gap;
 };
 
@@ -26,6 +27,8 @@ struct model_person {
     bool failed;                 /* an own message did not arrive, and that was not looked at yet */
     bool colleague, more, asked; /* more: there are older messages; asked: a page was asked for */
     json_t *devices;             /* as the schema's "device"; NULL: not asked for yet */
+    json_t *room;                /* as the schema's "room"; NULL: it is a person */
+    json_t *members;             /* of a room, as the schema's "member", by name; NULL: not asked for yet */
     json_int_t last_ms;
     struct model_message *messages; /* by order */
     size_t message_count, message_cap;
@@ -56,6 +59,11 @@ void model_event(struct model *model, json_t *event);
 /* "Dr. Jana Brandt: sentence (detail) what to do" at the bottom; who: NULL or "", or what it is about; id: of the
  * catalogue. */
 void model_notice(struct model *model, const char *who, const char *id, const char *detail);
+/* Of the schema's "member": as the list on the left calls them. */
+const char *model_member_name(struct model *model, json_t *member);
+/* A sentence with one place filled in; what does not fit is cut. */
+void model_fill(
+    const struct model *model, char *to, size_t cap, const char *id, const char *place, const char *filling);
 /* What was said last was read. */
 void model_quiet(struct model *model);
 /* NULL: unknown. */

@@ -7,10 +7,14 @@
 #include <stdlib.h>
 
 #include "konsil_devices.h"
-#include "konsil_files.h"
+#include "konsil_frame.h"
 #include "konsil_help.h"
 #include "konsil_line.h"
+#include "konsil_lines.h"
+#include "konsil_list.h"
+#include "konsil_members.h"
 #include "konsil_model.h"
+#include "konsil_rooms.h"
 #include "konsil_talk.h"
 #include "konsil_tasks.h"
 #include "say.h"
@@ -19,13 +23,12 @@
 #define PAGE 50
 #define SCROLL 10
 #define LIST_WIDTH 30
-#define NOTICE_LINES_MAX 3
 #define LEAST_HEIGHT 10
 #define LEAST_WIDTH 36
 
-enum view { VIEW_TALK, VIEW_HELP, VIEW_DEVICES, VIEW_TASKS };
+enum view { VIEW_TALK, VIEW_HELP, VIEW_DEVICES, VIEW_MEMBERS, VIEW_TASKS };
 /* What waits for its key a second time. */
-enum question { ASKS_NOTHING, ASKS_RETRACT, ASKS_LEAVE };
+enum question { ASKS_NOTHING, ASKS_COMMAND, ASKS_LEAVE };
 
 struct screen {
     struct model model;
@@ -37,10 +40,15 @@ struct screen {
     unsigned scroll; /* lines up from the newest */
     char *editing;   /* the id of the message being edited; NULL: a new one */
     enum question question;
-    char *asked; /* the id of the message that ASKS_RETRACT is about */
+    struct {
+        json_t *command; /* what is done then, as it was when it was asked about */
+        char text[512];  /* the question */
+        wint_t key;
+        bool is_key; /* of ncurses; else a character */
+    } asked;         /* by ASKS_COMMAND */
     enum view view;
     struct help help;
-    size_t device; /* chosen, in VIEW_DEVICES */
+    size_t chosen; /* of the devices or members that are shown */
     bool asking;   /* for the account's password */
     bool done;     /* the person left: nothing is taken from the keyboard any more */
     bool dirty;
@@ -87,12 +95,22 @@ static void mark_read(struct screen *screen)
     }
 }
 
+static void ask_members(struct screen *screen)
+{
+    struct model_person *person = selected(screen);
+    json_t *command = person ? rooms_ask(person) : NULL;
+
+    if (command)
+        give(screen, command);
+}
+
 static void choose(struct screen *screen, const char *jid)
 {
     free(screen->selected);
     screen->selected = strdup(jid);
     screen->scroll = 0;
     ask_history(screen);
+    ask_members(screen);
     mark_read(screen);
 }
 
@@ -116,29 +134,63 @@ static void clear_input(struct screen *screen)
     screen->editing = NULL;
 }
 
-/* True for a line that is about files; one that is wrong stays, to be mended. */
-static bool do_files(struct screen *screen, const struct model_person *person, const char *text)
+/* Asks whether it is to be done; the same key again does it. say: the question, an id of the catalogue; who: whom it is
+ * about, or "". */
+static void ask_first(struct screen *screen, const char *say, const char *who, json_t *command, bool is_key, wint_t key)
 {
-    const char *wrong;
-    json_t *command = screen->editing ? NULL : files_line(&screen->model, person, text, &wrong);
+    json_decref(screen->asked.command);
+    screen->asked.command = command;
+    model_fill(&screen->model, screen->asked.text, sizeof screen->asked.text, say, "who", who);
+    screen->asked.is_key = is_key;
+    screen->asked.key = key;
+    screen->question = ASKS_COMMAND;
+}
 
-    if (screen->editing || (!command && !wrong))
-        return false;
-    if (command) {
-        give(screen, command);
+static void do_asked(struct screen *screen)
+{
+    give(screen, screen->asked.command);
+    screen->asked.command = NULL;
+    screen->question = ASKS_NOTHING;
+    if (!screen->asked.is_key) /* Enter: it stood in the line */
         clear_input(screen);
-    } else {
-        model_notice(&screen->model, NULL, wrong, "");
+}
+
+static void show_members(struct screen *screen)
+{
+    screen->view = VIEW_MEMBERS;
+    screen->chosen = 0;
+    ask_members(screen);
+}
+
+/* True for a line that is done and not sent; one that is wrong, or asks, stays. */
+static bool do_line(struct screen *screen, const char *text, wint_t enter)
+{
+    struct lines_deed deed;
+
+    if (screen->editing || !lines_read(&screen->model, selected(screen), text, &deed))
+        return false;
+    if (deed.wrong) {
+        model_notice(&screen->model, NULL, deed.wrong, deed.detail);
+        return true;
     }
+    if (deed.command && deed.ask) {
+        ask_first(screen, deed.ask, deed.detail, deed.command, false, enter);
+        return true;
+    }
+    if (deed.command)
+        give(screen, deed.command);
+    if (deed.members)
+        show_members(screen);
+    clear_input(screen);
     return true;
 }
 
-static void send_input(struct screen *screen)
+static void send_input(struct screen *screen, wint_t enter)
 {
     struct model_person *person = selected(screen);
     char *text = line_text(&screen->input);
 
-    if (!person || !text || !*text || do_files(screen, person, text)) {
+    if (!text || !*text || do_line(screen, text, enter) || !person) {
         free(text);
         return;
     }
@@ -176,20 +228,15 @@ static void edit_last(struct screen *screen)
     line_set(&screen->input, message->body);
 }
 
-/* Asks first. What is retracted then is what was asked about, even if a newer one came meanwhile. */
+/* What is retracted then is what was asked about, even if a newer one came meanwhile. */
 static void retract_last(struct screen *screen)
 {
     struct model_message *message = own_last(screen, true);
 
-    if (screen->question == ASKS_RETRACT && screen->asked) {
-        give(screen,
-            json_pack("{s:s, s:s, s:s}", "cmd", "retract", "conversation", screen->selected, "message", screen->asked));
-        screen->question = ASKS_NOTHING;
-    } else if (message) {
-        free(screen->asked);
-        screen->asked = strdup(message->id);
-        screen->question = ASKS_RETRACT;
-    }
+    if (message)
+        ask_first(screen, SAY("konsil.ask-retract"), "",
+            json_pack("{s:s, s:s, s:s}", "cmd", "retract", "conversation", screen->selected, "message", message->id),
+            true, KEY_F(3));
 }
 
 /* A line that was not sent is lost only after a question. */
@@ -221,20 +268,54 @@ static void show_devices(struct screen *screen)
     if (!person)
         return;
     screen->view = VIEW_DEVICES;
-    screen->device = 0;
+    screen->chosen = 0;
     devices_ask(person, commands);
     for (size_t i = 0; i < KS_COUNT(commands); i++)
         give(screen, commands[i]);
 }
 
+/* F7 and F8, where devices are shown. */
 static void decide_device(struct screen *screen, bool trusted)
 {
     struct model_person *person = selected(screen);
-    json_t *command =
-        screen->view == VIEW_DEVICES && person ? devices_decide(&screen->model, person, screen->device, trusted) : NULL;
+    json_t *command = person ? devices_decide(&screen->model, person, screen->chosen, trusted) : NULL;
 
     if (command)
         give(screen, command);
+}
+
+/* The same, where members are. */
+static void decide_member(struct screen *screen, bool owner)
+{
+    struct model_person *room = selected(screen);
+    json_t *command = !room ? NULL : owner ? members_owner(room, screen->chosen) : members_remove(room, screen->chosen);
+
+    if (command && owner)
+        give(screen, command);
+    else if (command)
+        ask_first(screen, SAY("konsil.ask-remove"), members_name(&screen->model, room, screen->chosen), command, true,
+            KEY_F(8));
+}
+
+static void decide(struct screen *screen, bool first)
+{
+    if (screen->view == VIEW_DEVICES)
+        decide_device(screen, first);
+    else if (screen->view == VIEW_MEMBERS)
+        decide_member(screen, first);
+}
+
+/* Of a person, or who is in a room. */
+static void show_devices_or_members(struct screen *screen)
+{
+    struct model_person *person = selected(screen);
+
+    if (screen->view == VIEW_DEVICES || screen->view == VIEW_MEMBERS)
+        screen->view = VIEW_TALK;
+    else if (person && person->room)
+        show_members(screen);
+    else
+        show_devices(screen);
 }
 
 static void show_tasks(struct screen *screen)
@@ -316,15 +397,15 @@ static void move_by(struct screen *screen, int by)
         tasks_move(&screen->tasks, by);
         return;
     }
-    if (screen->view != VIEW_DEVICES) {
+    if (screen->view != VIEW_DEVICES && screen->view != VIEW_MEMBERS) {
         step(screen, by);
         return;
     }
-    count = person ? devices_count(&screen->model, person) : 0;
+    count = !person ? 0 : screen->view == VIEW_DEVICES ? devices_count(&screen->model, person) : members_count(person);
     if (by < 0)
-        screen->device -= screen->device > 0;
+        screen->chosen -= screen->chosen > 0;
     else
-        screen->device += screen->device + 1 < count;
+        screen->chosen += screen->chosen + 1 < count;
 }
 
 /* The person does the next thing. Why there is no connection stays until there is one; and who only writes on may not
@@ -369,16 +450,13 @@ static void on_key(struct screen *screen, wint_t key)
         give(screen, json_pack("{s:s}", "cmd", "retry"));
         break;
     case KEY_F(6):
-        if (screen->view == VIEW_DEVICES)
-            screen->view = VIEW_TALK;
-        else
-            show_devices(screen);
+        show_devices_or_members(screen);
         break;
     case KEY_F(7):
-        decide_device(screen, true);
+        decide(screen, true);
         break;
     case KEY_F(8):
-        decide_device(screen, false);
+        decide(screen, false);
         break;
     case KEY_F(9):
         if (screen->view == VIEW_TASKS)
@@ -423,7 +501,7 @@ static void on_char(struct screen *screen, wint_t c)
         else if (screen->view == VIEW_TASKS)
             answer_task(screen);
         else
-            send_input(screen);
+            send_input(screen, c);
         break;
     case '\t':
         forget_notice(screen);
@@ -458,7 +536,11 @@ static void take_key(struct screen *screen, bool is_key, wint_t key)
     /* Who left may be typing for another program already: that must not get into the line, which Enter sends. */
     if (question == ASKS_LEAVE && !is_escape)
         return;
-    if (!is_key || (key != KEY_F(3) && key != KEY_RESIZE))
+    if (question == ASKS_COMMAND && is_key == screen->asked.is_key && key == screen->asked.key) {
+        do_asked(screen);
+        return;
+    }
+    if (!is_key || key != KEY_RESIZE)
         screen->question = ASKS_NOTHING;
     if (question != ASKS_NOTHING && is_escape)
         return;
@@ -490,42 +572,6 @@ static const char *say(const struct screen *screen, const char *id)
     return ks_say(screen->model.language, id).ptr; /* catalogue texts end with a zero */
 }
 
-static void draw_person(const struct screen *screen, const struct model_person *person, int y, int width)
-{
-    char unread[16] = "";
-    int room;
-
-    if (person->unread)
-        snprintf(unread, sizeof unread, " %u", person->unread);
-    room = width - 2 - (int)strlen(unread) - (person->failed ? 2 : 0);
-    if (screen->selected && strcmp(person->jid, screen->selected) == 0)
-        attron(A_REVERSE);
-    mvhline(y, 0, ' ', width);
-    if (person->unread)
-        attron(A_BOLD);
-    paint_text(y, 1, room, model_name(person));
-    paint_text(y, width - 1 - (int)strlen(unread), (int)strlen(unread), unread);
-    if (person->failed) {
-        attron(COLOR_PAIR(PAIR_ALARM) | A_BOLD);
-        paint_text(y, 1 + room + 1, 1, "!");
-    }
-    attrset(A_NORMAL);
-}
-
-static void draw_people(const struct screen *screen, const struct area *area)
-{
-    const struct model *model = &screen->model;
-    size_t first = 0, at = 0, room = (size_t)(area->bottom - area->top + 1);
-
-    for (size_t i = 0; i < model->people_count; i++)
-        if (screen->selected && strcmp(model->people[i]->jid, screen->selected) == 0)
-            at = i;
-    if (at >= room)
-        first = at - room + 1;
-    for (size_t i = 0; i < room && first + i < model->people_count; i++)
-        draw_person(screen, model->people[first + i], area->top + (int)i, area->width);
-}
-
 static void draw_view(struct screen *screen, const struct area *area)
 {
     struct model_person *person = selected(screen);
@@ -535,7 +581,9 @@ static void draw_view(struct screen *screen, const struct area *area)
     else if (!person)
         paint_wrapped(area, area->top + 1, say(screen, SAY("konsil.choose")));
     else if (screen->view == VIEW_DEVICES)
-        devices_draw(&screen->model, person, area, screen->device);
+        devices_draw(&screen->model, person, area, screen->chosen);
+    else if (screen->view == VIEW_MEMBERS)
+        members_draw(&screen->model, person, area, screen->chosen);
     else
         talk_draw(&screen->model, person, area, &screen->scroll);
 }
@@ -566,42 +614,14 @@ static void draw_input(struct screen *screen, int y, int width)
     line_draw(&screen->input, y, x, width - x, false);
 }
 
-static const char *connection_word(const struct screen *screen)
-{
-    const char *name = screen->model.connection;
-
-    if (strcmp(name, "online") == 0)
-        return say(screen, SAY("konsil.online"));
-    if (strcmp(name, "offline") == 0)
-        return say(screen, SAY("konsil.offline"));
-    if (strcmp(name, "catching_up") == 0)
-        return say(screen, SAY("konsil.catching-up"));
-    return say(screen, SAY("konsil.connecting"));
-}
-
-static void draw_bar(const struct screen *screen, const struct model_person *person, int list, int width)
-{
-    char bar[600];
-
-    attron(COLOR_PAIR(PAIR_BAR));
-    mvhline(0, 0, ' ', width);
-    paint_text(0, 1, list - 1, screen->model.self ? screen->model.self : "konsil");
-    if (person) {
-        snprintf(bar, sizeof bar, "%s%s%s", model_name(person), person->about && *person->about ? " – " : "",
-            person->about ? person->about : "");
-        paint_text(0, list + 2, width - list - 3, bar);
-    }
-    attrset(A_NORMAL);
-}
-
 /* A sentence that is to be seen; "": there is none. */
 static const char *sentence(const struct screen *screen)
 {
     if (screen->done)
         return say(screen, SAY("konsil.leaving"));
     switch (screen->question) {
-    case ASKS_RETRACT:
-        return say(screen, SAY("konsil.ask-retract"));
+    case ASKS_COMMAND:
+        return screen->asked.text;
     case ASKS_LEAVE:
         return say(screen, SAY("konsil.ask-leave"));
     case ASKS_NOTHING:
@@ -610,44 +630,20 @@ static const char *sentence(const struct screen *screen)
     return screen->model.notice;
 }
 
-/* The last lines: how the connection is, and a sentence that is as long as it needs to be, or the keys. Returns the
- * first of them. */
-static int draw_status(const struct screen *screen, int height, int width)
-{
-    const char *notice = sentence(screen);
-    char text[700];
-    struct area area = { height - 1, height - 1, 0, width - 1 };
-    int lines = 1;
-
-    snprintf(text, sizeof text, "%s  %s", connection_word(screen),
-        *notice                       ? notice
-            : *screen->model.progress ? screen->model.progress
-                                      : say(screen, SAY("konsil.hint")));
-    if (*notice)
-        lines = paint_lines(area.width, text);
-    area.top = height - (lines < NOTICE_LINES_MAX ? lines : NOTICE_LINES_MAX);
-    attron(*notice ? COLOR_PAIR(PAIR_ALARM) : A_DIM);
-    if (*notice)
-        paint_wrapped(&area, area.top, text);
-    else
-        paint_text(area.top, area.left, area.width, text);
-    attrset(A_NORMAL);
-    return area.top;
-}
-
 static void draw_all(struct screen *screen, int height, int width)
 {
     struct model_person *person = selected(screen);
     int list = width >= 70 ? LIST_WIDTH : width / 3;
-    int status = draw_status(screen, height, width), bottom = status - 3;
+    const char *hint = person && person->room ? SAY("konsil.hint-room") : SAY("konsil.hint");
+    int status = frame_status(&screen->model, sentence(screen), say(screen, hint), height, width), bottom = status - 3;
     struct area people = { 1, bottom, 0, list }, view = { 1, bottom, list + 2, width - list - 3 };
     struct area whole = { 1, bottom, 1, width - 2 };
 
-    draw_bar(screen, person, list, width);
+    frame_bar(&screen->model, person, list, width);
     if (screen->view == VIEW_HELP) {
         help_draw(&screen->help, screen->model.language, screen->model.tell_read, &whole);
     } else {
-        draw_people(screen, &people);
+        list_draw(&screen->model, screen->selected, &people);
         for (int y = 1; y <= bottom; y++)
             mvaddstr(y, list, "│");
         draw_view(screen, &view);
@@ -689,6 +685,26 @@ static const char *event_name(const json_t *event)
     return name ? name : "";
 }
 
+static bool is_about(const struct screen *screen, const json_t *room)
+{
+    const char *jid = json_string_value(room);
+
+    return jid && screen->selected && strcmp(jid, screen->selected) == 0;
+}
+
+/* A room that was made is shown at once, and of one that is shown it is known who is in it. */
+static void follow_room(struct screen *screen, const json_t *event)
+{
+    const char *re = json_string_value(json_object_get(event, "re"));
+    const char *made = json_string_value(json_object_get(event, "room"));
+
+    if (strcmp(event_name(event), "result") == 0 && re && strcmp(re, SAY("konsil.room-made")) == 0 && made)
+        choose(screen, made);
+    else if (strcmp(event_name(event), "room") == 0
+        && is_about(screen, json_object_get(json_object_get(event, "room"), "room")))
+        ask_members(screen);
+}
+
 void screen_event(struct screen *screen, const char *json, size_t len)
 {
     json_t *event = json_loadb(json, len, 0, NULL);
@@ -696,6 +712,7 @@ void screen_event(struct screen *screen, const char *json, size_t len)
     if (json_is_object(event)) {
         model_event(&screen->model, event);
         tasks_event(&screen->tasks, event);
+        follow_room(screen, event);
     }
     if (screen->view == VIEW_TASKS && !screen->tasks.list && strcmp(event_name(event), "ready") == 0)
         show_tasks(screen); /* there was nobody to ask before */
@@ -748,7 +765,7 @@ void screen_free(struct screen *screen)
     line_clear(&screen->password);
     free(screen->selected);
     free(screen->editing);
-    free(screen->asked);
+    json_decref(screen->asked.command);
     free(screen);
 }
 

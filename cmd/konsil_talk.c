@@ -71,7 +71,7 @@ static const char *author_of(struct model *model, const struct model_message *me
 {
     const struct model_person *author = message->from ? model_person(model, message->from) : NULL;
 
-    if (message->mine)
+    if (message->mine || (message->from && model->self && strcmp(message->from, model->self) == 0))
         return say(model, SAY("konsil.me"));
     return author ? model_name(author) : message->from ? message->from : "?";
 }
@@ -85,7 +85,8 @@ static void write_head(struct model *model, const struct model_message *message,
 
     localtime_r(&seconds, &when);
     strftime(stamp, sizeof stamp, "%d.%m. %H:%M", &when);
-    snprintf(head, cap, "%s  %s%s%s%s%s%s%s", author_of(model, message), stamp, message->edited ? "  " : "",
+    snprintf(head, cap, "%s  %s%s%s%s%s%s%s%s%s", author_of(model, message), stamp, message->urgency ? "  " : "",
+        message->urgency ? say(model, message->urgency) : "", message->edited ? "  " : "",
         message->edited ? say(model, SAY("konsil.edited")) : "", message->reactions ? "  " : "",
         message->reactions ? message->reactions : "", message->mine ? "  " : "", mark(state_of(message)));
 }
@@ -97,6 +98,11 @@ static bool reason_fits(const struct model *model, const struct model_message *m
         <= (size_t)width;
 }
 
+static bool is_urgent(const struct model_message *message)
+{
+    return message->urgency && strcmp(message->urgency, SAY("konsil.urgent")) == 0;
+}
+
 /* And how far it came. */
 static void draw_head(struct model *model, const struct model_message *message, int y, const struct area *area)
 {
@@ -105,7 +111,7 @@ static void draw_head(struct model *model, const struct model_message *message, 
     int used;
 
     write_head(model, message, head, sizeof head);
-    attron(message->mine ? COLOR_PAIR(PAIR_SELF) : A_BOLD);
+    attron(is_urgent(message) ? COLOR_PAIR(PAIR_ALARM) | A_BOLD : message->mine ? COLOR_PAIR(PAIR_SELF) : A_BOLD);
     used = paint_text(y, area->left, area->width, head) + 1;
     attrset(A_NORMAL);
     if (!message->mine)

@@ -1,38 +1,14 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """konsil as a person sees it: two terminals of tmux, one in German and one in English, against the real konsild."""
-import os
 import re
 
-from lab import BUILD, PASSPHRASE, Lab, done, row
-from screen import Screen
-
-
-class Terminal(Screen):
-    """A konsil in a terminal of its own."""
-
-    def __init__(self, lab, jid, language=None, environment=None, prefix="", **size):
-        self.dir = os.path.join(lab.dir, f"terminal-{jid.split('@')[0]}")
-        language = f"--lang {language}" if language else ""
-        super().__init__(f"{prefix}'{BUILD}/cmd/konsil' {language} --ca '{lab.ca}' --server 127.0.0.1:{lab.port} "
-                         f"--dir '{self.dir}' {jid}", {"KONSIL_PASSPHRASE": PASSPHRASE, **(environment or {})}, **size)
-
-    def leave(self):
-        self.key("F10")
-        self.sees("ended 0")
-        self.close()
+from lab import Lab, done, row
+from terminal import Terminal, account
 
 
 def marked(name):
     """Whether a person's line in the list has the mark of a failed message."""
     return lambda screen: any(re.match(f" {name} +!.*│", line) for line in screen.splitlines())
-
-
-def account(lab, local, name, department, profession):
-    jid = f"{local}@klinik.example"
-    lab.passwords[jid] = f"wort-{local}-4711"
-    lab.ctl("user", "add", jid, "--name", name, "--department", department, "--profession", profession,
-            "--password-stdin", text=lab.passwords[jid] + "\n")
-    return jid
 
 
 def fingerprint(screen, heading):
@@ -63,25 +39,25 @@ def devices(a, b):
     row(ok, "and the next message arrives", seen)
 
 
-KEYS = ["↑ ↓ oder Tab", "Enter", "Bild ↑ ↓", "F2", "F3", "F4", "F5", "F6", "F7, F8", "/send, /save", "F9", "Esc", "F10 oder Strg-Q",
+KEYS = ["↑ ↓ oder Tab", "Enter", "Bild ↑ ↓", "F2", "F3", "F4", "F5", "F6", "F7, F8", "/send, /save", "/info, /dringend", "/raum", "im Raum   ", "/verlassen", "/bild", "F9", "Esc", "F10 oder Strg-Q",
         "Zeichen", "fehlgeschlagen"]  # the last of them stands in the last line
 
 
 def helped(lab, jid, columns, lines):
     """The help on a small screen: page after page it is what a high one of this width shows at once."""
-    name, a = f"help of {columns} columns and {lines} lines", Terminal(lab, jid, "de", columns=columns, lines=60)
+    name, a = f"help of {columns} columns and {lines} lines", Terminal(lab, jid, "de", columns=columns, lines=100)
     shown = lambda screen: screen.splitlines()[1:lines - 4]  # without the bar above, and what stands below
     try:
         a.sees("F1")
         a.key("F1")
-        ok, seen = a.sees(KEYS[0], KEYS[-1])
+        ok, seen = a.sees(*KEYS)
         whole = seen.splitlines()[1:]
         whole = whole[:1 + max((i for i, line in enumerate(whole) if KEYS[-1] in line), default=-1)]
         at = [min((i for i, line in enumerate(whole) if key in line), default=-1) for key in KEYS]
         row(ok and -1 not in at and at == sorted(at) and "mehr davon" not in seen, f"{name}: a high screen has all of it", seen)
         a.resize(columns, lines)
-        ok, seen = a.sees(KEYS[0], "mehr davon")
-        row(ok and shown(seen) == whole[:lines - 5], f"{name}: it begins, and says that there is more", seen)
+        ok, seen = a.until(lambda screen: "mehr davon" in screen and shown(screen) == whole[:lines - 5])
+        row(ok, f"{name}: it begins, and says that there is more", seen)
         first, page, top, end = shown(seen), lines - 5, 0, len(whole) - (lines - 5)
         while ok and top < end:
             top = min(top + page, end)
@@ -262,7 +238,7 @@ def main():
         a.key("C-c")
         row(*a.sees("ended 0")[:1], "Ctrl-C leaves, too", a.screen())
         a.close()
-        a = Terminal(lab, jana, environment={"LC_ALL": "en_ZZ.UTF-8"}, columns=80)
+        a = Terminal(lab, jana, environment={"LC_ALL": "en_ZZ.UTF-8"}, columns=80, lines=40)
         ok, seen = a.sees("connected  F1", "Kommt das an?", "Murat Yılmaz")
         row(ok, "and is remembered; a locale that is not installed decides about the language all the same", seen)
         a.key("F1")

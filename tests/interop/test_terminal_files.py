@@ -3,15 +3,8 @@
 import hashlib
 import os
 
-from lab import BUILD, PASSPHRASE, Lab, done, row
-from screen import Screen
-
-
-class Terminal(Screen):
-    def __init__(self, lab, jid, language, place):
-        super().__init__(f"cd '{place}'; '{BUILD}/cmd/konsil' --lang {language} --ca '{lab.ca}' --server 127.0.0.1:{lab.port} "
-                         f"--dir '{lab.dir}/terminal-{jid.split('@')[0]}' {jid}", {"KONSIL_PASSPHRASE": PASSPHRASE},
-                         columns=140)
+from lab import Lab, done, row
+from terminal import Terminal
 
 
 def main():
@@ -22,28 +15,22 @@ def main():
         os.mkdir(place)
     content = os.urandom(3 << 20)
     open(os.path.join(places[0], "Befund Müller.pdf"), "wb").write(content)
-    a, b = Terminal(lab, anna, "de", places[0]), Terminal(lab, berta, "en", places[1])
+    a, b = (Terminal(lab, jid, language, prefix=f"cd '{place}'; ", columns=140)
+            for jid, language, place in ((anna, "de", places[0]), (berta, "en", places[1])))
     try:
-        for terminal, jid in ((a, anna), (b, berta)):
-            terminal.sees("Passwort" if terminal is a else "Password")
-            terminal.enter(lab.passwords[jid])
-        a.sees("Berta")
-        b.sees("Anna")
+        a.login("Berta")
+        b.login("Anna")
         a.enter("Guten Morgen")
         b.sees("Guten Morgen")
-        a.enter("/send nirgends.pdf")
-        ok, seen = a.sees("Die Datei kann nicht gelesen werden.", "> /send nirgends.pdf")
+        ok, seen = a.refused("/send nirgends.pdf", "Die Datei kann nicht gelesen werden.")
         row(ok, "a file that is not there is said so, and the line stays", seen)
-        a.key("C-u")
         a.enter("/send Befund Müller.pdf")
         ok, seen = b.sees("[1] Befund Müller.pdf, 3.0 MiB")
         row(ok, "/send sends a file, and its reader sees its name, size and number", seen)
         ok, seen = a.sees("Befund Müller.pdf ist beim Server.", "[1] Befund Müller.pdf, 3.0 MiB")
         row(ok, "the writer sees that it went", seen)
-        b.enter("/save 7")
-        ok, seen = b.sees("This message brings no such file.")
+        ok, seen = b.refused("/save 7", "This message brings no such file.")
         row(ok, "a number that there is none of is said so", seen)
-        b.key("C-u")
         b.enter("/save 1")
         ok, seen = b.sees("Befund Müller.pdf is saved")
         saved = os.path.join(places[1], "Befund Müller.pdf")
@@ -61,8 +48,7 @@ def main():
         a.key("F3")
         ok, seen = b.until(lambda screen: "[1]" not in screen)
         row(ok, "F3 takes a file back, too", seen)
-        b.enter("/save 1")
-        ok, seen = b.sees("This message brings no such file.")
+        ok, seen = b.refused("/save 1", "This message brings no such file.")
         row(ok, "and then it cannot be saved any more", seen)
     finally:
         a.close()

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "konsil_lines.h"
+
+#include <stdlib.h>
+
+#include "konsil_files.h"
+#include "konsil_own.h"
+#include "konsil_rooms.h"
+#include "say.h"
+
+static void send_woken(
+    const struct model_person *person, const char *rest, const char *wake, const char *ask, struct lines_deed *deed)
+{
+    deed->command = json_pack("{s:s, s:s, s:s, s:s}", "cmd", "send", "to", person->jid, "body", rest, "wake", wake);
+    deed->ask = ask;
+}
+
+static void send_info(
+    const struct model *model, const struct model_person *person, const char *rest, struct lines_deed *deed)
+{
+    (void)model;
+    send_woken(person, rest, "none", NULL, deed);
+}
+
+static void send_important(
+    const struct model *model, const struct model_person *person, const char *rest, struct lines_deed *deed)
+{
+    (void)model;
+    send_woken(person, rest, "normal", NULL, deed);
+}
+
+/* It wakes people: one Enter too many must not. */
+static void send_urgent(
+    const struct model *model, const struct model_person *person, const char *rest, struct lines_deed *deed)
+{
+    (void)model;
+    send_woken(person, rest, "high", SAY("konsil.ask-urgent"), deed);
+}
+
+enum where { ANYWHERE, TALK, ROOM, OWN_ROOM };
+
+static const struct {
+    const char *words[2];
+    enum where where;
+    bool more; /* something has to follow */
+    lines_fn *read;
+} lines[] = {
+    { { "/send", "/senden" }, TALK, true, files_send },
+    { { "/save", "/speichern" }, TALK, true, files_save },
+    { { "/cancel", "/abbrechen" }, TALK, false, files_cancel },
+    { { "/info", NULL }, TALK, true, send_info },
+    { { "/important", "/wichtig" }, TALK, true, send_important },
+    { { "/urgent", "/dringend" }, TALK, true, send_urgent },
+    { { "/room", "/raum" }, ANYWHERE, true, rooms_make },
+    { { "/add", "/aufnehmen" }, OWN_ROOM, true, rooms_add },
+    { { "/remove", "/entfernen" }, OWN_ROOM, true, rooms_remove },
+    { { "/owner", "/besitzer" }, OWN_ROOM, true, rooms_owner },
+    { { "/noowner", "/keinbesitzer" }, OWN_ROOM, true, rooms_no_owner },
+    { { "/title", "/titel" }, OWN_ROOM, true, rooms_title },
+    { { "/topic", "/thema" }, OWN_ROOM, true, rooms_topic },
+    { { "/earlier", "/früheres" }, OWN_ROOM, true, rooms_earlier },
+    { { "/members", "/mitglieder" }, ROOM, false, rooms_members },
+    { { "/join", "/beitreten" }, ANYWHERE, true, rooms_join },
+    { { "/leave", "/verlassen" }, ROOM, false, rooms_leave },
+    { { "/destroy", "/auflösen" }, OWN_ROOM, false, rooms_destroy },
+    { { "/picture", "/bild" }, ANYWHERE, true, own_picture },
+    { { "/nopicture", "/keinbild" }, ANYWHERE, false, own_no_picture },
+};
+
+/* NULL: another word. */
+static const char *behind(const char *line, const char *word)
+{
+    size_t len = word ? strlen(word) : 0;
+
+    return len && strncmp(line, word, len) == 0 && (!line[len] || line[len] == ' ') ? line + len : NULL;
+}
+
+/* NULL: it may be done here. */
+static const char *why_not_here(const struct model_person *person, enum where where)
+{
+    if (where >= ROOM && !person->room)
+        return SAY("konsil.line-no-room");
+    if (where == OWN_ROOM && rooms_is(person, "foreign"))
+        return SAY("room.foreign");
+    return NULL;
+}
+
+static void read_line(
+    const struct model *model, const struct model_person *person, const char *typed, size_t at, struct lines_deed *deed)
+{
+    char *rest = ks_str_dup(ks_str_trim(ks_str_z(typed)));
+
+    deed->wrong = why_not_here(person, lines[at].where);
+    if (!deed->wrong && rest && lines[at].more && !*rest)
+        deed->wrong = SAY("konsil.line-short");
+    if (!deed->wrong && rest)
+        lines[at].read(model, person, rest, deed);
+    free(rest);
+}
+
+bool lines_read(
+    const struct model *model, const struct model_person *person, const char *line, struct lines_deed *ret_deed)
+{
+    *ret_deed = (struct lines_deed) { .command = NULL };
+    for (size_t i = 0; i < KS_COUNT(lines); i++)
+        for (size_t word = 0; word < KS_COUNT(lines[i].words); word++) {
+            const char *rest = behind(line, lines[i].words[word]);
+            if (!rest || (!lines[i].more && ks_str_trim(ks_str_z(rest)).len > 0)
+                || (lines[i].where != ANYWHERE && !person))
+                continue;
+            read_line(model, person, rest, i, ret_deed);
+            return true;
+        }
+    return false;
+}
