@@ -5,13 +5,14 @@ import json
 import os
 import re
 import shlex
+import shutil
 import ssl
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
-from lab import BUILD, TIMEOUT, Lab, done, row
+from lab import BUILD, TIMEOUT, Lab, done, row, skip
 from screen import Screen
 from wire import Refused, Stream, condition
 
@@ -42,6 +43,44 @@ def preauth(stream, token):
     return stream.iq("set", f"<preauth xmlns='urn:xmpp:pars:0' token='{token}'/>")
 
 
+# --- a QR code, as a camera sees it ---
+
+PIXELS = 4  # of a module, each way
+
+
+def decoded(modules):
+    """What zbarimg, which has nothing of ours in it, reads in rows of modules (true: black)."""
+    path = os.path.join(lab.dir, "code.pgm")
+    rows = [bytes(0 if black else 255 for black in line for _ in range(PIXELS)) for line in modules]
+    with open(path, "wb") as file:
+        file.write(f"P5 {len(rows[0])} {len(rows) * PIXELS} 255\n".encode() + b"".join(line * PIXELS for line in rows))
+    return subprocess.run(["zbarimg", "--quiet", "--raw", "-Sdisable", "-Sqrcode.enable", path], capture_output=True, text=True,
+                          timeout=TIMEOUT).stdout.strip()
+
+
+def from_svg(tree):
+    """The modules of the page's picture: runs of black ones, each "M X Y h LENGTH v1 …"."""
+    size = int(tree.get("viewBox").split()[2])
+    modules = [[False] * size for _ in range(size)]
+    for x, y, length in re.findall(r"M(\d+) (\d+)h(\d+)v1h-\d+z", tree[0].get("d")):
+        modules[int(y)][int(x):int(x) + int(length)] = [True] * int(length)
+    return modules
+
+
+def from_terminal(lines):
+    """Those of the terminal: each character is two of them, one above the other."""
+    halves = {" ": (0, 0), "\u2584": (0, 1), "\u2580": (1, 0), "\u2588": (1, 1)}
+    texts = [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip("\r\n") for line in lines]
+    return [[halves[char][half] for char in text] for text in texts for half in (0, 1)]
+
+
+def shown_or_skipped(good, name, seen=""):
+    if shutil.which("zbarimg"):
+        row(good(), name, seen)
+    else:
+        skip(name, "no zbarimg here (zbar-tools)")
+
+
 # --- an administrator makes it ---
 
 answer = lab.ctl("--lang", "de", "user", "invite", ANNA, "--name", "Dr. Anna Brandt", "--department", "Innere",
@@ -66,6 +105,8 @@ terminal = subprocess.run(["script", "-qec", f"{os.path.join(BUILD, 'cmd', 'kons
                           capture_output=True, text=True, timeout=TIMEOUT).stdout
 code = [line for line in terminal.splitlines() if line.startswith("\x1b[30;107m")]
 row(len(code) > 15 and len({len(line.strip()) for line in code}) == 1, "user invite: on a terminal a QR code, a square one", terminal)
+shown_or_skipped(lambda: decoded(from_terminal(code)) == re.search(r"https://\S+", terminal)[0],
+                 "which a reader of QR codes reads as the address of the page", terminal)
 
 # --- its page ---
 
@@ -76,6 +117,9 @@ row(status == 200 and link == shown["uri"] and ANNA in text and text.index("Einl
     "XEP-0401 §3.4: the page has the link, the address and what to do, German first", text)
 row(tree.get("viewBox").split()[2] == tree.get("viewBox").split()[3] and len(tree[0].get("d")) > 500,
     "the page has a QR code", text)
+shown_or_skipped(lambda: decoded(from_svg(tree)) == shown["page"], "XEP-0401 §3.4: with which a camera finds the page again on the device to be used", text)
+white = [[False] * 41 for _ in range(41)]
+shown_or_skipped(lambda: decoded(white) == "", "(control: in a white picture it reads none)")
 row("script" not in text and "src=" not in text and fields["content-security-policy"].startswith("default-src 'none'")
     and fields["cache-control"] == "no-store" and fields["referrer-policy"] == "no-referrer",
     "DSK I.8-a part (the web app): the page loads nothing, from here or elsewhere, and is not kept", fields)
