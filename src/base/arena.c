@@ -38,7 +38,7 @@ void ks_arena_done(struct ks_arena *arena)
     }
     arena->at = arena->end = NULL;
     arena->bytes = 0;
-    arena->failed = false;
+    arena->failed = arena->limited = false;
 }
 
 void ks_arena_reset(struct ks_arena *arena)
@@ -54,7 +54,7 @@ void ks_arena_reset(struct ks_arena *arena)
             free(chunk);
     }
     arena->bytes = 0;
-    arena->failed = false;
+    arena->failed = arena->limited = false;
     arena->at = arena->end = NULL;
     if (keep) {
         keep->next = NULL;
@@ -72,7 +72,7 @@ bool ks_arena_full(const struct ks_arena *arena, size_t len)
 void *ks_arena_alloc(struct ks_arena *arena, size_t len)
 {
     if (ks_arena_full(arena, len)) {
-        arena->failed = true;
+        arena->failed = arena->limited = true;
         return NULL;
     }
     len = rounded(len);

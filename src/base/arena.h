@@ -15,6 +15,7 @@ struct ks_arena {
     char *at, *end;                /* what is free in the newest */
     size_t bytes, bytes_max;       /* given out; the limit */
     bool failed;                   /* a block was refused: what is being built in it is not whole */
+    bool limited;                  /* and one of them by the limit */
 };
 
 /* Takes no memory yet. bytes_max counts what is given out, rounded up to 16 bytes a block. */
@@ -28,7 +29,7 @@ void ks_arena_done(struct ks_arena *arena);
 void ks_arena_reset(struct ks_arena *arena);
 
 /* len bytes, not cleared; NULL when the limit or the memory is reached (ks_arena_full tells which: a limit is the
- * peer's fault), which arena->failed remembers. len 0 gives a valid pointer. */
+ * peer's fault), which arena->failed and arena->limited remember. len 0 gives a valid pointer. */
 KS_CHECK void *ks_arena_alloc(struct ks_arena *arena, size_t len);
 KS_CHECK void *ks_arena_zero(struct ks_arena *arena, size_t len);
 /* True if a block of len bytes would pass the limit. */

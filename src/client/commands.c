@@ -206,7 +206,9 @@ static enum ks_err on_connect(struct konsil *k, const struct ks_cmd *cmd)
             return err;
         k->remember = connect->remember;
     }
-    ks_engine_forget_invite(k);
+    /* The same invitation again: whether the password went out with it is known. */
+    if (!k->invite || !ks_str_eq(link.token, ks_str_z(k->invite)))
+        ks_engine_forget_invite(k);
     if (link.token.len > 0 && (err = keep_secret(&k->invite, link.token)) != KS_OK)
         return err;
     if (!k->omemo && ((err = ks_meta_put(k, "account", jid)) != KS_OK || (err = ks_engine_account(k, jid)) != KS_OK))

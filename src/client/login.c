@@ -4,6 +4,7 @@
 #include "codes.h"
 #include "enc.h"
 #include "jid.h"
+#include "konsil/konsil.h"
 #include "login_step.h"
 #include "ns.h"
 #include "sasl_offer.h"
@@ -11,7 +12,8 @@
 #include "utf8.h"
 #include "xml_writer.h"
 
-#define ARENA_BYTES_MAX (64 * 1024)
+#define ARENA_BYTES_MAX (KONSIL_COMMAND_MAX + 64 * 1024) /* what a person said, and what becomes of it */
+#define FEATURES_BYTES_MAX (64 * 1024)
 #define EXTERNAL "EXTERNAL" /* RFC 4422 appendix A, XEP-0178 */
 
 /* --- states --- */
@@ -31,7 +33,8 @@ static const struct {
     [KS_LOGIN_REGISTER] = { "register", TO(KS_LOGIN_SECURED) },
     [KS_LOGIN_EXTERNAL] = { "external", TO(KS_LOGIN_AUTHED) | TO(KS_LOGIN_CHALLENGE) },
     [KS_LOGIN_EXTERNAL2] = { "external2",
-        TO(KS_LOGIN_CHALLENGE2) | TO(KS_LOGIN_WELCOME) | TO(KS_LOGIN_AUTHED) | TO(KS_LOGIN_RESUMED) },
+        TO(KS_LOGIN_TOKEN) | TO(KS_LOGIN_CHALLENGE2) | TO(KS_LOGIN_WELCOME) | TO(KS_LOGIN_AUTHED)
+            | TO(KS_LOGIN_RESUMED) },
     [KS_LOGIN_TOKEN] = { "token",
         TO(KS_LOGIN_CHALLENGE2) | TO(KS_LOGIN_WELCOME) | TO(KS_LOGIN_AUTHED) | TO(KS_LOGIN_RESUMED) },
     [KS_LOGIN_CHALLENGE2] = { "challenge2", TO(KS_LOGIN_PROOF2) },
@@ -89,6 +92,16 @@ static void write_header(struct ks_login *login, struct ks_buf *out)
     }
     ks_buf_z(out, "'>");
     login->restart = true;
+}
+
+enum ks_err ks_login_step_keep(const struct ks_login_step *at)
+{
+    struct ks_login *login = at->login;
+
+    ks_arena_reset(&login->kept);
+    if ((login->features = ks_xml_copy(&login->kept, at->element)))
+        return KS_OK;
+    return login->kept.failed && !login->kept.limited ? KS_ENOMEM : KS_ELIMIT;
 }
 
 enum ks_err ks_login_step_write(const struct ks_login_step *at, const struct ks_xml *element)
@@ -227,9 +240,7 @@ static enum ks_err authenticate_external(const struct ks_login_step *at)
     struct ks_sasl_offer offer;
     enum ks_err err = ks_arena_join(at->scratch, parts, KS_COUNT(parts), &bare);
 
-    if (err == KS_OK && !(login->features = ks_xml_copy(&login->arena, at->element)))
-        err = KS_ENOMEM;
-    if (err != KS_OK)
+    if (err != KS_OK || (err = ks_login_step_keep(at)) != KS_OK)
         return err;
     ks_sasl_offer_read(at->scratch, at->element, true, &offer);
     if (ks_sasl_offer_has(&offer, EXTERNAL)) {
@@ -352,6 +363,18 @@ static bool is_external(const struct ks_login *login)
     return login->state == KS_LOGIN_EXTERNAL || login->state == KS_LOGIN_EXTERNAL2;
 }
 
+/* The certificate is not taken: a token where the profile has tokens, or the password, if there is one. */
+static enum ks_err after_external(const struct ks_login_step *at)
+{
+    struct ks_login *login = at->login;
+    enum ks_err err;
+
+    if (login->state == KS_LOGIN_EXTERNAL2 && login->setup.token.len
+        && ((err = send_token(login, login->features, at->out)) != KS_OK || login->state == KS_LOGIN_TOKEN))
+        return err;
+    return login->setup.password.len ? authenticate_password(at, login->features) : KS_OK;
+}
+
 static enum ks_err on_failure(const struct ks_login_step *at)
 {
     static const struct {
@@ -365,12 +388,15 @@ static enum ks_err on_failure(const struct ks_login_step *at)
     };
     const struct ks_xml *condition = ks_xml_child(at->element, NS_SASL, NULL);
     bool later = ks_xml_is(condition, NS_SASL, "temporary-auth-failure"), external = is_external(at->login);
+    enum ks_login_state before = at->login->state;
     enum ks_err err;
 
     if (at->login->state == KS_LOGIN_TOKEN && !later)
         return without_token(at);
-    if (external && !later && at->login->setup.password.len)
-        return authenticate_password(at, at->login->features);
+    if (external && !later && (err = after_external(at)) != KS_OK)
+        return err;
+    if (external && at->login->state != before)
+        return KS_OK;
     if (condition
         && (err = ks_arena_copy(&at->login->arena, ks_utf8_head(condition->name, 64), &at->login->detail)) != KS_OK)
         return err;
@@ -494,8 +520,7 @@ static enum ks_err authenticate(const struct ks_login_step *at, const struct ks_
 /* They come before the outcome, and are needed if that is a failure. */
 static enum ks_err on_token_features(const struct ks_login_step *at)
 {
-    at->login->features = ks_xml_copy(&at->login->arena, at->element);
-    return at->login->features ? KS_OK : KS_ENOMEM;
+    return ks_login_step_keep(at);
 }
 
 /* XEP-0484 §4.1: "the client SHOULD discard the token and automatically fall back to alternative authentication". */
@@ -639,18 +664,38 @@ enum ks_err ks_login_element(struct ks_login *login, struct ks_arena *scratch, c
     return ks_login_step_broken(login);
 }
 
-void ks_login_init(struct ks_login *login, const struct ks_login_setup *setup, bool direct, struct ks_buf *out)
+/* The person may say something else while a login is under way (on_connect). */
+static enum ks_err copy_setup(struct ks_login *login)
 {
+    struct ks_login_setup *setup = &login->setup;
+    struct ks_str *texts[] = { &setup->local, &setup->domain, &setup->resource, &setup->password, &setup->agent,
+        &setup->device, &setup->token, &setup->mechanism, &setup->invite };
+
+    for (size_t i = 0; i < KS_COUNT(texts); i++)
+        if (ks_arena_copy(&login->arena, *texts[i], texts[i]) != KS_OK)
+            return KS_ENOMEM;
+    return KS_OK;
+}
+
+enum ks_err ks_login_init(struct ks_login *login, const struct ks_login_setup *setup, bool direct, struct ks_buf *out)
+{
+    enum ks_err err;
+
     *login = (struct ks_login) { .setup = *setup };
     ks_arena_init(&login->arena, ARENA_BYTES_MAX);
+    ks_arena_init(&login->kept, FEATURES_BYTES_MAX);
+    if ((err = copy_setup(login)) != KS_OK)
+        return err;
     if (direct)
         ks_login_step_enter(login, KS_LOGIN_HANDSHAKE);
     else
         write_header(login, out);
+    return KS_OK;
 }
 
 void ks_login_done(struct ks_login *login)
 {
     ks_arena_done(&login->arena);
+    ks_arena_done(&login->kept);
     ks_wipe(login, sizeof(*login));
 }

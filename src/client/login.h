@@ -47,7 +47,7 @@ enum ks_login_state {
 const char *ks_login_state_name(enum ks_login_state state);
 
 struct ks_login_setup {
-    /* Views that outlive the login. local and domain are normal (jid.h); password as a person typed it. */
+    /* Copied. local and domain are normal (jid.h); password as a person typed it. */
     struct ks_str local, domain, resource;
     struct ks_str password; /* may be empty when there is a token or a certificate */
     struct ks_str agent;    /* a UUID that stays the same: the installation (XEP-0388 §2.3) */
@@ -79,20 +79,21 @@ struct ks_login {
     uint64_t bytes_max;                     /* the longest stanza that it takes (XEP-0478); 0: it does not say */
     int64_t idle_ms;                        /* after so much silence of ours it may hang up; 0: it does not say */
     /* private */
-    struct ks_arena arena;
+    struct ks_arena arena, kept;
     struct ks_scram_client scram;
     struct ks_scram_bindings bindings;
     struct ks_str downgrade;
     bool sm_offered;
     bool certified;                   /* TLS showed a certificate of ours */
     const struct ks_ht_mechanism *ht; /* of the token that was sent */
-    struct ks_xml *features; /* while the outcome of a token, a certificate or an invitation is awaited; in arena */
+    struct ks_xml *features; /* while the outcome of a token, a certificate or an invitation is awaited; in kept */
     struct ks_str wanted;    /* the mechanism for which a token was asked for */
 };
 
 /* Writes the first header. direct: TLS is there already, ks_login_secured was not called yet but will be at once, so
- * nothing is written. Failures of writing stay in out. */
-void ks_login_init(struct ks_login *login, const struct ks_login_setup *setup, bool direct, struct ks_buf *out);
+ * nothing is written. Failures of writing stay in out. KS_ENOMEM. */
+KS_CHECK enum ks_err ks_login_init(
+    struct ks_login *login, const struct ks_login_setup *setup, bool direct, struct ks_buf *out);
 void ks_login_done(struct ks_login *login); /* accepts zeroes; wipes */
 
 /* TLS stands; its certificate was checked. A view may be empty when there is no such binding; they are copied.

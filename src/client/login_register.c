@@ -19,11 +19,12 @@ static enum ks_err write_request(const struct ks_login_step *at, const char *id,
 enum ks_err ks_login_invited(const struct ks_login_step *at)
 {
     struct ks_login *login = at->login;
+    enum ks_err err;
 
     if (!ks_xml_child(at->element, NS_IBR_TOKEN, "register"))
         return ks_login_step_fail(login, KS_CODE_INVITE_NONE, true);
-    if (!(login->features = ks_xml_copy(&login->arena, at->element)))
-        return KS_ENOMEM;
+    if ((err = ks_login_step_keep(at)) != KS_OK)
+        return err;
     ks_login_step_enter(login, KS_LOGIN_PREAUTH);
     return write_request(at, PREAUTH_ID,
         ks_xml_set(at->scratch, ks_xml_new(at->scratch, NS_PARS, "preauth"), "token", login->setup.invite));

@@ -23,6 +23,8 @@ KS_CHECK enum ks_err ks_login_step_fail(struct ks_login *login, const char *code
 KS_CHECK enum ks_err ks_login_step_broken(struct ks_login *login);
 /* NULL, for want of memory, is KS_ENOMEM. */
 KS_CHECK enum ks_err ks_login_step_write(const struct ks_login_step *at, const struct ks_xml *element);
+/* The features at hand are needed again when an outcome is there. KS_ELIMIT, KS_ENOMEM. */
+KS_CHECK enum ks_err ks_login_step_keep(const struct ks_login_step *at);
 /* Features of a stream under TLS: how we show who we are. */
 KS_CHECK enum ks_err ks_login_step_mechanisms(const struct ks_login_step *at);
 

@@ -507,7 +507,7 @@ static void login_setup(struct konsil *k, bool direct)
     s->sm_asked = false;
     ks_framer_init(&s->framer, KS_STANZA_READ_MAX, KS_STREAM_DEPTH_MAX);
     /* What a lost session of ours still counts stays in sm until the server says whether it resumes. */
-    ks_login_init(&s->login, &setup, direct, &s->out);
+    k->failed = ks_login_init(&s->login, &setup, direct, &s->out);
     s->login.restart = false;
 }
 
@@ -537,9 +537,10 @@ void konsil_opened(struct konsil *k, struct konsil_now now)
     if (k->failed != KS_OK || s->state != KS_STREAM_CONNECTING || k->direct_tls != s->tls_known)
         return;
     login_setup(k, k->direct_tls);
-    if (k->direct_tls)
+    if (k->failed == KS_OK && k->direct_tls)
         login_secured(k);
-    (void)out_ok(k);
+    if (k->failed == KS_OK)
+        (void)out_ok(k);
 }
 
 void konsil_secured(struct konsil *k, const struct konsil_tls *tls, struct konsil_now now)

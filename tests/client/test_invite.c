@@ -200,6 +200,21 @@ static void test_network(void)
         "XEP-0077 §3.1: when the answer is lost on the way the account is logged in to all the same", "%s",
         text_of(last(clara, "connection"), "reason"));
     lab_end(&lab);
+
+    lost = false;
+    lab_two(&lab, 94, &anna, &jonas);
+    clara = lab_party(&lab, CLARA, "ein Kennwort");
+    snprintf(link, sizeof link, "%s", invite(&lab, "user.invite"));
+    clara->spy = lose_answer;
+    clara->spy_user = &lost;
+    (void)come(&lab, clara, link, "ein Kennwort");
+    party_cut(clara);
+    (void)come(&lab, clara, link, "ein Kennwort");
+    lab_run(&lab, 90000);
+    check_row(lost && party_count(clara, "ready", 0) == 1,
+        "and when the person opens the invitation again, instead of waiting", "%s",
+        text_of(last(clara, "connection"), "reason"));
+    lab_end(&lab);
 }
 
 int main(void)

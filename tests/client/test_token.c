@@ -31,6 +31,18 @@ static bool refuse_token(struct party *party, struct ks_str *stanza, void *user)
     return true;
 }
 
+static size_t entered;
+
+/* In front of each stanza of the server's, the person enters the password again. */
+static bool enter_again(struct party *party, struct ks_str *stanza, void *user)
+{
+    (void)user;
+    if (entered < 20 && ++entered && party_count(party, "ready", 0) == 0)
+        party_do(party, "{\"id\":\"x\",\"cmd\":\"connect\",\"password\":\"a-password\"}");
+    (void)stanza;
+    return true;
+}
+
 static void disconnect(struct lab *lab, struct party *party)
 {
     party_do(party, "{\"id\":\"x\",\"cmd\":\"disconnect\"}");
@@ -101,6 +113,19 @@ int main(void)
     check_row(party_count(anna, "error", told) == 1 && !party_count(anna, "ready", told),
         "without \"remember\" neither the password nor a token outlives the program", "%zu errors",
         party_count(anna, "error", told));
+    lab_end(&lab);
+
+    /* Whoever enters a password while a login is under way replaces what that login is about. */
+    lab_two(&lab, 33, &anna, &jonas);
+    anna->spy = enter_again;
+    party_connect(anna);
+    lab_run(&lab, 1000);
+    check_row(entered > 0 && is_ready(anna, 0), "a password that is entered during a login does not disturb it",
+        "%zu times, %zu ready", entered, party_count(anna, "ready", 0));
+    entered = 0, told = party_mark(anna);
+    party_cut(anna);
+    lab_run(&lab, 90000);
+    check_row(entered > 0 && party_count(anna, "ready", told) == 1, "nor one by a token", "%zu times", entered);
     lab_end(&lab);
     return check_done();
 }

@@ -4,6 +4,7 @@
 #include "enc.h"
 #include "login.h"
 #include "ns.h"
+#include "utf8.h"
 #include "xml_reader.h"
 
 static struct ks_arena arena;
@@ -64,7 +65,8 @@ static void begin(struct rig *rig, bool direct)
     ks_sm_init(&rig->sm);
     ks_buf_init(&rig->out, 65536);
     ks_arena_init(&rig->server_arena, 65536);
-    ks_login_init(&rig->login, &setup, direct, &rig->out);
+    if (ks_login_init(&rig->login, &setup, direct, &rig->out) != KS_OK)
+        exit(1);
 }
 
 static void end(struct rig *rig)
@@ -605,6 +607,13 @@ static void test_certificate(void)
     out = offered(&rig, FEATURES(EXTERNAL2("")));
     check_contains("a certificate goes before a token, which then waits for the features", out, "mechanism='EXTERNAL'");
     end(&rig);
+    (void)offered(&rig, FEATURES(EXTERNAL2(M("SCRAM-SHA-256"))));
+    out = say(&rig, FAILURE(NS_SASL2, "not-authorized"));
+    check_contains("XEP-0388 §2.6.2: where the certificate is refused the token goes, before the password", out,
+        "mechanism='HT-SHA-256-EXPR'");
+    out = say(&rig, FAILURE(NS_SASL2, "not-authorized"));
+    check_contains("and then the password", out, "mechanism='SCRAM-SHA-256'");
+    end(&rig);
     out = offered(&rig, OFFER2);
     check_contains("and logs in where the certificate does not", out, "mechanism='HT-SHA-256-EXPR'");
     (void)say(&rig, success2(token_proof(), WHO BOUND));
@@ -615,6 +624,43 @@ static void test_certificate(void)
     certified = false;
     out = offered(&rig, MECHANISMS(M("EXTERNAL") M("SCRAM-SHA-256")));
     check_contains("without a certificate EXTERNAL is not tried", out, "mechanism='SCRAM-SHA-256'");
+    end(&rig);
+}
+
+/* A server that says too much, or what cannot be cut anywhere. */
+static void test_hostile(void)
+{
+    static char features[200000], failure[400];
+    struct rig rig;
+
+    memset(features, 'x', sizeof features - 1);
+    memcpy(features, "<features xmlns='" NS_STREAM "'>", strlen("<features xmlns='" NS_STREAM "'>"));
+    memcpy(features + sizeof features - 1 - strlen("</features>"), "</features>", strlen("</features>"));
+    token = KS_STR("geheim2");
+    begin(&rig, true);
+    secure(&rig);
+    (void)say(&rig, features);
+    check_row(rig.login.state == KS_LOGIN_FAILED && strcmp(rig.login.code, KS_CODE_PROTOCOL) == 0 && !rig.login.final,
+        "features of 200 KB end the connection, and not the engine", "%s", ks_login_state_name(rig.login.state));
+    end(&rig);
+    begin(&rig, true);
+    secure(&rig);
+    for (int i = 0; i < 100; i++)
+        (void)say(&rig, OFFER2);
+    check_state(&rig, "features that come a hundred times take the room of one", KS_LOGIN_TOKEN);
+    end(&rig);
+    token = KS_STR_EMPTY;
+
+    begin(&rig, true);
+    secure(&rig);
+    (void)say(&rig, OFFER);
+    snprintf(failure, sizeof failure, "<failure xmlns='" NS_SASL "'><a%s/></failure>",
+        "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+        "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4"
+        "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4");
+    (void)say(&rig, failure);
+    check_row(rig.login.detail.len == 63 && ks_utf8_valid(rig.login.detail),
+        "a long condition is not cut inside a character", "%zu", rig.login.detail.len);
     end(&rig);
 }
 
@@ -635,6 +681,7 @@ int main(void)
     test_sasl2();
     test_token();
     test_certificate();
+    test_hostile();
     test_walk();
     ks_arena_done(&arena);
     return check_done();
