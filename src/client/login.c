@@ -81,7 +81,9 @@ enum ks_err ks_login_step_broken(struct ks_login *login)
 static void write_header(struct ks_login *login, struct ks_buf *out)
 {
     ks_buf_z(out,
-        "<?xml version='1.0'?><stream:stream xmlns='" NS_CLIENT "' xmlns:stream='" NS_STREAM "' version='1.0' to='");
+        login->setup.messages ? "<open xmlns='" NS_FRAMING "' version='1.0' to='" /* RFC 7395 §3.4 */
+                              : "<?xml version='1.0'?><stream:stream xmlns='" NS_CLIENT "' xmlns:stream='" NS_STREAM
+                                "' version='1.0' to='");
     ks_xml_escape(out, login->setup.domain);
     /* RFC 6120 §4.7.1: 'from' only once nobody between can read it. */
     if (login->state != KS_LOGIN_CLEAR) {
@@ -90,7 +92,7 @@ static void write_header(struct ks_login *login, struct ks_buf *out)
         ks_buf_byte(out, '@');
         ks_xml_escape(out, login->setup.domain);
     }
-    ks_buf_z(out, "'>");
+    ks_buf_z(out, login->setup.messages ? "'/>" : "'>");
     login->restart = true;
 }
 

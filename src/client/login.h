@@ -55,6 +55,7 @@ struct ks_login_setup {
     struct ks_str token;    /* with the name of its mechanism; or empty */
     struct ks_str mechanism;
     struct ks_str invite; /* the token of an invitation by which the account is created; or empty */
+    bool messages;        /* over a WebSocket (RFC 7395) */
     bool invite_tried;    /* the password was sent with it before, and what became of it is not known */
     struct ks_prng *prng;
     struct ks_sm *sm; /* with an id: that session is resumed if the server still has it */

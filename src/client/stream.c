@@ -52,7 +52,8 @@ static void request(struct konsil *k, enum konsil_request_kind kind)
         .host = k->host ? k->host : k->domain,
         .domain = k->domain,
         .port = k->port,
-        .direct_tls = k->direct_tls };
+        .direct_tls = k->direct_tls,
+        .url = s->url };
 }
 
 bool konsil_next_request(struct konsil *k, struct konsil_request *ret_request)
@@ -74,7 +75,10 @@ static void connect_now(struct konsil *k)
     k->wait_ms[KS_WAIT_LOGIN] = k->now.mono_ms + KS_STREAM_LOGIN_MS;
     s->state = KS_STREAM_CONNECTING;
     s->generation++;
-    s->tls_known = false;
+    s->tls_known = s->messages = false;
+    free(s->url);
+    s->url = s->see_other; /* once */
+    s->see_other = NULL;
     ks_buf_reset(&s->out);
     ks_buf_reset(&s->in);
     s->in_seen = 0;
@@ -128,7 +132,7 @@ static void close_stream(struct konsil *k)
     struct ks_stream *s = &k->stream;
 
     if (s->state == KS_STREAM_ONLINE || (s->state == KS_STREAM_LOGIN && s->login.state != KS_LOGIN_HANDSHAKE))
-        ks_buf_z(&s->out, "</stream:stream>");
+        ks_buf_z(&s->out, s->messages ? "<close xmlns='" NS_FRAMING "'/>" : "</stream:stream>");
     request(k, KONSIL_CLOSE);
 }
 
@@ -145,11 +149,16 @@ static void refused(struct konsil *k, struct ks_str detail)
     ks_engine_forget_password(k);
 }
 
-static void stream_error(struct konsil *k, const char *condition, const char *code)
+void ks_stream_error(struct konsil *k, const char *condition)
 {
     ks_buf_printf(
         &k->stream.out, "<stream:error><%s xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>", condition);
-    give_up(k, code, ks_str_z(condition), true);
+    give_up(k, KS_CODE_PROTOCOL, ks_str_z(condition), true);
+}
+
+void ks_stream_ended(struct konsil *k)
+{
+    give_up(k, KS_CODE_NETWORK, KS_STR_EMPTY, true);
 }
 
 void ks_stream_drop(struct konsil *k, const char *code)
@@ -282,6 +291,16 @@ void konsil_output_sent(struct konsil *k, size_t len)
     ks_buf_drop(&k->stream.out, len);
 }
 
+/* Something that means nothing, so that both know that the other is there. RFC 7395 §3.8: "white space keepalives" are
+ * nothing for a WebSocket; there it is a question. */
+static void say_nothing(struct ks_stream *s)
+{
+    ks_buf_z(&s->out,
+        !s->messages        ? " "
+            : s->sm.enabled ? "<r xmlns='" NS_SM "'/>"
+                            : "<iq type='get' id='ping'><ping xmlns='urn:xmpp:ping'/></iq>");
+}
+
 /* The server is silent: first it is asked, then it is given up. */
 static void probe(struct konsil *k)
 {
@@ -294,7 +313,7 @@ static void probe(struct konsil *k)
     if (s->sm.enabled)
         ask(s);
     else
-        ks_buf_byte(&s->out, ' ');
+        say_nothing(s);
     s->quiet_ms = k->now.mono_ms + (s->sm.enabled ? KS_STREAM_DEAD_MS : KS_STREAM_QUIET_MS);
     s->spoke_ms = k->now.mono_ms;
     if (out_ok(k))
@@ -312,7 +331,7 @@ void ks_stream_ping(struct konsil *k)
         probe(k);
         return;
     }
-    ks_buf_byte(&s->out, ' '); /* only we were silent */
+    say_nothing(s); /* only we were silent */
     spoke(k);
     (void)out_ok(k);
 }
@@ -379,7 +398,7 @@ static void on_sm(struct konsil *k, const struct ks_xml *element)
         return;
     }
     if (!ks_xml_is(element, NS_SM, "a") || !s->sm.enabled) {
-        stream_error(k, "unsupported-stanza-type", KS_CODE_PROTOCOL);
+        ks_stream_error(k, "unsupported-stanza-type");
         return;
     }
     tags_init(&tags);
@@ -389,7 +408,7 @@ static void on_sm(struct konsil *k, const struct ks_xml *element)
         ks_buf_done(&tags.list);
         /* XEP-0198 §4 wants undefined-condition with its own element; the plain condition says enough. */
         ks_sm_reset(&s->sm);
-        stream_error(k, "undefined-condition", KS_CODE_PROTOCOL);
+        ks_stream_error(k, "undefined-condition");
         return;
     }
     hand_over(k, &tags);
@@ -447,6 +466,7 @@ static void after_login_step(struct konsil *k, enum ks_login_state before)
 
     if (s->login.restart) {
         s->login.restart = false;
+        s->header_due = true;
         ks_framer_restart(&s->framer);
     }
     if (state == before)
@@ -499,6 +519,7 @@ static void login_setup(struct konsil *k, bool direct)
         .token = k->token ? ks_str_z(k->token) : KS_STR_EMPTY,
         .mechanism = k->token ? ks_str_z(k->token_mechanism) : KS_STR_EMPTY,
         .invite = k->invite ? ks_str_z(k->invite) : KS_STR_EMPTY,
+        .messages = s->messages,
         .invite_tried = k->invite_tried,
         .prng = &k->prng,
         .sm = &s->sm };
@@ -523,10 +544,20 @@ static void login_secured(struct konsil *k)
         return;
     }
     s->login.restart = false;
+    s->header_due = true;
     ks_framer_restart(&s->framer);
     ks_buf_reset(&s->in); /* RFC 6120 §5.4.3.3: what was said in clear is forgotten */
     s->in_seen = 0;
     tell(k, KS_JS_CONNECTION_SECURED);
+}
+
+static void opened(struct konsil *k, bool secure)
+{
+    login_setup(k, secure);
+    if (k->failed == KS_OK && secure)
+        login_secured(k);
+    if (k->failed == KS_OK)
+        (void)out_ok(k);
 }
 
 void konsil_opened(struct konsil *k, struct konsil_now now)
@@ -534,13 +565,21 @@ void konsil_opened(struct konsil *k, struct konsil_now now)
     struct ks_stream *s = &k->stream;
 
     k->now = (struct ks_now) { now.mono_ms, now.wall_ms };
-    if (k->failed != KS_OK || s->state != KS_STREAM_CONNECTING || k->direct_tls != s->tls_known)
+    if (k->failed == KS_OK && s->state == KS_STREAM_CONNECTING && k->direct_tls == s->tls_known)
+        opened(k, k->direct_tls);
+}
+
+void konsil_opened_messages(struct konsil *k, struct konsil_now now)
+{
+    struct ks_stream *s = &k->stream;
+
+    k->now = (struct ks_now) { now.mono_ms, now.wall_ms };
+    if (k->failed != KS_OK || s->state != KS_STREAM_CONNECTING)
         return;
-    login_setup(k, k->direct_tls);
-    if (k->failed == KS_OK && k->direct_tls)
-        login_secured(k);
-    if (k->failed == KS_OK)
-        (void)out_ok(k);
+    if (!s->tls_known) /* a browser does not tell */
+        s->tls = (struct konsil_tls) { .has_exporter = false };
+    s->messages = true;
+    opened(k, true);
 }
 
 void konsil_secured(struct konsil *k, const struct konsil_tls *tls, struct konsil_now now)
@@ -550,7 +589,7 @@ void konsil_secured(struct konsil *k, const struct konsil_tls *tls, struct konsi
     k->now = (struct ks_now) { now.mono_ms, now.wall_ms };
     if (k->failed != KS_OK)
         return;
-    if (s->state == KS_STREAM_CONNECTING && k->direct_tls) {
+    if (s->state == KS_STREAM_CONNECTING) {
         s->tls = *tls;
         s->tls_known = true;
     } else if (s->state == KS_STREAM_LOGIN && s->login.state == KS_LOGIN_HANDSHAKE) {
@@ -586,39 +625,13 @@ void konsil_try_now(struct konsil *k, struct konsil_now now)
 
 /* --- reading --- */
 
-static enum ks_err keep_header(struct ks_stream *s, const struct ks_xml_header *header)
-{
-    ks_buf_reset(&s->header);
-    ks_buf_add(&s->header, header->default_ns);
-    ks_buf_add(&s->header, header->declarations);
-    s->default_ns = ks_str_head(ks_buf_str(&s->header), header->default_ns.len);
-    s->declarations = ks_str_from(ks_buf_str(&s->header), header->default_ns.len);
-    return ks_buf_err(&s->header);
-}
-
 /* A reading that failed: who was wrong? */
-static void unreadable(struct konsil *k, enum ks_err err)
+void ks_stream_unreadable(struct konsil *k, enum ks_err err)
 {
     if (err == KS_ENOMEM)
         k->failed = err;
     else
-        stream_error(k, err == KS_ELIMIT ? "policy-violation" : "not-well-formed", KS_CODE_PROTOCOL);
-}
-
-static void on_header(struct konsil *k, struct ks_str bytes)
-{
-    struct ks_stream *s = &k->stream;
-    struct ks_xml_header header;
-    enum ks_err err = ks_xml_read_header(&s->element, bytes, &header);
-
-    if (err == KS_OK)
-        err = keep_header(s, &header);
-    if (err != KS_OK)
-        unreadable(k, err);
-    else if (!ks_xml_is(header.element, NS_STREAM, "stream"))
-        stream_error(k, "invalid-namespace", KS_CODE_PROTOCOL);
-    else if (!ks_str_is(ks_xml_attr(header.element, "version"), "1.0"))
-        stream_error(k, "unsupported-version", KS_CODE_PROTOCOL);
+        ks_stream_error(k, err == KS_ELIMIT ? "policy-violation" : "not-well-formed");
 }
 
 static void on_stream_error(struct konsil *k, const struct ks_xml *error)
@@ -635,15 +648,11 @@ static void on_stream_error(struct konsil *k, const struct ks_xml *error)
         give_up(k, KS_CODE_STREAM_ERROR, name, true);
 }
 
-static void on_element(struct konsil *k, struct ks_str bytes)
+void ks_stream_element(struct konsil *k, struct ks_xml *element)
 {
     struct ks_stream *s = &k->stream;
-    struct ks_xml *element;
-    enum ks_err err = ks_xml_read(&s->element, ks_str_trim(bytes), s->default_ns, s->declarations, &element);
 
-    if (err != KS_OK) {
-        unreadable(k, err);
-    } else if (ks_xml_is(element, NS_STREAM, "error")) {
+    if (ks_xml_is(element, NS_STREAM, "error")) {
         on_stream_error(k, element);
     } else if (s->state == KS_STREAM_LOGIN) {
         on_login_element(k, element);
@@ -657,88 +666,28 @@ static void on_element(struct konsil *k, struct ks_str bytes)
         if (k->failed == KS_OK && s->generation == generation && s->state == KS_STREAM_ONLINE)
             s->sm.handled++;
     } else {
-        stream_error(k, "unsupported-stanza-type", KS_CODE_PROTOCOL);
-    }
-}
-
-static void on_frame(struct konsil *k, enum ks_frame frame, struct ks_str bytes)
-{
-    switch (frame) {
-    case KS_FRAME_OPEN:
-        on_header(k, bytes);
-        break;
-    case KS_FRAME_STANZA:
-        on_element(k, bytes);
-        break;
-    case KS_FRAME_CLOSE:
-        give_up(k, KS_CODE_NETWORK, KS_STR_EMPTY, true);
-        break;
-    case KS_FRAME_BLANK:
-    case KS_FRAME_MORE:
-        break;
-    case KS_FRAME_BAD:
-        stream_error(k, "not-well-formed", KS_CODE_PROTOCOL);
-        break;
-    case KS_FRAME_RESTRICTED:
-        stream_error(k, "restricted-xml", KS_CODE_PROTOCOL);
-        break;
-    case KS_FRAME_TOO_BIG:
-        stream_error(k, "policy-violation", KS_CODE_PROTOCOL);
-        break;
+        ks_stream_error(k, "unsupported-stanza-type");
     }
 }
 
 /* True while bytes of this connection may be read: not while TLS is about to start, when more would be an attack by
  * somebody between (RFC 6120 §5.4.3.3). */
-static bool reading(const struct konsil *k, uint32_t generation)
+bool ks_stream_reading(const struct konsil *k)
 {
     const struct ks_stream *s = &k->stream;
 
-    return k->failed == KS_OK && s->generation == generation
+    return k->failed == KS_OK
         && (s->state == KS_STREAM_ONLINE || (s->state == KS_STREAM_LOGIN && s->login.state != KS_LOGIN_HANDSHAKE));
 }
 
-void konsil_feed(struct konsil *k, const char *bytes, size_t len, struct konsil_now now)
+void ks_stream_heard(struct konsil *k)
 {
     struct ks_stream *s = &k->stream;
-    uint32_t generation = s->generation;
-    size_t start = 0; /* of the item at hand, in s->in */
 
-    k->now = (struct ks_now) { now.mono_ms, now.wall_ms };
-    if (!reading(k, generation))
-        return;
-    ks_buf_add(&s->in, ks_str(bytes, len));
-    if (ks_buf_err(&s->in) == KS_ENOMEM) {
-        k->failed = KS_ENOMEM;
-        return;
-    }
-    while (reading(k, generation)) {
-        size_t step;
-        struct ks_str left = ks_str_from(ks_buf_str(&s->in), start + s->in_seen);
-        enum ks_frame frame;
-
-        if (left.len == 0)
-            break;
-        frame = ks_framer_next(&s->framer, left, &step);
-        s->in_seen += step;
-        if (frame == KS_FRAME_MORE)
-            break;
-        ks_arena_reset(&s->element);
-        on_frame(k, frame, ks_str_head(ks_str_from(ks_buf_str(&s->in), start), s->in_seen));
-        if (!reading(k, generation)) {
-            ks_buf_reset(&s->in);
-            s->in_seen = 0;
-            return;
-        }
-        start += s->in_seen;
-        s->in_seen = 0;
-    }
-    ks_buf_drop(&s->in, start);
     if (s->state == KS_STREAM_ONLINE) {
         s->quiet_ms = k->now.mono_ms + KS_STREAM_QUIET_MS;
         set_ping(k);
     }
-    ks_engine_due(k);
 }
 
 /* --- beginning and end --- */
@@ -750,6 +699,7 @@ void ks_stream_init(struct konsil *k)
     ks_buf_init(&s->in, 2 * KS_STANZA_READ_MAX + 65536);
     ks_buf_init(&s->out, OUT_BYTES_MAX);
     ks_buf_init(&s->header, HEADER_BYTES_MAX);
+    ks_buf_init(&s->message, OUT_BYTES_MAX);
     ks_arena_init(&s->element, ELEMENT_BYTES_MAX);
     ks_sm_init(&s->sm);
 }
@@ -763,6 +713,9 @@ void ks_stream_done(struct konsil *k)
     ks_buf_done(&s->in);
     ks_buf_done(&s->out);
     ks_buf_done(&s->header);
+    ks_buf_done(&s->message);
+    free(s->see_other);
+    free(s->url);
     ks_arena_done(&s->element);
     free(s->jid);
 }

@@ -38,6 +38,12 @@ struct ks_stream {
     struct konsil_tls tls;
     bool tls_known;
 
+    bool messages;         /* over a WebSocket: one element for each (RFC 7395) */
+    bool header_due;       /* there, the server's <open/> is to come */
+    char *see_other;       /* where the server's <close/> wants us to be */
+    char *url;             /* of the request at hand: what see_other was */
+    struct ks_buf message; /* the last that was handed out */
+
     struct ks_framer framer;
     struct ks_buf in; /* an unfinished item */
     size_t in_seen;   /* bytes of it that the framer saw */
@@ -76,6 +82,20 @@ void ks_stream_attend(struct konsil *k, bool attended);
 void ks_stream_send(struct konsil *k, struct ks_str stanza, uint64_t tag);
 /* After the last of them: asks for an acknowledgement when something waits for one. */
 void ks_stream_flush(struct konsil *k);
+
+/* --- for stream_bytes.c and stream_messages.c --- */
+
+/* True while something of this connection may be read. */
+bool ks_stream_reading(const struct konsil *k);
+/* A child of the stream. */
+void ks_stream_element(struct konsil *k, struct ks_xml *element);
+/* The server broke the rules of its protocol, with that condition (RFC 6120 §4.9.3). */
+void ks_stream_error(struct konsil *k, const char *condition);
+void ks_stream_unreadable(struct konsil *k, enum ks_err err);
+/* It said goodbye. */
+void ks_stream_ended(struct konsil *k);
+/* It said something. */
+void ks_stream_heard(struct konsil *k);
 
 void ks_stream_retry(struct konsil *k); /* KS_WAIT_CONNECT */
 void ks_stream_late(struct konsil *k);  /* KS_WAIT_LOGIN */

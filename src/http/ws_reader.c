@@ -7,6 +7,12 @@ void ks_ws_reader_init(struct ks_ws_reader *reader, uint32_t bytes_max)
     *reader = (struct ks_ws_reader) { .bytes_max = bytes_max };
 }
 
+void ks_ws_reader_init_client(struct ks_ws_reader *reader, uint32_t bytes_max)
+{
+    ks_ws_reader_init(reader, bytes_max);
+    reader->of_server = true;
+}
+
 /* §5.2: the head of a frame, as the wire has it. */
 struct frame {
     enum ks_ws_opcode opcode;
@@ -27,9 +33,11 @@ static uint64_t read_number(const uint8_t *at, size_t count)
 }
 
 /* Reads a frame's head as far as it is there. False if it breaks a rule of §5.1, §5.2 or §5.5. */
-static bool read_head(struct ks_str bytes, struct frame *ret_frame)
+static bool read_head(struct ks_str bytes, bool masked, struct frame *ret_frame)
 {
+    static const char none[4] = { 0 };
     const uint8_t *at = (const uint8_t *)bytes.ptr;
+    size_t mask_len = masked ? sizeof none : 0;
 
     *ret_frame = (struct frame) { 0 };
     if (bytes.len < 2)
@@ -42,18 +50,20 @@ static bool read_head(struct ks_str bytes, struct frame *ret_frame)
         return false;
     if (opcode > (control ? KS_WS_OP_PONG : KS_WS_OP_BINARY))
         return false;
-    if (!(at[1] & 0x80)) /* §5.1: "The server MUST close the connection upon receiving a frame that is not masked." */
+    /* §5.1: "The server MUST close the connection upon receiving a frame that is not masked", and "A client MUST close
+     * a connection if it detects a masked frame." */
+    if (!(at[1] & 0x80) == masked)
         return false;
     if (control && (!final || length_bytes))
         return false;
-    if (bytes.len < 2 + length_bytes + 4)
+    if (bytes.len < 2 + length_bytes + mask_len)
         return true;
     uint64_t len = length_bytes ? read_number(at + 2, length_bytes) : at[1] & 0x7f;
     /* "the minimal number of bytes MUST be used to encode the length", and "the most significant bit MUST be 0". */
     if ((length_bytes == 2 && len < 126) || (length_bytes == 8 && len <= UINT16_MAX) || len > INT64_MAX)
         return false;
-    *ret_frame =
-        (struct frame) { (enum ks_ws_opcode)opcode, final, 2 + length_bytes + 4, len, bytes.ptr + 2 + length_bytes };
+    *ret_frame = (struct frame) { (enum ks_ws_opcode)opcode, final, 2 + length_bytes + mask_len, len,
+        masked ? bytes.ptr + 2 + length_bytes : none };
     return true;
 }
 
@@ -190,7 +200,7 @@ enum ks_ws_got ks_ws_next(
         size_t left = len - *ret_len;
         if (reader->frame_left)
             return read_data(reader, at, left, ret_part, ret_len);
-        if (!read_head(ks_str(at, left), &frame))
+        if (!read_head(ks_str(at, left), !reader->of_server, &frame))
             return fail(reader, KS_WS_PROTOCOL_ERROR, ret_part);
         if (!frame.head_len)
             return KS_WS_MORE;

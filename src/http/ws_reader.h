@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* ws_reader.h -- what a client sends over a WebSocket (RFC 6455 §5): its messages in parts, and control frames.
+/* ws_reader.h -- what the other end of a WebSocket sends (RFC 6455 §5): its messages in parts, and control frames.
  *
  * A reader keeps a few bytes for each connection and no text: parts are views into the bytes given, which are unmasked
- * where they stand. How the network cuts the bytes does not matter for the messages, only for their parts (fuzz target
- * ws_reader). Nothing here allocates or logs. */
+ * where they stand: a client masks, a server does not. How the network cuts the bytes does not matter for the messages,
+ * only for their parts (fuzz target ws_reader). Nothing here allocates or logs. */
 #ifndef KS_WS_READER_H
 #define KS_WS_READER_H
 
@@ -17,6 +17,7 @@ struct ks_ws_reader {
     uint8_t message;                   /* enum ks_ws_opcode of the message at hand; 0 between messages */
     bool final;                        /* the frame at hand is its last */
     bool finished;
+    bool of_server; /* the other end is one */
     struct ks_utf8 utf8;
 };
 
@@ -39,6 +40,8 @@ struct ks_ws_part {
 
 /* bytes_max limits a message, over all its frames; at least 1. */
 void ks_ws_reader_init(struct ks_ws_reader *reader, uint32_t bytes_max);
+/* The same at the client's end. */
+void ks_ws_reader_init_client(struct ks_ws_reader *reader, uint32_t bytes_max);
 
 /* What comes next in the len bytes, which begin where the last call left off: it consumed *ret_len of them, and changed
  * no others. Call again with the rest until it says MORE; then at most 130 bytes are left, a control frame or the

@@ -21,6 +21,21 @@ void ks_ws_write(struct ks_buf *buf, enum ks_ws_opcode opcode, struct ks_str pay
     ks_buf_add(buf, payload);
 }
 
+void ks_ws_write_masked(struct ks_buf *buf, enum ks_ws_opcode opcode, struct ks_str payload, const uint8_t mask[4])
+{
+    char head[KS_WS_HEAD_MAX];
+    size_t head_len = ks_ws_head_write(head, opcode, payload.len), at;
+
+    head[1] = (char)(head[1] | 0x80);
+    ks_buf_add(buf, ks_str(head, head_len));
+    ks_buf_add(buf, ks_str(mask, 4));
+    at = buf->len;
+    ks_buf_add(buf, payload);
+    if (ks_buf_err(buf) == KS_OK)
+        for (size_t i = 0; i < payload.len; i++)
+            buf->ptr[at + i] = (char)(buf->ptr[at + i] ^ mask[i % 4]);
+}
+
 void ks_ws_close_write(struct ks_buf *buf, enum ks_ws_code code, struct ks_str reason)
 {
     char payload[KS_WS_CONTROL_MAX];

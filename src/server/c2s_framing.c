@@ -3,6 +3,7 @@
 
 #include "c2s.h"
 #include "enc.h"
+#include "message_framing.h"
 #include "ws_writer.h"
 #include "xml_reader.h"
 #include "xml_writer.h"
@@ -129,16 +130,11 @@ size_t ks_framing_take(struct ks_c2s *c, struct ks_str bytes, size_t seen)
  * around an element are nothing. */
 static void on_message(struct ks_c2s *c, struct ks_str text)
 {
-    struct ks_framer framer;
-    size_t len;
-
     text = ks_str_trim(text);
     if (!text.len)
         return;
-    ks_framer_init(&framer, UINT32_MAX, depth_max(c));
-    framer.in_stream = framer.declared = true;
-    enum ks_frame frame = ks_framer_next(&framer, text, &len);
-    if (frame == KS_FRAME_STANZA && len == text.len)
+    enum ks_frame frame = ks_message_judge(text, depth_max(c));
+    if (frame == KS_FRAME_STANZA)
         ks_c2s_on_bytes(c, text);
     else
         close_for(c, frame);
@@ -236,32 +232,20 @@ void ks_framing_write_header(struct ks_c2s *c, struct ks_str from, struct ks_str
     ks_buf_done(&header);
 }
 
-/* RFC 7395 §3.3.2: there is no stream header around a message that would declare what an element leaves out. */
-static struct ks_str declaration_for(struct ks_str name)
-{
-    if (ks_str_starts(name, KS_STR("stream:")))
-        return KS_STR(" xmlns:stream='" NS_STREAM "'");
-    if (ks_str_is(name, "message") || ks_str_is(name, "presence") || ks_str_is(name, "iq"))
-        return KS_STR(" xmlns='" NS_CLIENT "'");
-    return KS_STR_EMPTY;
-}
-
 void ks_framing_write(struct ks_c2s *c, struct ks_str element)
 {
     char head[KS_WS_HEAD_MAX];
-    size_t name_end = 1;
+    size_t at;
 
     if (!c->websocket) {
         ks_buf_add(&c->out, element);
         return;
     }
-    while (name_end < element.len && !strchr(" />", element.ptr[name_end]))
-        name_end++;
-    struct ks_str declaration = declaration_for(ks_str(element.ptr + 1, name_end - 1));
+    struct ks_str declaration = ks_message_declaration(element, &at);
     ks_buf_add(&c->out, ks_str(head, ks_ws_head_write(head, KS_WS_OP_TEXT, element.len + declaration.len)));
-    ks_buf_add(&c->out, ks_str_head(element, name_end));
+    ks_buf_add(&c->out, ks_str_head(element, at));
     ks_buf_add(&c->out, declaration);
-    ks_buf_add(&c->out, ks_str_from(element, name_end));
+    ks_buf_add(&c->out, ks_str_from(element, at));
 }
 
 /* RFC 7395 §3.6: <close/>, and then WebSocket's own end (RFC 6455 §7.4.1). */

@@ -9,6 +9,7 @@
 #include "control.h"
 #include "crypto.h"
 #include "ns.h"
+#include "ws_writer.h"
 
 #define START ((struct ks_now) { .mono_ms = 1000, .wall_ms = 1795312800000 })
 
@@ -45,6 +46,7 @@ static void close_party(struct party *party)
         host_conn_free(party->conn);
     }
     ks_buf_done(&party->in);
+    free(party->url);
     ks_buf_done(&party->sent);
     json_decref(party->events);
 }
@@ -165,12 +167,18 @@ static void open_connection(struct party *party)
         konsil_closed(party->engine, KONSIL_LOST_NETWORK, now(party->lab));
         return;
     }
-    party->conn = host_connect(party->lab->host, 1);
+    party->conn = (party->websocket ? host_connect_websocket : host_connect)(party->lab->host, 1);
     party->conn->certificate = party->certificate;
+    ks_ws_reader_init_client(&party->reader, 4u << 20);
     ks_framer_init(&party->framer, 4u << 20, 200);
     ks_buf_reset(&party->in);
     party->in_seen = 0;
-    konsil_opened(party->engine, now(party->lab));
+    if (!party->websocket) {
+        konsil_opened(party->engine, now(party->lab));
+        return;
+    }
+    host_secure(party->conn);
+    konsil_opened_messages(party->engine, now(party->lab)); /* as in a browser, which tells nothing of TLS */
 }
 
 static bool take_requests(struct party *party)
@@ -180,12 +188,35 @@ static bool take_requests(struct party *party)
 
     while (konsil_next_request(party->engine, &request)) {
         any = true;
-        if (request.kind == KONSIL_CONNECT)
+        if (request.kind == KONSIL_CONNECT) {
+            free(party->url);
+            party->url = request.url ? strdup(request.url) : NULL;
             open_connection(party);
-        else if (request.kind == KONSIL_CLOSE)
+        } else if (request.kind == KONSIL_CLOSE)
             drop_connection(party, false);
     }
     return any;
+}
+
+/* RFC 7395 §3.3: each a frame of its own. */
+static bool send_messages(struct party *party)
+{
+    static const uint8_t mask[4] = { 1, 2, 3, 4 };
+    const char *text;
+    size_t len, count = 0;
+
+    for (; konsil_next_message(party->engine, &text, &len); count++) {
+        struct ks_buf frame;
+
+        ks_buf_init(&frame, 4u << 20);
+        ks_ws_write_masked(&frame, KS_WS_OP_TEXT, ks_str(text, len), mask);
+        if (party->conn && !party->conn->closed)
+            host_feed(party->conn, ks_buf_str(&frame));
+        ks_buf_add(&party->sent, ks_str(text, len));
+        ks_buf_byte(&party->sent, '\n');
+        ks_buf_done(&frame);
+    }
+    return count > 0;
 }
 
 static bool send_output(struct party *party)
@@ -193,6 +224,8 @@ static bool send_output(struct party *party)
     const char *bytes;
     size_t len;
 
+    if (party->websocket)
+        return send_messages(party);
     konsil_output(party->engine, &bytes, &len);
     if (len == 0)
         return false;
@@ -209,7 +242,43 @@ static void give(struct party *party, struct ks_str stanza)
 {
     if (party->spy && !party->spy(party, &stanza, party->spy_user))
         return;
-    konsil_feed(party->engine, stanza.ptr, stanza.len, now(party->lab));
+    if (party->websocket)
+        konsil_message(party->engine, stanza.ptr, stanza.len, now(party->lab));
+    else
+        konsil_feed(party->engine, stanza.ptr, stanza.len, now(party->lab));
+}
+
+static void take_messages(struct party *party)
+{
+    struct host_conn *conn = party->conn;
+    struct ks_buf frames = party->conn->out, message;
+    struct ks_ws_part part;
+    enum ks_ws_got got;
+    size_t at = 0, len;
+
+    ks_buf_init(&party->conn->out, frames.bytes_max);
+    ks_buf_init(&message, 4u << 20);
+    while ((got = ks_ws_next(&party->reader, frames.ptr + at, frames.len - at, &part, &len)) != KS_WS_MORE) {
+        struct ks_str copy;
+
+        at += len;
+        if (got == KS_WS_BAD || got == KS_WS_BINARY)
+            die("the server sent no WebSocket");
+        if (got != KS_WS_TEXT)
+            continue;
+        ks_buf_add(&message, part.payload);
+        if (!part.last)
+            continue;
+        if (ks_arena_copy(&party->lab->kept, ks_buf_str(&message), &copy) != KS_OK)
+            die("no memory");
+        ks_buf_reset(&message);
+        if (party->conn == conn)
+            give(party, copy);
+    }
+    if (at + len != frames.len || message.len)
+        die("half a message");
+    ks_buf_done(&message);
+    ks_buf_done(&frames);
 }
 
 /* Stanza by stanza, so that a spy sees whole ones. */
@@ -220,6 +289,11 @@ static bool take_input(struct party *party)
     enum ks_frame frame;
     size_t step;
 
+    if (party->websocket) {
+        if (any)
+            take_messages(party);
+        return any;
+    }
     ks_buf_add(&party->in, ks_buf_str(from));
     ks_buf_reset(from);
     while (party->conn

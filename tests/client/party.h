@@ -12,6 +12,7 @@
 #include "engine_store.h"
 #include "host.h"
 #include "konsil/konsil.h"
+#include "ws_reader.h"
 #include "xml_framer.h"
 
 #define PARTIES_MAX 6
@@ -34,7 +35,10 @@ struct party {
     json_t *events;     /* all of them, in order */
     spy_fn *spy;
     void *spy_user;
-    bool cut; /* the network is gone */
+    bool cut;       /* the network is gone */
+    bool websocket; /* it comes over one (RFC 7395); what a spy sees is a message */
+    struct ks_ws_reader reader;
+    char *url; /* where it was asked to connect the last time, or NULL */
     /* What it shows to the server; the caller's. An engine learns at its start that there is one: party_reborn. */
     const struct ks_tls_certificate *certificate;
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Where the network cuts a client's frames does not matter for its messages: whole, byte by byte, and in pieces whose
- * length the input chooses, they are the same. A text is UTF-8, nothing is over its limit, and each message, written by
- * us and masked, is read again. The first two bytes are the limit and the length of pieces. */
+/* Where the network cuts an end's frames does not matter for its messages, be it a client or a server: whole, byte by
+ * byte, and in pieces whose length the input chooses, they are the same. A text is UTF-8, nothing is over its limit,
+ * and each message, written by us and masked, is read again. The first two bytes are the limit and the length of
+ * pieces. */
 #include <stdlib.h>
 
 #include "ws_mask.h"
@@ -75,7 +76,7 @@ static void look_at(struct digest *digest, enum ks_ws_got got, const struct ks_w
     mix_text(&digest->hash, part->payload);
 }
 
-static uint64_t digest_cut(uint32_t bytes_max, struct ks_str stream, size_t piece)
+static uint64_t digest_cut(bool of_server, uint32_t bytes_max, struct ks_str stream, size_t piece)
 {
     struct digest digest = { 0 };
     struct ks_ws_reader reader;
@@ -84,7 +85,7 @@ static uint64_t digest_cut(uint32_t bytes_max, struct ks_str stream, size_t piec
     size_t left = 0;
 
     ks_buf_init(&digest.message, 1U << 20);
-    ks_ws_reader_init(&reader, bytes_max);
+    (of_server ? ks_ws_reader_init_client : ks_ws_reader_init)(&reader, bytes_max);
     for (size_t from = 0; from < stream.len; from += piece) {
         struct ks_str given = ks_str_head(ks_str_from(stream, from), piece);
         size_t at = 0, len, given_len = left + given.len;
@@ -124,8 +125,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         return 0;
     uint32_t bytes_max = data[0] & 0x80 ? 1U << 18 : data[0] + 1U;
     struct ks_str stream = ks_str(data + 2, len - 2);
-    uint64_t whole = digest_cut(bytes_max, stream, stream.len);
-    assert(digest_cut(bytes_max, stream, 1) == whole);
-    assert(digest_cut(bytes_max, stream, 1U + data[1]) == whole);
+    for (int of_server = 0; of_server < 2; of_server++) {
+        uint64_t whole = digest_cut(of_server, bytes_max, stream, stream.len);
+        assert(digest_cut(of_server, bytes_max, stream, 1) == whole);
+        assert(digest_cut(of_server, bytes_max, stream, 1U + data[1]) == whole);
+    }
     return 0;
 }

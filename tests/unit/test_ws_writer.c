@@ -74,8 +74,37 @@ static void read_back(void)
     }
 }
 
+/* RFC 6455 §5.7: "Hello", masked; and what a client writes a server reads, and no other client. */
+static void masked(void)
+{
+    static const uint8_t mask[4] = { 0x37, 0xfa, 0x21, 0x3d };
+    struct ks_ws_reader server, client;
+    struct ks_ws_part part = { 0 };
+    struct ks_buf buf;
+    size_t len;
+
+    ks_buf_init(&buf, 1000);
+    ks_ws_write_masked(&buf, KS_WS_OP_TEXT, KS_STR("Hello"), mask);
+    check_str("RFC 6455 §5.7: a masked text message", ks_buf_str(&buf),
+        KS_STR("\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"));
+    ks_ws_reader_init(&server, 100);
+    ks_ws_reader_init_client(&client, 100);
+    check_row(ks_ws_next(&client, buf.ptr, buf.len, &part, &len) == KS_WS_BAD && part.code == KS_WS_PROTOCOL_ERROR,
+        "RFC 6455 §5.1: a client takes no masked frame", "%u", part.code);
+    check_row(ks_ws_next(&server, buf.ptr, buf.len, &part, &len) == KS_WS_TEXT && ks_str_is(part.payload, "Hello"),
+        "a server reads it", "%.*s", KS_STR_FMT(part.payload));
+    ks_buf_reset(&buf);
+    ks_ws_write(&buf, KS_WS_OP_TEXT, KS_STR("Hello"));
+    ks_ws_reader_init_client(&client, 100);
+    check_row(ks_ws_next(&client, buf.ptr, buf.len, &part, &len) == KS_WS_TEXT && ks_str_is(part.payload, "Hello")
+            && part.last && len == buf.len,
+        "and what a server writes a client reads", "%.*s", KS_STR_FMT(part.payload));
+    ks_buf_done(&buf);
+}
+
 int main(void)
 {
+    masked();
     frames();
     heads();
     read_back();
