@@ -210,6 +210,7 @@ static const struct {
     { "owner", SAY("konsil.room-owner"), SAY("konsil.room-owner-you") },
     { "no_owner", SAY("konsil.room-no-owner"), SAY("konsil.room-no-owner-you") },
     { "renamed", SAY("konsil.room-renamed"), NULL },
+    { "pictured", SAY("konsil.room-pictured"), NULL },
     { "history_join", SAY("konsil.room-history-join"), NULL },
     { "history_all", SAY("konsil.room-history-all"), NULL },
     { "destroyed", SAY("konsil.room-destroyed"), NULL },

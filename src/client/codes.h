@@ -110,6 +110,7 @@
 #define KS_CODE_ROOM_BUSY "room.busy"
 #define KS_CODE_ROOM_TOO_MANY "room.too_many"
 #define KS_CODE_ROOM_LAST_OWNER "room.last_owner"
+#define KS_CODE_ROOM_NO_PICTURE "room.no_picture" /* of a format and length that a room can have */
 #define KS_CODE_ROOM_CONFLICT "room.conflict"
 #define KS_CODE_ROOM_GHOST "room.ghost"         /* the server lists somebody who is no member */
 #define KS_CODE_ROOM_STRANGER "room.stranger"   /* somebody who is no member wrote */

@@ -7,6 +7,7 @@
 #include "enc.h"
 #include "engine.h"
 #include "group_commands.h"
+#include "group_picture.h"
 #include "invitations.h"
 #include "invite_link.h"
 #include "kept_rooms.h"
@@ -386,6 +387,9 @@ static const struct {
     [KS_CMD_ROOM_REMOVE] = { on_room_change, true },
     [KS_CMD_ROOM_OWNER] = { on_room_change, true },
     [KS_CMD_ROOM_RENAME] = { on_room_change, true },
+    [KS_CMD_ROOM_PICTURE] = { ks_group_picture_ask, true },
+    [KS_CMD_ROOM_PICTURE_SET] = { ks_group_picture_set, true },
+    [KS_CMD_ROOM_PICTURE_REMOVE] = { ks_group_picture_remove, true },
     [KS_CMD_ROOM_HISTORY] = { on_room_change, true },
     [KS_CMD_INVITATIONS] = { ks_invitations_list, true },
     [KS_CMD_INVITATION_DECLINE] = { ks_invitation_decline, true },

@@ -6,6 +6,7 @@
 #include "contacts.h"
 #include "engine.h"
 #include "group_look.h"
+#include "group_picture.h"
 #include "inbox.h"
 #include "kept_rooms.h"
 
@@ -524,7 +525,7 @@ enum ks_err ks_group_event(struct konsil *k, const struct ks_group *group, struc
         .all_history = state->history == KS_ROOM_ALL,
         .version = (int64_t)state->v,
         .restricted = group->rival.data.len > 0 || (group->doubt.data.len > 0 && !(group->flags & KS_GROUP_HELD)) };
-    return KS_OK;
+    return ks_group_picture_id(k, look.avatar, &ret_event->picture);
 }
 
 enum ks_err ks_group_tell(struct konsil *k, const struct ks_group *group)

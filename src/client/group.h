@@ -30,6 +30,7 @@
 #define KS_GROUP_TOLD_MAX 4096
 #define KS_GROUP_ENCLOSED_MAX 9000 /* bytes of a statement that goes inside an envelope */
 #define KS_GROUP_WELCOMES_MAX 8    /* of a room that is not proven, by so many people */
+#define KS_GROUP_FILLED_MAX 16000  /* … and of both, with a look: beside heads there is room for no more */
 
 struct konsil;
 struct ks_inbound;
@@ -211,7 +212,7 @@ void ks_group_settle_named(struct ks_group *group);
 
 /* What a new statement is to say beside what the newest says. */
 struct ks_group_change {
-    struct ks_str title, subject; /* ptr NULL: as it is */
+    struct ks_str title, subject, avatar; /* ptr NULL: as it is */
     const struct ks_str *add;
     size_t add_count;
     struct ks_str remove, owner, no_owner; /* empty: nobody */

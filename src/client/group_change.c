@@ -92,7 +92,7 @@ static enum ks_err make_look(
     struct ks_look look = { .avatar = KS_STR_EMPTY };
     enum ks_err err;
 
-    if (!change->title.ptr && !change->subject.ptr && group->look.len > 0) {
+    if (!change->title.ptr && !change->subject.ptr && !change->avatar.ptr && group->look.len > 0) {
         *ret_look = group->look;
         return KS_OK;
     }
@@ -102,6 +102,8 @@ static enum ks_err make_look(
         look.title = change->title;
     if (change->subject.ptr)
         look.subject = change->subject;
+    if (change->avatar.ptr)
+        look.avatar = change->avatar;
     ks_prng_bytes(&k->prng, look.salt, sizeof(look.salt));
     return ks_look_write(&k->arena, &look, ret_look);
 }
@@ -401,6 +403,7 @@ static enum ks_err fill(struct konsil *k, const struct ks_group *group, bool hea
     };
     memcpy(content->room_hash, group->newest.hash, KS_ROOM_HASH_LEN);
     if (group->newest.data.len <= KS_GROUP_ENCLOSED_MAX
+        && group->newest.data.len + group->look.len <= KS_GROUP_FILLED_MAX
         && !(content->room_statement = ks_room_signed_write(&k->arena, &group->newest)))
         return KS_ENOMEM;
     if (!heads)

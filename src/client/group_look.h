@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* group_look.h -- title and subject of a room, which no server sees (doc/PROTOCOL.md §9.2).
+/* group_look.h -- title, subject and picture of a room, which no server sees (doc/PROTOCOL.md §9.2).
  *
  * JSON that travels in envelopes only. A statement holds its hash; a salt makes sure that nobody finds a title by
  * trying likely ones. Pure functions; views belong to the arena. */

@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "group.h"
 #include "group_look.h"
+#include "group_picture.h"
 #include "inbox.h"
 #include "peers.h"
 #include "statement.h"
@@ -102,7 +103,9 @@ static enum ks_err accept_one(struct konsil *k, struct ks_group *group, const st
 /* The look that the newest statement binds may have come before it; of several who welcomed us with any of them. */
 static enum ks_err adopt_look(struct konsil *k, struct ks_group *group, bool tell)
 {
+    enum ks_js_notice notice;
     uint8_t hash[32];
+    enum ks_err err;
 
     for (size_t i = 0; i < group->welcome_count; i++) {
         ks_look_hash(group->welcomes[i].look, hash);
@@ -112,10 +115,12 @@ static enum ks_err adopt_look(struct konsil *k, struct ks_group *group, bool tel
     ks_look_hash(group->pending_look, hash);
     if (group->pending_look.len == 0 || !same(hash, group->newest.state.look))
         return KS_OK;
+    if ((err = ks_group_look_notice(k, group, &notice)) != KS_OK)
+        return err;
     tell = tell && group->look.len > 0 && !ks_str_eq(group->look, group->pending_look);
     group->look = group->pending_look;
     group->pending_look = KS_STR_EMPTY;
-    return tell ? line(k, &group->newest, KS_JS_NOTICE_RENAMED, KS_STR_EMPTY) : KS_OK;
+    return tell ? line(k, &group->newest, notice, KS_STR_EMPTY) : KS_OK;
 }
 
 /* What is ours, and was pending, is now the room's; or somebody else was faster. */

@@ -79,7 +79,7 @@ static enum ks_err read_head(struct ks_cursor *at, struct ks_message *message)
         || (flags & KS_MSG_FILES && (err = ks_cursor_field(at, &message->files)) != KS_OK)
         || (err = ks_cursor_u64(at, &message->outbox)) != KS_OK)
         return err;
-    if (encryption > KS_JS_ENCRYPTION_OMEMO1 || wake > KS_JS_WAKE_HIGH || notice > KS_JS_NOTICE_DESTROYED)
+    if (encryption > KS_JS_ENCRYPTION_OMEMO1 || wake > KS_JS_WAKE_HIGH || notice > KS_JS_NOTICE_PICTURED)
         return KS_ESYNTAX;
     message->flags = flags;
     message->encryption = (enum ks_js_encryption)encryption;

@@ -21,7 +21,7 @@ const char *ks_picture_type(struct ks_str bytes)
     return NULL;
 }
 
-static enum ks_err id_of(struct konsil *k, struct ks_str bytes, struct ks_str *ret_id)
+enum ks_err ks_picture_id(struct konsil *k, struct ks_str bytes, struct ks_str *ret_id)
 {
     uint8_t digest[KS_HASH_MAX];
     struct ks_buf hex;
@@ -44,8 +44,7 @@ static bool is_id(struct ks_str text)
     return text.len == ID_LEN;
 }
 
-/* Base64, in lines or not. KS_ESYNTAX: none, too long, or no picture. */
-static enum ks_err read_picture(struct konsil *k, struct ks_str text, struct ks_str *ret_bytes)
+enum ks_err ks_picture_read(struct konsil *k, struct ks_str text, size_t len_max, struct ks_str *ret_bytes)
 {
     char *plain = ks_arena_alloc(&k->arena, text.len + 1);
     size_t len = 0;
@@ -58,7 +57,7 @@ static enum ks_err read_picture(struct konsil *k, struct ks_str text, struct ks_
             plain[len++] = text.ptr[i];
     if ((err = ks_base64_read(&k->arena, ks_str(plain, len), ret_bytes)) != KS_OK)
         return err == KS_ENOMEM ? err : KS_ESYNTAX;
-    return ret_bytes->len <= KS_PICTURE_MAX && ks_picture_type(*ret_bytes) ? KS_OK : KS_ESYNTAX;
+    return ret_bytes->len <= len_max && ks_picture_type(*ret_bytes) ? KS_OK : KS_ESYNTAX;
 }
 
 /* The id of the picture that is with the server; empty: there is none. */
@@ -107,13 +106,13 @@ static enum ks_err on_data(struct konsil *k, const struct ks_iq *iq, const struc
     if (!answer)
         return ks_cmd_answered_text(k, text, NULL);
     if (ks_xml_is(data, NS_AVATAR_DATA, "data")
-        && (err = read_picture(k, ks_xml_text(&k->arena, data), &bytes)) != KS_OK) {
+        && (err = ks_picture_read(k, ks_xml_text(&k->arena, data), KS_PICTURE_MAX, &bytes)) != KS_OK) {
         if (err != KS_ESYNTAX)
             return err;
         bytes = KS_STR_EMPTY;
     }
     if (bytes.len > 0) {
-        if ((err = id_of(k, bytes, &hash)) != KS_OK)
+        if ((err = ks_picture_id(k, bytes, &hash)) != KS_OK)
             return err;
         if (!ks_str_eq(hash, id))
             bytes = KS_STR_EMPTY; /* another one than was announced */
@@ -186,11 +185,11 @@ enum ks_err ks_picture_set(struct konsil *k, const struct ks_cmd *cmd)
     struct ks_xml *data = ks_xml_new(&k->arena, NS_AVATAR_DATA, "data");
     struct ks_str bytes, id, text;
     char type = '0';
-    enum ks_err err = read_picture(k, cmd->avatar_set.image, &bytes);
+    enum ks_err err = ks_picture_read(k, cmd->avatar_set.image, KS_PICTURE_MAX, &bytes);
 
     if (err == KS_ESYNTAX)
         return ks_cmd_refuse(k, cmd, KS_CODE_NO_PICTURE, KS_STR_EMPTY);
-    if (err != KS_OK || (err = id_of(k, bytes, &id)) != KS_OK || (err = ks_cmd_text(k, cmd, &text)) != KS_OK)
+    if (err != KS_OK || (err = ks_picture_id(k, bytes, &id)) != KS_OK || (err = ks_cmd_text(k, cmd, &text)) != KS_OK)
         return err;
     while (!ks_str_is(ks_str_z(types[type - '0']), ks_picture_type(bytes)))
         type++;

@@ -17,6 +17,11 @@ struct konsil;
 /* The media type of a picture by its first bytes; NULL: none of the three. */
 const char *ks_picture_type(struct ks_str bytes);
 
+/* Base64, in lines or not; in the step's arena. KS_ESYNTAX: none, longer, or no picture. */
+KS_CHECK enum ks_err ks_picture_read(struct konsil *k, struct ks_str text, size_t len_max, struct ks_str *ret_bytes);
+/* SHA-1 in hexadecimal, in the step's arena: by it a program knows a picture again (XEP-0084 §4.1). */
+KS_CHECK enum ks_err ks_picture_id(struct konsil *k, struct ks_str bytes, struct ks_str *ret_id);
+
 /* <items/> of an account's metadata node, as an event. */
 KS_CHECK enum ks_err ks_picture_event(struct konsil *k, struct ks_str jid, const struct ks_xml *items);
 
