@@ -373,6 +373,8 @@ static const struct {
     [KS_CMD_PUSH] = { ks_cmd_on_push, true },
     [KS_CMD_PUSH_SUBSCRIBE] = { ks_cmd_on_push_subscribe, true },
     [KS_CMD_PUSH_UNSUBSCRIBE] = { ks_cmd_on_push_unsubscribe, true },
+    [KS_CMD_PUSH_SERVICE_SET] = { ks_cmd_on_push_service_set, true },
+    [KS_CMD_PUSH_SERVICE_REMOVE] = { ks_cmd_on_push_service_remove, true },
     [KS_CMD_SETTINGS] = { on_settings, true },
     [KS_CMD_BOOKMARKS] = { ks_bookmarks_list, true },
     [KS_CMD_BOOKMARK_SET] = { ks_bookmarks_set, true },

@@ -143,6 +143,50 @@ static void test_push(void)
     lab_end(&lab);
 }
 
+/* --- XEP-0357 --- */
+
+static void test_push_service(void)
+{
+    struct party *anna, *jonas;
+    struct lab lab;
+    json_t *event;
+    size_t mark;
+
+    lab_two(&lab, 26, &anna, &jonas);
+    party_connect(anna);
+    party_connect(jonas);
+    lab_run(&lab, 1000);
+    mark = anna->sent.len;
+    event = ask(&lab, anna, "result",
+        "{\"id\":\"s\",\"cmd\":\"push_service_set\",\"service\":\"dienst@klinik.example/Wecker\",\"node\":\"n1\","
+        "\"secret\":\"geheim\"}");
+    check_row(strcmp(text_of(event, "re"), "s") == 0
+            && sent(anna, mark, "<enable xmlns='urn:xmpp:push:0' jid='dienst@klinik.example/Wecker' node='n1'>")
+            && sent(anna, mark, "<field var='secret'><value>geheim</value></field>"),
+        "XEP-0357 §5: a service is enabled, with a node and what it wants to see", "not");
+    event = ask(&lab, anna, "result", "{\"cmd\":\"push_service_set\",\"service\":\"klinik.example\"}");
+    check_row(event && sent(anna, mark, "<enable xmlns='urn:xmpp:push:0' jid='klinik.example'/>"),
+        "XEP-0357 §5: it may be a server, and have no node", "not");
+    event = ask(&lab, anna, "error", "{\"cmd\":\"push_service_set\",\"service\":\"push.fremd.example\"}");
+    check_row(strcmp(text_of(event, "code"), "server.refused") == 0
+            && strcmp(text_of(event, "detail"), "remote-server-not-found") == 0,
+        "PROTOCOL §11.7: one that is not on this server is refused, and that is told", "%s", text_of(event, "detail"));
+    mark = anna->sent.len;
+    event = ask(&lab, anna, "error", "{\"cmd\":\"push_service_set\",\"service\":\"a@b@c\"}");
+    check_row(strcmp(text_of(event, "code"), "command.member_wrong") == 0 && !sent(anna, mark, "<enable"),
+        "what is no address is not asked for", "%s", text_of(event, "code"));
+    event = ask(&lab, anna, "result",
+        "{\"id\":\"r\",\"cmd\":\"push_service_remove\",\"service\":\"dienst@klinik.example/Wecker\",\"node\":\"n1\"}");
+    check_row(strcmp(text_of(event, "re"), "r") == 0
+            && sent(anna, mark, "<disable xmlns='urn:xmpp:push:0' jid='dienst@klinik.example/Wecker' node='n1'/>"),
+        "XEP-0357 §6: it is disabled", "not");
+    ask(&lab, anna, "result", "{\"cmd\":\"disconnect\"}");
+    event = ask(&lab, anna, "error", "{\"cmd\":\"push_service_remove\",\"service\":\"klinik.example\"}");
+    check_row(strcmp(text_of(event, "code"), "connection.needed") == 0, "both need a connection", "%s",
+        text_of(event, "code"));
+    lab_end(&lab);
+}
+
 /* --- XEP-0478 --- */
 
 struct limits {
@@ -477,6 +521,7 @@ int main(void)
     test_attention();
     test_no_csi();
     test_push();
+    test_push_service();
     test_limits();
     test_nonsense_limits();
     test_idle();
