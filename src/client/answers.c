@@ -12,6 +12,7 @@ static const char *const features[] = {
     NS_AXOLOTL_DEVICES "+notify",
     NS_CAPS,
     NS_DISCO_INFO,
+    NS_CONFERENCE, /* XEP-0249 §4 */
     NS_AVATAR_METADATA "+notify",
     NS_BOOKMARKS "+notify",
     NS_MDS "+notify",
