@@ -224,17 +224,32 @@ static void say_with(const struct model *model, char **to, const char *id, const
     set(to, line);
 }
 
+/* A sentence in the place of a message's text: {who} is an account, by the name that people know. */
+static void say_instead(
+    struct model *model, struct model_message *message, const char *sentence, const char *jid, const char *why)
+{
+    const struct model_person *person = model_person(model, jid);
+    struct ks_buf buf;
+
+    ks_buf_init(&buf, 4096);
+    ks_sentence_write(&buf, model->language, sentence,
+        (const struct ks_filling[]) {
+            { "who", ks_str_z(person ? model_name(person) : jid) }, { "why", ks_str_z(why) }, { NULL, KS_STR_EMPTY } });
+    ks_buf_byte(&buf, 0);
+    if (ks_buf_err(&buf) == KS_OK)
+        set(&message->body, buf.ptr);
+    ks_buf_done(&buf);
+}
+
 /* A line that tells what became of a room, in words. */
 static void say_notice(struct model *model, struct model_message *message, json_t *event)
 {
     const char *jid = text(event, "about");
-    const struct model_person *about = model_person(model, jid);
     bool you = model->self && strcmp(jid, model->self) == 0;
 
     for (size_t i = 0; i < KS_COUNT(notices); i++)
         if (strcmp(notices[i].notice, text(event, "notice")) == 0)
-            say_with(model, &message->body, you && notices[i].say_you ? notices[i].say_you : notices[i].say, "who",
-                about ? model_name(about) : jid);
+            say_instead(model, message, you && notices[i].say_you ? notices[i].say_you : notices[i].say, jid, "");
 }
 
 /* What stands beside the title: how large it is, and what it is about. */
@@ -253,6 +268,15 @@ static void describe_room(struct model *model, struct model_person *person)
     else
         say_with(
             model, &person->about, members == 1 ? SAY("konsil.room-of-one") : SAY("konsil.room-of"), "count", number);
+}
+
+/* Who took it out of the room, if that was not its author. */
+static void say_moderated(struct model *model, struct model_message *message, json_t *event)
+{
+    const char *by = text(event, "moderated_by"), *why = text(event, "moderated_why");
+
+    if (*by)
+        say_instead(model, message, *why ? SAY("konsil.moderated-why") : SAY("konsil.moderated"), by, why);
 }
 
 static void on_room(struct model *model, json_t *room)
@@ -338,6 +362,7 @@ static void on_message(struct model *model, json_t *event, bool fresh)
     set(&message->from, text(event, "from"));
     set(&message->body, text(event, "body"));
     say_notice(model, message, event);
+    say_moderated(model, message, event);
     message->time_ms = json_integer_value(json_object_get(event, "time"));
     message->mine = flag(event, "mine");
     message->edited = flag(event, "edited");
@@ -571,6 +596,7 @@ void model_event(struct model *model, json_t *event)
     } else if (message && strcmp(name, "retracted") == 0) {
         set(&message->body, "");
         set(&message->files, "");
+        say_moderated(model, message, event);
         message->retracted = true;
     } else if (message && strcmp(name, "reaction") == 0) {
         const char *emoji = json_string_value(json_array_get(json_object_get(event, "emoji"), 0));

@@ -59,7 +59,7 @@ static const char *reason_of(const struct model *model, const struct model_messa
 static const char *body_of(const struct model *model, const struct model_message *message)
 {
     if (message->retracted)
-        return say(model, SAY("konsil.retracted"));
+        return message->body && *message->body ? message->body : say(model, SAY("konsil.retracted"));
     if (message->unreadable)
         return say(model, SAY("konsil.unreadable"));
     if (message->unknown && !message->body)
