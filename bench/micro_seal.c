@@ -68,6 +68,19 @@ static void answer(struct device *device, struct ks_str bytes)
     ks_arena_reset(&author.arena);
 }
 
+/* A store in a directory of our own, on a disk: not where scratch.h puts it, in memory. */
+static void place_path(char *path, size_t cap)
+{
+    const char *place = getenv("TMPDIR");
+
+    snprintf(path, cap, "%s/konsil-seal-XXXXXX", place && *place ? place : P_tmpdir);
+    if (!mkdtemp(path)) {
+        fprintf(stderr, "no directory %s\n", path);
+        exit(1);
+    }
+    snprintf(path + strlen(path), cap - strlen(path), "/store.db");
+}
+
 static int by_wall(const void *a, const void *b)
 {
     const struct cost *x = a, *y = b;
@@ -78,15 +91,15 @@ static int by_wall(const void *a, const void *b)
 int main(void)
 {
     static const uint8_t key[32] = { 1 };
-    char directory[] = "/tmp/micro_seal.XXXXXX", path[64];
+    char path[128];
     struct cost first, costs[MESSAGES];
     struct ks_str bytes, copy;
     struct ks_arena kept;
 
     which = "seal";
-    if (ks_crypto_init() != KS_OK || !mkdtemp(directory))
+    if (ks_crypto_init() != KS_OK)
         return 1;
-    snprintf(path, sizeof path, "%s/store.db", directory);
+    place_path(path, sizeof path);
     author = (struct device) { .jid = KS_STR("author@klinik.example") };
     must(ks_sqlite_engine_store_open(path, NULL, key, true, &author.store), "store");
     ks_prng_init_number(&author.prng, 1);
@@ -127,6 +140,7 @@ int main(void)
         device_done(&others[i]);
     device_done(&author);
     (void)unlink(path);
-    (void)rmdir(directory);
+    *strrchr(path, '/') = '\0';
+    (void)rmdir(path);
     return 0;
 }
