@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # What run.sh and the peers share. Everything that is started is stopped, everything that waits has an end.
 #
-# A peer is a file of shell functions, peers/NAME.sh, sourced in a subshell of its own with BENCH (this directory) and
-# LOAD (the load generator) set:
+# A peer is a file of shell functions, peers/NAME.sh, sourced in a subshell of its own with BENCH (this directory), LOAD
+# (the load generator) and WEB_PORT (for HTTPS, with XMPP over WebSocket at /xmpp-websocket) set:
 #   peer_version                           one line
 #   peer_storage                           one word
 #   peer_configuration                     the file in peers/ that says why it is set up so
@@ -22,7 +22,7 @@ fail() {
 fill_in() {
     local from=$1 to=$2 dir=$3 port=$4 domain=$5
     shift 5
-    sed -e "s|@DIR@|$dir|g" -e "s|@PORT@|$port|g" -e "s|@DOMAIN@|$domain|g" "$@" "$BENCH/$from" >"$to"
+    sed -e "s|@DIR@|$dir|g" -e "s|@PORT@|$port|g" -e "s|@WEB_PORT@|$WEB_PORT|g" -e "s|@DOMAIN@|$domain|g" "$@" "$BENCH/$from" >"$to"
 }
 
 # Until a command succeeds, at most 60 s; false if the server has ended.

@@ -8,7 +8,7 @@ ROOT=$(dirname "$BENCH")
 
 DOMAIN=offen.example
 peers=konsild,prosody,prosody-sqlite,ejabberd
-everything=idle,logins,messages,rooms,catchup,durability
+everything=idle,websocket,logins,reconnect,messages,rooms,catchup,files,durability
 only=$everything
 quick=no
 keep=no
@@ -21,7 +21,7 @@ usage() {
 usage: bench/run.sh [--quick] [--peers LIST] [--only LIST] [--runs N] [--build DIR] [--out FILE] [--keep]
   --quick        one short run of everything, about 3 minutes; shows that it works, the figures are rough
   --peers LIST   of konsild,prosody,prosody-sqlite,ejabberd
-  --only LIST    of idle,logins,messages,rooms,catchup,durability
+  --only LIST    of idle,websocket,logins,reconnect,messages,rooms,catchup,files,durability
   --runs N       how often everything is measured (3; quick: 1)
   --build DIR    where konsild and the load generator were built (build/release)
   --out FILE     results (bench/results.json for a full run, else build/bench/results.json)
@@ -54,17 +54,17 @@ LOAD=$BUILD/bench/load
 [ -x "$LOAD" ] || fail "there is no $LOAD. Run: make build"
 for peer in ${peers//,/ }; do [ -f "$BENCH/peers/$peer.sh" ] || fail "unknown peer: $peer"; done
 for what in ${only//,/ }; do
-    case $what in idle | logins | messages | rooms | catchup | durability) ;; *) fail "unknown measurement: $what" ;; esac
+    case $what in idle | websocket | logins | reconnect | messages | rooms | catchup | files | durability) ;; *) fail "unknown measurement: $what" ;; esac
 done
 [[ ${runs:-1} =~ ^[1-9]$ ]] || fail "--runs is 1 to 9"
 wants() { case ",$only," in *",$1,"*) return 0 ;; *) return 1 ;; esac; }
 
 if [ $quick = yes ]; then
-    runs=${runs:-1} idle_sessions=1000 settle=3 logins=200 clients=100 rate=200 seconds=3 archived=1000
-    occupants=100 room_rate=2 room_seconds=3
+    runs=${runs:-1} idle_sessions=1000 settle=3 logins=200 back=300 clients=100 rate=200 seconds=3 archived=1000
+    occupants=100 room_rate=2 room_rate_high=60 room_seconds=3 mib=64
 else
-    runs=${runs:-3} idle_sessions=10000 settle=15 logins=1000 clients=200 rate=300 seconds=6 archived=5000
-    occupants=500 room_rate=2 room_seconds=6
+    runs=${runs:-3} idle_sessions=18000 settle=10 logins=1000 back=2000 clients=200 rate=300 seconds=6 archived=5000
+    occupants=500 room_rate=2 room_rate_high=60 room_seconds=6 mib=1024
 fi
 # Accounts above those of the other measurements, whose archives are empty when the server is killed.
 kill_first=$((idle_sessions - 60)) kill_clients=40 kill_after=3
@@ -107,13 +107,15 @@ trap 'exit 130' INT TERM
 # --- one measurement ---
 
 # Runs the load generator and keeps its lines: PEER RUN ROW arguments. ROW tells apart lines of one workload; a line that
-# says its row itself keeps it.
+# says its row itself keeps it. ROW=OTHER keeps the line that calls itself OTHER, and none beside it, as ROW.
 measure() {
-    local peer=$1 run=$2 row=$3 line
+    local peer=$1 run=$2 row=${3%=*} own= line
+    [[ $3 != *=* ]] || own=${3#*=}
     shift 3
-    if line=$("$LOAD" "$@" --server "$PEER_PID" --port "$PORT"); then
-        jq -c --arg peer "$peer" --arg row "$row" --argjson run "$run" \
-            '{peer: $peer, run: $run, row: $row} + . + if .messages == 0 then {failed: true} else {} end' \
+    if line=$("$LOAD" --server "$PEER_PID" --port "$PORT" "$@"); then
+        jq -c --arg peer "$peer" --arg row "$row" --arg own "$own" --argjson run "$run" \
+            'if $own == "" then . else select(.row == $own) | del(.row) end
+             | {peer: $peer, run: $run, row: $row} + . + if .messages == 0 then {failed: true} else {} end' \
             <<<"$line" >>"$lines"
     else
         say "bench: $peer: $row was not measured"
@@ -188,18 +190,58 @@ count_syncs() { # PEER RUN
         '{peer: $peer, run: $run, row: "syncs", syncs_per_1000: ($syncs * 1000 / .sent)}' <<<"$line" >>"$lines"
 }
 
+# What takes minutes with those that are slow at it, and moves less than its ratio to konsild's, is asked of them once.
+often() { # PEER RUN
+    [ "$1" = konsild ] || [ "$2" = 1 ]
+}
+
+# Idle sessions are many and their memory is the same in each run, so it is looked at once.
+measure_idle() { # PEER RUN ROW arguments
+    fresh "$1" "$2" memory &&
+        measure "$1" "$2" "$3" idle --clients "$idle_sessions" --concurrency 64 --seconds $settle "${@:4}"
+    stop
+    rm -rf "$DIR"
+}
+
+# What only konsild is asked of rooms: a rate that the others cannot reach; and at each rate what OpenSSL and the kernel
+# take for the records and the send() alone, in the same minute.
+measure_rooms() { # RUN
+    measure konsild "$1" room-high=room-offered room --first $((clients + 20)) --clients $occupants \
+        --rate $room_rate_high --window 0 --seconds $room_seconds
+    measure konsild "$1" room-floor sends --clients $occupants --rate $room_rate --seconds 3 --directory "$DIR"
+    measure konsild "$1" room-high-floor sends --clients $occupants --rate $room_rate_high --seconds 3 --directory "$DIR"
+}
+
+# A large file, at a konsild of its own (files.py).
+measure_files() { # RUN
+    local line
+    if line=$(KONSIL_BUILD=$BUILD "$BENCH/files.py" $mib); then
+        jq -c --argjson run "$1" '{peer: "konsild", run: $run, row: "files", mib: .mib}
+            + (del(.mib) | with_entries(.key as $who | .value | to_entries[] | .key = $who + "_" + .key))' \
+            <<<"$line" >>"$lines"
+    else
+        say "bench: konsild: files was not measured"
+        jq -nc --argjson run "$1" '{peer: "konsild", run: $run, row: "files", failed: true}' >>"$lines"
+    fi
+}
+
 measure_peer() { # PEER RUN
     local peer=$1 run=$2
-    if wants idle && [ -z "${PEER_IDLE_IS:-}" ]; then
-        fresh "$peer" "$run" memory &&
-            measure "$peer" "$run" idle idle --clients "$idle_sessions" --concurrency 64 --seconds $settle
-        stop
+    if [ "$run" = 1 ] && [ -z "${PEER_IDLE_IS:-}" ]; then
+        ! wants idle || measure_idle "$peer" "$run" idle
+        ! wants websocket || measure_idle "$peer" "$run" idle-websocket --websocket --port "$WEB_PORT"
     fi
-    wants logins || wants messages || wants rooms || wants catchup || wants durability || return
+    if wants files && [ "$peer" = konsild ] && [ "$run" = 1 ]; then
+        measure_files "$run"
+    fi
+    wants logins || wants reconnect || wants messages || wants rooms || wants catchup || wants durability || return
     fresh "$peer" "$run" speed || return
     if wants logins; then
         measure "$peer" "$run" logins logins --clients $logins --concurrency 32
         [ "$peer" != konsild ] || measure "$peer" "$run" handshake handshakes --clients $logins --directory "$DIR"
+    fi
+    if wants reconnect && often "$peer" "$run"; then
+        measure "$peer" "$run" reconnect reconnect --clients $back --concurrency 64
     fi
     if wants messages; then
         measure "$peer" "$run" offered messages --clients $clients --rate $rate --seconds $seconds --log "$DIR/offered" &&
@@ -210,9 +252,10 @@ measure_peer() { # PEER RUN
     if wants catchup; then
         measure "$peer" "$run" catchup catchup --first $((clients + 10)) --clients 2 --messages $archived
     fi
-    if wants rooms; then
+    if wants rooms && often "$peer" "$run"; then
         measure "$peer" "$run" room room --first $((clients + 20)) --clients $occupants --rate $room_rate --window 8 \
             --devices 3 --seconds $room_seconds
+        [ "$peer" != konsild ] || measure_rooms "$run"
     fi
     if wants durability; then
         [ "$run" = 1 ] && count_syncs "$peer" "$run"
@@ -230,7 +273,8 @@ PORT=24222
 for run in $(seq $runs); do
     for peer in ${peers//,/ }; do
         PORT=$((PORT + 1))
-        while port_answers $PORT 2>/dev/null; do PORT=$((PORT + 1)); done
+        while port_answers $PORT 2>/dev/null || port_answers $((PORT + 500)) 2>/dev/null; do PORT=$((PORT + 1)); done
+        WEB_PORT=$((PORT + 500))
         say "bench: run $run of $runs: $peer"
         (
             PEER_PID=

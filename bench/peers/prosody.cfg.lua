@@ -8,13 +8,15 @@ certificates = "@DIR@"
 run_as_root = true                 -- else it refuses to start when the benchmark runs as root
 log = { warn = "@DIR@/prosody.log" } -- a line for each stanza would be measured too
 
--- Network: only direct TLS on the loopback; everything the load generator does not use is closed.
+-- Network: only direct TLS and WebSocket on the loopback; everything the load generator does not use is closed.
 interfaces = { "127.0.0.1" }
 c2s_ports = {}
 c2s_direct_tls_ports = { @PORT@ }
 s2s_ports = {}
 http_ports = {}
-https_ports = {}
+https_ports = { @WEB_PORT@ }
+https_ssl = { certificate = "@DIR@/cert.pem"; key = "@DIR@/key.pem" }
+http_default_host = "@DOMAIN@"
 network_backend = "epoll"          -- the fastest, and the default since 0.12
 network_settings = {
     nagle = false;                 -- Nagle with the clients' delayed ACK costs 40 ms a message
@@ -31,6 +33,7 @@ modules_enabled = {
     "roster"; "saslauth"; "tls"; "disco"; -- a server without them is none
     "smacks";                             -- XEP-0198: acknowledgements, resumption
     "mam";                                -- XEP-0313: the archive
+    "websocket";                          -- RFC 7395
     "carbons"; "pep"; "blocklist"; "ping"; "time"; "version"; -- konsild has them on too
 }
 modules_disabled = {

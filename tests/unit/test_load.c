@@ -8,6 +8,8 @@
 #include "load_message.h"
 #include "load_proc.h"
 #include "load_scram.h"
+#include "load_ws.h"
+#include "ws.h"
 
 static void test_hist(void)
 {
@@ -152,6 +154,103 @@ static void test_page(void)
     }
 }
 
+static void test_websocket_answer(void)
+{
+    static const struct {
+        const char *name, *answer;
+        enum ks_err want;
+    } rows[] = {
+        { "RFC 6455 §4.1: a 101 is a WebSocket", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n",
+            KS_OK },
+        { "RFC 6455 §4.1: another status is none", "HTTP/1.1 404 Not Found\r\n\r\n", KS_ESYNTAX },
+        { "RFC 6455 §4.1: a part of an answer is none yet", "HTTP/1.1 101 Switching Protocols\r\nUpg", KS_EAGAIN },
+    };
+    size_t len = 0;
+
+    for (size_t i = 0; i < KS_COUNT(rows); i++)
+        check_err(rows[i].name, load_ws_answered(ks_str_z(rows[i].answer), &len), rows[i].want);
+}
+
+/* Takes the mask off a client's frame, in a copy, and gives the payload; empty if it is none. */
+static struct ks_str unmask(struct ks_str *frames, char *text, size_t cap)
+{
+    const char *at = frames->ptr;
+    size_t len = frames->len < 6 ? 0 : (size_t)(at[1] & 0x7f), head = 6;
+
+    if (len == 126) {
+        len = (size_t)(uint8_t)at[2] << 8 | (uint8_t)at[3];
+        head = 8;
+    }
+    if (frames->len < head + len || len > cap || (uint8_t)at[0] != (0x80 | KS_WS_OP_TEXT) || !(at[1] & 0x80))
+        return KS_STR_EMPTY;
+    for (size_t i = 0; i < len; i++)
+        text[i] = (char)(at[head + i] ^ at[head - 4 + i % 4]);
+    *frames = ks_str_from(*frames, head + len);
+    return ks_str(text, len);
+}
+
+static void test_websocket_sent(struct ks_prng *prng)
+{
+    static const struct {
+        const char *name, *want;
+    } rows[] = {
+        { "RFC 7395 §3.4: the stream header becomes <open/>",
+            "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='offen.example' version='1.0' xml:lang='en'/>" },
+        { "RFC 7395 §3.3.3: a stanza says its namespace", "<presence xmlns='jabber:client'/>" },
+        { "RFC 7395 §3.3: what has a namespace of its own goes as it is", "<r xmlns='urn:xmpp:sm:3'/>" },
+        { "RFC 7395 §3.6: the end becomes <close/>", "<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>" },
+    };
+    struct ks_framer framer;
+    struct ks_str frames;
+    struct ks_buf buf;
+    char text[512];
+
+    ks_buf_init(&buf, 65536);
+    ks_framer_init(&framer, 65536, 100);
+    bool whole = load_ws_wrap(&buf, &framer, prng,
+        KS_STR("<?xml version='1.0'?><stream:stream to='offen.example' version='1.0' xmlns='jabber:client' "
+               "xmlns:stream='http://etherx.jabber.org/streams'><presence/><r xmlns='urn:xmpp:sm:3'/>"
+               "</stream:stream>"),
+        "offen.example");
+    frames = ks_buf_str(&buf);
+    for (size_t i = 0; i < KS_COUNT(rows); i++)
+        check_str(rows[i].name, unmask(&frames, text, sizeof text), ks_str_z(rows[i].want));
+    check_row(whole && frames.len == 0, "RFC 7395 §3.3: each item is one message", "%zu bytes more", frames.len);
+    ks_framer_restart(&framer);
+    check_row(!load_ws_wrap(&buf, &framer, prng, KS_STR("<!-- a comment -->"), "offen.example"),
+        "websocket: what is no stream is not sent", "it is");
+    ks_buf_done(&buf);
+}
+
+static void test_websocket_received(void)
+{
+    const struct {
+        const char *name;
+        struct ks_str bytes;
+        enum ks_err want;
+        const char *payload;
+    } rows[] = {
+        { "RFC 6455 §5.7: a short text", KS_STR("\x81\x05Hello"), KS_OK, "Hello" },
+        { "RFC 6455 §5.2: a length of 16 bits", KS_STR("\x81\x7e\x00\x05Hello"), KS_OK, "Hello" },
+        { "RFC 6455 §5.2: a length of 64 bits", KS_STR("\x81\x7f\x00\x00\x00\x00\x00\x00\x00\x05Hello"), KS_OK,
+            "Hello" },
+        { "RFC 6455 §5.2: a frame that is not whole waits", KS_STR("\x81\x05Hell"), KS_EAGAIN, "" },
+        { "RFC 6455 §5.2: a head that is not whole waits", KS_STR("\x81\x7e\x00"), KS_EAGAIN, "" },
+        { "RFC 6455 §5.1: a server does not mask", KS_STR("\x81\x85\x01\x02\x03\x04Hello"), KS_ESYNTAX, "" },
+        { "RFC 6455 §5.4: a fragment is refused here", KS_STR("\x01\x03Hel"), KS_ESYNTAX, "" },
+    };
+
+    for (size_t i = 0; i < KS_COUNT(rows); i++) {
+        struct ks_str payload = KS_STR_EMPTY;
+        unsigned opcode = 0;
+        size_t len = 0;
+        enum ks_err err = load_ws_next(rows[i].bytes, &opcode, &payload, &len);
+        check_row(err == rows[i].want && ks_str_is(payload, rows[i].payload)
+                && (err != KS_OK || (opcode == KS_WS_OP_TEXT && len == rows[i].bytes.len)),
+            rows[i].name, "%s, '%.*s'", ks_err_name(err), KS_STR_FMT(payload));
+    }
+}
+
 static void test_proc(void)
 {
     struct load_usage usage = { 0 };
@@ -176,6 +275,9 @@ int main(void)
     test_attr();
     test_page();
     test_scram(&prng);
+    test_websocket_answer();
+    test_websocket_sent(&prng);
+    test_websocket_received();
     test_proc();
     ks_prng_done(&prng);
     return check_done();
