@@ -304,5 +304,6 @@ jq -s --slurpfile disk "$work/disk.json" --arg commit "$commit" --arg date "$(da
     -f "$BENCH/results.jq" "$lines" >"$work/results.json" || fail "the results cannot be read"
 cp "$work/results.json" "$out"
 jq -r -f "$BENCH/table.jq" "$out"
+[ "$out" != "$BENCH/results.json" ] || "$BENCH/tables.sh"
 say "bench: all figures are in ${out#"$ROOT"/}"
 ! jq -e '.lines | any(.failed)' "$out" >/dev/null
