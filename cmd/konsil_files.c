@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "say.h"
+#include "system.h"
 
 static const char *text(json_t *object, const char *name)
 {
@@ -53,18 +54,54 @@ char *files_whole_path(const char *typed)
     return realpath(typed, NULL);
 }
 
+static json_t *send_one(const struct model_person *person, const char *typed)
+{
+    char *path = files_whole_path(typed);
+    const char *name = path ? strrchr(path, '/') + 1 : "";
+    json_t *command = NULL;
+
+    if (path && *name)
+        command = json_pack("{s:s, s:s, s:s, s:s, s:s}", "cmd", "file_send", "to", person->jid, "path", path, "name",
+            name, "type", type_of(name));
+    free(path);
+    return command;
+}
+
+/* Each word is a file, and they belong together. NULL: one of them is none, or there is but one. */
+static json_t *send_several(const struct model_person *person, const char *typed)
+{
+    json_t *all = json_array(), *command;
+    char *words = strdup(typed), *rest, set[2 * sizeof(uint64_t) + 1];
+    uint64_t random;
+    size_t i;
+
+    for (char *word = words ? strtok_r(words, " ", &rest) : NULL; word; word = strtok_r(NULL, " ", &rest))
+        if (!(command = send_one(person, word)) || json_array_append_new(all, command) != 0) {
+            json_array_clear(all);
+            break;
+        }
+    free(words);
+    if (json_array_size(all) < 2) {
+        json_decref(all);
+        return NULL;
+    }
+    ks_system_entropy(&random, sizeof random);
+    snprintf(set, sizeof set, "%016llx", (unsigned long long)random);
+    json_array_foreach(all, i, command)
+    {
+        json_object_set_new(command, "set", json_string(set));
+        json_object_set_new(command, "part", json_integer((json_int_t)i + 1));
+        json_object_set_new(command, "of", json_integer((json_int_t)json_array_size(all)));
+    }
+    return all;
+}
+
+/* Names have blanks: a line that is one file goes as one. */
 void files_send(const struct model *model, const struct model_person *person, const char *rest, struct lines_deed *deed)
 {
-    char *path = files_whole_path(rest);
-    const char *name = path ? strrchr(path, '/') + 1 : "";
-
     (void)model;
-    if (path && *name)
-        deed->command = json_pack("{s:s, s:s, s:s, s:s, s:s}", "cmd", "file_send", "to", person->jid, "path", path,
-            "name", name, "type", type_of(name));
-    else
+    if (!(deed->command = send_one(person, rest)) && !(deed->command = send_several(person, rest)))
         deed->wrong = SAY("file.unreadable");
-    free(path);
 }
 
 /* A file that is not there yet has a directory that is. */

@@ -7,7 +7,7 @@
 
 /* What a line stands for. Texts are ids of the catalogue; where there is none: NULL. */
 struct lines_deed {
-    json_t *command;   /* to be given, with the sentence for its success as its id; NULL: none */
+    json_t *command;   /* to be given, with the sentence for its success as its id, or an array of such; NULL: none */
     const char *ask;   /* what is asked first */
     const char *wrong; /* why nothing can be done */
     char detail[256];  /* of that: what it is about, or "" */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Files at a terminal: what is typed, what is shown, and what is there afterwards."""
+import glob
 import hashlib
 import os
 
@@ -41,14 +42,35 @@ def main():
         ok, seen = b.sees("anders.pdf")
         ok, seen = b.until(lambda screen: os.path.exists(os.path.join(places[1], "anders.pdf")))
         row(ok, "or under another name", seen)
+        for name in ("eins.txt", "zwei.txt"):
+            open(os.path.join(places[0], name), "wb").write(os.urandom(2048))
+        a.enter("/send eins.txt nirgends.txt")
+        ok, seen = a.sees("Die Datei kann nicht gelesen werden.", "> /send eins.txt nirgends.txt")
+        row(ok and "eins.txt" not in b.screen(), "of several files of which one is not there none is sent", seen)
+        a.key("C-u")
+        a.enter("/send eins.txt zwei.txt")
+        ok, seen = b.sees("[2] eins.txt, 2.0 KiB, part 1 of 2", "[3] zwei.txt, 2.0 KiB, part 2 of 2")
+        row(ok, "PROTOCOL §5.8: /send sends several, and their reader sees which of how many each one is", seen)
+        stored = sorted(glob.glob(f"{lab.data}/files/*/*"), key=os.path.getmtime)[-1]
+        times = os.stat(stored)
+        with open(stored, "r+b") as file:
+            file.write(b"changed")
+        os.utime(stored, ns=(times.st_atime_ns, times.st_mtime_ns))
+        b.enter("/save 3")
+        ok, seen = b.sees("The server gave other data than the sender sent. Nothing of it was saved.")
+        row(ok and not [name for name in os.listdir(places[1]) if "zwei" in name or name.startswith(".konsil")],
+            "of a file that the server changed nothing is saved, and the reader is told", seen)
+        b.enter("/save 2")
+        ok, seen = b.sees("eins.txt is saved")
+        row(ok, "control: of the other one all is", seen)
         b.enter("/unbekannt")
         ok, seen = a.sees("/unbekannt")
         row(ok, "what is none of these lines is sent as it is", seen)
         a.key("F3")
         a.key("F3")
-        ok, seen = b.until(lambda screen: "[1]" not in screen)
+        ok, seen = b.until(lambda screen: "[3]" not in screen)
         row(ok, "F3 takes a file back, too", seen)
-        ok, seen = b.refused("/save 1", "This message brings no such file.")
+        ok, seen = b.refused("/save 3", "This message brings no such file.")
         row(ok, "and then it cannot be saved any more", seen)
     finally:
         a.close()
