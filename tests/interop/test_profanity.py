@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Profanity from Debian and konsil write to each other, with the older OMEMO, on the protected domain."""
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ if missing := [program for program in ("profanity", "tmux") if not shutil.which(
     print(f"1..0 # SKIP apt-get install {' '.join(missing)}")
     sys.exit(0)
 
-lab = Lab(tap=True)
+lab = Lab(tap=True, web=True)
 anna, paul = lab.account("anna"), lab.account("paul")
 A = lab.konsil(anna)
 
@@ -32,7 +33,7 @@ class Profanity(Screen):
         with open(os.path.join(home, "profanity", "profrc"), "w") as file:
             file.write(f"[connection]\ntls.certpath={certificates}\n[ui]\nsplash=false\noccupants=false\n[omemo]\npolicy=always\n"
                        "trustmode=blind\n[notifications]\nmessage=off\n")
-        super().__init__("profanity", {"XDG_CONFIG_HOME": home, "XDG_DATA_HOME": home, "HOME": home}, 140, 60)
+        super().__init__("profanity", {"XDG_CONFIG_HOME": home, "XDG_DATA_HOME": home, "HOME": home}, 300, 60)  # an address of a file stands in one line
 
     def login(self):
         self.enter(f"/connect {paul} server 127.0.0.1 port {lab.port} tls force")
@@ -97,6 +98,22 @@ ok, seen = P.sees(*[f"{words['more']} her {i}" for i in range(10)])
 row(ok, "ten times to and fro", seen)
 devices = A.do("devices", jid=paul)["devices"]
 row([d["encryption"] for d in devices] == ["omemo1"], "konsil lists its device as one of the older version", devices)
+
+# --- a file ---
+
+content = os.urandom(70000)
+with open(os.path.join(lab.dir, "Befund.pdf"), "wb") as file:
+    file.write(content)
+A.do("file_send", to=paul, path=os.path.join(lab.dir, "Befund.pdf"), name="Befund.pdf", type="application/pdf")
+address = re.compile(r"aesgcm://klinik\.example:\d+/files/[0-9a-f]{40}/file\.bin#[0-9a-f]{88}")
+ok, seen = P.until(address.search)
+row(ok and told(anna, "aesgcm://", seen), "XEP-0454: a file that konsil sends is shown by Profanity as its aesgcm:// address, with the mark", seen)
+P.enter(address.search(seen)[0] if ok else "")
+got = A.wait("message", lambda e: e["message"]["from"] == paul and e["message"].get("files"))["message"]
+A.do("file_get", conversation=paul, message=got["message"], path=os.path.join(lab.dir, "back"))
+over = A.wait("transfer", lambda e: e["transfer"]["direction"] == "down" and e["transfer"]["state"] in ("done", "failed"))["transfer"]
+row(over["state"] == "done" and open(over["path"], "rb").read() == content,
+    "XEP-0454: the address that Profanity sends on is a file to konsil, and the same bytes", over)
 
 # --- one of them away ---
 
