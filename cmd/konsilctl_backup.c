@@ -312,8 +312,8 @@ static int restore(struct ctl *ctl)
 const struct ctl_command ctl_backups[] = {
     { "backup", "NAME", 0, 0, make, SAY("do.backup"), "monday" },
     { "backup verify", "FILE", CTL_KEY_FILE, 0, verify, SAY("do.backup-verify"),
-        "/var/lib/konsild/backup/monday --key-file backup.key" },
+        "/var/lib/konsild/backup/monday --key-file monday.key" },
     { "restore", "FILE", CTL_KEY_FILE | CTL_TO, 0, restore, SAY("do.restore"),
-        "/var/lib/konsild/backup/monday --key-file backup.key --to /srv/konsild" },
+        "/var/lib/konsild/backup/monday --key-file monday.key --to /srv/konsild" },
     { NULL },
 };

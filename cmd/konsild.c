@@ -106,9 +106,8 @@ static void fill_work(struct daemon *d)
     d->work.backup.worker = d->worker;
     d->work.backup.pages = p->pages;
     d->work.backup.files = &d->parts.files;
-    d->work.backup.directory = p->backup_directory;
+    d->work.backup.places = (struct ks_backup_places) { p->backup_directory, p->backup_key_directory };
     d->work.backup.keep_ms = ks_settings_number(p->settings, "backup.keep") * 1000;
-    d->work.backup.key_path = p->backup_key_path;
     d->work.data_directory = ks_settings_text(p->settings, "data.directory");
     d->work.version = KONSIL_VERSION;
     d->work.sandbox = p->sandbox;

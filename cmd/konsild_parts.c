@@ -299,11 +299,12 @@ bool konsild_make_directories(struct konsild_parts *p)
     if (!make_one(p, directory))
         return false;
     p->backup_directory = path_or(p, "backup.directory", directory, "backup");
-    p->backup_key_path = path_or(p, "backup.key_file", directory, "backup.key");
+    p->backup_key_directory = path_or(p, "backup.key_directory", directory, "backup-keys");
     p->files_directory = path_or(p, "files.directory", directory, "files");
-    if (p->backup_directory && p->backup_key_path && p->files_directory && choose_key_path(p, directory)
+    if (p->backup_directory && p->backup_key_directory && p->files_directory && choose_key_path(p, directory)
         && asprintf(&p->database_path, "%s/konsild.db", directory) >= 0)
-        return make_one(p, p->backup_directory) && make_one(p, p->files_directory);
+        return make_one(p, p->backup_directory) && make_one(p, p->backup_key_directory)
+            && make_one(p, p->files_directory);
     p->database_path = NULL;
     konsild_say(SAY("konsild.memory"), NULL);
     return false;
@@ -477,9 +478,9 @@ bool konsild_enter_sandbox(struct konsild_parts *p)
             SAY("konsild.sandbox-off"), "reason", ks_sandbox_unfit() ? ks_sandbox_unfit() : "--no-sandbox", NULL);
     let(&paths, strdup(ks_settings_text(p->settings, "data.directory")), true);
     let(&paths, strdup(p->backup_directory), true);
+    let(&paths, strdup(p->backup_key_directory), true);
     let(&paths, strdup(p->files_directory), true);
     let_directory_of(&paths, p->key_path, access(p->key_path, F_OK) != 0);
-    let_directory_of(&paths, p->backup_key_path, access(p->backup_key_path, F_OK) != 0);
     let_directory_of(&paths, ks_settings_text(p->settings, "control.socket"), true);
     if (*log_path)
         let_directory_of(&paths, log_path, true);
@@ -598,7 +599,7 @@ void konsild_parts_done(struct konsild_parts *p)
         ks_file_store_close(&p->files);
     free(p->files_directory);
     free(p->backup_directory);
-    free(p->backup_key_path);
+    free(p->backup_key_directory);
     ks_wipe(p->key, sizeof p->key);
     ks_wipe(p->push_key, sizeof p->push_key);
 }

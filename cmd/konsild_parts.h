@@ -27,7 +27,7 @@ struct konsild_parts {
     bool sandbox;
     struct ks_settings *settings;
     struct ks_log_file *log;
-    char *database_path, *key_path, *backup_directory, *backup_key_path;
+    char *database_path, *key_path, *backup_directory, *backup_key_directory;
     enum ks_pages pages;
     uid_t uid; /* who konsild is, or becomes */
     gid_t gid;

@@ -3,10 +3,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "backup.h"
-#include "backup_rotation.h"
 #include "key_file.h"
 #include "say.h"
 #include "system.h"
@@ -15,7 +15,8 @@
 struct run {
     struct ks_backup_work *work;
     struct ks_control_call *call;
-    char *path;
+    char *path, *key_path;
+    bool has_key; /* there is one at key_path, which was made for this backup */
     uint8_t key[KS_BACKUP_KEY_LEN];
     struct ks_backup *backup;
     struct ks_backup_facts facts;
@@ -36,8 +37,6 @@ static const char *sentence_of(enum ks_err err)
         { KS_OK, NULL },
         { KS_EEXISTS, SAY("control.backup-exists") },
         { KS_EFULL, SAY("control.backup-full") },
-        { KS_EDENIED, SAY("control.backup-key") },
-        { KS_ESYNTAX, SAY("control.backup-key") },
         { KS_ESTORE, SAY("control.backup-damaged") },
     };
 
@@ -45,6 +44,16 @@ static const char *sentence_of(enum ks_err err)
         if (meanings[i].err == err)
             return meanings[i].id;
     return SAY("control.backup-failed");
+}
+
+/* Accepts NULL. */
+static void free_run(struct run *run)
+{
+    if (!run)
+        return;
+    free(run->path);
+    free(run->key_path);
+    free(run);
 }
 
 /* In the thread of reactor 0. */
@@ -55,18 +64,16 @@ static void answer(void *user)
     json_t *result = NULL;
 
     if (run->err == KS_OK) {
-        result =
-            json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "file", run->path, "key_file", run->work->key_path,
-                "accounts", (json_int_t)run->facts.accounts, "messages", (json_int_t)run->facts.messages, "audit_rows",
-                (json_int_t)run->facts.audit_rows, "bytes", (json_int_t)run->facts.bytes, "files",
-                (json_int_t)run->facts.files, "file_bytes", (json_int_t)run->facts.file_bytes);
+        result = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "file", run->path, "key_file", run->key_path,
+            "accounts", (json_int_t)run->facts.accounts, "messages", (json_int_t)run->facts.messages, "audit_rows",
+            (json_int_t)run->facts.audit_rows, "bytes", (json_int_t)run->facts.bytes, "files",
+            (json_int_t)run->facts.files, "file_bytes", (json_int_t)run->facts.file_bytes);
         json_object_set_new(result, "removed", json_integer(run->removed));
         json_object_set_new(result, "stuck", json_boolean(run->stuck));
     }
     ks_control_worked(run->call, sentence_of(run->err), result, now);
     atomic_store(&run->work->running, false);
-    free(run->path);
-    free(run);
+    free_run(run);
 }
 
 /* In any thread. */
@@ -86,9 +93,12 @@ static void finish(void *user)
         run->err = ks_backup_finish(run->backup, &run->facts);
     ks_backup_free(run->backup);
     if (run->err == KS_OK && run->work->keep_ms)
-        run->stuck = ks_backup_rotate(
-                         run->work->directory, run->path, ks_system_now().wall_ms - run->work->keep_ms, &run->removed)
+        run->stuck = ks_backup_rotate(&run->work->places, strrchr(run->path, '/') + 1,
+                         ks_system_now().wall_ms - run->work->keep_ms, &run->removed)
             != KS_OK;
+    /* It opens nothing; left there it would take the name, until it goes by its age. */
+    if (run->err != KS_OK && run->has_key && ks_key_file_destroy(run->key_path) != KS_OK)
+        run->stuck = true;
     end(run);
 }
 
@@ -131,9 +141,9 @@ static void get_key(void *user)
 {
     struct run *run = user;
 
-    run->err = ks_key_file_read(run->work->key_path, run->key);
-    if (run->err == KS_ENOTFOUND)
-        run->err = ks_key_file_make(run->work->key_path, run->key);
+    /* KS_EEXISTS: a backup of that name was moved elsewhere, and this is what opens it. */
+    run->err = ks_key_file_make(run->key_path, run->key);
+    run->has_key = run->err == KS_OK;
     run->job = (struct ks_store_job) { step, run };
     if (run->err == KS_OK)
         ks_store_thread_begin(run->work->store_thread, &run->job);
@@ -158,14 +168,14 @@ void ks_backup_work_do(struct ks_backup_work *work, struct ks_control_call *call
         error = SAY("control.backup-running");
     else if (!good_name(name))
         error = SAY("control.backup-name");
-    else if (!(run = calloc(1, sizeof *run)) || asprintf(&run->path, "%s/%.*s", work->directory, KS_STR_FMT(name)) < 0)
+    else if (!(run = calloc(1, sizeof *run))
+        || asprintf(&run->path, "%s/%.*s", work->places.backups, KS_STR_FMT(name)) < 0
+        || asprintf(&run->key_path, "%s/%.*s" KS_BACKUP_KEY_ENDING, work->places.keys, KS_STR_FMT(name)) < 0)
         error = SAY("control.memory");
-    else if (access(run->path, F_OK) == 0)
+    else if (access(run->path, F_OK) == 0 || access(run->key_path, F_OK) == 0)
         error = SAY("control.backup-exists");
     if (error || call->dry_run) {
-        if (run)
-            free(run->path);
-        free(run);
+        free_run(run);
         if (call->dry_run)
             ks_control_answer(call, error, NULL);
         else

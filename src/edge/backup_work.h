@@ -6,6 +6,7 @@
 #ifndef KS_BACKUP_WORK_H
 #define KS_BACKUP_WORK_H
 
+#include "backup_rotation.h"
 #include "control.h"
 #include "reactor_thread.h"
 #include "server_store.h"
@@ -20,8 +21,7 @@ struct ks_backup_work {
     struct ks_worker *worker;
     struct ks_file_store *files;
     enum ks_pages pages;
-    const char *directory; /* where backups go */
-    const char *key_path;
+    struct ks_backup_places places;
     int64_t keep_ms;     /* older ones go when a new one is whole; 0: they are kept */
     atomic_int percent;  /* how much of the one that is running was copied */
     atomic_bool running; /* set by the thread of reactor 0; the end waits for it */

@@ -86,3 +86,17 @@ enum ks_err ks_key_file_make(const char *path, uint8_t ret_key[KS_KEY_FILE_LEN])
     unlink(path);
     return KS_EIO;
 }
+
+enum ks_err ks_key_file_destroy(const char *path)
+{
+    static const char zeros[2 * KS_KEY_FILE_LEN + 1];
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    bool gone;
+
+    if (fd < 0)
+        return errno == ENOENT ? KS_OK : KS_EIO;
+    gone = pwrite(fd, zeros, sizeof zeros, 0) == (ssize_t)sizeof zeros && fdatasync(fd) == 0;
+    close(fd);
+    gone = unlink(path) == 0 && gone;
+    return gone ? sync_directory(path) : KS_EIO;
+}

@@ -13,4 +13,8 @@ KS_CHECK enum ks_err ks_key_file_read(const char *path, uint8_t ret_key[KS_KEY_F
 /* Makes a new key and its file, mode 0600, on the disk when this returns. KS_OK; KS_EEXISTS; KS_EIO. */
 KS_CHECK enum ks_err ks_key_file_make(const char *path, uint8_t ret_key[KS_KEY_FILE_LEN]);
 
+/* Writes over it and removes it: KS_OK, also if there is none; KS_EIO. Where files are written elsewhere than before (a
+ * file system that copies on write, flash, a snapshot) its bytes may be there for a while longer. */
+KS_CHECK enum ks_err ks_key_file_destroy(const char *path);
+
 #endif

@@ -40,13 +40,15 @@ static const struct edge_option {
         true },
     { { "backup.keep", KS_OPT_DURATION, .init = 30 * 86400, .max = 10 * 365 * 86400, .scope = KS_OPT_SERVER,
         .when = KS_OPT_RESTART,
-        .doc =
-            "How old backups in that directory may become: older ones go whenever a new one is whole, so what was "
-            "deleted leaves the last file that it was in. 0: they stay until somebody deletes them. Copies elsewhere "
-            "are the hospital's to delete." } },
-    { { "backup.key_file", KS_OPT_TEXT, .max = 3000, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
-          .doc = "The key of all backups, made with the first one. Empty: backup.key in data.directory. A backup is "
-                 "restored with it, and with nothing else, so keep a copy elsewhere." },
+        .doc = "How old backups in that directory may become: older ones go whenever a new one is whole, so what was "
+               "deleted leaves the last file that it was in. Their keys go with them, so that copies elsewhere cannot "
+               "be read "
+               "any more. 0: both stay until somebody deletes them." } },
+    { { "backup.key_directory", KS_OPT_TEXT, .max = 3000, .scope = KS_OPT_SERVER, .when = KS_OPT_RESTART,
+          .doc =
+              "Where the key of each backup is put, as its name and .key. Made if missing. Empty: backup-keys in "
+              "data.directory. A backup is restored with its key, and with nothing else, so keep copies elsewhere, "
+              "apart from the backups, and destroy them when backup.keep has passed: konsild destroys its own then." },
         true },
     { { "listen.starttls", KS_OPT_TEXT, .max = 1000, .init_text = "*:5222", .scope = KS_OPT_SERVER,
           .when = KS_OPT_RESTART,

@@ -153,7 +153,7 @@ const struct ks_control_command ks_control_reports[] = {
     { "audit.list", KS_RIGHT_AUDIT, false, "", "after", audit_list },
     /* By the edge (src/edge/control_work.c): */
     { "health", KS_RIGHT_OPERATE, false, "", "", ks_control_hand_over },
-    /* file: a name in backup.directory; the key is that of backup.key_file */
+    /* file: a name in backup.directory; its key is made with it, in backup.key_directory */
     { "backup", KS_RIGHT_OPERATE, true, "file", "", ks_control_hand_over, "file" },
     { "log.debug", KS_RIGHT_OPERATE, true, "reason", "", ks_control_hand_over, "reason" },
     { "log.normal", KS_RIGHT_OPERATE, true, "", "", ks_control_hand_over },

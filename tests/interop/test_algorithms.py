@@ -181,7 +181,7 @@ row(len({tail[32:64] for _, _, tail in store}) == len(store), "DSK II.1-h: nor i
 
 # --- backups: HKDF-SHA-256, XChaCha20-Poly1305 ---
 
-with open(f"{lab.data}/backup.key") as file:
+with open(f"{lab.data}/backup-keys/probe.key") as file:
     key = bytes.fromhex(file.read().strip())
 with open(f"{lab.data}/backup/probe", "rb") as file:
     backup = file.read()
@@ -206,7 +206,7 @@ whole = lambda at: text[at:at + (len(text) - at) // 4096 * 4096]
 found = [at for at in range(4, 1000) if hashlib.sha256(whole(at)).digest() in text[:at]]
 database = whole(found[0]) if found else b""
 row(listed("backups", "HKDF-SHA-256", "XChaCha20-Poly1305", "SHA-256") and len(found) == 1,
-    "DSK II.1-h: backups: HKDF-SHA-256 and XChaCha20-Poly1305 open the file under the key of backup.key, SHA-256 of what it holds stands there",
+    "DSK II.1-h: backups: HKDF-SHA-256 and XChaCha20-Poly1305 open the file under its key, SHA-256 of what it holds stands there",
     (len(text), found))
 keys = [text[at:at + 32] for at in range(max(0, found[0] - 32))] if found else []
 page = next(iter(pages_of(database)), None)

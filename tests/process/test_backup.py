@@ -15,7 +15,8 @@ from lab import BUILD, Lab, done, open_to_others, row
 
 SM = "{urn:xmpp:sm:3}"
 lab = Lab()
-backups, key = os.path.join(lab.data, "backup"), os.path.join(lab.data, "backup.key")
+backups, key = os.path.join(lab.data, "backup"), os.path.join(lab.data, "backup-keys", "erste.key")
+key_of = lambda name: os.path.join(lab.data, "backup-keys", name + ".key")
 
 
 def backup_of(name):
@@ -164,11 +165,11 @@ acknowledged = load.acknowledged
 lab.ctl("backup", "zweite")
 archive = [message.find("{*}body").text for message in lab.stream(jonas).archive()]
 accounts, rows = lab.ctl("--json", "user", "list", "klinik.example").stdout, facts("audit", "verify")["rows"]
-second = facts("backup", "verify", backup_of("zweite"), "--key-file", key)
+second = facts("backup", "verify", backup_of("zweite"), "--key-file", key_of("zweite"))
 row(len(archive) == acknowledged == second["messages"], "control: all that was acknowledged is in the archive and in a backup after it",
     (len(archive), acknowledged, second))
 host = os.path.join(lab.dir, "neu")
-restore = ["restore", backup_of("zweite"), "--key-file", key, "--to"]
+restore = ["restore", backup_of("zweite"), "--key-file", key_of("zweite"), "--to"]
 answer = lab.ctl(*restore, lab.data, check=False)
 row(answer.returncode == 1 and "There is something already." in answer.stderr, "restore: not into a directory with something in it", answer)
 answer = lab.ctl("--dry-run", *restore, lab.data, check=False)
@@ -185,7 +186,7 @@ answer = lab.ctl("restore", backup_of("zweite"), "--key-file", key, "--to", os.p
 row(answer.returncode == 1 and "This directory cannot be made." in answer.stderr, "restore: a directory that cannot be made is named", answer)
 lab.stop()
 shutil.copytree(backups, os.path.join(lab.dir, "safe"))
-shutil.copy2(key, os.path.join(lab.dir, "safe", "key"))
+shutil.copy2(key_of("zweite"), os.path.join(lab.dir, "safe", "key"))
 shutil.rmtree(lab.data)
 saved = [os.path.join(lab.dir, "safe", name) for name in ("zweite", "key")]
 answer = lab.ctl("restore", saved[0], "--key-file", saved[1], "--to", lab.data)
@@ -201,9 +202,9 @@ row([message.find("{*}body").text for message in lab.stream(jonas).archive()] ==
     "DSK I.9-a part (files, key log, configuration): konsild starts on it: the same accounts, the same messages in their "
     "order, the audit log whole, with the row of this backup, which is in it before it begins")
 lab.ctl("backup", "dritte")
-with open(key) as new, open(saved[1]) as old:
-    row(new.read() != old.read(), "a new host has a new key of backups")
-third = facts("backup", "verify", backup_of("dritte"), "--key-file", key)
+with open(key_of("dritte")) as new, open(saved[1]) as old:
+    row(new.read() != old.read(), "each backup has a key of its own")
+third = facts("backup", "verify", backup_of("dritte"), "--key-file", key_of("dritte"))
 row([third[what] for what in ("accounts", "messages", "values")] == [second[what] for what in ("accounts", "messages", "values")],
     "a backup of the restored server counts the same", (second, third))
 row(lab.stop() == 0, "konsild ends in order")

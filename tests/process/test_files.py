@@ -272,7 +272,7 @@ kept = os.urandom(100000)
 saved = Place(one, len(kept))
 put(saved, kept)
 lab.ctl("backup", "mit-dateien")
-keys = ["--key-file", f"{lab.data}/backup.key"]
+keys = ["--key-file", f"{lab.data}/backup-keys/mit-dateien.key"]
 facts = json.loads(lab.ctl("--json", "backup", "verify", f"{lab.data}/backup/mit-dateien", *keys).stdout)
 row(facts["files"] == len(stored()) and facts["file_bytes"] == sum(os.path.getsize(n) for n in glob.glob(f"{lab.data}/files/*/*")),
     "DSK I.9-a part (files): a backup that is taken while konsild works has all of them", facts)

@@ -203,7 +203,7 @@ s.sendall(sys.argv[1].encode() + b"\n")
 print(s.makefile().readline())' "$1" >seen
 }
 ask '{"v":1,"command":"backup","args":{"file":"first"}}' && has '"ok":true' && [ -s data/backup/first ] &&
-    [ "$(stat -c %a data/backup/first)" = 600 ] && [ "$(stat -c %a data/backup.key)" = 600 ]
+    [ "$(stat -c %a data/backup/first)" = 600 ] && [ "$(stat -c %a data/backup-keys/first.key)" = 600 ]
 row "a backup is made while the server works, with a key of its own"
 ask '{"v":1,"command":"backup","args":{"file":"first"}}' && has control.backup-exists
 row "a backup does not replace another"
