@@ -144,7 +144,7 @@ class Konsil:
 
     def start(self, connect=True):
         self.process = subprocess.Popen(
-            [os.path.join(BUILD, "cmd", "konsil"), "--json", "--ca", self.lab.ca, "--dir", self.dir,
+            [*self.lab.under("konsil"), os.path.join(BUILD, "cmd", "konsil"), "--json", "--ca", self.lab.ca, "--dir", self.dir,
              "--server", f"127.0.0.1:{self.lab.port}", *self.options, self.jid],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.lab.errors, preexec_fn=_die_with_parent,
             env=dict(os.environ, KONSIL_PASSPHRASE=PASSPHRASE, **self.environment))
@@ -228,10 +228,11 @@ def _die_with_parent():
 
 
 class Lab:
-    def __init__(self, settings="", tap=False, web=False, of=None, component=False):
+    def __init__(self, settings="", tap=False, web=False, of=None, component=False, under=None):
         """settings: more lines for konsild.conf; of: for the group of a domain; web: listens for HTTPS, too (at https_port and, with ALPN, at direct_port),
         for HTTP in clear (http_port) and for machines that watch (metrics_port); tap: record in self.tap what konsild says and hears inside TLS (tap.py),
-        and let flip() alter it; component: listens for components, too (component_port)."""
+        and let flip() alter it; component: listens for components, too (component_port);
+        under(program): words before the command that starts a program, for one that watches it."""
         for program in ("konsild", "konsilctl", "konsil"):
             if not os.access(os.path.join(BUILD, "cmd", program), os.X_OK):
                 print(f"Bail out! There is no {program} in {BUILD}: make build")
@@ -251,6 +252,7 @@ class Lab:
         self.tap = os.path.join(self.dir, "tap") if tap else None
         self.flip("")
         self.of = of or {}
+        self.under = under or (lambda program: [])
         self._certificates()
         self.settings(settings)
         self.start()
@@ -285,7 +287,7 @@ domains = (
         if self.tap:
             environment.update(LD_PRELOAD=os.path.join(BUILD, "tests", "interop", "libtls_tap.so"), TLS_TAP=self.tap,
                                TLS_FLIP=os.path.join(self.dir, "flip"))
-        self.konsild = subprocess.Popen([os.path.join(BUILD, "cmd", "konsild"), "--config", "konsild.conf"], cwd=self.dir,
+        self.konsild = subprocess.Popen([*self.under("konsild"), os.path.join(BUILD, "cmd", "konsild"), "--config", "konsild.conf"], cwd=self.dir,
                                         stderr=subprocess.PIPE, env=environment, preexec_fn=_die_with_parent)
         self.processes.append(self.konsild)
         self.log = Lines(self.konsild.stderr, self._log_line)
