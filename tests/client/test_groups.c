@@ -475,6 +475,34 @@ static void test_destroyed(void)
     lab_end(&ward.lab);
 }
 
+/* An account that never had a program: everybody else gets what is written. */
+static void test_without_keys(void)
+{
+    struct ward ward;
+    const json_t *message, *recipient;
+    const char *id;
+    size_t i, named = 0, others = 0;
+
+    ward_begin(&ward, 41);
+    lab_account(&ward.lab, "kurt", "k-password");
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\",\"kurt@klinik.example\"");
+    id = party_send(ward.anna, ward.room, "1");
+    lab_run(&ward.lab, 30000);
+    all_show(&ward, "PROTOCOL §9.3: devices without keys hinder nobody", "1");
+    message = party_message(ward.anna, ward.room, id);
+    json_array_foreach(json_object_get(message, "recipients"), i, recipient)
+    {
+        bool kurt = strcmp(text_of(recipient, "jid"), "kurt@klinik.example") == 0;
+
+        named += kurt && strcmp(text_of(recipient, "reason"), "peer.no_keys") == 0
+            && strcmp(text_of(recipient, "state"), "delivered") != 0;
+        others += !kurt && strcmp(text_of(recipient, "state"), "delivered") == 0 && !*text_of(recipient, "reason");
+    }
+    check_row(named == 1 && others == 2, "and their author is told who it did not reach", "%zu named, %zu reached",
+        named, others);
+    ward_end(&ward);
+}
+
 int main(void)
 {
     test_destroyed();
@@ -486,5 +514,6 @@ int main(void)
     test_leaving();
     test_members();
     test_away();
+    test_without_keys();
     return check_done();
 }

@@ -96,12 +96,7 @@ static void give(struct party *party, const char *format, ...)
 /* Why the first account waits, or failed. */
 static const char *reason_of(struct party *party, const char *room, const char *id)
 {
-    json_t *event = party_do(party, "{\"id\":\"x\",\"cmd\":\"history\",\"with\":\"%s\",\"limit\":200}", room), *message;
-    size_t i;
-
-    json_array_foreach(json_object_get(event, "messages"), i, message) if (strcmp(text_of(message, "message"), id)
-        == 0) return text_of(json_array_get(json_object_get(message, "recipients"), 0), "reason");
-    return "";
+    return text_of(json_array_get(json_object_get(party_message(party, room, id), "recipients"), 0), "reason");
 }
 
 /* --- attacks --- */

@@ -103,6 +103,17 @@ static const char *lines(struct party *party, const char *room)
     return text;
 }
 
+/* A message as the history has it, or NULL. */
+static const json_t *party_message(struct party *party, const char *room, const char *id)
+{
+    json_t *event = party_do(party, "{\"id\":\"x\",\"cmd\":\"history\",\"with\":\"%s\",\"limit\":200}", room), *one;
+    size_t i;
+
+    json_array_foreach(
+        json_object_get(event, "messages"), i, one) if (strcmp(text_of(one, "message"), id) == 0) return one;
+    return NULL;
+}
+
 static const json_t *room_of(struct party *party, const char *room)
 {
     json_t *event = party_do(party, "{\"id\":\"x\",\"cmd\":\"rooms\"}"), *one;
