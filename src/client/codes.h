@@ -120,6 +120,7 @@
 #define KS_CODE_ROOM_WENT_BACK "room.went_back" /* the server serves an older state than the known one */
 #define KS_CODE_ROOM_WITHHELD "room.withheld"   /* the server does not show what a welcome promised */
 #define KS_CODE_ROOM_BEHIND "room.behind"       /* … or what a member named: nothing is sent there */
+#define KS_CODE_ROOM_LIMIT "room.limit"         /* there are as many rooms as this program keeps */
 #define KS_CODE_ROOM_OVERHEARD "room.overheard" /* who was removed had a key of what was written meanwhile */
 
 #endif

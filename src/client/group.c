@@ -291,6 +291,22 @@ enum ks_err ks_group_all(struct konsil *k, struct ks_str **ret_rooms, size_t *re
     return err == KS_OK ? all.err : err;
 }
 
+enum ks_err ks_group_place(struct konsil *k, struct ks_str room, bool *ret_place)
+{
+    struct ks_str *rooms;
+    size_t count, unproven = 0;
+    enum ks_err err = ks_group_all(k, &rooms, &count);
+
+    for (size_t i = 0; err == KS_OK && i < count; i++) {
+        struct ks_group group;
+
+        if ((err = ks_group_get(k, rooms[i], &group)) == KS_OK)
+            unproven += group.newest.data.len == 0 && group.flags & KS_GROUP_INVITED;
+    }
+    *ret_place = err == KS_OK && count < KS_GROUPS_MAX && unproven < KS_GROUP_UNPROVEN_MAX;
+    return err != KS_OK || *ret_place ? err : ks_group_warn(k, KS_CODE_ROOM_LIMIT, room, KS_STR_EMPTY, KS_STR_EMPTY);
+}
+
 /* --- who reads --- */
 
 static const struct ks_room_state *there(const struct ks_room_signed *one)

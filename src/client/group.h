@@ -23,9 +23,11 @@
 #include "room_state.h"
 #include "stanza.h"
 
-#define KS_GROUP_PING_MS 600000 /* XEP-0410: silence of a room for so long is looked into */
-#define KS_GROUP_AGAIN_MAX 6    /* … with pauses that double, so often */
-#define KS_GROUP_AGAIN_MS 60000 /* a room that could not be entered is tried again */
+#define KS_GROUP_PING_MS 600000  /* XEP-0410: silence of a room for so long is looked into */
+#define KS_GROUP_AGAIN_MAX 6     /* … with pauses that double, so often */
+#define KS_GROUP_AGAIN_MS 60000  /* a room that could not be entered is tried again */
+#define KS_GROUPS_MAX 1000       /* rooms of an account; more are not entered, which is told */
+#define KS_GROUP_UNPROVEN_MAX 64 /* … of which nothing but a welcome is known */
 #define KS_GROUP_OCCUPANTS_MAX 4096
 #define KS_GROUP_TOLD_MAX 4096
 #define KS_GROUP_ENCLOSED_MAX 9000 /* bytes of a statement that goes inside an envelope */
@@ -93,6 +95,9 @@ struct ks_group_live {
     struct ks_str room;    /* behind this struct */
 };
 
+/* An answer to disco#info: is it a room's? */
+bool ks_group_is_there(const struct ks_stanza *answer);
+
 struct ks_groups {
     struct ks_list live;
     char *service; /* where rooms are made; NULL: not known */
@@ -116,6 +121,8 @@ KS_CHECK enum ks_err ks_group_get(struct konsil *k, struct ks_str room, struct k
 KS_CHECK enum ks_err ks_group_put(struct konsil *k, const struct ks_group *group);
 KS_CHECK enum ks_err ks_group_forget(struct konsil *k, struct ks_str room);
 KS_CHECK enum ks_err ks_group_all(struct konsil *k, struct ks_str **ret_rooms, size_t *ret_count);
+/* Is there a place for one more? If not it is told. */
+KS_CHECK enum ks_err ks_group_place(struct konsil *k, struct ks_str room, bool *ret_place);
 /* Could it have statements? Its name has the form that a foundation gives. */
 bool ks_group_may_state(struct ks_str room);
 KS_CHECK enum ks_err ks_group_is(struct konsil *k, struct ks_str jid, bool *ret_is);
@@ -244,6 +251,7 @@ KS_CHECK enum ks_err ks_group_unfounded(
 
 /* Everything is entered; after catch-up of our own archive. */
 KS_CHECK enum ks_err ks_groups_online(struct konsil *k, bool resumed);
+/* If it is there: entering would make it (XEP-0045 §10.1), so its server is asked, unless we found it ourselves. */
 KS_CHECK enum ks_err ks_group_enter(struct konsil *k, struct ks_str room);
 KS_CHECK enum ks_err ks_group_exit(struct konsil *k, struct ks_group_live *live);
 /* The room says that we are not in it. */

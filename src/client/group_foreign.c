@@ -16,9 +16,12 @@
 static enum ks_err take(struct konsil *k, struct ks_str room)
 {
     struct ks_group group;
+    bool place = true;
     enum ks_err err = ks_group_get(k, room, &group);
 
-    if ((err != KS_OK && err != KS_ENOTFOUND) || group.newest.data.len > 0)
+    if (err == KS_ENOTFOUND)
+        err = ks_group_place(k, room, &place);
+    if (err != KS_OK || !place || group.newest.data.len > 0)
         return err;
     if (group.flags & KS_GROUP_INVITED)
         return ks_group_enter(k, room); /* what was promised is checked all the same */
@@ -31,15 +34,21 @@ static enum ks_err take(struct konsil *k, struct ks_str room)
     return ks_group_enter(k, room);
 }
 
-/* *ret_is: there is such a room. */
-static enum ks_err look(struct konsil *k, struct ks_str room, const struct ks_stanza *answer, bool *ret_is)
+bool ks_group_is_there(const struct ks_stanza *answer)
 {
     const struct ks_xml *query = ks_iq_ok(answer) ? ks_xml_child(answer->xml, NS_DISCO_INFO, "query") : NULL;
 
-    *ret_is = false;
     for (const struct ks_xml *c = ks_xml_child(query, NS_DISCO_INFO, "feature"); c;
          c = ks_xml_next(c, NS_DISCO_INFO, "feature"))
-        *ret_is = *ret_is || ks_str_is(ks_xml_attr(c, "var"), NS_MUC);
+        if (ks_str_is(ks_xml_attr(c, "var"), NS_MUC))
+            return true;
+    return false;
+}
+
+/* *ret_is: there is such a room. */
+static enum ks_err look(struct konsil *k, struct ks_str room, const struct ks_stanza *answer, bool *ret_is)
+{
+    *ret_is = ks_group_is_there(answer);
     return *ret_is ? take(k, room) : KS_OK;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* group_muc.c -- being in rooms (XEP-0045 §7; XEP-0410): entering, who is there, and coming back.
  *
- * A session enters every room after its own archive is read; then the room's statements, then its archive, then what
- * came meanwhile. What the server says of people there is a hint for whose keys open a message, and is compared with
- * the signed state. */
+ * A session enters every room that is there after its own archive is read; then the room's statements, then its
+ * archive, then what came meanwhile. What the server says of people there is a hint for whose keys open a message, and
+ * is compared with the signed state. */
 #include <stdlib.h>
 
 #include "engine.h"
@@ -205,6 +205,43 @@ static enum ks_err send_presence(struct konsil *k, struct ks_group_live *live, c
     return ks_send_stanza(k, presence, 0);
 }
 
+/* It is not there, or not for us: tried again, later each time. A welcome to a room that never comes is forgotten. */
+static enum ks_err stay_out(struct konsil *k, struct ks_group_live *live)
+{
+    struct ks_group group;
+    enum ks_err err;
+
+    forget_place(live);
+    wait_until(k, live, k->now.mono_ms + ((int64_t)KS_GROUP_AGAIN_MS << live->refusals));
+    live->refusals += live->refusals < KS_GROUP_AGAIN_MAX;
+    if (live->refusals < KS_GROUP_AGAIN_MAX || (err = ks_group_get(k, live->room, &group)) == KS_ENOTFOUND)
+        return KS_OK;
+    return err == KS_OK && group.flags & KS_GROUP_INVITED && group.newest.data.len == 0 ? ks_group_forget(k, live->room)
+                                                                                        : err;
+}
+
+static enum ks_err on_looked(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+{
+    struct ks_group_live *live = ks_group_live(k, iq->text);
+
+    if (!live || live->place != KS_GROUP_ENTERING || !answer)
+        return KS_OK; /* silence: it is tried again anyway */
+    return ks_group_is_there(answer) ? send_presence(k, live, NULL) : stay_out(k, live);
+}
+
+/* Only who founds a room makes it. */
+static enum ks_err go_in(struct konsil *k, struct ks_group_live *live)
+{
+    struct ks_group group;
+    enum ks_err err = ks_group_get(k, live->room, &group);
+
+    if (err == KS_OK && group.newest.data.len == 0 && group.pending.data.len > 0)
+        return send_presence(k, live, NULL);
+    if (err == KS_OK)
+        err = ks_iq_send(k, "get", live->room, ks_xml_new(&k->arena, NS_DISCO_INFO, "query"), on_looked, live->room, 0);
+    return err == KS_EAGAIN || err == KS_ENOTFOUND ? KS_OK : err;
+}
+
 enum ks_err ks_group_enter(struct konsil *k, struct ks_str room)
 {
     struct ks_group_live *live;
@@ -215,7 +252,7 @@ enum ks_err ks_group_enter(struct konsil *k, struct ks_str room)
     live->place = KS_GROUP_ENTERING;
     live->catchup.running = true; /* what comes before statements and archive were read follows them */
     wait_until(k, live, k->now.mono_ms + KS_GROUP_AGAIN_MS);
-    return send_presence(k, live, NULL);
+    return go_in(k, live);
 }
 
 enum ks_err ks_group_exit(struct konsil *k, struct ks_group_live *live)
@@ -337,8 +374,8 @@ static enum ks_err refused(struct konsil *k, struct ks_group_live *live, const s
     struct ks_str command = ks_str_z(live->command);
     enum ks_err err = KS_OK;
 
-    forget_place(live);
     if (live->command) {
+        forget_place(live);
         err = ks_group_unfounded(k, live->room, command, presence);
         free(live->command);
         live->command = NULL;
@@ -346,9 +383,7 @@ static enum ks_err refused(struct konsil *k, struct ks_group_live *live, const s
     }
     if (ks_xml_child(ks_xml_child(presence->xml, NS_CLIENT, "error"), NS_STANZAS, "gone"))
         return destroyed(k, live);
-    wait_until(k, live, k->now.mono_ms + ((int64_t)KS_GROUP_AGAIN_MS << live->refusals));
-    live->refusals += live->refusals < KS_GROUP_AGAIN_MAX;
-    return KS_OK;
+    return stay_out(k, live);
 }
 
 enum ks_err ks_group_presence(struct konsil *k, const struct ks_stanza *presence, bool *ret_taken)

@@ -41,14 +41,16 @@ enum ks_err ks_group_welcomed(struct konsil *k, const struct ks_inbound *in, con
     struct ks_group_welcome *welcome;
     struct ks_group group;
     struct ks_look look;
-    bool is;
+    bool is, place = true;
     enum ks_err err = is_name(k, content->room, &is);
 
     if (err != KS_OK || !is)
         return err;
     err = ks_group_get(k, content->room, &group);
-    if ((err != KS_OK && err != KS_ENOTFOUND) || !(welcome = place_of(&group, in->from)))
-        return err == KS_ENOTFOUND ? KS_OK : err;
+    if (err == KS_ENOTFOUND)
+        err = ks_group_place(k, content->room, &place);
+    if (err != KS_OK || !place || !(welcome = place_of(&group, in->from)))
+        return err;
     group.flags |= KS_GROUP_INVITED;
     *welcome = (struct ks_group_welcome) { .by = in->from, .v = content->room_v };
     memcpy(welcome->hash, content->room_hash, KS_ROOM_HASH_LEN);

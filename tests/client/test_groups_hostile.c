@@ -354,6 +354,32 @@ static void test_repair(bool removed)
     ward_end(&ward);
 }
 
+/* A room that ended meanwhile is not made again by coming back to it. */
+static void test_no_room(void)
+{
+    struct ward ward;
+    struct ks_str sent;
+    char place[160];
+
+    ward_begin(&ward, 29);
+    ward_room(&ward, "\"" JONAS "\"");
+    snprintf(place, sizeof(place), "to='%s/jonas'", ward.room);
+    sent = ks_buf_str(&ward.jonas->sent);
+    check_row(ks_str_find(sent, ks_str_z(place)) < sent.len, "a room that is there is entered", "it is not");
+    party_reborn(ward.jonas);
+    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_destroy\",\"room\":\"%s\"}", ward.room)),
+        "it is destroyed while a member is away", "it is not");
+    lab_run(&ward.lab, 5000);
+    ks_buf_reset(&ward.jonas->sent);
+    party_connect(ward.jonas);
+    lab_run(&ward.lab, 200000);
+    sent = ks_buf_str(&ward.jonas->sent);
+    check_row(ks_str_find(sent, KS_STR("disco#info")) < sent.len, "who comes back asks for it", "he does not");
+    check_row(ks_str_find(sent, ks_str_z(place)) == sent.len,
+        "XEP-0045 §10.1: and does not enter what is not there, which would make it", "he does");
+    ward_end(&ward);
+}
+
 int main(void)
 {
     test_ghost();
@@ -365,5 +391,6 @@ int main(void)
     test_fork();
     test_repair(false);
     test_repair(true);
+    test_no_room();
     return check_done();
 }
