@@ -1,24 +1,20 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "file_carrier.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "buf.h"
+#include "curl_loop.h"
 #include "saved_file.h"
 #include "system.h"
-#include "tls_policy.h"
 
 #define PIECE 65536
-#define PIECES_AT_ONCE 32 /* of checking and opening, before others get their turn */
-#define CONNECT_SECONDS 20L
-#define SILENCE_SECONDS 60L
+#define PIECES_AT_ONCE 32              /* of checking and opening, before others get their turn */
 #define UNKNOWN_BYTES_MAX (1ULL << 30) /* of a file whose size nobody told */
 
 enum job_phase { JOB_NONE, JOB_PUTTING, JOB_GETTING, JOB_CHECKING, JOB_OPENING };
@@ -40,13 +36,10 @@ struct job {
 };
 
 struct ks_file_carrier {
-    CURLM *multi;
+    struct ks_curl_loop loop;
     char *ca_file, *domain, *host;
     struct konsil *k; /* of the call at hand */
     struct job up, down;
-    struct pollfd fds[KS_CARRIER_FDS_MAX];
-    size_t fd_count;
-    int64_t timer_ms; /* of libcurl */
     uint8_t piece[PIECE];
 };
 
@@ -64,53 +57,12 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
-/* --- between libcurl and poll() --- */
-
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *mark)
-{
-    struct ks_file_carrier *carrier = user;
-    size_t i = 0;
-
-    (void)easy;
-    (void)mark;
-    while (i < carrier->fd_count && carrier->fds[i].fd != fd)
-        i++;
-    if (what == CURL_POLL_REMOVE) {
-        if (i < carrier->fd_count)
-            carrier->fds[i] = carrier->fds[--carrier->fd_count];
-        return 0;
-    }
-    if (i == KS_CARRIER_FDS_MAX)
-        return -1;
-    if (i == carrier->fd_count)
-        carrier->fd_count++;
-    carrier->fds[i] = (struct pollfd) { .fd = fd,
-        .events = (short)((what & CURL_POLL_IN ? POLLIN : 0) | (what & CURL_POLL_OUT ? POLLOUT : 0)) };
-    return 0;
-}
-
-static int on_timer(CURLM *multi, long timeout_ms, void *user)
-{
-    struct ks_file_carrier *carrier = user;
-
-    (void)multi;
-    carrier->timer_ms = timeout_ms < 0 ? KS_NEVER : ks_system_now().mono_ms + timeout_ms;
-    return 0;
-}
-
-static CURLcode on_context(CURL *easy, void *context, void *user)
-{
-    (void)easy;
-    (void)user;
-    return ks_tls_restrict(context) == KS_OK ? CURLE_OK : CURLE_SSL_CONNECT_ERROR;
-}
-
 /* --- a job --- */
 
 static void end_request(struct job *job)
 {
     if (job->easy) {
-        curl_multi_remove_handle(job->carrier->multi, job->easy);
+        curl_multi_remove_handle(job->carrier->loop.multi, job->easy);
         curl_easy_cleanup(job->easy);
     }
     curl_slist_free_all(job->headers);
@@ -193,29 +145,12 @@ static bool begin_request(struct job *job, const char *headers)
 
     if (!easy || !add_headers(job, headers) || !add_route(job))
         return false;
-#define SET(option, value) code = code ? code : curl_easy_setopt(easy, option, value)
-    SET(CURLOPT_URL, job->url);
-    SET(CURLOPT_PROTOCOLS_STR, "https");
-    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    SET(CURLOPT_FOLLOWLOCATION, 0L);
-    SET(CURLOPT_FAILONERROR, 1L);
-    SET(CURLOPT_PROXY, "");
-    SET(CURLOPT_NOSIGNAL, 1L);
-    SET(CURLOPT_FRESH_CONNECT, 1L); /* one that died meanwhile would ask for sealed bytes again */
-    SET(CURLOPT_FORBID_REUSE, 1L);
-    SET(CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
-    SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
-    SET(CURLOPT_LOW_SPEED_TIME, SILENCE_SECONDS);
-    SET(CURLOPT_HTTPHEADER, job->headers);
-    SET(CURLOPT_SSL_CTX_FUNCTION, on_context);
-    SET(CURLOPT_PRIVATE, job);
-    if (job->connect_to)
-        SET(CURLOPT_CONNECT_TO, job->connect_to);
-    if (carrier->ca_file) {
-        SET(CURLOPT_CAINFO, carrier->ca_file);
-        SET(CURLOPT_CAPATH, NULL);
-    }
-#undef SET
+    if ((code = ks_curl_request(easy, job->url, carrier->ca_file)) == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_HTTPHEADER, job->headers);
+    if (code == CURLE_OK)
+        code = curl_easy_setopt(easy, CURLOPT_PRIVATE, job);
+    if (code == CURLE_OK && job->connect_to)
+        code = curl_easy_setopt(easy, CURLOPT_CONNECT_TO, job->connect_to);
     return code == CURLE_OK;
 }
 
@@ -330,7 +265,7 @@ static void begin_put(struct job *job, const struct konsil_file *file)
     SET(CURLOPT_READDATA, job);
     SET(CURLOPT_SEEKFUNCTION, seek_nowhere);
 #undef SET
-    if (code != CURLE_OK || curl_multi_add_handle(job->carrier->multi, job->easy) != CURLM_OK)
+    if (code != CURLE_OK || curl_multi_add_handle(job->carrier->loop.multi, job->easy) != CURLM_OK)
         fail_job(job, KONSIL_FILE_NETWORK, 0);
 }
 
@@ -430,7 +365,7 @@ static void ask(struct job *job)
     SET(CURLOPT_WRITEFUNCTION, take_bytes);
     SET(CURLOPT_WRITEDATA, job);
 #undef SET
-    if (code != CURLE_OK || curl_multi_add_handle(job->carrier->multi, job->easy) != CURLM_OK)
+    if (code != CURLE_OK || curl_multi_add_handle(job->carrier->loop.multi, job->easy) != CURLM_OK)
         fail_job(job, KONSIL_FILE_NETWORK, 0);
 }
 
@@ -631,26 +566,6 @@ static void take(struct ks_file_carrier *carrier, const struct konsil_file *file
     }
 }
 
-static void run_network(struct ks_file_carrier *carrier, const struct pollfd *fds, size_t count)
-{
-    CURLMsg *message;
-    int running, left;
-
-    for (size_t i = 0; i < count; i++)
-        if (fds[i].revents)
-            curl_multi_socket_action(carrier->multi, fds[i].fd,
-                (fds[i].revents & POLLIN ? CURL_CSELECT_IN : 0) | (fds[i].revents & POLLOUT ? CURL_CSELECT_OUT : 0)
-                    | (fds[i].revents & (POLLERR | POLLHUP | POLLNVAL) ? CURL_CSELECT_ERR : 0),
-                &running);
-    if (carrier->timer_ms <= ks_system_now().mono_ms) {
-        carrier->timer_ms = KS_NEVER;
-        curl_multi_socket_action(carrier->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    }
-    while ((message = curl_multi_info_read(carrier->multi, &left)))
-        if (message->msg == CURLMSG_DONE)
-            finish(message->easy_handle, message->data.result);
-}
-
 static void tell_moved(const struct job *job)
 {
     if (job->phase == JOB_PUTTING || job->phase == JOB_GETTING)
@@ -662,7 +577,7 @@ void ks_file_carrier_run(struct ks_file_carrier *carrier, struct konsil *k, cons
     struct konsil_file file;
 
     carrier->k = k;
-    run_network(carrier, fds, count);
+    ks_curl_loop_run(&carrier->loop, fds, count, finish);
     for (int i = 0; i < PIECES_AT_ONCE && at_disk(&carrier->down) && take_piece(&carrier->down); i++)
         continue;
     tell_moved(&carrier->up);
@@ -673,9 +588,11 @@ void ks_file_carrier_run(struct ks_file_carrier *carrier, struct konsil *k, cons
 
 size_t ks_file_carrier_poll(const struct ks_file_carrier *carrier, struct pollfd *ret_fds, int64_t *ret_until_ms)
 {
-    memcpy(ret_fds, carrier->fds, carrier->fd_count * sizeof *ret_fds);
-    *ret_until_ms = at_disk(&carrier->down) ? 0 : carrier->timer_ms;
-    return carrier->fd_count;
+    size_t count = ks_curl_loop_poll(&carrier->loop, ret_fds, ret_until_ms);
+
+    if (at_disk(&carrier->down))
+        *ret_until_ms = 0;
+    return count;
 }
 
 enum ks_err ks_file_carrier_new(const struct ks_file_carrier_setup *setup, struct ks_file_carrier **ret_carrier)
@@ -685,15 +602,10 @@ enum ks_err ks_file_carrier_new(const struct ks_file_carrier_setup *setup, struc
     if (!carrier)
         return KS_ENOMEM;
     carrier->up = carrier->down = (struct job) { .carrier = carrier, .fd = -1, .out = -1 };
-    carrier->timer_ms = KS_NEVER;
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(carrier->multi = curl_multi_init())) {
+    if (ks_curl_loop_init(&carrier->loop) != KS_OK) {
         ks_file_carrier_free(carrier);
         return KS_EIO;
     }
-    curl_multi_setopt(carrier->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(carrier->multi, CURLMOPT_SOCKETDATA, carrier);
-    curl_multi_setopt(carrier->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-    curl_multi_setopt(carrier->multi, CURLMOPT_TIMERDATA, carrier);
     if ((setup->ca_file && !(carrier->ca_file = strdup(setup->ca_file)))
         || (setup->host && (!(carrier->host = strdup(setup->host)) || !(carrier->domain = strdup(setup->domain))))) {
         ks_file_carrier_free(carrier);
@@ -709,7 +621,7 @@ void ks_file_carrier_free(struct ks_file_carrier *carrier)
         return;
     end_job(&carrier->up);
     end_job(&carrier->down);
-    curl_multi_cleanup(carrier->multi);
+    ks_curl_loop_done(&carrier->loop);
     free(carrier->ca_file);
     free(carrier->domain);
     free(carrier->host);

@@ -15,7 +15,7 @@
 #include "konsil/konsil.h"
 #include "str.h"
 
-#define KS_CARRIER_FDS_MAX 8
+#define KS_CARRIER_FDS_MAX 8 /* KS_CURL_FDS_MAX */
 
 struct ks_file_carrier;
 
