@@ -49,32 +49,36 @@ void program_run(struct program *program, short revents)
 {
     ks_client_link_run(program->link, program->engine, revents);
     ks_file_carrier_run(program->carrier, program->engine, program->carried, program->carried_count);
-    program->carried_count = 0;
+    ks_outage_fetch_run(program->outage, program->fetched, program->fetched_count);
+    program->carried_count = program->fetched_count = 0;
     ks_client_link_run(program->link, program->engine, 0); /* what a file brought about */
 }
 
 bool program_wait(struct program *program, int input, int64_t until_ms, short *ret_revents, short *ret_input)
 {
-    struct pollfd fds[2 + KS_CARRIER_FDS_MAX] = { { .fd = input, .events = POLLIN }, { .fd = -1 } };
-    int64_t link_ms, files_ms, left_ms;
-    size_t count;
+    struct pollfd fds[2 + KS_CARRIER_FDS_MAX + KS_OUTAGE_FDS_MAX] = { { .fd = input, .events = POLLIN }, { .fd = -1 } };
+    int64_t link_ms, files_ms, outage_ms, left_ms;
+    size_t count, fetched;
 
     if (!ks_client_link_poll(program->link, program->engine, &fds[1], &link_ms))
         fds[1].fd = -1;
     count = ks_file_carrier_poll(program->carrier, fds + 2, &files_ms);
-    until_ms = ks_sooner(files_ms, ks_sooner(link_ms, until_ms));
+    fetched = ks_outage_fetch_poll(program->outage, fds + 2 + count, &outage_ms);
+    until_ms = ks_sooner(ks_sooner(files_ms, outage_ms), ks_sooner(link_ms, until_ms));
     left_ms = until_ms == KS_NEVER ? WAIT_MS_MAX : until_ms - program_now().mono_ms;
     left_ms = left_ms < 0 ? 0 : left_ms > WAIT_MS_MAX ? WAIT_MS_MAX : left_ms;
-    if (poll(fds, 2 + count, (int)left_ms) < 0) {
+    if (poll(fds, 2 + count + fetched, (int)left_ms) < 0) {
         if (errno != EINTR)
             return false;
-        for (size_t i = 0; i < 2 + count; i++)
+        for (size_t i = 0; i < 2 + count + fetched; i++)
             fds[i].revents = 0;
     }
     *ret_revents = fds[1].fd >= 0 ? fds[1].revents : 0;
     *ret_input = fds[0].revents;
     memcpy(program->carried, fds + 2, count * sizeof *fds);
     program->carried_count = count;
+    memcpy(program->fetched, fds + 2 + count, fetched * sizeof *fds);
+    program->fetched_count = fetched;
     return true;
 }
 
@@ -302,13 +306,15 @@ static int run(struct program *program, const char *dir, const char *passphrase_
 
     if (ks_client_link_new(ca_file, &program->link) != KS_OK)
         status = program_fail(program, SAY("konsil.ca"));
-    else if (ks_file_carrier_new(&files, &program->carrier) != KS_OK)
+    else if (ks_file_carrier_new(&files, &program->carrier) != KS_OK
+        || ks_outage_fetch_new(ca_file, &program->outage) != KS_OK)
         status = program_fail(program, SAY("konsil.memory"));
     else if ((status = open_store(program, dir, passphrase_file, &prng)) == EXIT_SUCCESS
         && (status = konsil_certificate(program, dir, certificate)) == EXIT_SUCCESS
         && (status = make_engine(program, &prng)) == EXIT_SUCCESS)
         status = program->json ? konsil_json(program) : konsil_terminal(program);
     ks_file_carrier_free(program->carrier);
+    ks_outage_fetch_free(program->outage);
     konsil_free(program->engine);
     ks_engine_store_free(program->store);
     ks_client_link_free(program->link);

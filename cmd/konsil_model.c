@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "konsil_files.h"
+#include "konsil_outage.h"
 #include "say.h"
 #include "utf8.h"
 
@@ -184,6 +185,15 @@ static struct model_message *insert(struct model_person *person, json_int_t orde
         at--;
     }
     return &person->messages[at];
+}
+
+struct model_message *model_own_last(struct model_person *person, bool files)
+{
+    for (size_t i = person ? person->message_count : 0; i > 0; i--)
+        if (person->messages[i - 1].mine && !person->messages[i - 1].retracted
+            && (person->messages[i - 1].body || (files && person->messages[i - 1].files)))
+            return &person->messages[i - 1];
+    return NULL;
 }
 
 static void set_reason(struct model_message *message, json_t *recipients)
@@ -575,6 +585,8 @@ void model_event(struct model *model, json_t *event)
         on_history(model, event);
     else if (strcmp(name, "connection") == 0 || strcmp(name, "state") == 0)
         on_connection(model, event);
+    else if (strcmp(name, "outage") == 0)
+        outage_tell(model, event);
     else if (strcmp(name, "transfer") == 0)
         files_transfer(model, json_object_get(event, "transfer"));
     else if (strcmp(name, "gap") == 0)

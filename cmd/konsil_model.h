@@ -41,6 +41,7 @@ struct model {
     json_t *own_devices;
     char notice[512];       /* the last thing to say: a warning or an error, and what to do */
     char progress[512];     /* of the file on its way, or what became of the last one */
+    char outage[1024];      /* what is wrong with the server, as its hospital says */
     json_int_t transfer;    /* its number; 0: it is over */
     unsigned file_count;    /* numbers that were given */
     bool notice_offline;    /* it is why there is no connection */
@@ -68,6 +69,9 @@ void model_fill(
 void model_quiet(struct model *model);
 /* NULL: unknown. */
 struct model_person *model_person(struct model *model, const char *jid);
+/* The newest message of one's own, to edit or, with files, to take back: one that brings files alone has no text to
+ * edit. NULL: none; person may be NULL. */
+struct model_message *model_own_last(struct model_person *person, bool files);
 /* "Dr. Jana Brandt", or the JID. */
 const char *model_name(const struct model_person *person);
 

@@ -9,6 +9,7 @@
 #include "engine_store.h"
 #include "file_carrier.h"
 #include "konsil/konsil.h"
+#include "outage_fetch.h"
 #include "say.h"
 #include "sentence.h"
 
@@ -31,6 +32,9 @@ struct program {
     struct ks_file_carrier *carrier;
     struct pollfd carried[KS_CARRIER_FDS_MAX]; /* as the last wait left them */
     size_t carried_count;
+    struct ks_outage_fetch *outage;           /* a face that is asked to look begins it, and takes what came */
+    struct pollfd fetched[KS_OUTAGE_FDS_MAX]; /* likewise */
+    size_t fetched_count;
     struct konsil *engine;
 };
 

@@ -3,7 +3,6 @@
 #include "konsil_screen.h"
 
 #include <curses.h>
-#include <locale.h>
 #include <stdlib.h>
 
 #include "konsil_devices.h"
@@ -17,6 +16,7 @@
 #include "konsil_rooms.h"
 #include "konsil_talk.h"
 #include "konsil_tasks.h"
+#include "konsil_tty.h"
 #include "say.h"
 
 #define CTRL(letter) ((letter)&0x1f)
@@ -50,6 +50,8 @@ struct screen {
     struct help help;
     size_t chosen; /* of the devices or members that are shown */
     bool asking;   /* for the account's password */
+    bool away;     /* nobody looks */
+    bool stopping; /* the person wants to go to the shell */
     bool done;     /* the person left: nothing is taken from the keyboard any more */
     bool dirty;
 };
@@ -217,21 +219,9 @@ static void send_input(struct screen *screen, wint_t enter)
     screen->scroll = 0;
 }
 
-/* The newest message of one's own, to edit or to take back: one that brings files alone has no text to edit. */
-static struct model_message *own_last(struct screen *screen, bool files)
-{
-    struct model_person *person = selected(screen);
-
-    for (size_t i = person ? person->message_count : 0; i > 0; i--)
-        if (person->messages[i - 1].mine && !person->messages[i - 1].retracted
-            && (person->messages[i - 1].body || (files && person->messages[i - 1].files)))
-            return &person->messages[i - 1];
-    return NULL;
-}
-
 static void edit_last(struct screen *screen)
 {
-    struct model_message *message = own_last(screen, false);
+    struct model_message *message = model_own_last(selected(screen), false);
 
     if (!message)
         return;
@@ -243,7 +233,7 @@ static void edit_last(struct screen *screen)
 /* What is retracted then is what was asked about, even if a newer one came meanwhile. */
 static void retract_last(struct screen *screen)
 {
-    struct model_message *message = own_last(screen, true);
+    struct model_message *message = model_own_last(selected(screen), true);
 
     if (message)
         ask_first(screen, SAY("konsil.ask-retract"), "",
@@ -496,9 +486,10 @@ static void escape(struct screen *screen)
         line_clear(&screen->password);
     else if (screen->view != VIEW_TALK)
         screen->view = VIEW_TALK;
-    else if (*screen->model.notice)
+    else if (*screen->model.notice || *screen->model.outage) {
         model_quiet(&screen->model);
-    else
+        screen->model.outage[0] = 0;
+    } else
         clear_input(screen);
 }
 
@@ -521,6 +512,9 @@ static void on_char(struct screen *screen, wint_t c)
         break;
     case 27:
         escape(screen);
+        break;
+    case CTRL('Z'):
+        screen->stopping = true;
         break;
     case CTRL('L'):
         clearok(curscr, TRUE);
@@ -562,14 +556,29 @@ static void take_key(struct screen *screen, bool is_key, wint_t key)
         on_char(screen, key);
 }
 
+static void look(struct screen *screen, bool here)
+{
+    if (screen->away == !here)
+        return;
+    screen->away = !here;
+    screen->dirty = true;
+    give(screen, json_pack("{s:s, s:b}", "cmd", "attention", "active", here));
+}
+
 void screen_keys(struct screen *screen)
 {
     wint_t key;
     int kind;
 
     while ((kind = get_wch(&key)) != ERR) {
+        if (kind == KEY_CODE_YES && (key == KEY_FOCUS || key == KEY_BLUR)) {
+            look(screen, key == KEY_FOCUS);
+            continue;
+        }
         if (screen->done)
             continue;
+        if (kind != KEY_CODE_YES || key != KEY_RESIZE) /* who types looks */
+            look(screen, true);
         take_key(screen, kind == KEY_CODE_YES, key);
         if (screen->view == VIEW_TALK && selected(screen))
             selected(screen)->failed = false; /* it is before their eyes */
@@ -639,6 +648,8 @@ static const char *sentence(const struct screen *screen)
     case ASKS_NOTHING:
         break;
     }
+    if (*screen->model.outage && (!*screen->model.notice || screen->model.notice_offline))
+        return screen->model.outage;
     return screen->model.notice;
 }
 
@@ -673,7 +684,7 @@ void screen_draw(struct screen *screen)
     screen->dirty = screen->model.changed = false;
     if (!screen->selected && screen->model.people_count)
         choose(screen, screen->model.people[0]->jid);
-    if (screen->view == VIEW_TALK)
+    if (screen->view == VIEW_TALK && !screen->away)
         mark_read(screen);
     screen->asking = screen->asking || screen->model.refused;
     if (screen->model.alarm)
@@ -737,30 +748,14 @@ struct screen *screen_new(enum ks_language language, struct screen_calls calls, 
 
     if (!screen)
         return NULL;
-    /* Where the system names a locale that is not installed, the keyboard and the names are UTF-8 all the same. */
-    if (MB_CUR_MAX == 1)
-        setlocale(LC_CTYPE, "C.UTF-8");
     model_init(&screen->model, language);
     screen->tasks.language = language;
     screen->calls = calls;
     screen->user = user;
     screen->dirty = true;
-    if (!newterm(NULL, stdout, stdin)) {
+    if (!tty_take()) {
         free(screen);
         return NULL;
-    }
-    raw();
-    noecho();
-    nonl();
-    keypad(stdscr, TRUE);
-    nodelay(stdscr, TRUE);
-    set_escdelay(25);
-    if (has_colors()) {
-        start_color();
-        use_default_colors();
-        init_pair(PAIR_ALARM, COLOR_RED, -1);
-        init_pair(PAIR_SELF, COLOR_CYAN, -1);
-        init_pair(PAIR_BAR, COLOR_WHITE, COLOR_BLUE);
     }
     return screen;
 }
@@ -769,7 +764,7 @@ void screen_free(struct screen *screen)
 {
     if (!screen)
         return;
-    endwin();
+    tty_give_back();
     model_done(&screen->model);
     tasks_done(&screen->tasks);
     line_clear(&screen->answer);
@@ -784,6 +779,22 @@ void screen_free(struct screen *screen)
 void screen_ask_password(struct screen *screen)
 {
     screen->asking = screen->dirty = true;
+}
+
+bool screen_stops(struct screen *screen)
+{
+    bool stops = screen->stopping;
+
+    screen->stopping = false;
+    if (stops)
+        look(screen, false);
+    return stops;
+}
+
+void screen_stop(struct screen *screen)
+{
+    tty_stop();
+    look(screen, true);
 }
 
 bool screen_done(const struct screen *screen)

@@ -30,6 +30,10 @@ void screen_keys(struct screen *screen);
 void screen_draw(struct screen *screen);
 /* Asks for the account's password, in the line at the bottom; by itself that happens when it was refused. */
 void screen_ask_password(struct screen *screen);
+/* True once when the person wants to go to the shell: the server is told by a command that nobody looks; when it is
+ * sent, screen_stop gives the terminal away, and returns when the person comes back. */
+bool screen_stops(struct screen *screen);
+void screen_stop(struct screen *screen);
 /* The person asked to leave. */
 bool screen_done(const struct screen *screen);
 

@@ -115,14 +115,42 @@ static void note_sending(struct terminal *terminal, struct ks_str line)
     json_decref(event);
 }
 
+/* Where it is said what is wrong, when nobody gets through. */
+static void look_for_outage(struct terminal *terminal, struct ks_str line)
+{
+    json_t *event = json_loadb(line.ptr, line.len, 0, NULL);
+    const char *url = json_string_value(json_object_get(event, "url"));
+
+    if (url)
+        ks_outage_fetch_begin(terminal->program->outage, url);
+    json_decref(event);
+}
+
+/* What stood there; no text when nothing came, or no UTF-8. */
+static void tell_outage(struct terminal *terminal)
+{
+    json_t *object, *text;
+    struct ks_str file;
+
+    if (!ks_outage_fetch_take(terminal->program->outage, &file))
+        return;
+    object = json_pack("{s:s}", "cmd", "outage_status");
+    if (file.len > 0 && (text = json_stringn(file.ptr, file.len)))
+        json_object_set_new(object, "text", text);
+    give(terminal, object);
+}
+
 static void show_events(struct terminal *terminal)
 {
     const char *json;
     size_t len;
 
+    tell_outage(terminal);
     while (konsil_next_event(terminal->program->engine, &json, &len)) {
         if (terminal->stage == SENDING)
             note_sending(terminal, ks_str(json, len));
+        if (ks_str_starts(ks_str(json, len), KS_STR("{\"event\":\"outage_ask\"")))
+            look_for_outage(terminal, ks_str(json, len));
         screen_event(terminal->screen, json, len);
     }
     screen_draw(terminal->screen);
@@ -161,6 +189,20 @@ static bool stay(struct terminal *terminal)
             || (!ks_client_link_idle(program->link, program->engine) && program_now().mono_ms < terminal->until_ms));
 }
 
+/* To the shell: the server learns before that nobody looks. */
+static void stop(struct terminal *terminal)
+{
+    struct program *program = terminal->program;
+    int64_t until_ms = program_now().mono_ms + GOODBYE_MS;
+    short revents = 0, input;
+
+    do {
+        program_run(program, revents);
+    } while (!ks_client_link_idle(program->link, program->engine) && program_now().mono_ms < until_ms
+        && program_wait(program, -1, until_ms, &revents, &input));
+    screen_stop(terminal->screen);
+}
+
 /* --- the loop --- */
 
 /* False when it cannot go on. */
@@ -172,6 +214,8 @@ static bool wait_for(struct terminal *terminal, short *ret_revents)
     if (!program_wait(terminal->program, keyboard, terminal->until_ms, ret_revents, &input))
         return false;
     screen_keys(terminal->screen); /* a changed window size comes as a key, too */
+    if (screen_stops(terminal->screen))
+        stop(terminal);
     if (terminal->stage == STAYING && ((input & (POLLHUP | POLLERR)) || screen_done(terminal->screen)))
         enter(terminal, SENDING, LAST_MESSAGES_MS);
     return true;
