@@ -224,6 +224,8 @@ static int make_engine(struct program *program, struct ks_prng *prng)
 
     ks_prng_bytes(prng, setup.seed, sizeof(setup.seed));
     program->engine = konsil_new(&setup);
+    if (program->websocket)
+        ks_client_link_websocket(program->link, program->socket_url);
     ks_wipe(setup.seed, sizeof(setup.seed));
     if (!program->engine)
         return program_fail(program, SAY("konsil.memory"));
@@ -235,7 +237,8 @@ static int make_engine(struct program *program, struct ks_prng *prng)
 /* --- options --- */
 
 static const char synopsis[] =
-    "konsil [--json] [--server HOST[:PORT]] [--direct-tls] [--ca FILE] [--dir DIR] [--passphrase-file FILE]\n"
+    "konsil [--json] [--server HOST[:PORT]] [--direct-tls | --websocket[=URL]] [--ca FILE] [--dir DIR] "
+    "[--passphrase-file FILE]\n"
     "         [--certificate FILE [--key FILE] [--key-passphrase-file FILE] | --no-certificate] [--lang de|en] JID\n"
     "  konsil --invite LINK [options]\n"
     "  konsil --help | --version";
@@ -264,6 +267,19 @@ static bool read_server(struct program *program, char *text)
     }
     program->host = text;
     return *text != '\0';
+}
+
+/* Never without TLS; a path, and nothing that would end a line. */
+static bool is_socket_url(const char *text)
+{
+    struct ks_str url = ks_str_z(text), rest = ks_str_from(url, url.len < 6 ? url.len : 6);
+
+    for (size_t i = 0; i < url.len; i++)
+        if (url.ptr[i] <= ' ' || url.ptr[i] > '~' || strchr("#@\"<>\\^`{|}[]", url.ptr[i]))
+            return false;
+    rest = ks_str_head(rest, ks_str_find_byte(rest, '/'));
+    return ks_str_starts(url, KS_STR("wss://")) && rest.len > 0 && rest.ptr[0] != ':'
+        && ks_str_find_byte(rest, '?') == rest.len;
 }
 
 static int usage(const struct program *program)
@@ -330,8 +346,8 @@ int main(int argc, char **argv)
         { "certificate", required_argument, NULL, 'C' }, { "key", required_argument, NULL, 'K' },
         { "key-passphrase-file", required_argument, NULL, 'P' }, { "no-certificate", no_argument, NULL, 'N' },
         { "invite", required_argument, NULL, 'i' }, { "direct-tls", no_argument, NULL, 't' },
-        { "lang", required_argument, NULL, 'l' }, { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
+        { "websocket", optional_argument, NULL, 'w' }, { "lang", required_argument, NULL, 'l' },
+        { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
     const char *dir = NULL, *passphrase_file = NULL, *ca_file = NULL;
     char jid_text[KS_JID_MAX + 1], path[PATH_CAP];
     struct certificate_options certificate = { .forget = false };
@@ -360,7 +376,10 @@ int main(int argc, char **argv)
             program.invite = optarg;
         else if (option == 't')
             program.direct_tls = true;
-        else if (option == 'C')
+        else if (option == 'w' && (!optarg || is_socket_url(optarg))) {
+            program.websocket = true;
+            program.socket_url = optarg;
+        } else if (option == 'C')
             certificate.certificate = optarg;
         else if (option == 'K')
             certificate.key = optarg;
@@ -374,7 +393,7 @@ int main(int argc, char **argv)
             return help(&program);
         else if (option == 'v')
             return printf("konsil %s\n", KONSIL_VERSION) < 0;
-        else if (option == 's')
+        else if (option == 's' || option == 'w')
             return usage(&program);
         else if (option == 'l')
             return EXIT_USAGE;
@@ -382,7 +401,7 @@ int main(int argc, char **argv)
             return command_line_complain(program.language, "konsil", options, option, argv), EXIT_USAGE;
     }
     if ((optind != argc - 1 && !(program.invite && optind == argc)) || (certificate.key && !certificate.certificate)
-        || (certificate.forget && certificate.certificate))
+        || (certificate.forget && certificate.certificate) || (program.direct_tls && program.websocket))
         return usage(&program);
     ks_arena_init(&arena, 16 * KS_JID_MAX + KS_INVITE_LINK_MAX);
     wrong = ks_crypto_init() != KS_OK ? SAY("konsil.usage") : read_account(&program, &arena, argv[optind], &text);

@@ -26,7 +26,9 @@ struct program {
     const char *host;   /* of --server; NULL: found by the domain */
     uint16_t port;      /* 0: the usual one */
     bool direct_tls;
-    bool certificate; /* the link has one of the person's */
+    bool websocket;         /* of --websocket; */
+    const char *socket_url; /* and to where, or NULL */
+    bool certificate;       /* the link has one of the person's */
     struct ks_engine_store *store;
     struct ks_client_link *link;
     struct ks_file_carrier *carrier;

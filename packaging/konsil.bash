@@ -13,7 +13,7 @@ _konsil() {
         ;;
     --server | --invite) ;;
     *)
-        while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -W "--json --server --direct-tls --ca --dir --invite \
+        while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -W "--json --server --direct-tls --websocket --ca --dir --invite \
             --passphrase-file --certificate --key --key-passphrase-file --no-certificate --lang --version --help" -- "$word")
         ;;
     esac

@@ -112,9 +112,9 @@ enum konsil_lost {
 };
 
 void konsil_opened(struct konsil *k, struct konsil_now now);
-/* The same over a WebSocket (RFC 7395, subprotocol "xmpp"), which is the host's choice at each KONSIL_CONNECT: wss only,
- * and a certificate that was checked. konsil_secured comes before it where TLS tells something; a browser does not. From
- * here on there are konsil_message and konsil_next_message, and not konsil_feed and konsil_output. */
+/* The same over a WebSocket (RFC 7395, subprotocol "xmpp"), which is the host's choice at each KONSIL_CONNECT: wss
+ * only, and a certificate that was checked. konsil_secured comes before it where TLS tells something; a browser does
+ * not. From here on there are konsil_message and konsil_next_message, and not konsil_feed and konsil_output. */
 void konsil_opened_messages(struct konsil *k, struct konsil_now now);
 void konsil_secured(struct konsil *k, const struct konsil_tls *tls, struct konsil_now now);
 /* Bytes from the server, as they come. */
@@ -128,9 +128,9 @@ void konsil_closed(struct konsil *k, enum konsil_lost why, struct konsil_now now
 /* The network changed or came back, the program woke up: try now what waits for a deadline. */
 void konsil_try_now(struct konsil *k, struct konsil_now now);
 
-/* Where the domain's WebSocket is, by a file /.well-known/host-meta.json or host-meta of it (XEP-0156), which the host got
- * by https: the first address that is no worse than the domain's own (wss, at the domain), with its zero, within cap
- * (KONSIL_URL_MAX is enough). False: it names none. Needs no engine. */
+/* Where the domain's WebSocket is, by a file /.well-known/host-meta.json or host-meta of it (XEP-0156), which the host
+ * got by https: the first address that is no worse than the domain's own (wss, at the domain), with its zero, within
+ * cap (KONSIL_URL_MAX is enough). False: it names none. Needs no engine. */
 #define KONSIL_URL_MAX 1025
 bool konsil_host_meta(const char *file, size_t len, const char *domain, char *ret_url, size_t cap);
 

@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "client_ws.h"
+#include "host_meta.h"
 #include "srv_lookup.h"
 #include "system.h"
 #include "tls_policy.h"
@@ -33,6 +35,10 @@ struct ks_client_link {
     bool direct, start_tls;
     bool certificate_asked; /* by the server, in the handshake at hand */
     bool wants_write;       /* TLS waits for room in the socket, whatever it does */
+    bool websocket;         /* that is how it goes */
+    const char *socket_url; /* to where; NULL: where host-meta says */
+    const char *ca_file;
+    struct ks_client_ws *ws; /* of the connection at hand, or NULL */
     char domain[1024];
     struct addrinfo *addresses, *address;
 };
@@ -52,6 +58,7 @@ enum ks_err ks_client_link_new(const char *ca_file, struct ks_client_link **ret_
     if (!link)
         return KS_ENOMEM;
     link->fd = -1;
+    link->ca_file = ca_file;
     if (!(link->context = SSL_CTX_new(TLS_client_method()))) {
         err = KS_ENOMEM;
         goto failed;
@@ -69,6 +76,12 @@ failed:
     ERR_clear_error();
     ks_client_link_free(link);
     return err;
+}
+
+void ks_client_link_websocket(struct ks_client_link *link, const char *url)
+{
+    link->websocket = true;
+    link->socket_url = url;
 }
 
 /* Called when a server asks; what is shown is the context's. */
@@ -92,6 +105,8 @@ static void close_now(struct ks_client_link *link)
 {
     SSL_free(link->tls);
     link->tls = NULL;
+    ks_client_ws_free(link->ws);
+    link->ws = NULL;
     if (link->fd >= 0)
         close(link->fd);
     link->fd = -1;
@@ -142,6 +157,39 @@ static bool try_address(struct ks_client_link *link)
     return false;
 }
 
+/* "wss://HOST[:PORT]…": where that is, unless the request says where to go. */
+static bool read_url(const char *url, char host[static 1024], uint16_t *port)
+{
+    struct ks_str rest = ks_str_from(ks_str_z(url), strlen("wss://")), name;
+    uint64_t number = 443;
+
+    rest = ks_str_head(rest, ks_str_find_byte(rest, '/'));
+    name = ks_str_head(rest, ks_str_find_byte(rest, ':'));
+    if (name.len < rest.len && ks_str_u64(ks_str_from(rest, name.len + 1), 65535, &number) != KS_OK)
+        return false;
+    if (*host == '\0' && name.len < 1024)
+        snprintf(host, 1024, "%.*s", KS_STR_FMT(name));
+    if (*port == 0)
+        *port = (uint16_t)number;
+    return *host && *port;
+}
+
+/* Where the WebSocket is, and the first words for it. */
+static bool find_socket(
+    struct ks_client_link *link, const struct konsil_request *request, char host[static 1024], uint16_t *port)
+{
+    bool elsewhere = strcmp(request->host, request->domain) != 0;
+    const char *url = request->url ? request->url : link->socket_url;
+    char found[KONSIL_URL_MAX];
+
+    if (!url
+        && ks_host_meta_get(
+            link->ca_file, request->domain, elsewhere ? request->host : NULL, request->port, found, sizeof(found)))
+        url = found;
+    snprintf(host, 1024, "%s", elsewhere ? request->host : "");
+    return url && read_url(url, host, port) && (link->ws = ks_client_ws_new(url));
+}
+
 static void start(struct ks_client_link *link, struct konsil *k, const struct konsil_request *request)
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
@@ -149,9 +197,13 @@ static void start(struct ks_client_link *link, struct konsil *k, const struct ko
     uint16_t port = request->port;
 
     close_now(link);
-    link->direct = request->direct_tls;
+    link->direct = request->direct_tls || link->websocket;
     snprintf(link->domain, sizeof(link->domain), "%s", request->domain);
     snprintf(host, sizeof(host), "%s", request->host);
+    if (link->websocket && !find_socket(link, request, host, &port)) {
+        lost(link, k, KONSIL_LOST_NAME);
+        return;
+    }
     if (port == 0 && strcmp(request->host, request->domain) == 0)
         (void)ks_srv_lookup(request->domain, request->direct_tls, host, sizeof(host), &port);
     if (port == 0)
@@ -170,13 +222,15 @@ static void start(struct ks_client_link *link, struct konsil *k, const struct ko
 
 static bool start_tls(struct ks_client_link *link)
 {
-    static const unsigned char alpn[] = "\x0bxmpp-client";
+    static const unsigned char xmpp[] = "\x0bxmpp-client", http[] = "\x08http/1.1";
+    const unsigned char *alpn = link->ws ? http : xmpp;
+    unsigned alpn_len = link->ws ? sizeof(http) - 1 : sizeof(xmpp) - 1;
 
     link->start_tls = link->certificate_asked = false;
     link->phase = HANDSHAKING;
     return (link->tls = SSL_new(link->context)) && SSL_set_fd(link->tls, link->fd) == 1
         && SSL_set1_host(link->tls, link->domain) == 1 && SSL_set_tlsext_host_name(link->tls, link->domain) == 1
-        && (!link->direct || SSL_set_alpn_protos(link->tls, alpn, sizeof(alpn) - 1) == 0);
+        && (!link->direct || SSL_set_alpn_protos(link->tls, alpn, alpn_len) == 0);
 }
 
 /* RFC 5929 §4.1: the hash of the certificate's signature, SHA-256 in place of MD5 and SHA-1. */
@@ -210,7 +264,7 @@ static void tell_secured(struct ks_client_link *link, struct konsil *k)
     ERR_clear_error();
     link->phase = SECURE;
     konsil_secured(k, &facts, now());
-    if (link->direct)
+    if (link->direct && !link->ws) /* the other is opened by an answer (client_ws.h) */
         konsil_opened(k, now());
 }
 
@@ -250,7 +304,10 @@ static bool read_some(struct ks_client_link *link, struct konsil *k)
 
         if (got <= 0)
             return tls_again(link, k, got, KONSIL_LOST_NETWORK);
-        konsil_feed(k, bytes, (size_t)got, now());
+        if (!link->ws)
+            konsil_feed(k, bytes, (size_t)got, now());
+        else if (!ks_client_ws_take(link->ws, k, ks_str(bytes, (size_t)got), now()))
+            return lost(link, k, KONSIL_LOST_NETWORK), false;
         return true;
     }
     len = recv(link->fd, bytes, sizeof(bytes), 0);
@@ -264,25 +321,52 @@ static bool read_some(struct ks_client_link *link, struct konsil *k)
     return true;
 }
 
-static bool write_some(struct ks_client_link *link, struct konsil *k)
+/* What is to be sent: the engine's bytes, or its messages in frames. */
+static struct ks_str output(struct ks_client_link *link, struct konsil *k)
 {
     const char *bytes;
     size_t len;
-    ssize_t sent;
+
+    if (link->ws)
+        return ks_client_ws_output(link->ws, k);
+    konsil_output(k, &bytes, &len);
+    return ks_str(bytes, len);
+}
+
+static void output_sent(struct ks_client_link *link, struct konsil *k, size_t len)
+{
+    if (link->ws)
+        ks_client_ws_output_sent(link->ws, len);
+    else
+        konsil_output_sent(k, len);
+}
+
+static bool has_output(const struct ks_client_link *link, const struct konsil *k)
+{
+    const char *bytes;
+    size_t len;
 
     konsil_output(k, &bytes, &len);
-    if (len == 0)
+    return len > 0 || (link->ws && ks_client_ws_unsent(link->ws));
+}
+
+static bool write_some(struct ks_client_link *link, struct konsil *k)
+{
+    struct ks_str text = output(link, k);
+    ssize_t sent;
+
+    if (text.len == 0)
         return false;
     if (link->tls) {
-        int done = SSL_write(link->tls, bytes, len > 65536 ? 65536 : (int)len);
+        int done = SSL_write(link->tls, text.ptr, text.len > 65536 ? 65536 : (int)text.len);
 
         if (done <= 0)
             return tls_again(link, k, done, KONSIL_LOST_NETWORK);
         link->wants_write = false;
-        konsil_output_sent(k, (size_t)done);
+        output_sent(link, k, (size_t)done);
         return true;
     }
-    sent = send(link->fd, bytes, len, MSG_NOSIGNAL);
+    sent = send(link->fd, text.ptr, text.len, MSG_NOSIGNAL);
     if (sent < 0) {
         link->wants_write = errno == EAGAIN;
         if (errno != EAGAIN && errno != EINTR)
@@ -290,7 +374,7 @@ static bool write_some(struct ks_client_link *link, struct konsil *k)
         return false;
     }
     link->wants_write = false;
-    konsil_output_sent(k, (size_t)sent);
+    output_sent(link, k, (size_t)sent);
     return true;
 }
 
@@ -304,6 +388,8 @@ static void take_request(struct ks_client_link *link, struct konsil *k, const st
         link->start_tls = true;
         break;
     case KONSIL_CLOSE:
+        if (link->ws && link->phase == SECURE)
+            ks_client_ws_close(link->ws, k);
         if (link->phase == CLEAR || link->phase == SECURE)
             link->phase = CLOSING;
         else
@@ -337,13 +423,9 @@ static void finish_connecting(struct ks_client_link *link, struct konsil *k)
 
 static void write_all(struct ks_client_link *link, struct konsil *k)
 {
-    size_t len;
-    const char *bytes;
-
     while ((link->phase == CLEAR || link->phase == SECURE || link->phase == CLOSING) && write_some(link, k))
         ;
-    konsil_output(k, &bytes, &len);
-    if (len > 0)
+    if (has_output(link, k))
         return;
     if (link->phase == CLOSING) {
         if (link->tls)
@@ -383,24 +465,16 @@ void ks_client_link_run(struct ks_client_link *link, struct konsil *k, short rev
 bool ks_client_link_poll(
     const struct ks_client_link *link, const struct konsil *k, struct pollfd *ret_poll, int64_t *ret_until_ms)
 {
-    const char *bytes;
-    size_t len;
-
     *ret_until_ms = konsil_deadline_ms(k);
     if (link->phase == CLOSED)
         return false;
-    konsil_output(k, &bytes, &len);
     *ret_poll = (struct pollfd) { .fd = link->fd, .events = POLLIN };
-    if (link->phase == CONNECTING || link->wants_write || (link->phase != HANDSHAKING && len > 0))
+    if (link->phase == CONNECTING || link->wants_write || (link->phase != HANDSHAKING && has_output(link, k)))
         ret_poll->events |= POLLOUT;
     return true;
 }
 
 bool ks_client_link_idle(const struct ks_client_link *link, const struct konsil *k)
 {
-    const char *bytes;
-    size_t len;
-
-    konsil_output(k, &bytes, &len);
-    return link->phase == CLOSED || (link->phase != CLOSING && len == 0);
+    return link->phase == CLOSED || (link->phase != CLOSING && !has_output(link, k));
 }

@@ -3,8 +3,8 @@
  *
  * One thread. The caller waits with poll() for what ks_client_link_poll asks, and then calls ks_client_link_run; both
  * together are the driver's loop of konsil.h. Looking up names blocks (getaddrinfo, and SRV records before it: RFC 6120
- * §3.2, XEP-0368); nothing else does. The certificate must be valid for the domain (RFC 6120 §13.7.2), by the
- * certificates of the system or of the given file alone. TLS 1.2 is the least. */
+ * §3.2, XEP-0368; or host-meta: XEP-0156); nothing else does. The certificate must be valid for the domain (RFC 6120
+ * §13.7.2), by the certificates of the system or of the given file alone. TLS 1.2 is the least. */
 #ifndef KS_CLIENT_LINK_H
 #define KS_CLIENT_LINK_H
 
@@ -22,6 +22,11 @@ KS_CHECK enum ks_err ks_client_link_new(const char *ca_file, struct ks_client_li
 /* Logs in by this from now on, where a server asks for it. Results are those of ks_client_key_use. */
 KS_CHECK enum ks_err ks_client_link_certify(
     struct ks_client_link *link, const struct ks_client_key_files *files, const char *passphrase, bool *ret_open);
+/* From now on over a WebSocket (RFC 7395), for networks that let only HTTPS through. url: "wss://HOST[:PORT]/PATH",
+ * which outlives the link; NULL: what the domain's host-meta says (XEP-0156), which is asked for anew with each
+ * connection. The certificate is the domain's all the same. Host and port that a person gave are connected to in place
+ * of either. */
+void ks_client_link_websocket(struct ks_client_link *link, const char *url);
 void ks_client_link_free(struct ks_client_link *link); /* closes at once */
 
 /* What to wait for, and until when (mono_ms, KS_NEVER). False: there is no socket to wait for. */
