@@ -117,6 +117,8 @@ static void test_everywhere(void)
         archive.tombstones);
     check_row(
         said(ward.jonas, sent, edit), "and its author's device asks for that of its edit, which only it knows", "no");
+    check_row(archive_of(&ward.lab, edit).sealed == 0, "DSK I.7-a: and there it is a tombstone, too", "%zu",
+        archive_of(&ward.lab, edit).sealed);
     event = party_event(ward.jonas, "retracted", mark, 0);
     check_text("XEP-0425 §4: its author is told by whom", text_of(event, "moderated_by"), ANNA);
     check_text("and why", text_of(event, "moderated_why"), "falscher Raum");
@@ -146,6 +148,8 @@ static void test_own(void)
     lab_run(&ward.lab, 15000);
     event = party_event(ward.jonas, "retracted", 0, 0);
     check_text("and then by its author", text_of(event, "moderated_by"), "");
+    check_row(archive_of(&ward.lab, id).sealed == 0, "DSK I.7-a: and the room's archive holds a tombstone", "%zu",
+        archive_of(&ward.lab, id).sealed);
     ward_end(&ward);
 }
 
