@@ -4,7 +4,7 @@
 
 #include "load_work.h"
 
-#define GATHER_SECONDS_MAX 300
+#define GATHER_SECONDS_MAX 600
 #define LEAVE_SECONDS_MAX 20
 #define TURN_NS 100000000
 
