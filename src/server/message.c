@@ -57,8 +57,8 @@ struct ks_bytes *ks_message_bytes(const struct ks_ctx *ctx, const struct ks_arch
         KS_STR("<stanza-id xmlns='" NS_SID "' by='"), ks_user_bare(ctx->user), KS_STR("' id='"),
         ks_archive_id_write(ctx->reactor->server->archive_ids, row->id, id), KS_STR("'/>"), delay };
     ks_omemo_trim_read(ctx->arena, ks_str_from(rest, tag + 1), &trim);
-    return ks_bytes_join(
-        parts, 8 + ks_omemo_trim_parts(&trim, ks_user_bare(ctx->user), ks_omemo_devices(ctx->user), parts + 8));
+    return ks_bytes_join(parts,
+        8 + ks_omemo_trim_parts(&trim, ks_user_bare(ctx->user), ks_omemo_trim_devices(&trim, ctx->user), parts + 8));
 }
 
 /* To one session; to one that is being given what waited, behind that. */

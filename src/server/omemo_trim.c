@@ -177,6 +177,14 @@ struct ks_str ks_omemo_devices(const struct ks_user *user)
     return item.payload;
 }
 
+struct ks_str ks_omemo_trim_devices(const struct ks_omemo_trim *trim, const struct ks_user *user)
+{
+    for (size_t i = 0; i < trim->headers_count; i++)
+        if (trim->headers[i].older)
+            return ks_omemo_devices(user);
+    return KS_STR_EMPTY;
+}
+
 /* --- a tree --- */
 
 static bool is_listed(struct ks_str devices, struct ks_str rid)

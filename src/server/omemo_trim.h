@@ -41,6 +41,9 @@ size_t ks_omemo_trim_parts(const struct ks_omemo_trim *trim, struct ks_str bare,
     struct ks_str parts[KS_OMEMO_TRIM_PARTS_MAX]);
 /* The list of an account, in its rows; empty if there is none, or its data is not in memory. */
 struct ks_str ks_omemo_devices(const struct ks_user *user);
+/* The same, for ks_omemo_trim_parts: empty, and not looked for in all of the account's rows, where no header is cut by
+ * it. */
+struct ks_str ks_omemo_trim_devices(const struct ks_omemo_trim *trim, const struct ks_user *user);
 /* The same for a tree: a copy that shares the rest, or xml itself where nothing is to be cut. NULL without memory. */
 struct ks_xml *ks_omemo_trim_tree(
     struct ks_arena *arena, struct ks_xml *xml, struct ks_str bare, struct ks_str devices);

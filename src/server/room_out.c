@@ -82,7 +82,8 @@ static void deliver_piece(struct ks_session *s, struct ks_str to, const struct d
     struct ks_bytes *bytes;
 
     if (delivery->trims[at].headers_count)
-        count += ks_omemo_trim_parts(&delivery->trims[at], s->user->bare, ks_omemo_devices(s->user), parts + count);
+        count += ks_omemo_trim_parts(
+            &delivery->trims[at], s->user->bare, ks_omemo_trim_devices(&delivery->trims[at], s->user), parts + count);
     else
         parts[count++] = piece->tail;
     bytes = ks_bytes_join(parts, count);

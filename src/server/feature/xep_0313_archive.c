@@ -308,7 +308,7 @@ static enum ks_err write_row(
     ks_buf_byte(&buf, '\'');
     add_frame(&buf, ctx, asked, row, id);
     ks_omemo_trim_read(ctx->arena, row->stanza, &trim);
-    count = ks_omemo_trim_parts(&trim, ks_user_bare(ctx->user), ks_omemo_devices(ctx->user), parts);
+    count = ks_omemo_trim_parts(&trim, ks_user_bare(ctx->user), ks_omemo_trim_devices(&trim, ctx->user), parts);
     for (size_t i = 0; i < count; i++)
         ks_buf_add(&buf, parts[i]);
     ks_buf_z(&buf, "</forwarded></result></message>");
