@@ -10,7 +10,8 @@
 #                                          DIR has cert.pem and key.pem; GOAL is "memory" or "speed"; false: not running
 #   peer_accounts DIR DOMAIN COUNT         makes u0 to u(COUNT-1), password "benchmark", while it runs
 #   peer_more RUN                          optional: measures what only this peer is asked
-#   PEER_IDLE_IS=NAME                      optional: its idle sessions are those of that peer, and are not measured again
+#   PEER_IS=NAME                           optional: it is that peer with another storage; what storage has little to do with
+#                                          (idle sessions, reconnects, rooms) is not measured again
 
 say() { printf '%s\n' "$*" >&2; }
 fail() {

@@ -2,7 +2,7 @@
 # Prosody from Debian on SQLite. Sourced by run.sh; see lib.sh.
 . "$BENCH/peers/prosody.sh"
 PROSODY_STORAGE=sql
-PEER_IDLE_IS=prosody
+PEER_IS=prosody
 
 peer_storage() { echo SQLite; }
 
