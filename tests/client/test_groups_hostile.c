@@ -380,6 +380,72 @@ static void test_no_room(void)
     ward_end(&ward);
 }
 
+/* The answer to a ping of oneself in a room becomes an error (XEP-0410 §3.2). */
+struct pinged {
+    char place[160]; /* from='ROOM/NICK' */
+    const char *condition;
+    size_t done;
+};
+
+static bool spy_ping(struct party *party, struct ks_str *stanza, void *user)
+{
+    struct pinged *pinged = user;
+    size_t at = ks_str_find(*stanza, KS_STR(" id='")) + 5;
+    struct ks_str id, joined;
+
+    if (!ks_str_starts(*stanza, KS_STR("<iq")) || !has(*stanza, pinged->place) || at >= stanza->len)
+        return true;
+    id = ks_str_from(*stanza, at);
+    id = ks_str_head(id, ks_str_find_byte(id, '\''));
+    if (ks_arena_join(&party->lab->kept,
+            (struct ks_str[]) { KS_STR("<iq type='error' id='"), id, KS_STR("' "), ks_str_z(pinged->place),
+                KS_STR("><error type='cancel'><"), ks_str_z(pinged->condition),
+                KS_STR(" xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>") },
+            7, &joined)
+        != KS_OK)
+        return true;
+    pinged->done++;
+    *stanza = joined;
+    return true;
+}
+
+static void test_ping(void)
+{
+    static const struct {
+        const char *name, *condition;
+        bool again;
+    } rows[] = {
+        { "XEP-0410 §3.2: not-acceptable: who was taken out in silence enters again", "not-acceptable", true },
+        { "XEP-0410 §3.2: service-unavailable: she is in it", "service-unavailable", false },
+        { "XEP-0410 §3.2: feature-not-implemented: she is in it", "feature-not-implemented", false },
+        { "XEP-0410 §3.2: item-not-found: she is in it", "item-not-found", false },
+    };
+    struct pinged pinged;
+    struct ward ward;
+    char to[160];
+
+    ward_begin(&ward, 30);
+    ward_room(&ward, "\"" JONAS "\"");
+    snprintf(pinged.place, sizeof(pinged.place), "from='%s/jonas'", ward.room);
+    snprintf(to, sizeof(to), "<presence to='%s/jonas'", ward.room);
+    check_row(ks_str_find(ks_buf_str(&ward.jonas->sent), ks_str_z(to)) < ward.jonas->sent.len,
+        "entering a room is found in what was sent", "it is not");
+    ward.jonas->spy = spy_ping;
+    ward.jonas->spy_user = &pinged;
+    for (size_t i = 0; i < KS_COUNT(rows); i++) {
+        size_t mark = ward.jonas->sent.len;
+        struct ks_str sent;
+
+        pinged.condition = rows[i].condition;
+        pinged.done = 0;
+        lab_run(&ward.lab, 700000);
+        sent = ks_str_from(ks_buf_str(&ward.jonas->sent), mark);
+        check_row(pinged.done > 0 && (ks_str_find(sent, ks_str_z(to)) < sent.len) == rows[i].again, rows[i].name,
+            "%zu pings", pinged.done);
+    }
+    ward_end(&ward);
+}
+
 int main(void)
 {
     test_ghost();
@@ -392,5 +458,6 @@ int main(void)
     test_repair(false);
     test_repair(true);
     test_no_room();
+    test_ping();
     return check_done();
 }
