@@ -3,12 +3,13 @@
 import http.server
 import json
 import os
+import queue
 import ssl
 import subprocess
 import threading
 
 import tap
-from lab import Lab, done, row
+from lab import TIMEOUT, Lab, done, row
 from terminal import Terminal, account
 
 CSI = b"urn:xmpp:csi:0"
@@ -23,14 +24,17 @@ class Status:
         with open(os.path.join(lab.dir, "status.ext"), "w") as file:
             file.write("subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\nbasicConstraints=CA:false\n")
         run(*"x509 -req -in status.csr -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 30 -extfile status.ext -out status.pem".split())
-        self.asked, status = [], self
+        self.asked, self.news, status = [], queue.Queue(), self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 status.asked.append((self.path, dict(self.headers)))
-                self.send_response(200)
+                self.send_response(302 if self.path == "/moved" else 200)
+                if self.path == "/moved":
+                    self.send_header("Location", "/followed")
                 self.end_headers()
                 self.wfile.write(status.file.encode())
+                status.news.put(self.path)
 
             def log_message(self, *_):
                 pass
@@ -42,6 +46,12 @@ class Status:
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = f"https://localhost:{self.server.server_address[1]}/"
+
+
+    def wait(self, path):
+        """Until it is asked for."""
+        while path not in dict(self.asked):
+            self.news.get(timeout=TIMEOUT)
 
 
 def heard(lab):
@@ -99,7 +109,7 @@ def ghost(lab, a, zoe):
     a.key("F6")
 
 
-def outage(lab, a, status):
+def outage(lab, a, c, status):
     status.file = json.dumps({"beginning": "2026-11-22T06:00:00Z", "expected_end": "2026-11-22T09:30:00Z", "planned": True,
                               "message": {"default": "Bitte Telefon benutzen.", "en": "Please phone."}})
     lab.stop()
@@ -108,10 +118,14 @@ def outage(lab, a, status):
     headers = dict(status.asked).get("/klinik.json", {})
     row(headers and not {"Cookie", "Authorization", "Referer"} & set(headers),
         "XEP-0455 §4: as a guest, who tells nothing", status.asked)
+    status.wait("/moved")
     lab.start()
     a.key("F5")
     ok, seen = a.until(lambda screen: "verbunden  F1" in screen and "Telefon" not in screen)
     row(ok, "a login ends it", seen)
+    c.key("F5")
+    ok, seen = c.sees("verbunden  F1")
+    row(ok and "/followed" not in dict(status.asked), "XEP-0455 §4: an address that leads elsewhere is not followed", status.asked)
 
 
 def main():
@@ -119,25 +133,28 @@ def main():
     status = Status(lab)
     lab.stop()
     lab.of["klinik.example"] = f'outage: {{ addresses = "{status.url}klinik.json"; }};'
+    lab.of["offen.example"] = f'outage: {{ addresses = "{status.url}moved"; }};'
     lab.settings()
     lab.start()
     jana = account(lab, "jana", "Dr. Jana Brandt", "Innere Medizin", "Ärztin")
     murat = account(lab, "murat", "Murat Yılmaz", "Notaufnahme", "Pfleger")
     zoe = account(lab, "zoe", "Zoe Hoffmann", "Apotheke", "Apothekerin")
     a, b = Terminal(lab, jana, "de"), Terminal(lab, murat, "en")
+    c = Terminal(lab, lab.account("otto", "offen.example"), "de")  # whose hospital's page was moved
     try:
         a.login("verbunden", "Murat Yılmaz")
         b.login("connected", "Dr. Jana Brandt")
+        c.login("verbunden  F1")
         away(lab, a, b)
         ghost(lab, a, zoe)
         a.leave()
         stopped(lab, jana)
         a = Terminal(lab, jana, "de")
         a.sees("verbunden  F1")
-        outage(lab, a, status)
+        outage(lab, a, c, status)
     finally:
-        a.close()
-        b.close()
+        for terminal in (a, b, c):
+            terminal.close()
     done()
 
 
