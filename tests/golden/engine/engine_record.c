@@ -52,8 +52,11 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < engine_stories_count; i++) {
         struct lab lab;
+        const char *why = engine_stories[i].play(&lab);
+        char told[128];
 
-        engine_stories[i].play(&lab);
+        snprintf(told, sizeof(told), "the story '%s' went as it should", engine_stories[i].name);
+        check_row(!why, told, "%s", why ? why : "");
         lab_end(&lab);
         for (size_t j = 0; j < tapes_count() && j < KS_COUNT(engine_stories[i].tapes); j++) {
             char path[4096], name[128];

@@ -6,8 +6,9 @@
 #include "party.h"
 
 struct engine_story {
-    void (*play)(
-        struct lab *lab); /* from lab_begin on; ends with a row of TAP that says whether it went as it should */
+    const char *name;
+    /* From lab_begin on. NULL if it went as it should; else what came of it, good until the next story. */
+    const char *(*play)(struct lab *lab);
     const char *tapes[3]; /* what the engines' transcripts are called, in their order; NULL: it is not kept */
 };
 extern const struct engine_story engine_stories[];
