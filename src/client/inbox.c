@@ -305,6 +305,20 @@ static enum ks_err has_device(struct konsil *k, struct ks_str jid, uint32_t devi
     return err;
 }
 
+/* Of whom the server tells nothing: the nick of who was just removed names nobody, and his last words may follow. */
+static enum ks_err find_former(struct konsil *k, const struct ks_group *group, struct author *author)
+{
+    const struct ks_room_state *state = &group->before.state;
+    bool has = false;
+    enum ks_err err = KS_OK;
+
+    for (size_t i = 0; group->before.data.len > 0 && !has && i < state->member_count && err == KS_OK; i++)
+        if ((err = has_device(k, state->members[i].jid, author->device, &has)) == KS_OK && has)
+            author->jid = state->members[i].jid;
+    author->former = has;
+    return err;
+}
+
 static enum ks_err find_author(struct konsil *k, void *arg)
 {
     struct author *author = arg;
@@ -329,6 +343,8 @@ static enum ks_err find_author(struct konsil *k, void *arg)
         if (has)
             author->jid = state->members[i].jid;
     }
+    if (!has && author->hint.len == 0 && (err = find_former(k, &group, author)) != KS_OK)
+        return err;
     /* A device that is new to us: then it is as the server says, or opens nothing. Who is no member any more may have
      * been one when he wrote (ks_group_admits). */
     if (author->jid.len == 0 && author->hint.len > 0 && !member
