@@ -418,6 +418,19 @@ json_t *party_do(struct party *party, const char *format, ...)
     return NULL;
 }
 
+void party_give(struct party *party, const char *format, ...)
+{
+    char text[8192];
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    konsil_feed(party->engine, text, (size_t)len, now(party->lab));
+    lab_run(party->lab, 10);
+}
+
 void party_connect(struct party *party)
 {
     party_do(party, "{\"id\":\"x\",\"cmd\":\"connect\",\"jid\":\"%s\",\"password\":\"%s\",\"remember\":true}",

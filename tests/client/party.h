@@ -74,6 +74,8 @@ void party_connect(struct party *party);
 json_t *party_do(struct party *party, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Sends a text; its id, which lives as long as the lab. */
 const char *party_send(struct party *party, const char *to, const char *body);
+/* printf-like: a stanza that its server made up, or that came for it in another way than through the lab's server. */
+void party_give(struct party *party, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The process dies between two moments, and starts again on what its store has; or only ends. */
 void party_crash(struct party *party);
 void party_restart(struct party *party);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Files between people: the engine seals, a host in memory moves the bytes, and a hostile server does what it can. */
 #include "file_host.h"
+#include "stores.h"
 
 static void test_there_and_back(void)
 {
@@ -294,33 +295,6 @@ static void test_cancel(void)
 
 /* --- taken back --- */
 
-struct search {
-    struct ks_str text;
-    bool found;
-};
-
-static bool look(void *user, struct ks_str key, struct ks_str value)
-{
-    struct search *search = user;
-
-    (void)key;
-    search->found = search->found || ks_str_find(value, search->text) < value.len;
-    return !search->found;
-}
-
-static bool device_holds(struct party *party, struct ks_str text)
-{
-    struct search search = { .text = text };
-
-    for (int table = KS_T_META; table < KS_T_COUNT; table++)
-        if (table != KS_T_SESSION2 && table != KS_T_SESSION1
-            && party->store->ops->scan(
-                   party->store, (enum ks_table)table, KS_STR_EMPTY, KS_STR_EMPTY, false, look, &search)
-                != KS_OK)
-            abort();
-    return search.found;
-}
-
 static void test_retracted(void)
 {
     struct party *anna, *jonas;
@@ -332,8 +306,7 @@ static void test_retracted(void)
     work(anna);
     id = strdup(text_of(newest(jonas, ANNA), "message"));
     url = strdup(web.files[0].url);
-    check_row(
-        device_holds(anna, ks_str_z(url)) && device_holds(jonas, ks_str_z(url)) && device_holds(jonas, KS_STR(NAME)),
+    check_row(device_holds(anna, url) && device_holds(jonas, url) && device_holds(jonas, NAME),
         "(positive control: both devices know where the file lies, and its name)", "they do not");
     get_file(jonas, ANNA, id);
     check_row(next(jonas).kind == KONSIL_FILE_GET, "(positive control: it is being fetched)", "it is not");
@@ -341,10 +314,9 @@ static void test_retracted(void)
     lab_run(&lab, 10000);
     check_text("PROTOCOL §5.5: who is fetching it stops", last_transfer(jonas, "reason"), "message.retracted");
     check_row(next(jonas).kind == KONSIL_FILE_STOP, "and the host with it", "it does not");
-    check_row(!device_holds(jonas, ks_str_z(url)) && !device_holds(jonas, KS_STR(NAME)),
+    check_row(!device_holds(jonas, url) && !device_holds(jonas, NAME),
         "DSK I.7-a: the recipient's store has neither its key nor its name any more", "it has");
-    check_row(!device_holds(anna, ks_str_z(url)) && !device_holds(anna, KS_STR(NAME)),
-        "DSK I.7-a: nor has the author's", "it has");
+    check_row(!device_holds(anna, url) && !device_holds(anna, NAME), "DSK I.7-a: nor has the author's", "it has");
     check_row(ks_str_find(ks_buf_str(&anna->sent), KS_STR("<slot url='")) < anna->sent.len && holds(&anna->sent, url),
         "PROTOCOL §3.4: the author asks the server to delete the file", "no request");
     free(id);
@@ -459,8 +431,8 @@ static void test_room_retracted(void)
     work(ward.anna);
     lab_run(&ward.lab, 5000);
     id = strdup(text_of(newest(ward.jonas, ward.room), "message"));
-    check_row(device_holds(ward.anna, ks_str_z(web.files[0].url)), "(positive control: its author knows its address)",
-        "she does not");
+    check_row(
+        device_holds(ward.anna, web.files[0].url), "(positive control: its author knows its address)", "she does not");
     ward.anna->spy = hear;
     ward.anna->spy_user = &deletion;
     party_do(ward.anna, "{\"id\":\"x\",\"cmd\":\"retract\",\"conversation\":\"%s\",\"message\":\"%s\"}", ward.room, id);
@@ -477,7 +449,7 @@ static void test_room_retracted(void)
             && ks_str_find(ks_str_from(ks_buf_str(&ward.anna->sent), mark), KS_STR("<item "))
                 == ward.anna->sent.len - mark,
         "PROTOCOL §3.4: which of both did not answer is asked again, and only that", "it is not");
-    check_row(!device_holds(ward.anna, ks_str_z(web.files[0].url)),
+    check_row(!device_holds(ward.anna, web.files[0].url),
         "DSK I.7-a: and then nothing of the author's knows where it lay", "it does");
     free(id);
     ward_end(&ward);
@@ -500,12 +472,12 @@ static void test_moderated(void)
     url = strdup(web.files[0].url);
     sent = ward.jonas->sent.len;
     sent2 = ward.jonas2->sent.len;
-    check_row(device_holds(ward.mira, ks_str_z(url)) && device_holds(ward.jonas, ks_str_z(url)),
+    check_row(device_holds(ward.mira, url) && device_holds(ward.jonas, url),
         "(positive control: members know where a file lies)", "they do not");
     party_do(ward.anna, "{\"id\":\"x\",\"cmd\":\"moderate\",\"room\":\"%s\",\"message\":\"%s\"}", ward.room, id);
     lab_run(&ward.lab, 15000);
-    check_row(!device_holds(ward.mira, ks_str_z(url)) && !device_holds(ward.jonas, ks_str_z(url))
-            && !device_holds(ward.anna, ks_str_z(url)) && !device_holds(ward.mira, KS_STR(NAME)),
+    check_row(!device_holds(ward.mira, url) && !device_holds(ward.jonas, url) && !device_holds(ward.anna, url)
+            && !device_holds(ward.mira, NAME),
         "XEP-0425: with a message that an owner takes out goes what is known of its files", "it stays");
     check_row(ks_str_find(ks_str_from(ks_buf_str(&ward.jonas->sent), sent), ks_str_z(url)) < ward.jonas->sent.len - sent
             && ks_str_find(ks_str_from(ks_buf_str(&ward.jonas2->sent), sent2), ks_str_z(url))

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Rooms: three people with two devices each, on the real server (doc/PROTOCOL.md §9; XEP-0045). */
-#include "client.h"
 #include "ward.h"
 
 /* --- life --- */
@@ -321,22 +320,13 @@ static void test_history(void)
 
 /* --- rooms of other programs --- */
 
-#define FOREIGN "r-konferenzkonferenzkonferen@rooms.klinik.example"
-
 /* mira's other program makes a room, with anna as a member, and says something. */
 static struct host_conn *foreign_room(struct ward *ward)
 {
-    struct host_conn *conn = host_connect(ward->lab.host, 99);
+    struct host_conn *conn = ward_foreign_room(ward);
 
-    client_secure(conn, "klinik.example");
-    client_bind(conn, "klinik.example", "mira", "m-password");
-    client_say(conn, "<presence/>");
-    client_say(conn, "<presence to='" FOREIGN "/mira'><x xmlns='http://jabber.org/protocol/muc'/></presence>");
     client_say(conn,
-        "<iq type='set' id='o' to='" FOREIGN "'><query xmlns='http://jabber.org/protocol/muc#owner'>"
-        "<x xmlns='jabber:x:data' type='submit'/></query></iq>");
-    client_say(conn,
-        "<iq type='set' id='a' to='" FOREIGN "'><query xmlns='http://jabber.org/protocol/muc#admin'>"
+        "<iq type='set' id='a' to='" WARD_FOREIGN "'><query xmlns='http://jabber.org/protocol/muc#admin'>"
         "<item affiliation='member' jid='" ANNA "'/></query></iq>");
     lab_run(&ward->lab, 3000);
     return conn;
@@ -354,28 +344,28 @@ static void test_foreign(void)
             "{\"id\":\"r\",\"cmd\":\"room_join\",\"room\":\"r-nirgendsnirgendsnirgendsni@rooms.klinik.example\"}")),
         "PROTOCOL §9.5: a room that does not exist is not made by joining it", "it is");
     conn = foreign_room(&ward);
-    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_join\",\"room\":\"" FOREIGN "\"}")),
+    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_join\",\"room\":\"" WARD_FOREIGN "\"}")),
         "PROTOCOL §9.5: a room without statements is entered when a person asks", "it is not");
     lab_run(&ward.lab, 30000);
-    check_row(json_is_true(json_object_get(room_of(ward.anna, FOREIGN), "foreign"))
-            && json_is_true(json_object_get(room_of(ward.anna2, FOREIGN), "foreign")),
+    check_row(json_is_true(json_object_get(room_of(ward.anna, WARD_FOREIGN), "foreign"))
+            && json_is_true(json_object_get(room_of(ward.anna2, WARD_FOREIGN), "foreign")),
         "PROTOCOL §9.5: it is shown as what it is, on her other device as well", "not");
     mark = ward.anna->sent.len;
     check_text("PROTOCOL §9.5: nothing is written there",
-        text_of(
-            party_do(ward.anna, "{\"id\":\"x\",\"cmd\":\"send\",\"to\":\"" FOREIGN "\",\"body\":\"geheim\"}"), "code"),
+        text_of(party_do(ward.anna, "{\"id\":\"x\",\"cmd\":\"send\",\"to\":\"" WARD_FOREIGN "\",\"body\":\"geheim\"}"),
+            "code"),
         "room.foreign");
     lab_run(&ward.lab, 30000);
     check_row(
         ks_str_find(ks_str_from(ks_buf_str(&ward.anna->sent), mark), KS_STR("<message")) == ward.anna->sent.len - mark,
         "PROTOCOL §9.5: neither encrypted to whom the server lists nor in clear", "something is");
-    check_row(warnings(ward.anna, "room.ghost") == 0 && strcmp(party_history(ward.mira, FOREIGN), "") == 0,
+    check_row(warnings(ward.anna, "room.ghost") == 0 && strcmp(party_history(ward.mira, WARD_FOREIGN), "") == 0,
         "PROTOCOL §9.5: who is there is no ghost", "%zu warnings", warnings(ward.anna, "room.ghost"));
     check_text("PROTOCOL §9.5: nor does it tell whom the server lists as members",
-        text_of(party_do(ward.anna, "{\"id\":\"x\",\"cmd\":\"members\",\"room\":\"" FOREIGN "\"}"), "code"),
+        text_of(party_do(ward.anna, "{\"id\":\"x\",\"cmd\":\"members\",\"room\":\"" WARD_FOREIGN "\"}"), "code"),
         "room.foreign");
-    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_leave\",\"room\":\"" FOREIGN "\"}"))
-            && !kept(ward.anna, FOREIGN),
+    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_leave\",\"room\":\"" WARD_FOREIGN "\"}"))
+            && !kept(ward.anna, WARD_FOREIGN),
         "PROTOCOL §9.5: and left", "it is not");
     ward_room(&ward, "\"" JONAS "\"");
     check_row(!good(ask(ward.mira, "{\"id\":\"r\",\"cmd\":\"room_join\",\"room\":\"%s\"}", ward.room)),

@@ -77,22 +77,6 @@ static void spy_on(struct party *party, struct plan *plan)
     party->spy_user = plan;
 }
 
-/* Gives a party a stanza that its server made up. */
-static void give(struct party *party, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void give(struct party *party, const char *format, ...)
-{
-    struct konsil_now now = { party->lab->host->now.mono_ms, party->lab->host->now.wall_ms };
-    char text[2048];
-    va_list args;
-    int len;
-
-    va_start(args, format);
-    len = vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    konsil_feed(party->engine, text, (size_t)len, now);
-    lab_run(party->lab, 10);
-}
-
 /* Why the first account waits, or failed. */
 static const char *reason_of(struct party *party, const char *room, const char *id)
 {
@@ -111,7 +95,7 @@ static void test_ghost(void)
     check_row(warnings(ward.anna, "room.ghost") == 0, "PROTOCOL §9.3: members are no strangers", "%zu",
         warnings(ward.anna, "room.ghost"));
     for (int i = 0; i < 3; i++)
-        give(ward.anna,
+        party_give(ward.anna,
             "<presence from='%s/eve' to='" ANNA "/x'><x xmlns='http://jabber.org/protocol/muc#user'><item "
             "affiliation='owner' role='moderator' jid='" MIRA "/x'/></x></presence>",
             ward.room);

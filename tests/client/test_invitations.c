@@ -1,46 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Invitations into rooms of other programs: who hears of them, and what is believed of them (doc/PROTOCOL.md §9.5;
  * XEP-0249; XEP-0045 §7.8.2). */
-#include "client.h"
 #include "ward.h"
 
-#define FOREIGN "r-konferenzkonferenzkonferen@rooms.klinik.example"
 #define DAY_MS 86400000LL
-
-/* mira's other program makes a room. */
-static struct host_conn *foreign_room(struct ward *ward)
-{
-    struct host_conn *conn = host_connect(ward->lab.host, 99);
-
-    client_secure(conn, "klinik.example");
-    client_bind(conn, "klinik.example", "mira", "m-password");
-    client_say(conn, "<presence/>");
-    client_say(conn, "<presence to='" FOREIGN "/mira'><x xmlns='http://jabber.org/protocol/muc'/></presence>");
-    client_say(conn,
-        "<iq type='set' id='o' to='" FOREIGN "'><query xmlns='http://jabber.org/protocol/muc#owner'>"
-        "<x xmlns='jabber:x:data' type='submit'/></query></iq>");
-    lab_run(&ward->lab, 3000);
-    return conn;
-}
 
 static bool heard(const struct host_conn *conn, const char *text)
 {
     return ks_str_find(ks_buf_str(&conn->out), ks_str_z(text)) < conn->out.len;
-}
-
-static void give(struct party *party, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void give(struct party *party, const char *format, ...)
-{
-    struct konsil_now now = { party->lab->host->now.mono_ms, party->lab->host->now.wall_ms };
-    char text[4096];
-    va_list args;
-    int len;
-
-    va_start(args, format);
-    len = vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    konsil_feed(party->engine, text, (size_t)len, now);
-    lab_run(party->lab, 10);
 }
 
 /* Each open one as "room<from:reason", joined. */
@@ -71,12 +38,12 @@ static void test_ways(void)
 
     ward_begin(&ward, 71);
     party_do(ward.anna2, "{\"id\":\"x\",\"cmd\":\"disconnect\"}");
-    conn = foreign_room(&ward);
+    conn = ward_foreign_room(&ward);
     client_say(conn,
-        "<message to='" FOREIGN "' id='i1'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='" ANNA
+        "<message to='" WARD_FOREIGN "' id='i1'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='" ANNA
         "'><reason>Herr Maier</reason></invite></x></message>");
     client_say(conn,
-        "<message to='" JONAS "' id='i2'><x xmlns='jabber:x:conference' jid='" FOREIGN
+        "<message to='" JONAS "' id='i2'><x xmlns='jabber:x:conference' jid='" WARD_FOREIGN
         "' reason='Herr Maier'/></message>");
     lab_run(&ward.lab, 3000);
     check_text("XEP-0045 §7.8.2: a room's invitation is told, and from whom, if it is a room of our server",
@@ -88,23 +55,24 @@ static void test_ways(void)
     lab_run(&ward.lab, 5000);
     check_text("and after a restart", open_ones(ward.jonas), "r-konferenzkonferenzkonferen<" MIRA ":");
     check_text("who was away hears of it later", open_ones(ward.anna2), "r-konferenzkonferenzkonferen<" MIRA ":");
-    check_row(!room_of(ward.anna, FOREIGN), "nothing is entered by itself", "it is");
+    check_row(!room_of(ward.anna, WARD_FOREIGN), "nothing is entered by itself", "it is");
     mark = party_mark(ward.anna);
-    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_join\",\"room\":\"" FOREIGN "\"}")),
+    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_join\",\"room\":\"" WARD_FOREIGN "\"}")),
         "room_join accepts", "it does not");
     lab_run(&ward.lab, 30000);
     event = party_event(ward.anna, "invitation", mark, 0);
     check_row(json_is_true(json_object_get(event, "over")) && count_open(ward.anna) == 0 && count_open(ward.anna2) == 0,
         "then it is over, on the other device as well", "%zu, %zu", count_open(ward.anna), count_open(ward.anna2));
-    check_row(
-        json_is_true(json_object_get(room_of(ward.anna, FOREIGN), "foreign")), "PROTOCOL §9.5: and read only", "not");
+    check_row(json_is_true(json_object_get(room_of(ward.anna, WARD_FOREIGN), "foreign")),
+        "PROTOCOL §9.5: and read only", "not");
     /* on to others */
-    check_row(good(party_do(
-                  ward.anna, "{\"id\":\"x\",\"cmd\":\"room_invite\",\"room\":\"" FOREIGN "\",\"to\":\"" MIRA "\"}")),
+    check_row(good(party_do(ward.anna,
+                  "{\"id\":\"x\",\"cmd\":\"room_invite\",\"room\":\"" WARD_FOREIGN "\",\"to\":\"" MIRA "\"}")),
         "XEP-0249 §2: who is in it invites others", "refused");
     lab_run(&ward.lab, 3000);
     check_text("and they are told", open_ones(ward.mira), "r-konferenzkonferenzkonferen<" ANNA ":");
-    client_say(conn, "<message to='" ANNA "' id='i3'><x xmlns='jabber:x:conference' jid='" FOREIGN "'/></message>");
+    client_say(
+        conn, "<message to='" ANNA "' id='i3'><x xmlns='jabber:x:conference' jid='" WARD_FOREIGN "'/></message>");
     lab_run(&ward.lab, 3000);
     check_row(count_open(ward.anna) == 0, "who is in it is not invited", "she is");
     host_conn_free(conn);
@@ -118,23 +86,25 @@ static void test_declined(void)
     size_t mark;
 
     ward_begin(&ward, 72);
-    conn = foreign_room(&ward);
+    conn = ward_foreign_room(&ward);
     client_say(conn,
-        "<message to='" FOREIGN "' id='i1'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='" ANNA
+        "<message to='" WARD_FOREIGN "' id='i1'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='" ANNA
         "'/></x></message>");
-    client_say(conn, "<message to='" JONAS "' id='i2'><x xmlns='jabber:x:conference' jid='" FOREIGN "'/></message>");
+    client_say(
+        conn, "<message to='" JONAS "' id='i2'><x xmlns='jabber:x:conference' jid='" WARD_FOREIGN "'/></message>");
     lab_run(&ward.lab, 3000);
-    check_row(good(party_do(ward.anna, "{\"id\":\"x\",\"cmd\":\"invitation_decline\",\"room\":\"" FOREIGN "\"}")),
+    check_row(good(party_do(ward.anna, "{\"id\":\"x\",\"cmd\":\"invitation_decline\",\"room\":\"" WARD_FOREIGN "\"}")),
         "an invitation is declined", "it is not");
     lab_run(&ward.lab, 3000);
     check_row(
         heard(conn, "<decline from='" ANNA "'"), "XEP-0045 §7.8.2: the room tells that who invited", "nothing came");
     check_row(count_open(ward.anna) == 0, "and it is over", "%zu", count_open(ward.anna));
     check_text("it is declined once",
-        text_of(party_do(ward.anna, "{\"id\":\"x\",\"cmd\":\"invitation_decline\",\"room\":\"" FOREIGN "\"}"), "code"),
+        text_of(
+            party_do(ward.anna, "{\"id\":\"x\",\"cmd\":\"invitation_decline\",\"room\":\"" WARD_FOREIGN "\"}"), "code"),
         "room.not_invited");
     mark = ward.jonas->sent.len;
-    party_do(ward.jonas, "{\"id\":\"x\",\"cmd\":\"invitation_decline\",\"room\":\"" FOREIGN "\"}");
+    party_do(ward.jonas, "{\"id\":\"x\",\"cmd\":\"invitation_decline\",\"room\":\"" WARD_FOREIGN "\"}");
     lab_run(&ward.lab, 3000);
     check_row(count_open(ward.jonas) == 0
             && ks_str_find(ks_str_from(ks_buf_str(&ward.jonas->sent), mark), KS_STR("<message"))
@@ -159,12 +129,12 @@ static void test_own_rooms(void)
         "room.stated");
     check_row(ward.anna->sent.len == mark, "and nothing is sent", "something is");
     check_text("nor into one that is not known",
-        text_of(
-            party_do(ward.anna, "{\"id\":\"x\",\"cmd\":\"room_invite\",\"room\":\"" FOREIGN "\",\"to\":\"" MIRA "\"}"),
+        text_of(party_do(ward.anna,
+                    "{\"id\":\"x\",\"cmd\":\"room_invite\",\"room\":\"" WARD_FOREIGN "\",\"to\":\"" MIRA "\"}"),
             "code"),
         "room.none");
-    give(ward.mira, "<message from='" JONAS "/x' to='" MIRA "'><x xmlns='jabber:x:conference' jid='%s'/></message>",
-        ward.room);
+    party_give(ward.mira,
+        "<message from='" JONAS "/x' to='" MIRA "'><x xmlns='jabber:x:conference' jid='%s'/></message>", ward.room);
     check_text("PROTOCOL §9.1: who is invited past its statements is not let in",
         text_of(ask(ward.mira, "{\"id\":\"r\",\"cmd\":\"room_join\",\"room\":\"%s\"}", ward.room), "event"), "error");
     (void)ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_add\",\"room\":\"%s\",\"members\":[\"" MIRA "\"]}", ward.room);
@@ -181,16 +151,16 @@ static void test_hostile(void)
     struct ward ward;
 
     ward_begin(&ward, 74);
-    give(ward.anna,
+    party_give(ward.anna,
         "<message from='tee@rooms.fremd.example' to='" ANNA
         "'><x xmlns='http://jabber.org/protocol/muc#user'><invite from='" JONAS "'/></x></message>");
     check_text("whom another server's room says it is from is not told", open_ones(ward.anna), "tee<:");
-    give(ward.anna,
+    party_give(ward.anna,
         "<message from='eve@klinik.example/x' to='" ANNA
         "'><x xmlns='http://jabber.org/protocol/muc#user'><invite from='" JONAS "'/></x></message>");
     check_text("nor is it believed of a person who speaks as a room", open_ones(ward.anna), "tee<:");
     party_do(ward.anna, "{\"id\":\"x\",\"cmd\":\"invitation_decline\",\"room\":\"tee@rooms.fremd.example\"}");
-    give(ward.anna,
+    party_give(ward.anna,
         "<message from='" JONAS "/x' to='" ANNA "'><x xmlns='jabber:x:conference' jid='tee@a.example/x'/>"
         "</message><message from='" JONAS "/x' to='" ANNA
         "'><x xmlns='jabber:x:conference' jid='a.example'/></message><message from='" JONAS "/x' to='" ANNA
@@ -198,37 +168,37 @@ static void test_hostile(void)
         "'><x xmlns='jabber:x:conference' jid='@'/></message>");
     check_row(count_open(ward.anna) == 0, "XEP-0249 §2: what is no bare address of a room is none", "\"%s\"",
         open_ones(ward.anna));
-    give(ward.anna,
+    party_give(ward.anna,
         "<message from='" ANNA "/other' to='" JONAS "'><x xmlns='jabber:x:conference' jid='tee@a.example'/></message>");
-    give(ward.anna,
-        "<message type='groupchat' from='" FOREIGN "/x' to='" ANNA
+    party_give(ward.anna,
+        "<message type='groupchat' from='" WARD_FOREIGN "/x' to='" ANNA
         "'><x xmlns='jabber:x:conference' jid='tee@a.example'/></message>");
-    give(ward.anna,
+    party_give(ward.anna,
         "<message type='error' from='" JONAS "/x' to='" ANNA
         "'><x xmlns='jabber:x:conference' jid='tee@a.example'/></message>");
     check_row(
         count_open(ward.anna) == 0, "nor one's own, nor what a room or an error says", "\"%s\"", open_ones(ward.anna));
     memset(reason, 'x', sizeof(reason) - 1);
     reason[sizeof(reason) - 1] = 0;
-    give(ward.anna,
+    party_give(ward.anna,
         "<message from='" JONAS "/x' to='" ANNA
         "'><x xmlns='jabber:x:conference' jid='tee@a.example' reason='%s'/></message>",
         reason);
     check_text("a reason that is too long is left out", open_ones(ward.anna), "tee<" JONAS ":");
     for (int i = 0; i < 20; i++)
-        give(ward.anna,
+        party_give(ward.anna,
             "<message from='" JONAS "/x' to='" ANNA
             "'><x xmlns='jabber:x:conference' jid='tee%d@a.example' reason='r'/></message>",
             i);
     check_row(count_open(ward.anna) == 8, "one person's invitations fill no more than his share", "%zu",
         count_open(ward.anna));
     for (int i = 0; i < 200; i++)
-        give(ward.anna,
+        party_give(ward.anna,
             "<message from='p%d@klinik.example/x' to='" ANNA
             "'><x xmlns='jabber:x:conference' jid='kaffee%d@a.example'/></message>",
             i, i);
     check_row(count_open(ward.anna) == 64, "nor are all of them more than 64", "%zu", count_open(ward.anna));
-    give(ward.mira,
+    party_give(ward.mira,
         "<message from='" JONAS "/x' to='" MIRA
         "'><delay xmlns='urn:xmpp:delay' stamp='2099-01-01T00:00:00Z'/><x xmlns='jabber:x:conference' "
         "jid='tee@a.example'/></message>");

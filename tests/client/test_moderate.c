@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* An owner takes another's message out of a room: on all devices, in the room's archive, and nobody else can
  * (doc/PROTOCOL.md §5.5; XEP-0425). */
+#include "stores.h"
 #include "ward.h"
 
 static json_t *moderate(struct party *party, const char *room, const char *id)
@@ -12,31 +13,6 @@ static json_t *moderate(struct party *party, const char *room, const char *id)
 
 /* --- what the stores hold --- */
 
-struct search {
-    struct ks_str text;
-    bool found;
-};
-
-static bool look(void *user, struct ks_str key, struct ks_str value)
-{
-    struct search *search = user;
-
-    (void)key;
-    search->found = search->found || ks_str_find(value, search->text) < value.len;
-    return !search->found;
-}
-
-static bool device_holds(struct party *party, const char *text)
-{
-    static const enum ks_table tables[] = { KS_T_MESSAGE, KS_T_MESSAGE_ID, KS_T_OUTBOX, KS_T_META };
-    struct search search = { .text = ks_str_z(text) };
-
-    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
-        if (party->store->ops->scan(party->store, tables[i], KS_STR_EMPTY, KS_STR_EMPTY, false, look, &search) != KS_OK)
-            abort();
-    return search.found;
-}
-
 static size_t holders(struct ward *ward, const char *text)
 {
     size_t count = 0;
@@ -44,31 +20,6 @@ static size_t holders(struct ward *ward, const char *text)
     for (size_t i = 0; i < ward->lab.count; i++)
         count += device_holds(&ward->lab.parties[i], text);
     return count;
-}
-
-struct archive {
-    struct ks_str id;
-    size_t sealed, tombstones;
-};
-
-static bool count_row(void *user, const struct ks_archive_row *row)
-{
-    struct archive *archive = user;
-
-    if (ks_str_find(row->stanza, archive->id) < row->stanza.len) {
-        archive->sealed += ks_str_find(row->stanza, KS_STR("<encrypted")) < row->stanza.len;
-        archive->tombstones += ks_str_find(row->stanza, KS_STR("<retracted")) < row->stanza.len;
-    }
-    return true;
-}
-
-static struct archive archive_of(struct lab *lab, const char *id)
-{
-    struct archive archive = { .id = ks_str_z(id) };
-
-    if (lab->store->ops->archive_scan(lab->store, 0, count_row, &archive) != KS_OK)
-        abort();
-    return archive;
 }
 
 static bool said(const struct party *party, size_t from, const char *text)
@@ -234,22 +185,6 @@ static void test_owed(void)
 
 /* --- what others do --- */
 
-/* Gives a party a stanza that its server made up. */
-static void give(struct party *party, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void give(struct party *party, const char *format, ...)
-{
-    struct konsil_now now = { party->lab->host->now.mono_ms, party->lab->host->now.wall_ms };
-    char text[2048];
-    va_list args;
-    int len;
-
-    va_start(args, format);
-    len = vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    konsil_feed(party->engine, text, (size_t)len, now);
-    lab_run(party->lab, 10);
-}
-
 static void test_server_alone(void)
 {
     struct ward ward;
@@ -260,12 +195,12 @@ static void test_server_alone(void)
     id = party_send(ward.jonas, ward.room, "bleibt");
     lab_run(&ward.lab, 15000);
     for (int i = 0; i < 2; i++)
-        give(ward.anna,
+        party_give(ward.anna,
             "<message type='groupchat' from='%s%s' to='" ANNA "/x' id='m1'><retract id='%s' "
             "xmlns='urn:xmpp:message-retract:1'><moderated by='%s/anna' xmlns='urn:xmpp:message-moderate:1'/>"
             "</retract></message>",
             ward.room, i ? "/anna" : "", id, ward.room);
-    give(ward.anna,
+    party_give(ward.anna,
         "<message type='groupchat' from='%s/jonas' to='" ANNA "/x' id='%s'><retracted "
         "xmlns='urn:xmpp:message-retract:1' id='m1' stamp='2026-11-22T00:00:00Z'/></message>",
         ward.room, id);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* What a person takes back is gone: on devices, in outboxes, in the archives of the server. */
 #include "check.h"
-#include "party.h"
+#include "stores.h"
 
 #define ANNA "anna@klinik.example"
 #define JONAS "jonas@klinik.example"
@@ -14,61 +14,6 @@ static void check_text(const char *name, const char *got, const char *want)
 static void retract(struct party *party, const char *with, const char *id)
 {
     party_do(party, "{\"id\":\"x\",\"cmd\":\"retract\",\"conversation\":\"%s\",\"message\":\"%s\"}", with, id);
-}
-
-/* --- what the stores hold --- */
-
-struct search {
-    struct ks_str text;
-    bool found;
-};
-
-static bool look(void *user, struct ks_str key, struct ks_str value)
-{
-    struct search *search = user;
-
-    (void)key;
-    search->found = search->found || ks_str_find(value, search->text) < value.len;
-    return !search->found;
-}
-
-static bool device_holds(struct party *party, const char *text)
-{
-    static const enum ks_table tables[] = { KS_T_META, KS_T_CONTACT, KS_T_CONVERSATION, KS_T_MESSAGE, KS_T_MESSAGE_ID,
-        KS_T_OUTBOX };
-    struct search search = { .text = ks_str_z(text) };
-
-    for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
-        if (party->store->ops->scan(party->store, tables[i], KS_STR_EMPTY, KS_STR_EMPTY, false, look, &search) != KS_OK)
-            abort();
-    return search.found;
-}
-
-struct archive {
-    struct ks_str id;
-    size_t rows, sealed, tombstones;
-};
-
-static bool count_row(void *user, const struct ks_archive_row *row)
-{
-    struct archive *archive = user;
-
-    if (ks_str_find(row->stanza, archive->id) == row->stanza.len)
-        return true;
-    archive->rows++;
-    archive->sealed += ks_str_find(row->stanza, KS_STR("<encrypted")) < row->stanza.len;
-    archive->tombstones += ks_str_find(row->stanza, KS_STR("<retracted")) < row->stanza.len;
-    return true;
-}
-
-/* Rows that have the id, anywhere. */
-static struct archive archive_of(struct lab *lab, const char *id)
-{
-    struct archive archive = { .id = ks_str_z(id) };
-
-    if (lab->store->ops->archive_scan(lab->store, 0, count_row, &archive) != KS_OK)
-        abort();
-    return archive;
 }
 
 static void begin(struct lab *lab, uint64_t seed, struct party **anna, struct party **jonas)

@@ -4,6 +4,7 @@
 #define WARD_H
 
 #include "check.h"
+#include "client.h"
 #include "party.h"
 
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -157,6 +158,26 @@ static bool sent_key_to(const struct party *party, size_t from, const char *jid)
 static void ward_end(struct ward *ward)
 {
     lab_end(&ward->lab);
+}
+
+/* --- a room of another program --- */
+
+#define WARD_FOREIGN "r-konferenzkonferenzkonferen@rooms.klinik.example"
+
+/* mira's other program makes it. */
+static struct host_conn *ward_foreign_room(struct ward *ward)
+{
+    struct host_conn *conn = host_connect(ward->lab.host, 99);
+
+    client_secure(conn, "klinik.example");
+    client_bind(conn, "klinik.example", "mira", "m-password");
+    client_say(conn, "<presence/>");
+    client_say(conn, "<presence to='" WARD_FOREIGN "/mira'><x xmlns='http://jabber.org/protocol/muc'/></presence>");
+    client_say(conn,
+        "<iq type='set' id='o' to='" WARD_FOREIGN "'><query xmlns='http://jabber.org/protocol/muc#owner'>"
+        "<x xmlns='jabber:x:data' type='submit'/></query></iq>");
+    lab_run(&ward->lab, 3000);
+    return conn;
 }
 
 #endif
