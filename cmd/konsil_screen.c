@@ -58,10 +58,14 @@ struct screen {
 
 /* --- commands --- */
 
+/* One, or an array of them; takes the reference. */
 static void give(struct screen *screen, json_t *command)
 {
-    char *text = json_dumps(command, JSON_COMPACT);
+    char *text = json_is_array(command) ? NULL : json_dumps(command, JSON_COMPACT);
+    json_t *one;
+    size_t i;
 
+    json_array_foreach(command, i, one) give(screen, json_incref(one));
     if (text)
         screen->calls.command(screen->user, text);
     free(text);
@@ -136,16 +140,6 @@ static void clear_input(struct screen *screen)
     screen->editing = NULL;
 }
 
-/* Takes the reference. */
-static void give_all(struct screen *screen, json_t *commands)
-{
-    json_t *command;
-    size_t i;
-
-    json_array_foreach(commands, i, command) give(screen, json_incref(command));
-    json_decref(commands);
-}
-
 /* Asks whether it is to be done; the same key again does it. say: the question, an id of the catalogue; who: whom it is
  * about, or "". */
 static void ask_first(struct screen *screen, const char *say, const char *who, json_t *command, bool is_key, wint_t key)
@@ -189,9 +183,7 @@ static bool do_line(struct screen *screen, const char *text, wint_t enter)
         ask_first(screen, deed.ask, deed.detail, deed.command, false, enter);
         return true;
     }
-    if (json_is_array(deed.command))
-        give_all(screen, deed.command);
-    else if (deed.command)
+    if (deed.command)
         give(screen, deed.command);
     if (deed.members)
         show_members(screen);

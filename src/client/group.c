@@ -291,7 +291,7 @@ enum ks_err ks_group_all(struct konsil *k, struct ks_str **ret_rooms, size_t *re
     return err == KS_OK ? all.err : err;
 }
 
-enum ks_err ks_group_place(struct konsil *k, struct ks_str room, bool *ret_place)
+enum ks_err ks_group_may_add(struct konsil *k, struct ks_str room, bool *ret_place)
 {
     struct ks_str *rooms;
     size_t count, unproven = 0;

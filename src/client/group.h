@@ -122,7 +122,7 @@ KS_CHECK enum ks_err ks_group_put(struct konsil *k, const struct ks_group *group
 KS_CHECK enum ks_err ks_group_forget(struct konsil *k, struct ks_str room);
 KS_CHECK enum ks_err ks_group_all(struct konsil *k, struct ks_str **ret_rooms, size_t *ret_count);
 /* Is there a place for one more? If not it is told. */
-KS_CHECK enum ks_err ks_group_place(struct konsil *k, struct ks_str room, bool *ret_place);
+KS_CHECK enum ks_err ks_group_may_add(struct konsil *k, struct ks_str room, bool *ret_place);
 /* Could it have statements? Its name has the form that a foundation gives. */
 bool ks_group_may_state(struct ks_str room);
 KS_CHECK enum ks_err ks_group_is(struct konsil *k, struct ks_str jid, bool *ret_is);

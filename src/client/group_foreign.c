@@ -20,7 +20,7 @@ static enum ks_err take(struct konsil *k, struct ks_str room)
     enum ks_err err = ks_group_get(k, room, &group);
 
     if (err == KS_ENOTFOUND)
-        err = ks_group_place(k, room, &place);
+        err = ks_group_may_add(k, room, &place);
     if (err != KS_OK || !place || group.newest.data.len > 0)
         return err;
     if (group.flags & KS_GROUP_INVITED)

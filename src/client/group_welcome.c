@@ -48,7 +48,7 @@ enum ks_err ks_group_welcomed(struct konsil *k, const struct ks_inbound *in, con
         return err;
     err = ks_group_get(k, content->room, &group);
     if (err == KS_ENOTFOUND)
-        err = ks_group_place(k, content->room, &place);
+        err = ks_group_may_add(k, content->room, &place);
     if (err != KS_OK || !place || !(welcome = place_of(&group, in->from)))
         return err;
     group.flags |= KS_GROUP_INVITED;

@@ -85,6 +85,12 @@ void ks_c2s_bound(struct ks_c2s *c, struct ks_session *session);
 /* A stanza that waited for the data of its sender's account. */
 void ks_c2s_sent_run(struct ks_ctx *ctx);
 
+/* --- c2s_stanza.c --- */
+void ks_c2s_on_stanza(struct ks_c2s *c, struct ks_parcel *parcel);
+void ks_c2s_on_r(struct ks_c2s *c, struct ks_parcel *parcel);
+void ks_c2s_on_a(struct ks_c2s *c, struct ks_parcel *parcel);
+void ks_c2s_on_csi(struct ks_c2s *c, struct ks_parcel *parcel);
+
 /* --- c2s_login.c, c2s_sasl2.c, c2s_bind.c --- */
 void ks_c2s_login_free(struct ks_c2s *c);
 /* KS_OK; KS_ENOMEM. */
