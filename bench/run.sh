@@ -215,17 +215,13 @@ measure_rooms() { # RUN
     measure konsild "$1" room-high-floor sends --clients $occupants --rate $room_rate_high --seconds 3 --directory "$DIR"
 }
 
-# A large file, at a konsild of its own (files.py).
-measure_files() { # RUN
-    local line
-    if line=$(KONSIL_BUILD=$BUILD "$BENCH/files.py" $mib); then
-        jq -c --argjson run "$1" '{peer: "konsild", run: $run, row: "files", mib: .mib}
-            + (del(.mib) | with_entries(.key as $who | .value | to_entries[] | .key = $who + "_" + .key))' \
-            <<<"$line" >>"$lines"
-    else
-        say "bench: konsild: files was not measured"
-        jq -nc --argjson run "$1" '{peer: "konsild", run: $run, row: "files", failed: true}' >>"$lines"
-    fi
+# What konsild alone is asked, by a program that says its rows itself: WHAT RUN command.
+measure_own() {
+    local what=$1 run=$2
+    shift 2
+    "$@" >"$work/own.json" || say "bench: konsild: $what was not measured"
+    [ -s "$work/own.json" ] || jq -nc --arg row "$what" '{row: $row, failed: true}' >"$work/own.json"
+    jq -c --argjson run "$run" '{peer: "konsild", run: $run} + .' "$work/own.json" >>"$lines"
 }
 
 measure_peer() { # PEER RUN
@@ -234,8 +230,9 @@ measure_peer() { # PEER RUN
         ! wants idle || measure_idle "$peer" "$run" idle
         ! wants websocket || measure_idle "$peer" "$run" idle-websocket --websocket --port "$WEB_PORT"
     fi
-    if wants files && [ "$peer" = konsild ] && [ "$run" = 1 ]; then
-        measure_files "$run"
+    if [ "$peer" = konsild ] && [ "$run" = 1 ]; then
+        ! wants files || measure_own file-put "$run" env KONSIL_BUILD="$BUILD" "$BENCH/files.py" $mib
+        ! wants rooms || measure_own seal "$run" "$BUILD/bench/micro_seal" --json
     fi
     wants logins || wants reconnect || wants messages || wants rooms || wants catchup || wants durability || return
     fresh "$peer" "$run" speed || return
