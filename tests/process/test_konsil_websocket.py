@@ -79,12 +79,12 @@ for url in ("ws://klinik.example/xmpp-websocket", "https://klinik.example/xmpp-w
 
 # --- the engine in WebAssembly ---
 
-MODULE = os.path.abspath(os.environ.get("KONSIL_WASM", "build/wasm/src/edge/wasm/konsil_engine"))
+MODULE = os.environ.get("KONSIL_WASM", "")
 node = [["node"], ["node", "--experimental-websocket"]]
 with_socket = [words for words in node if subprocess.run([*words, "-e", "process.exit(typeof WebSocket === 'function' ? 0 : 1)"],
                                                          capture_output=True).returncode == 0]
 if not os.path.exists(MODULE) or not with_socket:
-    skip("the engine in WebAssembly logs in, writes and reads over a WebSocket of the platform's", "no module, or no WebSocket in this Node")
+    skip("the engine in WebAssembly logs in, writes and reads over a WebSocket of the platform's", "no module of make wasm (KONSIL_WASM), or no WebSocket in this Node")
 else:
     process = subprocess.Popen([*with_socket[0], "--no-warnings", os.path.join(HERE, "engine_in_node.mjs"), MODULE,
                                 f"wss://klinik.example:{lab.https_port}/xmpp-websocket"],
