@@ -204,7 +204,7 @@ static void test_server_alone(void)
         "<message type='groupchat' from='%s/jonas' to='" ANNA "/x' id='%s'><retracted "
         "xmlns='urn:xmpp:message-retract:1' id='m1' stamp='2026-11-22T00:00:00Z'/></message>",
         ward.room, id);
-    check_text("DSK IV.2-d: attack: a server takes no message out of a room that a device has",
+    check_text("PROTOCOL §5.5: attack: a server takes no message out of a room that a device has",
         party_history(ward.anna, ward.room), "bleibt");
     ward_end(&ward);
 }
@@ -243,7 +243,7 @@ static void test_members(void)
     mark = party_mark(ward.jonas);
     party_restart(ward.mira);
     lab_run(&ward.lab, 30000);
-    check_text("DSK IV.2-d: attack: the word of one who does not own the room takes nothing out",
+    check_text("PROTOCOL §5.5: attack: the word of one who does not own the room takes nothing out",
         party_history(ward.jonas, ward.room), "bleibt");
     check_row(warnings(ward.jonas, "room.not_moderator") == 1 && party_event(ward.jonas, "warning", mark, 0),
         "and people are told", "%zu times", warnings(ward.jonas, "room.not_moderator"));

@@ -97,7 +97,7 @@ static void test_seen(void)
         "a line says so", "%s", lines(ward.jonas, ward.room));
     memcpy(piece, image + 4000, 32);
     check_row(any_sent(&ward, "<encrypted") && !any_sent(&ward, piece) && !any_sent(&ward, "<look"),
-        "DSK IV.2-a: no server sees it", "it does");
+        "DSK I.12-e part (what groups show): no server sees it", "it does");
     (void)ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_rename\",\"room\":\"%s\",\"title\":\"Visite 2\"}", ward.room);
     lab_run(&ward.lab, 20000);
     check_row(showing(&ward, image) == 4 && strstr(lines(ward.jonas, ward.room), "renamed"),

@@ -31,7 +31,7 @@ def whole(path):
     while True:
         with open(path, encoding="utf-8", errors="replace") as file:
             text = file.read()
-        begun, ended = set(re.findall(r"^(\d+) ", text, re.M)), set(re.findall(r"^(\d+) \+\+\+ ", text, re.M))
+        begun, ended = set(re.findall(r"^(\d+) ", text, re.M)), set(re.findall(r"^(\d+) +\+\+\+ ", text, re.M))
         if begun and begun == ended:
             return text
 

@@ -243,9 +243,9 @@ static void test_rooms(void)
         "control: within its period a message is in the archive of its room", "it is not");
     host_wait(host, 3 * DAY_MS);
     check_row(!in_archive("canary-room"),
-        "DSK I.7-c part (files, alerts, device cache): what was said in a room goes as the domain says", "it is there");
+        "DSK I.7-c part (alerts, device cache): what was said in a room goes as the domain says", "it is there");
     check_row(!in_archive("canary-long"),
-        "DSK I.7-c part (files, alerts, device cache): also if the room's own period is longer", "it is there");
+        "DSK I.7-c part (alerts, device cache): also if the room's own period is longer", "it is there");
     stop();
 }
 
