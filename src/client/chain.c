@@ -51,8 +51,14 @@ static void insert_gone(struct ks_chain *chain, struct ks_range range)
         remove_at(chain->gone, &chain->gone_count, i);
     }
     if (chain->gone_count == KS_CHAIN_GAPS_MAX) {
-        chain->gone[0].to = chain->gone[1].to;
+        struct ks_range *oldest = &chain->gone[0];
+
+        oldest->to = chain->gone[1].to;
         remove_at(chain->gone, &chain->gone_count, 1);
+        if (range.to + 1 >= oldest->from && range.from <= oldest->to + 1) { /* it lay before or between the two */
+            oldest->from = range.from < oldest->from ? range.from : oldest->from;
+            return;
+        }
     }
     insert(chain->gone, &chain->gone_count, range);
 }

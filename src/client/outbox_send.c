@@ -432,8 +432,16 @@ static enum ks_err seal_again(struct konsil *k, struct ks_out *out, const struct
         || (err = members_ready(k, &audience)) != KS_OK)
         return err;
     *ret_waits = !audience.ready;
-    if (*ret_waits || (err = ks_out_get_row(k, 'e', out->seq, &sealing.envelope)) != KS_OK)
-        return err == KS_ENOTFOUND ? KS_ESTORE : err;
+    if (*ret_waits)
+        return KS_OK;
+    if ((err = ks_out_get_row(k, 'e', out->seq, &sealing.envelope)) == KS_ENOTFOUND) {
+        /* It was taken back meanwhile (erase.c), and for others it cannot be sealed any more. Its number is closed by
+         * the retraction. */
+        out->state = KS_OUT_DONE;
+        return ks_out_drop(k, out);
+    }
+    if (err != KS_OK)
+        return err;
     address(&sealing, &audience);
     if ((err = ks_seal(k, &sealing)) != KS_OK)
         return err;
@@ -471,7 +479,8 @@ static enum ks_err resend(struct konsil *k, const struct ks_group *group, struct
             return err == KS_ENOTFOUND ? KS_ESTORE : err;
         if (seqs[i] < from || !ks_str_eq(out.conversation, group->room))
             continue;
-        if (out.room_v != group->newest.state.v || ks_group_behind(group))
+        if (out.room_v != group->newest.state.v || ks_group_behind(group) || group->doubt.data.len > 0
+            || group->rival.data.len > 0) /* whoever is restricted since then gets no key */
             err = seal_again(k, &out, group, &waits);
         if (err == KS_OK && waits) {
             live->resend = seqs[i] + 1;

@@ -196,11 +196,44 @@ static void test_left(void)
     ward_end(&ward);
 }
 
+/* It is sealed when the connection breaks, and nobody has it; it is taken back, and meanwhile others belong to the
+ * room, for whom it would have to be sealed again. */
+static void test_never_left(void)
+{
+    struct ward ward;
+    const char *id;
+
+    ward_begin(&ward, 307);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    (void)party_send(ward.anna, ward.room, "0");
+    lab_run(&ward.lab, 20000);
+    ward.anna->cut = true;
+    id = party_send(ward.anna, ward.room, "CANARY-1");
+    party_cut(ward.anna);
+    retract(ward.anna, ward.room, id);
+    check_row(
+        good(ask(ward.anna2, "{\"id\":\"r\",\"cmd\":\"room_remove\",\"room\":\"%s\",\"member\":\"" MIRA "\"}", ward.room)),
+        "(another device of hers removes a member meanwhile)", "it cannot");
+    lab_run(&ward.lab, 20000);
+    party_reborn(ward.anna);
+    ward.anna->cut = false;
+    party_connect(ward.anna);
+    lab_run(&ward.lab, 60000);
+    check_text("PROTOCOL §5.5: what was taken back before it left is sealed for nobody again",
+        party_history(ward.jonas, ward.room), "0");
+    (void)party_send(ward.anna, ward.room, "1");
+    lab_run(&ward.lab, 60000);
+    check_text("and who wrote it goes on", party_history(ward.jonas, ward.room), "0,1");
+    check_row(!device_holds(ward.anna, "CANARY"), "DSK I.7-a: no store has a word of it", "one has");
+    ward_end(&ward);
+}
+
 int main(void)
 {
     test_everywhere();
     test_owed();
     test_left();
     test_long();
+    test_never_left();
     return check_done();
 }

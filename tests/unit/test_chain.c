@@ -144,6 +144,43 @@ static void test_model(void)
         wrong == 0, "12,000 numbers in any order: the chain knows what a list of flags knows", "%zu differ", wrong);
 }
 
+/* Its lists are written and read again after each step, as between two steps of the engine. */
+static void test_full(void)
+{
+    enum { NUMBERS = 600, STEPS = 3000 };
+    static bool here[NUMBERS + 1];
+    struct ks_chain chain = { .base = 0 }, again = { .base = 0 };
+    struct ks_prng prng;
+    size_t unread = 0, claimed = 0, full = 0;
+
+    ks_prng_init_number(&prng, 9);
+    for (int life = 0; life < 20; life++) {
+        chain = (struct ks_chain) { .base = 0 };
+        memset(here, 0, sizeof here);
+        for (int step = 0; step < STEPS; step++) {
+            uint64_t n = 1 + ks_prng_below(&prng, NUMBERS);
+            struct ks_buf record;
+
+            if (ks_prng_below(&prng, 3) == 0) {
+                (void)ks_chain_take(&chain, n);
+                here[n] = true;
+            } else {
+                ks_chain_close(&chain, (struct ks_range) { n, n + ks_prng_below(&prng, 2) });
+            }
+            full += chain.gone_count == KS_CHAIN_GAPS_MAX;
+            ks_buf_init(&record, 16384);
+            ks_chain_encode(&record, &chain);
+            unread += ks_chain_decode(ks_buf_str(&record), &again) != KS_OK;
+            ks_buf_done(&record);
+        }
+        for (uint64_t n = 1; n <= NUMBERS; n++)
+            claimed += ks_chain_has(&chain, n) && !here[n];
+    }
+    check_row(full > 0 && unread == 0, "with all places in use, whatever comes and goes, the record can be read",
+        "%zu of %zu cannot, %zu full", unread, (size_t)20 * STEPS, full);
+    check_row(claimed == 0, "and nothing is said to be here that did not come", "%zu are", claimed);
+}
+
 static void test_record(void)
 {
     struct ks_chain chain = { .base = 0 }, again = { .base = 0 };
@@ -182,6 +219,7 @@ int main(void)
     test_close();
     test_receipt();
     test_model();
+    test_full();
     test_record();
     return check_done();
 }
