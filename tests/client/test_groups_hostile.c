@@ -10,6 +10,7 @@ struct plan {
     const char *from, *to; /* in messages of a room the first text is replaced by the second */
     const char *only_with; /* in those that hold this text; NULL: all */
     bool old_state;        /* no statement beyond the first is served */
+    bool cut_short;        /* the newest statement is never served, though it is said that there is more */
     bool believe;          /* a conflict is said to be a result */
     bool hold_room;        /* nothing said in rooms comes */
     size_t done;
@@ -42,6 +43,23 @@ static struct ks_str answer_with(struct lab *lab, struct ks_str stanza, const ch
     return replaced(lab, joined, "type='error'", type);
 }
 
+/* Without the last statement; where that is the only one, with none. */
+static struct ks_str cut_short(struct lab *lab, struct ks_str stanza)
+{
+    size_t last = stanza.len, count = 0;
+    struct ks_str joined;
+
+    for (size_t at = 0; (at += ks_str_find(ks_str_from(stanza, at), KS_STR("<statement>"))) < stanza.len; at++, count++)
+        last = at;
+    if (count < 2)
+        return answer_with(lab, stanza, "type='result'", "<statements xmlns='urn:konsil:room:0' v='0'></statements>");
+    if (ks_arena_join(
+            &lab->kept, (struct ks_str[]) { ks_str_head(stanza, last), KS_STR("</statements></iq>") }, 2, &joined)
+        != KS_OK)
+        return stanza;
+    return replaced(lab, joined, "<statements ", "<statements more='true' ");
+}
+
 static bool spy(struct party *party, struct ks_str *stanza, void *user)
 {
     struct plan *plan = user;
@@ -63,6 +81,10 @@ static bool spy(struct party *party, struct ks_str *stanza, void *user)
         plan->done++;
         *stanza = answer_with(
             party->lab, *stanza, "type='error'", "<statements xmlns='urn:konsil:room:0' v='0'></statements>");
+    }
+    if (plan->cut_short && has(*stanza, "<statements")) {
+        plan->done++;
+        *stanza = cut_short(party->lab, *stanza);
     }
     if (plan->believe && has(*stanza, "<conflict")) {
         plan->done++;
@@ -150,6 +172,34 @@ static void test_other_room(void)
     check_text("attack 19: it is not shown there", party_history(ward.jonas, ward.room), "");
     check_row(warnings(ward.jonas, "message.forged") >= 1, "attack 19: and told", "%zu",
         warnings(ward.jonas, "message.forged"));
+    ward_end(&ward);
+}
+
+/* A later device hears of the room from another of the same person, and of its state from the server alone. */
+static void test_later_device(void)
+{
+    struct plan plan = { .cut_short = true };
+    struct party *later;
+    struct ward ward;
+    size_t mark;
+
+    ward_begin(&ward, 29);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_remove\",\"room\":\"%s\",\"member\":\"" MIRA "\"}",
+                  ward.room)),
+        "an owner removes a member", "she cannot");
+    lab_run(&ward.lab, 20000);
+    later = lab_party(&ward.lab, JONAS, "j-password");
+    spy_on(later, &plan);
+    party_connect(later);
+    lab_run(&ward.lab, 60000);
+    mark = later->sent.len;
+    (void)party_send(later, ward.room, "1");
+    lab_run(&ward.lab, 30000);
+    check_row(plan.done > 1 && !sent_key_to(later, mark, MIRA),
+        "PROTOCOL §9.4: attack: a server that says there is more, and gives none, shows a later device no old state",
+        "%zu answers; she gets a key: %d", plan.done, sent_key_to(later, mark, MIRA));
+    check_row(warnings(later, "room.withheld") + warnings(later, "room.behind") > 0, "and its person is told", "not");
     ward_end(&ward);
 }
 
@@ -436,6 +486,7 @@ int main(void)
     test_sender();
     test_other_room();
     test_old_state();
+    test_later_device();
     test_behind();
     test_key_late();
     test_fork();
