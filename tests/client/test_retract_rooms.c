@@ -211,8 +211,8 @@ static void test_never_left(void)
     id = party_send(ward.anna, ward.room, "CANARY-1");
     party_cut(ward.anna);
     retract(ward.anna, ward.room, id);
-    check_row(
-        good(ask(ward.anna2, "{\"id\":\"r\",\"cmd\":\"room_remove\",\"room\":\"%s\",\"member\":\"" MIRA "\"}", ward.room)),
+    check_row(good(ask(ward.anna2, "{\"id\":\"r\",\"cmd\":\"room_remove\",\"room\":\"%s\",\"member\":\"" MIRA "\"}",
+                  ward.room)),
         "(another device of hers removes a member meanwhile)", "it cannot");
     lab_run(&ward.lab, 20000);
     party_reborn(ward.anna);
