@@ -50,7 +50,7 @@ get_debian_source() { # package sha256
 
 get_npm() { # package version
     say "fetching $1 $2 through npm"
-    npm pack --silent --ignore-scripts --fetch-retries=2 --fetch-retry-maxtimeout=5000 "$1@$2" >&2
+    npm pack --silent --ignore-scripts --fetch-retries=2 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=5000 "$1@$2" >&2
 }
 
 fetch() { # library
