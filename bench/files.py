@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """bench/files.py [MIB]: what a large file costs. curl puts and gets it at konsild, then konsil sends it to konsil; of each
-process the peak of its resident memory above what it had before, and the pace. Needs build/release (make build) and curl;
+process the peak of its resident memory above what it had before, and the pace. Needs build/release (make bench builds it) and curl;
 prints a line of JSON for each, as bench/load does. Memory of konsild should grow by less than 2 MiB (README.md)."""
 import hashlib
 import json

@@ -20,40 +20,6 @@ static int64_t own_cpu_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static int choose_protocol(SSL *tls, const unsigned char **protocol, unsigned char *protocol_len,
-    const unsigned char *offered, unsigned offered_len, void *user)
-{
-    unsigned char *chosen;
-
-    (void)tls;
-    (void)user;
-    if (SSL_select_next_proto(&chosen, protocol_len, alpn, sizeof alpn - 1, offered, offered_len)
-        != OPENSSL_NPN_NEGOTIATED)
-        return SSL_TLSEXT_ERR_ALERT_FATAL;
-    *protocol = chosen;
-    return SSL_TLSEXT_ERR_OK;
-}
-
-/* As konsild has it: no tickets, buffers given back. */
-static SSL_CTX *server_ctx(const char *directory)
-{
-    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-    char certificate[4096], key[4096];
-
-    snprintf(certificate, sizeof certificate, "%s/cert.pem", directory);
-    snprintf(key, sizeof key, "%s/key.pem", directory);
-    if (!ctx)
-        return NULL;
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);
-    if (SSL_CTX_set_num_tickets(ctx, 0) && SSL_CTX_use_certificate_chain_file(ctx, certificate) == 1
-        && SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) == 1)
-        return ctx;
-    SSL_CTX_free(ctx);
-    return NULL;
-}
-
 /* What the load generator's sessions offer (load_client.c). */
 static SSL_CTX *client_ctx(void)
 {
@@ -110,7 +76,7 @@ static bool shake(SSL_CTX *server, SSL_CTX *client, const char *domain, int64_t 
 
 int load_handshakes(const struct load_options *options)
 {
-    SSL_CTX *server = server_ctx(options->directory), *client = client_ctx();
+    SSL_CTX *server = load_server_tls(options->directory), *client = client_ctx();
     int64_t cpu_ns = 0;
     bool done = server && client;
 

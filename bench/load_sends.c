@@ -46,23 +46,6 @@ static double own_cpu_us(void)
     return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
-static SSL_CTX *server_ctx(const char *directory)
-{
-    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-    char certificate[4096], key[4096];
-
-    snprintf(certificate, sizeof certificate, "%s/cert.pem", directory);
-    snprintf(key, sizeof key, "%s/key.pem", directory);
-    if (!ctx)
-        return NULL;
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-    if (SSL_CTX_set_num_tickets(ctx, 0) && SSL_CTX_use_certificate_chain_file(ctx, certificate) == 1
-        && SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) == 1)
-        return ctx;
-    SSL_CTX_free(ctx);
-    return NULL;
-}
-
 /* TLS begins between two ends in memory; only the server's goes on. */
 static bool secure(struct receiver *receiver, SSL_CTX *server, SSL_CTX *client)
 {
@@ -167,7 +150,7 @@ static double measure(struct sends *sends, const struct load_options *options, u
 
 int load_sends(const struct load_options *options)
 {
-    SSL_CTX *server = server_ctx(options->directory), *client = SSL_CTX_new(TLS_client_method());
+    SSL_CTX *server = load_server_tls(options->directory), *client = SSL_CTX_new(TLS_client_method());
     struct sends sends = { .count = options->clients, .epoll = epoll_create1(EPOLL_CLOEXEC) };
     double both_us = -1, seal_us = -1, send_us = -1;
     pthread_t reader;

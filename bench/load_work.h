@@ -59,6 +59,9 @@ int load_sends(const struct load_options *options);
 
 /* --- shared by the workloads --- */
 
+/* The server's half of TLS with DIRECTORY's cert.pem and key.pem: no tickets, buffers given back. NULL: not there. */
+SSL_CTX *load_server_tls(const char *directory);
+
 struct load_crowd {
     struct load_net net;
     struct load_events events; /* the workload adds message, iq and acked */

@@ -51,7 +51,7 @@ while [ $# -gt 0 ]; do
 done
 cd "$ROOT" || exit 1
 LOAD=$BUILD/bench/load
-[ -x "$LOAD" ] || fail "there is no $LOAD. Run: make build"
+[ -x "$LOAD" ] || fail "there is no $LOAD. Run: make bench"
 for peer in ${peers//,/ }; do [ -f "$BENCH/peers/$peer.sh" ] || fail "unknown peer: $peer"; done
 for what in ${only//,/ }; do
     case $what in idle | websocket | logins | reconnect | messages | rooms | catchup | files | durability) ;; *) fail "unknown measurement: $what" ;; esac

@@ -40,7 +40,7 @@ static int room_show(struct ctl *ctl)
     static const struct ctl_column columns[] = { { "present", SAY("column.present") },
         { "belong", SAY("column.belong") }, { "owners", SAY("column.owners") },
         { "members_only", SAY("column.members-only") }, { "listed", SAY("column.listed") },
-        { "archived", SAY("column.archived") }, { NULL, NULL } };
+        { "archived", SAY("column.archived") }, { "retention_days", SAY("column.retention-days") }, { NULL, NULL } };
     json_t *result = NULL, *rows = NULL;
     int status = ask(ctl, "room.show", &result);
 
@@ -78,6 +78,18 @@ static int room_owner(struct ctl *ctl)
     return status;
 }
 
+static int room_retention(struct ctl *ctl)
+{
+    json_t *args = json_pack("{s:s, s:s}", "jid", ctl->words[0], "days", ctl->words[1]), *result = NULL;
+    int status = ctl_ask(ctl, "room.retention", args, &result);
+
+    if (status == EXIT_SUCCESS && !ctl_json(ctl, result))
+        ctl_done(ctl, SAY("ctl.room-retention"));
+    json_decref(args);
+    json_decref(result);
+    return status;
+}
+
 static int room_destroy(struct ctl *ctl)
 {
     json_t *result = NULL;
@@ -95,6 +107,8 @@ const struct ctl_command ctl_rooms[] = {
     { "room members", "JID", 0, 0, room_members, SAY("do.room-members"), "konferenz@rooms.offen.example" },
     { "room owner", "JID OWNER", 0, 0, room_owner, SAY("do.room-owner"),
         "konferenz@rooms.offen.example a.brandt@offen.example" },
+    { "room retention", "JID DAYS|domain", 0, 0, room_retention, SAY("do.room-retention"),
+        "konferenz@rooms.offen.example 30" },
     { "room destroy", "JID", 0, 0, room_destroy, SAY("do.room-destroy"), "konferenz@rooms.offen.example --dry-run" },
     { NULL },
 };

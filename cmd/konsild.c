@@ -175,7 +175,7 @@ static bool start_threads(struct daemon *d)
     d->sweep.log = ks_log_file_log(p->log);
     fill_work(d);
     if (p->web)
-        ks_web_watch(p->web, ks_control_work_figures, &d->work);
+        ks_web_watch(p->web, ks_control_work_figures, ks_control_work_ready, &d->work);
     return d->store_thread && d->worker && d->files_worker && ks_reactors_start(d->reactors) == KS_OK;
 }
 

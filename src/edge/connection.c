@@ -683,8 +683,10 @@ bool ks_conn_host_finish(struct ks_conn_host *host)
         struct ks_conn *conn = KS_CONTAINER(host->busy.next, struct ks_conn, busy);
         ks_list_leave(&conn->busy);
         use_unread(conn);
-        if (!conn->moving && conn->state != CONN_DEAD && flush(conn))
+        if (!conn->moving && conn->state != CONN_DEAD && flush(conn)) {
+            ks_list_leave(&conn->busy); /* an answer that was made in there made it busy again */
             ks_list_append(&host->again, &conn->busy);
+        }
         host->take_events(host);
     }
     for (KS_LIST_EACH_SAFE(&host->dead, at)) {

@@ -64,6 +64,15 @@ void ks_control_work_figures(struct ks_figures *ret_figures, void *user)
     ret_figures->disk_free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
 }
 
+bool ks_control_work_ready(void *user)
+{
+    struct ks_control_work *work = user;
+    struct ks_committer_stats store;
+
+    ks_store_thread_stats(work->store, &store);
+    return !store.failing;
+}
+
 static json_t *describe_clients(const struct ks_control_work *work, const struct ks_reactor_stats *sum)
 {
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "threads", (json_int_t)work->threads, "connections",

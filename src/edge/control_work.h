@@ -42,6 +42,8 @@ void ks_control_work_done(struct ks_control_work *work);
 
 /* From any thread; user is the ks_control_work. */
 void ks_control_work_figures(struct ks_figures *ret_figures, void *user);
+/* Likewise: the last commit did not fail. */
+bool ks_control_work_ready(void *user);
 /* In the thread of reactor 0; user is the ks_control_work. */
 void ks_control_work_do(struct ks_control_call *call, void *user);
 /* In the main thread, after a reload: answers all who asked for it. restart: names of the options that were changed and

@@ -5,18 +5,11 @@
 #include <stdio.h>
 
 #include "buf.h"
-#include "tls_policy.h"
+#include "curl_loop.h"
 
 #define FILE_BYTES_MAX (64u * 1024)
 #define WAIT_SECONDS 10L
 #define HTTPS_PORT 443
-
-static CURLcode on_context(CURL *easy, void *context, void *user)
-{
-    (void)easy;
-    (void)user;
-    return ks_tls_restrict(context) == KS_OK ? CURLE_OK : CURLE_SSL_CONNECT_ERROR;
-}
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *user)
 {
@@ -41,26 +34,14 @@ static struct curl_slist *route(const char *domain, const char *host, uint16_t p
 
 static bool fetch(CURL *easy, const char *url, const char *ca_file, struct curl_slist *connect_to, struct ks_buf *file)
 {
-    CURLcode code = CURLE_OK;
+    CURLcode code = ks_curl_request(easy, url, ca_file);
 
 #define SET(option, value) code = code ? code : curl_easy_setopt(easy, option, value)
-    SET(CURLOPT_URL, url);
-    SET(CURLOPT_PROTOCOLS_STR, "https");
-    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    SET(CURLOPT_FOLLOWLOCATION, 0L);
-    SET(CURLOPT_FAILONERROR, 1L);
-    SET(CURLOPT_PROXY, "");
-    SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_TIMEOUT, WAIT_SECONDS);
-    SET(CURLOPT_SSL_CTX_FUNCTION, on_context);
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, file);
     if (connect_to)
         SET(CURLOPT_CONNECT_TO, connect_to);
-    if (ca_file) {
-        SET(CURLOPT_CAINFO, ca_file);
-        SET(CURLOPT_CAPATH, NULL);
-    }
 #undef SET
     return code == CURLE_OK && curl_easy_perform(easy) == CURLE_OK;
 }

@@ -53,6 +53,7 @@ static bool is_public_v6(const uint8_t address[16])
     static const struct prefix special[] = {
         { 0x20010000, 23 }, /* IETF protocols, among them Teredo (RFC 4380), which carries IPv4 */
         { 0x20010db8, 32 }, /* documentation */
+        { 0x3fff0000, 20 }, /* documentation (RFC 9637) */
     };
     static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
     static const uint8_t translated[12] = { 0x00, 0x64, 0xff, 0x9b };

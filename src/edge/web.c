@@ -20,6 +20,7 @@ struct ks_web {
     struct ks_arena arena; /* of all texts */
     struct ks_http_site site;
     void (*take)(struct ks_figures *ret_figures, void *user);
+    bool (*ready)(void *user);
     void *user;
     struct ks_crowd crowd;
 };
@@ -153,9 +154,11 @@ void ks_web_set_files(struct ks_web *web, const struct ks_web_files *files)
     web->setup.files = files;
 }
 
-void ks_web_watch(struct ks_web *web, void (*take)(struct ks_figures *ret_figures, void *user), void *user)
+void ks_web_watch(
+    struct ks_web *web, void (*take)(struct ks_figures *ret_figures, void *user), bool (*ready)(void *user), void *user)
 {
     web->take = take;
+    web->ready = ready;
     web->user = user;
 }
 
@@ -180,6 +183,13 @@ bool ks_web_figures(const struct ks_http_exchange *x, struct ks_figures *ret_fig
     if (web->take)
         web->take(ret_figures, web->user);
     return web->take;
+}
+
+bool ks_web_ready(const struct ks_http_exchange *x)
+{
+    const struct ks_web *web = ks_http_user(x);
+
+    return web->ready && web->ready(web->user);
 }
 
 struct ks_crowd *ks_web_crowd(const struct ks_http_exchange *x)

@@ -42,8 +42,10 @@ KS_CHECK struct ks_web *ks_web_new(const struct ks_web_setup *setup);
 void ks_web_free(struct ks_web *web); /* accepts NULL */
 /* Where files are (web_files.h): before anything is served; files lives as long as web. */
 void ks_web_set_files(struct ks_web *web, const struct ks_web_files *files);
-/* Whom to ask for figures, from any thread; before the threads start. */
-void ks_web_watch(struct ks_web *web, void (*take)(struct ks_figures *ret_figures, void *user), void *user);
+/* Whom to ask for figures, and whether what clients send can be stored, from any thread; before the threads start. The
+ * second is asked on behalf of strangers: it costs next to nothing. */
+void ks_web_watch(struct ks_web *web, void (*take)(struct ks_figures *ret_figures, void *user),
+    bool (*ready)(void *user), void *user);
 /* For ks_reactors_setup; lives as long as web. */
 const struct ks_http_site *ks_web_site(const struct ks_web *web);
 
@@ -54,6 +56,8 @@ const struct ks_web_setup *ks_web_of(const struct ks_http_exchange *x);
 const struct ks_web_domain *ks_web_domain(const struct ks_http_exchange *x, const struct ks_http_request *request);
 /* False: there are none yet. */
 bool ks_web_figures(const struct ks_http_exchange *x, struct ks_figures *ret_figures);
+/* What clients send can be stored. */
+bool ks_web_ready(const struct ks_http_exchange *x);
 /* What may be told of people's counters. */
 struct ks_crowd *ks_web_crowd(const struct ks_http_exchange *x);
 /* Answers with a text of this media type, and more fields, at most 8; to GET it has an ETag, and If-None-Match is

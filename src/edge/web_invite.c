@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* web_invite.c -- the page of an invitation (XEP-0401 §3.4): what it is, how to accept it, and its link, also as a QR
  * code for whoever reads this on another device. All of it follows from the token in the address; whether the token is
- * good is seen when it is used, so that a program that follows links finds out nothing, and uses nothing up. */
+ * good is seen when it is used, so that a program that follows links finds out nothing, and uses nothing up. What the
+ * page shows as an address can be one: else anybody could have the hospital's own page say to a person what he likes.
+ */
 #include "crypto.h"
 #include "enc.h"
 #include "http_text.h"
+#include "jid.h"
 #include "qr.h"
 #include "say.h"
 #include "sentence.h"
-#include "utf8.h"
 #include "web.h"
 #include "web_handlers.h"
 #include "xml_writer.h"
@@ -120,6 +122,17 @@ static void answer(
     ks_buf_done(&page);
 }
 
+/* A localpart as our accounts have them: written as RFC 7622 §3.3 has it. */
+static bool is_local(struct ks_arena *arena, struct ks_str local, struct ks_str domain)
+{
+    const struct ks_str parts[] = { local, KS_STR("@"), domain };
+    struct ks_str text;
+    struct ks_jid jid;
+
+    return ks_arena_join(arena, parts, KS_COUNT(parts), &text) == KS_OK && ks_jid_parse(arena, text, &jid) == KS_OK
+        && ks_str_eq(jid.local, local);
+}
+
 static void on_request(struct ks_http_exchange *x, const struct ks_http_request *request)
 {
     const struct ks_web_domain *domain = ks_web_domain(x, request);
@@ -128,7 +141,7 @@ static void on_request(struct ks_http_exchange *x, const struct ks_http_request 
 
     ks_arena_init(&arena, 16384);
     if (domain && token.len > SECRET_HEX && token.len <= TOKEN_MAX && ks_hex_read(&arena, token, &bytes) == KS_OK
-        && ks_utf8_valid(ks_str_from(bytes, SECRET_HEX / 2)))
+        && is_local(&arena, ks_str_from(bytes, SECRET_HEX / 2), domain->name))
         answer(x, domain, token, ks_str_from(bytes, SECRET_HEX / 2));
     else
         ks_http_fail(x, 404, NULL, 0);

@@ -104,16 +104,16 @@ static void on_metrics(struct ks_http_exchange *x, const struct ks_http_request 
     ks_buf_done(&buf);
 }
 
-/* Ready: what clients send can be stored. It says nothing else. A konsild that is stopping does not answer: its ports
- * are closed, and so are connections without a request at hand. */
+/* Ready: what clients send can be stored. It says nothing else, and looks at nothing else: strangers ask, and the heap
+ * and the disk take their time. A konsild that is stopping does not answer: its ports are closed, and so are
+ * connections without a request at hand. */
 static void on_health(struct ks_http_exchange *x, const struct ks_http_request *request)
 {
     static const struct ks_http_field fields[] = { { "Content-Type", KS_STR_INIT("text/plain; charset=utf-8") },
         { "Cache-Control", KS_STR_INIT("no-store") } };
-    struct ks_figures figures;
+    bool ready = ks_web_ready(x);
 
     (void)request;
-    bool ready = ks_web_figures(x, &figures) && !figures.store.failing;
     ks_http_answer(x,
         &(struct ks_http_answer) { .status = ready ? 200 : 503,
             .fields = fields,

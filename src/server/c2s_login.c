@@ -190,7 +190,7 @@ void ks_login_fail(struct ks_c2s *c, const char *condition)
     ks_buf_printf(&buf, "<failure xmlns='%s'><%s xmlns='" NS_SASL "'/></failure>", profile(login), condition);
     ks_c2s_write(c, ks_buf_str(&buf));
     ks_buf_done(&buf);
-    login->exchanging = login->waiting = false;
+    login->exchanging = login->waiting = login->invited = false; /* whose names are in the arena */
     ks_arena_reset(&login->arena);
     ks_parcel_unref(c->reactor, login->request);
     login->request = NULL;

@@ -35,6 +35,7 @@ struct ks_c2s_login {
     /* XEP-0445: */
     struct ks_parcel *invitation; /* <preauth/> whose token is being looked at, or NULL */
     bool invited;                 /* the token was for `bare`, which may be registered */
+    struct ks_str invite_token;   /* that was; in arena */
 };
 
 /* --- c2s_login.c --- */

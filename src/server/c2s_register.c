@@ -41,7 +41,8 @@ static void on_preauth(struct ks_c2s *c, struct ks_parcel *parcel)
     ks_arena_reset(&login->arena);
     if (ks_invite_local(&login->arena, ks_xml_attr(parcel->stanza.payload, "token"), &local) != KS_OK
         || ks_unicode_localpart(&login->arena, local, &jid.local) != KS_OK
-        || ks_jid_text(&login->arena, jid, &text) != KS_OK) {
+        || ks_jid_text(&login->arena, jid, &text) != KS_OK
+        || ks_arena_copy(&login->arena, ks_xml_attr(parcel->stanza.payload, "token"), &login->invite_token) != KS_OK) {
         fail(c, parcel, KS_ITEM_NOT_FOUND, BAD_TOKEN);
         return;
     }
@@ -54,10 +55,10 @@ void ks_register_looked_up(struct ks_ctx *ctx, struct ks_c2s *c)
     struct ks_c2s_login *login = c->login;
     struct ks_parcel *parcel = login->invitation;
     struct ks_reactor *r = ctx->reactor;
-    struct ks_str token = ks_xml_attr(parcel->stanza.payload, "token");
 
     login->invitation = NULL;
-    login->invited = ks_invite_good(ctx->arena, ctx->user, token, ctx->now);
+    login->invited = ks_invite_opens(ctx->arena, ctx->user, login->invite_token)
+        && ctx->now.wall_ms < ks_invite_expires_ms(ctx->user);
     if (login->invited) {
         succeed(c, parcel);
     } else {
@@ -129,9 +130,10 @@ static void registered(struct ks_ctx *ctx)
     ks_c2s_release(c);
 }
 
-/* At home. That somebody else was quicker with the same token, or it was taken back, is seen here; not that its time is
- * up (XEP-0445 §4: it "MUST only be checked" when the token is given). Deriving the keys takes some milliseconds of
- * this thread: once for each account in its life, and only for those who were invited. */
+/* At home. That somebody else was quicker with the same token, or that it was taken back or another one was made, is
+ * seen here; not that its time is up (XEP-0445 §4: it "MUST only be checked" when the token is given). Deriving the
+ * keys takes some milliseconds of this thread: once for each account in its life, and only for those who were invited.
+ */
 static void register_run(struct ks_ctx *ctx)
 {
     struct ks_c2s *c = ks_login_called(ctx->parcel);
@@ -144,7 +146,7 @@ static void register_run(struct ks_ctx *ctx)
 
     if (!c || c->state != C2S_SECURE)
         return;
-    if (row.state != KS_ACCOUNT_INVITED || !ks_invite_expires_ms(ctx->user)) {
+    if (!ks_invite_opens(ctx->arena, ctx->user, c->login->invite_token)) {
         c->login->invited = false;
         fail(c, ctx->parcel, KS_CONFLICT, BAD_TOKEN);
         ks_c2s_release(c);

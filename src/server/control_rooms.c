@@ -71,6 +71,7 @@ static void show_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
     json_object_set_new(result, "listed", json_boolean(config.listed));
     json_object_set_new(result, "persistent", json_boolean(config.persistent));
     json_object_set_new(result, "archived", json_boolean(config.archived));
+    json_object_set_new(result, "retention_days", json_integer((json_int_t)ks_room_days(ctx->user)));
     json_object_set_new(result, "anonymous", json_boolean(config.anonymous));
     json_object_set_new(result, "moderated", json_boolean(config.moderated));
     json_object_set_new(result, "owners", json_integer((json_int_t)ks_room_count(ctx->user, KS_OWNER)));
@@ -160,6 +161,37 @@ static void room_owner(struct ks_control_call *call)
     ks_control_at_home(call, owner_at_home);
 }
 
+static void shortened(struct ks_ctx *ctx)
+{
+    ks_control_answer(ctx->parcel->user, NULL, NULL);
+}
+
+/* What an owner asks for in the room's form becomes as much as the domain has; here a number that is too big is a
+ * mistake of somebody who should know. */
+static void retention_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
+{
+    uint64_t days;
+
+    if (!exists(ctx, call))
+        return;
+    if (!ks_room_days_read(ks_control_text(call, "days"), &days)) {
+        ks_control_answer(call, SAY("control.days"), NULL);
+    } else if (!ks_room_days_fit(ctx->user, days)) {
+        ks_control_answer(call, SAY("control.longer"), NULL);
+    } else if (call->dry_run) {
+        ks_control_answer(call, NULL, NULL);
+    } else {
+        ks_room_days_put(ctx, days);
+        ks_control_audit(ctx, call);
+        ctx->committed = shortened;
+    }
+}
+
+static void room_retention(struct ks_control_call *call)
+{
+    ks_control_at_home(call, retention_at_home);
+}
+
 static void destroyed(struct ks_ctx *ctx)
 {
     struct ks_control_call *call = ctx->parcel->user;
@@ -192,6 +224,7 @@ const struct ks_control_command ks_control_rooms[] = {
     { "room.show", KS_RIGHT_ACCOUNTS, false, "jid", "", room_show },
     { "room.members", KS_RIGHT_ACCOUNTS, true, "jid", "", room_members },
     { "room.owner", KS_RIGHT_ACCOUNTS, true, "jid owner", "", room_owner, "owner" },
+    { "room.retention", KS_RIGHT_ACCOUNTS, true, "jid days", "", room_retention, "days" },
     { "room.destroy", KS_RIGHT_ACCOUNTS, true, "jid", "", room_destroy },
     { NULL },
 };

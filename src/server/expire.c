@@ -216,6 +216,7 @@ static enum ks_err expire_values(struct slice *s, size_t category, int64_t perio
 struct old_rows {
     struct slice *s;
     int64_t before_ms, oldest_ms;
+    uint64_t newest; /* which stays: the chain goes on from it */
     uint64_t count;
     struct ks_audit_anchor anchor; /* the last of them */
 };
@@ -224,7 +225,7 @@ static bool take_audit(void *user, const struct ks_audit_row *row)
 {
     struct old_rows *old = user;
 
-    if (row->stamp_ms >= old->before_ms || is_full(old->s))
+    if (row->stamp_ms >= old->before_ms || row->seq == old->newest || is_full(old->s))
         return false;
     if (!old->count++)
         old->oldest_ms = row->stamp_ms;
@@ -245,13 +246,12 @@ static enum ks_err expire_audit(struct slice *s, size_t category, int64_t period
 {
     const struct ks_server_store_ops *ops = store_of(s)->ops;
     struct old_rows old = { .s = s, .before_ms = s->x->now_ms - period_ms };
-    uint64_t newest = 0;
-    enum ks_err err = ops->audit_scan(store_of(s), 0, take_audit, &old);
+    enum ks_err err = ops->audit_last(store_of(s), see_seq, &old.newest);
 
-    if (err == KS_OK && old.count)
-        err = ops->audit_last(store_of(s), see_seq, &newest);
-    if (err == KS_OK && old.anchor.seq == newest) /* the chain goes on from it */
-        old.count = 0;
+    if (err == KS_ENOTFOUND) /* nobody has done anything yet */
+        err = KS_OK;
+    if (err == KS_OK)
+        err = ops->audit_scan(store_of(s), 0, take_audit, &old);
     note(s, category, old.count, old.oldest_ms);
     if (err != KS_OK || !old.count || !s->into)
         return err;

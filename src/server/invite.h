@@ -20,8 +20,9 @@ struct ks_str ks_invite_make(struct ks_ctx *ctx, uint64_t account, int64_t expir
 /* The localpart that a token names, as it was written: who it is for, if it is any good. In arena. KS_ESYNTAX. */
 KS_CHECK enum ks_err ks_invite_local(struct ks_arena *arena, struct ks_str token, struct ks_str *ret_local);
 
-/* Whether the token opens this account now. It must have been read by ks_invite_local. */
-bool ks_invite_good(struct ks_arena *arena, const struct ks_user *user, struct ks_str token, struct ks_now now);
+/* Whether the token is the account's, which nobody has used yet; its time may be up. It must have been read by
+ * ks_invite_local. */
+bool ks_invite_opens(struct ks_arena *arena, const struct ks_user *user, struct ks_str token);
 /* When the account's token ends, of ks_now.wall_ms; 0: there is none. */
 int64_t ks_invite_expires_ms(const struct ks_user *user);
 /* The same of a stored record; 0: it is none. */

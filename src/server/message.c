@@ -4,6 +4,7 @@
 
 #include "c2s_component.h"
 #include "omemo_trim.h"
+#include "retraction.h"
 #include "route.h"
 #include "session.h"
 #include "user.h"
@@ -106,6 +107,63 @@ static uint64_t deliver(struct ks_ctx *ctx, struct ks_stanza *message, const str
     return count;
 }
 
+/* --- what a message takes back (XEP-0424) --- */
+
+/* What a message of the parcel looked for before it was stored: parcel->user, or NULL. */
+struct look {
+    struct ks_str author, with, id;
+    uint64_t account;
+    bool behind; /* others were before it that were not stored yet: what it takes back may be among them */
+    bool found;
+};
+
+/* §6: "The archiving service … MUST store the retraction message": what is not kept takes nothing back. */
+static struct ks_str taken_back(const struct ks_stanza *message)
+{
+    struct ks_str id = ks_xml_attr(ks_xml_child(message->xml, NS_RETRACT, "retract"), "id");
+
+    return ks_message_is_kept(message) && id.len <= KS_RETRACT_ID_MAX ? id : KS_STR_EMPTY;
+}
+
+static void bury(struct ks_ctx *ctx, const struct ks_store_req *req)
+{
+    struct look *look = ctx->parcel->user;
+
+    /* §4 wants ids to be unique; of two with one id the newer was meant. */
+    for (size_t i = req->result == KS_OK ? req->rows_count : 0; i-- > 0 && !look->found;)
+        if ((look->found = ks_retraction_names(look->author, &req->rows[i], look->id)))
+            ks_retraction_bury(ctx, &req->rows[i], ctx->parcel->stanza.id, KS_STR_EMPTY);
+}
+
+static bool look_for(struct ks_ctx *ctx, uint64_t before_id, void (*answered)(struct ks_ctx *, struct ks_store_req *))
+{
+    struct look *look = ctx->parcel->user;
+    struct ks_retraction what = { .account = look->account,
+        .author = look->author,
+        .with = look->with,
+        .ids = &look->id,
+        .count = 1,
+        .before_id = before_id };
+
+    return ks_retraction_find(ctx, &what, answered);
+}
+
+static void looked_again(struct ks_ctx *ctx, struct ks_store_req *req)
+{
+    bury(ctx, req);
+}
+
+/* All before it is stored now, too. */
+static void look_again(struct ks_ctx *ctx, uint64_t row)
+{
+    const struct look *look = ctx->parcel->user;
+
+    if (look && look->id.len && look->behind && !look->found && !look_for(ctx, row, looked_again))
+        ks_log(ctx->reactor->log, KS_ERROR, "retraction.memory", KS_ERR(KS_ENOMEM));
+}
+
+/* --- commit and delivery --- */
+
 static void sent_run(struct ks_ctx *ctx)
 {
     ks_run_passes(ctx, KS_STAGE_SENT, &ctx->parcel->stanza);
@@ -126,6 +184,8 @@ static void committed(struct ks_ctx *ctx)
         parcel->number = deliver(ctx, message, row);
         ks_run_passes(ctx, KS_STAGE_DELIVERED, message);
     }
+    if (row)
+        look_again(ctx, row->id);
     if (parcel->from_account && !ks_jid_eq_bare(message->from, ks_user_jid(ctx->user))) {
         struct ks_parcel *word = ks_parcel_child(parcel, KS_PARCEL_BYTES_MAX);
         if (word && ks_jid_text(&word->arena, ks_jid_bare(message->from), &word->home) == KS_OK) {
@@ -159,10 +219,61 @@ static void keep(struct ks_ctx *ctx, struct ks_stanza *message)
     ctx->committed = committed;
 }
 
+/* An earlier row, perhaps, and it is this one's turn: the tombstone is stored with the retraction, or neither. */
+static void looked(struct ks_ctx *ctx, struct ks_store_req *req)
+{
+    const struct look *look = ctx->parcel->user;
+
+    ctx->user->looking--;
+    if ((req->result != KS_OK && req->result != KS_ENOTFOUND) || ctx->user->state != KS_USER_LOADED)
+        ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
+    else if (!ctx->domain->component && !ks_user_exists(ctx->user)) /* any more */
+        ks_reply_error(ctx, KS_SERVICE_UNAVAILABLE, NULL);
+    else {
+        if (look->id.len)
+            bury(ctx, req);
+        keep(ctx, &ctx->parcel->stanza);
+    }
+}
+
+/* In the author's archive, or else in the recipient's: a row has both. What comes meanwhile waits behind it, so that
+ * nothing overtakes. */
+static void look_first(struct ks_ctx *ctx, const struct ks_stanza *message)
+{
+    struct look *look = KS_NEW(ctx->arena, struct look);
+    uint32_t before = ctx->user->questions;
+    struct ks_str from, to;
+    uint64_t row = 0;
+
+    if (!look || ks_jid_text(ctx->arena, ks_jid_bare(message->from), &from) != KS_OK
+        || ks_jid_text(ctx->arena, ks_jid_bare(message->to), &to) != KS_OK)
+        return; /* ks_ctx_end sees to it */
+    look->account = ctx->parcel->from_account ? ctx->parcel->from_account : ks_user_account(ctx->user);
+    look->with = ctx->parcel->from_account ? to : from;
+    look->author = from;
+    look->id = taken_back(message);
+    look->behind = ctx->user->looking;
+    ctx->parcel->user = look;
+    if (!look->id.len)
+        ks_ask(ctx, ks_store_rows_new(ks_user_account(ctx->user), &row, 0), looked);
+    else if (!look_for(ctx, 0, looked))
+        return;                                          /* likewise */
+    ctx->user->looking += ctx->user->questions - before; /* else it was refused */
+}
+
+static void keep_in_turn(struct ks_ctx *ctx, struct ks_stanza *message)
+{
+    ctx->parcel->user = NULL;
+    if (ctx->user->looking || taken_back(message).len)
+        look_first(ctx, message);
+    else
+        keep(ctx, message);
+}
+
 void ks_message_arrived(struct ks_ctx *ctx, struct ks_stanza *message)
 {
     if (ctx->domain->component) { /* which has no archive: its sender's has it */
-        keep(ctx, message);
+        keep_in_turn(ctx, message);
         return;
     }
     if (!ks_user_exists(ctx->user)) {
@@ -175,5 +286,5 @@ void ks_message_arrived(struct ks_ctx *ctx, struct ks_stanza *message)
         ks_reply_error(ctx, KS_SERVICE_UNAVAILABLE, NULL); /* RFC 6121 §8.5.2.1.1: there is no room here */
         return;
     }
-    keep(ctx, message);
+    keep_in_turn(ctx, message);
 }

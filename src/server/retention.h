@@ -5,8 +5,8 @@
  * Once a day, at retention.start, reactor 0 goes through all domains: it asks the committer for one slice after another
  * (expire.h), with a pause after each. What came too late that day, because konsild was not running, is done soon after
  * the next start. An account may have shorter periods than its domain, never longer ones: rows of KS_STORE_RETENTION,
- * key a store's name ("archive"), value days in decimal. Rooms use that. Files of people go by their own time
- * (file_store.h). */
+ * key a store's name ("archive"), value days in decimal. Rooms use that (room_period.c). Files of people go by their
+ * own time (file_store.h). */
 #ifndef KS_RETENTION_H
 #define KS_RETENTION_H
 

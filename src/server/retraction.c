@@ -62,24 +62,24 @@ static struct ks_str escaped(struct ks_ctx *ctx, struct ks_str text)
     return copy;
 }
 
-bool ks_retraction_find(struct ks_ctx *ctx, struct ks_str with, const struct ks_str *ids, size_t count,
-    uint64_t before_id, void (*answered)(struct ks_ctx *, struct ks_store_req *))
+bool ks_retraction_find(
+    struct ks_ctx *ctx, const struct ks_retraction *what, void (*answered)(struct ks_ctx *, struct ks_store_req *))
 {
     struct sought *sought = KS_NEW(ctx->arena, struct sought);
-    struct ks_page_query query = { .account = ks_user_account(ctx->user),
-        .with = with,
-        .before_id = before_id,
+    struct ks_page_query query = { .account = what->account,
+        .with = what->with,
+        .before_id = what->before_id,
         .last = true,
         .rows_max = KS_RETRACT_IDS_MAX,
         .looks_max = KS_RETRACT_LOOKS_MAX,
         .keep = may_be,
         .keep_user = sought };
 
-    assert(count > 0 && count <= KS_RETRACT_IDS_MAX);
-    if (!sought || ks_arena_copy(ctx->arena, ks_user_bare(ctx->user), &sought->author) != KS_OK)
+    assert(what->count > 0 && what->count <= KS_RETRACT_IDS_MAX);
+    if (!sought || ks_arena_copy(ctx->arena, what->author, &sought->author) != KS_OK)
         return false;
-    for (size_t i = 0; i < count; i++)
-        sought->ids[sought->count++] = escaped(ctx, ids[i]);
+    for (size_t i = 0; i < what->count; i++)
+        sought->ids[sought->count++] = escaped(ctx, what->ids[i]);
     if (ctx->arena->failed)
         return false;
     ks_ask(ctx, ks_store_page_new(&query), answered);
@@ -92,11 +92,11 @@ static bool stands(const struct ks_xml *message)
         && !ks_xml_child(message, NS_RETRACT, "retract");
 }
 
-static bool is_named(const struct ks_user *user, const struct ks_xml *message, struct ks_str id)
+static bool is_named(struct ks_str author, const struct ks_xml *message, struct ks_str id)
 {
     struct ks_jid from = ks_jid_split(ks_xml_attr(message, "from"));
 
-    return stands(message) && ks_jid_eq_bare(from, ks_user_jid(user))
+    return stands(message) && ks_jid_eq_bare(from, ks_jid_split(author))
         && (ks_str_eq(ks_xml_attr(message, "id"), id)
             || ks_str_eq(ks_xml_attr(ks_xml_child(message, NS_SID, "origin-id"), "id"), id));
 }
@@ -113,7 +113,7 @@ bool ks_retraction_stands(const struct ks_archive_row *row)
     return is;
 }
 
-bool ks_retraction_names(struct ks_ctx *ctx, const struct ks_archive_row *row, struct ks_str id)
+bool ks_retraction_names(struct ks_str author, const struct ks_archive_row *row, struct ks_str id)
 {
     struct ks_arena arena;
     struct ks_xml *message;
@@ -121,7 +121,7 @@ bool ks_retraction_names(struct ks_ctx *ctx, const struct ks_archive_row *row, s
 
     ks_arena_init(&arena, TREE_BYTES_MAX);
     named = ks_xml_read(&arena, row->stanza, KS_STR_EMPTY, KS_STR_EMPTY, &message) == KS_OK
-        && is_named(ctx->user, message, id);
+        && is_named(author, message, id);
     ks_arena_done(&arena);
     return named;
 }

@@ -10,16 +10,23 @@
 #define KS_RETRACT_ID_MAX 1023
 #define KS_RETRACT_LOOKS_MAX 10000 /* messages of the conversation, newest first: what is older is not looked for */
 
-/* Looks for messages that ctx->user wrote to `with` (a bare JID) under one of these ids, in rows before before_id (0:
- * in all). Asked as by ks_ask; in answered, ks_retraction_names says which row is which. ids and with live as long as
- * the parcel at hand. False: not asked, for want of memory. */
-bool ks_retraction_find(struct ks_ctx *ctx, struct ks_str with, const struct ks_str *ids, size_t count,
-    uint64_t before_id, void (*answered)(struct ks_ctx *, struct ks_store_req *));
+/* Looks in an account's archive for messages that author (a bare JID) wrote in the conversation with `with` (likewise)
+ * under one of these ids, in rows before before_id (0: in all). Asked as by ks_ask; in answered, ks_retraction_names
+ * says which row is which. All texts live as long as the parcel at hand. False: not asked, for want of memory. */
+struct ks_retraction {
+    uint64_t account;
+    struct ks_str author, with;
+    const struct ks_str *ids;
+    size_t count;
+    uint64_t before_id;
+};
+bool ks_retraction_find(
+    struct ks_ctx *ctx, const struct ks_retraction *what, void (*answered)(struct ks_ctx *, struct ks_store_req *));
 /* True if the row is a message that was not taken back yet, and does not itself take one back: those the archive has to
  * keep. */
 bool ks_retraction_stands(const struct ks_archive_row *row);
-/* True if it is such a one, of ctx->user's, with this id (of the stanza, or XEP-0359's origin-id). */
-bool ks_retraction_names(struct ks_ctx *ctx, const struct ks_archive_row *row, struct ks_str id);
+/* True if it is such a one, of author's (a bare JID), with this id (of the stanza, or XEP-0359's origin-id). */
+bool ks_retraction_names(struct ks_str author, const struct ks_archive_row *row, struct ks_str id);
 
 /* Puts a tombstone in the place of a row, for all its owners, in ctx's transaction: sender, recipient, type and id of
  * the message stay. retraction: the id of the message that says so; by: who moderated it (XEP-0425), or empty. */

@@ -57,6 +57,18 @@ void ks_room_config(const struct ks_user *room, struct ks_room_config *ret_confi
 /* The row's bytes in arena; empty without memory. */
 struct ks_str ks_room_config_write(struct ks_arena *arena, const struct ks_room_config *config);
 
+/* --- how long it keeps messages (room_period.c; retention.h) --- */
+
+/* Instead of a number: as long as its domain says, from then on. */
+#define KS_ROOM_DAYS_OF_DOMAIN "domain"
+/* In days: its own period, or its domain's if that is shorter or it has none. */
+uint64_t ks_room_days(const struct ks_user *room);
+bool ks_room_days_fit(const struct ks_user *room, uint64_t days);
+/* A number of days from 1 to KS_RETENTION_DAYS_MAX, or 0 for KS_ROOM_DAYS_OF_DOMAIN. False: neither. */
+bool ks_room_days_read(struct ks_str text, uint64_t *ret_days);
+/* As part of ctx. What does not shorten its domain's period is no period of its own: then it follows its domain. */
+void ks_room_days_put(struct ks_ctx *ctx, uint64_t days);
+
 /* --- who belongs to it (room.c) --- */
 
 struct ks_room_member {

@@ -28,6 +28,7 @@ struct ks_user {
     struct ks_list waiting;  /* parcels, until the data is loaded */
     struct ks_list pendings; /* struct ks_pending, oldest first */
     uint32_t questions;      /* under way */
+    uint32_t looking;        /* messages to it that wait until rows of an archive were read (message.c) */
     int64_t missed_ms;       /* offline.h; 0: nothing */
     struct ks_timer forget;
     int64_t touched_ms; /* when it was set, of ks_now.mono_ms */

@@ -257,6 +257,8 @@ const struct ks_room_entry *ks_room_state_member(const struct ks_room_state *sta
 {
     struct ks_room_entry key = { .jid = jid };
 
+    if (state->member_count == 0)
+        return NULL; /* of a room without statements */
     return bsearch(&key, state->members, state->member_count, sizeof(key), by_jid);
 }
 

@@ -261,6 +261,12 @@ void host_conn_free(struct host_conn *conn)
     free(conn);
 }
 
+void host_close_all(struct host *h)
+{
+    while (h->conns)
+        host_conn_free(h->conns);
+}
+
 static void take_output(struct host_conn *conn)
 {
     struct ks_str bytes = ks_c2s_output(conn->c);

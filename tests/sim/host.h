@@ -68,6 +68,7 @@ void host_secure(struct host_conn *conn);
 void host_revoke(struct host_conn *conn);
 void host_close(struct host_conn *conn); /* the network cut it */
 void host_conn_free(struct host_conn *conn);
+void host_close_all(struct host *h); /* host_conn_free() of each */
 
 /* One round: all events there are now, one committer turn, answers. True if anything happened. */
 bool host_turn(struct host *h);

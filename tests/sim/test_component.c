@@ -44,10 +44,7 @@ static void rig_init(struct rig *rig, uint16_t reactors)
 
 static void rig_done(struct rig *rig)
 {
-    for (struct host_conn *at = rig->host->conns, *next; at; at = next) {
-        next = at->next;
-        host_conn_free(at);
-    }
+    host_close_all(rig->host);
     host_free(rig->host);
     ks_server_store_free(rig->store);
     ks_config_unref(rig->config);

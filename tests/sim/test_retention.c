@@ -33,10 +33,7 @@ static void start(void)
 
 static void stop(void)
 {
-    for (struct host_conn *at = host->conns, *next; at; at = next) {
-        next = at->next;
-        host_conn_free(at);
-    }
+    host_close_all(host);
     host_console_close(&console);
     now = host->now;
     host_free(host);
@@ -139,8 +136,7 @@ static void test_time(void)
     check_row(archived("jonas", "canary-one"), "before retention.start nothing goes", "it is gone");
     host_wait(host, HOUR_MS + MINUTE_MS);
     check_row(!archived("jonas", "canary-one") && !archived("anna", "canary-one"),
-        "DSK I.7-c part (alerts, device cache): after it what is older is gone, without anybody's doing",
-        "it is there");
+        "DSK I.7-c part (alerts): after it what is older is gone, without anybody's doing", "it is there");
     check_row(archived("jonas", "canary-two"), "what is younger is there", "it is gone");
     check_row(has(deletions(), "reason=period oldest=2026-11-22T12:00:0") && has(deletions(), " archive=2"),
         "DSK I.7-f: and the log tells of it", "%.*s", KS_STR_FMT(deletions()));
@@ -210,9 +206,7 @@ static void test_own(void)
     set_own(KS_STR("jonas@" OPEN), "3");
     host_wait(host, 4 * DAY_MS);
     check_row(!archived("jonas", "canary-one"),
-        "DSK I.7-c part (alerts, device cache): a room that says three "
-        "days has them",
-        "it is there");
+        "DSK I.7-c part (alerts): an account that has three days of its own has them", "it is there");
     check_row(archived("anna", "canary-one"), "who wrote to it keeps what his domain says", "it is gone");
     stop();
 }
@@ -228,24 +222,106 @@ static void found_room(struct host_conn *anna, const char *name, const char *tex
     host_say(anna, "<message type='groupchat' to='%s@rooms." OPEN "' id='m'><body>%s</body></message>", name, text);
 }
 
+/* Its owner asks for so many days in the form of the room. */
+static void shorten(struct host_conn *owner, const char *name, const char *days)
+{
+    host_say(owner,
+        "<iq type='set' to='%s@rooms." OPEN "' id='k'><query xmlns='" NS_MUC_OWNER "'><x xmlns='" NS_DATA
+        "' type='submit'><field var='konsil#retention'><value>%s</value></field></x></query></iq>",
+        name, days);
+}
+
+static struct ks_str set_days(const char *name, const char *days, bool dry_run)
+{
+    char line[300];
+
+    snprintf(line, sizeof line,
+        "{\"v\":1,\"command\":\"room.retention\",\"args\":{\"jid\":\"%s@rooms." OPEN "\",\"days\":\"%s\"}%s}", name,
+        days, dry_run ? ",\"dry_run\":true" : "");
+    (void)host_console_say(&console, line);
+    host_wait(host, 1000);
+    return ks_buf_str(&console.answers);
+}
+
+static bool keeps(const char *name, const char *days)
+{
+    char line[200], wanted[100];
+
+    snprintf(line, sizeof line, "{\"v\":1,\"command\":\"room.show\",\"args\":{\"jid\":\"%s@rooms." OPEN "\"}}", name);
+    snprintf(wanted, sizeof wanted, "\"retention_days\":%s}", days);
+    (void)host_console_say(&console, line);
+    host_wait(host, 1000);
+    return has(ks_buf_str(&console.answers), wanted);
+}
+
 static void test_rooms(void)
 {
     struct host_conn *anna;
 
     fresh();
-    set_domain("retention.archive", 86400);
+    set_domain("retention.archive", 4 * 86400);
     anna = host_bound(host, OPEN, "anna", PASSWORD, "desk");
     found_room(anna, "visite", "canary-room");
     found_room(anna, "lang", "canary-long");
+    found_room(anna, "kurz", "canary-short");
+    found_room(anna, "wieder", "canary-again");
     set_own(KS_STR("lang@rooms." OPEN), "3650");
+    shorten(anna, "kurz", "1");
+    shorten(anna, "wieder", "1");
+    shorten(anna, "wieder", "domain");
     host_wait(host, HOUR_MS);
-    check_row(in_archive("canary-room") && in_archive("canary-long"),
+    check_row(in_archive("canary-room") && in_archive("canary-long") && in_archive("canary-short"),
         "control: within its period a message is in the archive of its room", "it is not");
+    host_wait(host, 2 * DAY_MS);
+    check_row(!in_archive("canary-short"),
+        "DSK I.7-c part (alerts): what was said in a room whose owner shortened it goes after its own "
+        "days",
+        "it is there");
+    check_row(in_archive("canary-room") && in_archive("canary-again"),
+        "and not what was said in others, or in one that follows its domain again", "it is gone");
     host_wait(host, 3 * DAY_MS);
-    check_row(!in_archive("canary-room"),
-        "DSK I.7-c part (alerts, device cache): what was said in a room goes as the domain says", "it is there");
-    check_row(!in_archive("canary-long"),
-        "DSK I.7-c part (alerts, device cache): also if the room's own period is longer", "it is there");
+    check_row(!in_archive("canary-room") && !in_archive("canary-again"),
+        "DSK I.7-c part (alerts): what was said in a room goes as the domain says", "it is there");
+    check_row(
+        !in_archive("canary-long"), "DSK I.7-c part (alerts): also if the room's own period is longer", "it is there");
+    stop();
+}
+
+/* A period that was shortened is not made longer by something else. */
+static void test_room_days(void)
+{
+    struct host_conn *anna;
+
+    fresh();
+    set_domain("retention.archive", 10 * 86400 + 1);
+    anna = host_bound(host, OPEN, "anna", PASSWORD, "desk");
+    found_room(anna, "visite", "canary-room");
+    check_row(keeps("visite", "11"), "a room without days of its own has its domain's, a begun day with them", "%.*s",
+        KS_STR_FMT(ks_buf_str(&console.answers)));
+    check_row(has(set_days("visite", "5", true), "\"ok\":true") && keeps("visite", "11"),
+        "room.retention --dry-run changes nothing", "%.*s", KS_STR_FMT(ks_buf_str(&console.answers)));
+    check_row(has(set_days("visite", "5", false), "\"ok\":true") && keeps("visite", "5"), "room.retention shortens it",
+        "%.*s", KS_STR_FMT(ks_buf_str(&console.answers)));
+    check_row(has(deletions(), "\"action\":\"room.retention\",\"actor\":\"uid:0\",\"detail\":\"5\""),
+        "and is in the audit log with the days", "%.*s", KS_STR_FMT(deletions()));
+    check_row(has(set_days("visite", "12", false), "control.longer") && keeps("visite", "5"),
+        "more than its domain has is refused, and it stays as it was", "%.*s",
+        KS_STR_FMT(ks_buf_str(&console.answers)));
+    check_row(has(set_days("visite", "0", false), "control.days")
+            && has(set_days("visite", "-1", false), "control.days")
+            && has(set_days("visite", "immer", false), "control.days"),
+        "so is what is no number of days", "%.*s", KS_STR_FMT(ks_buf_str(&console.answers)));
+    check_row(has(set_days("keiner", "5", false), "control.no-room"), "and a room that is not there", "%.*s",
+        KS_STR_FMT(ks_buf_str(&console.answers)));
+    set_domain("retention.archive", 3 * 86400);
+    check_row(keeps("visite", "3"), "a domain that keeps less than the room wants decides", "%.*s",
+        KS_STR_FMT(ks_buf_str(&console.answers)));
+    shorten(anna, "visite", "3"); /* a form that is sent back as it was shown */
+    set_domain("retention.archive", 10 * 86400);
+    check_row(keeps("visite", "5"), "and once it keeps more the room's own days hold again", "%.*s",
+        KS_STR_FMT(ks_buf_str(&console.answers)));
+    check_row(has(set_days("visite", "domain", false), "\"ok\":true") && keeps("visite", "10"),
+        "back to the domain's it is set by its word", "%.*s", KS_STR_FMT(ks_buf_str(&console.answers)));
     stop();
 }
 
@@ -398,6 +474,7 @@ int main(void)
     test_clock();
     test_own();
     test_rooms();
+    test_room_days();
     test_memory();
     test_retraction();
     test_commands();

@@ -223,7 +223,7 @@ static void archive(void)
     check_archive("and deletes nothing", 1, "one three four five ");
     sum = run(of_domain(DOMAIN, 15, 0), 0);
     check_row(sum.err == KS_OK && sum.rows[0] == 2,
-        named("DSK I.7-c part (alerts, device cache): what is older "
+        named("DSK I.7-c part (alerts): what is older "
               "than the domain's period goes"),
         "%s, %llu rows", ks_err_name(sum.err), (unsigned long long)sum.rows[0]);
     check_archive("what is younger stays, in the index and in its tail alike", 1, "three four five ");
@@ -259,11 +259,11 @@ static void own_periods(void)
     put(2, KS_STORE_RETENTION, "archive", "5");
     put(1, KS_STORE_RETENTION, "archive", "36500");
     sum = run(of_domain(DOMAIN, 30, 0), 0);
-    check_archive("DSK I.7-c part (alerts, device cache): an account's own period is shorter", 2, "two ");
+    check_archive("DSK I.7-c part (alerts): an account's own period is shorter", 2, "two ");
     check_archive("another's is not touched by it", 1, "one two ");
     now.wall_ms += 31 * DAY_MS;
     sum = run(of_domain(DOMAIN, 30, 0), 0);
-    check_archive("DSK I.7-c part (alerts, device cache): an own period above the domain's is clamped", 1, "");
+    check_archive("DSK I.7-c part (alerts): an own period above the domain's is clamped", 1, "");
     check_row(sum.rows[0] == 3, named("so much went"), "%llu rows", (unsigned long long)sum.rows[0]);
     put(1, KS_STORE_RETENTION, "archive", "-1");
     put(2, KS_STORE_RETENTION, "archive", "0");
@@ -379,7 +379,7 @@ static void audit(void)
                    "uid:2 user.add 7 ;konsild delete  reason=period "
                    "oldest=1972-09-27T00:00:00.000Z audit=5;")
                 == 0,
-        named("DSK I.7-c part (alerts, device cache): the audit log has a period of its own"), "%s", log_text);
+        named("DSK I.7-c part (alerts): the audit log has a period of its own"), "%s", log_text);
     again();
     act("uid:3");
     req = done(ks_store_audit_verify_new());
@@ -403,6 +403,29 @@ static void audit(void)
     sum = run(of_audit(5), 0);
     check_row(sum.rows[0] == 0 && strcmp(read_log(), "uid:1 user.add 7 ;") == 0, named("the newest row always stays"),
         "%s", log_text);
+
+    fresh();
+    now.wall_ms += 100 * DAY_MS;
+    sum = run(of_audit(5), 5);
+    check_row(sum.err == KS_OK && sum.slices < 5, named("a log in which nothing stands yet stops nothing"), "%s",
+        ks_err_name(sum.err));
+
+    fresh();
+    for (int i = 0; i < 3; i++)
+        act("uid:1");
+    now.wall_ms += 100 * DAY_MS;
+    sum = run(of_audit(5), 0);
+    check_row(sum.rows[0] == 2 && ks_str_starts(ks_str_z(read_log()), KS_STR("uid:1 user.add 7 ;konsild delete ")),
+        named("DSK I.7-c part (alerts): and it alone, also where nothing happened since"), "%s", log_text);
+
+    fresh();
+    for (int i = 0; i < KS_EXPIRE_ROWS_MAX; i++)
+        act("uid:1");
+    now.wall_ms += 100 * DAY_MS;
+    sum = run(of_audit(5), 5);
+    check_row(sum.slices < 5 && sum.rows[0] == KS_EXPIRE_ROWS_MAX - 1,
+        named("a slice full of old rows, of which the last is the newest, is followed by no slice like it"),
+        "%llu rows in %u slices", (unsigned long long)sum.rows[0], sum.slices);
 }
 
 /* --- the log of what was deleted --- */
@@ -523,10 +546,10 @@ static void physically(void)
     sum = run(of_domain(OTHER, 5, 30), 0);
     check_row(sum.rows[0] == 500, named("control: these too"), "%llu", (unsigned long long)sum.rows[0]);
     check_row(!pages_hold("canary-old") && !pages_hold("canary-mark"),
-        named("DSK I.7-c part (alerts, device cache): what went is in no page, free ones included"), "it is");
+        named("DSK I.7-c part (alerts): what went is in no page, free ones included"), "it is");
     if (driver == PLAIN)
         check_row(!files_hold("canary-old") && !files_hold("canary-mark"),
-            "DSK I.7-c part (alerts, device cache): nor in the bytes of database and log", "it is");
+            "DSK I.7-c part (alerts): nor in the bytes of database and log", "it is");
     check_row(pages_hold("canary-new"), named("what stays is there"), "no");
     check_row(ks_sqlite_says(ks_sqlite_server_store_db(store), "PRAGMA integrity_check", "ok"),
         named("and the database is sound"), "no");

@@ -123,7 +123,7 @@ static void test_ends(struct ks_file_store *s)
     while (ks_file_store_sweep(s, NOW + 1000, &at, 1, &counts))
         rounds++;
     check_row(counts.expired == 2 && counts.files == 1 && counts.bytes == 7 && rounds > 0 && !there("00/" NAME),
-        "DSK I.7-c part (alerts, device cache): sweeping removes those whose time is up, and no others", "%llu of %llu",
+        "DSK I.7-c part (alerts): sweeping removes those whose time is up, and no others", "%llu of %llu",
         (unsigned long long)counts.expired, (unsigned long long)counts.files);
     check_row(ks_file_store_each(s, count, &sum) == KS_OK && sum == 8, "all files are visited, with their ends", "%llu",
         (unsigned long long)sum);

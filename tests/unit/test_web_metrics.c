@@ -7,11 +7,19 @@
 #include "web_handlers.h"
 
 static struct ks_figures figures;
+static size_t taken;
 
 static void take(struct ks_figures *ret_figures, void *user)
 {
     (void)user;
+    taken++;
     *ret_figures = figures;
+}
+
+static bool is_well(void *user)
+{
+    (void)user;
+    return !figures.store.failing;
 }
 
 /* All of it is there at once. */
@@ -54,7 +62,7 @@ static void test_health(struct ks_web *web)
 
     check_row(says(answer, "HTTP/1.1 503 ") && says(answer, "\r\n\r\nnot ready\n"),
         "/health: 503 before there are figures", "%.*s", KS_STR_FMT(answer));
-    ks_web_watch(web, take, NULL);
+    ks_web_watch(web, take, is_well, NULL);
     answer = ask(web, "/health");
     check_row(says(answer, "HTTP/1.1 200 ") && says(answer, "\r\n\r\nok\n"),
         "/health: ok while what clients send is stored", "%.*s", KS_STR_FMT(answer));
@@ -62,6 +70,7 @@ static void test_health(struct ks_web *web)
     answer = ask(web, "/health");
     check_row(says(answer, "HTTP/1.1 503 ") && says(answer, "\r\n\r\nnot ready\n"),
         "/health: 503 while the store fails, so that no client is sent here", "%.*s", KS_STR_FMT(answer));
+    check_row(taken == 0, "/health: whoever asks, nothing is counted for it", "%zu times", taken);
     check_row(
         says(ask(web, "/metrics"), "konsil_store_failing 1\n"), "/metrics: and it is told as a figure", "it is not");
     figures.store.failing = false;

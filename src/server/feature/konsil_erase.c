@@ -26,7 +26,7 @@ static void erase(struct ks_ctx *ctx, const struct ks_archive_row *rows, size_t 
         struct ks_xml *item = ks_xml_add(ctx->arena, answer, NS_KONSIL_ERASE, "item");
         bool found = false;
         for (size_t j = 0; j < rows_count; j++)
-            if (ks_retraction_names(ctx, &rows[j], asked->ids[i])) {
+            if (ks_retraction_names(ks_user_bare(ctx->user), &rows[j], asked->ids[i])) {
                 ks_retraction_bury(ctx, &rows[j], retraction.len ? retraction : asked->ids[i], KS_STR_EMPTY);
                 found = true;
             }
@@ -86,7 +86,13 @@ static void on_erase(struct ks_ctx *ctx, const struct ks_stanza *iq)
     ctx->parcel->user = asked;
     if (!asked->count)
         erase(ctx, NULL, 0);
-    else if (!ks_retraction_find(ctx, with, asked->ids, asked->count, 0, answered))
+    else if (!ks_retraction_find(ctx,
+                 &(struct ks_retraction) { .account = ks_user_account(ctx->user),
+                     .author = ks_user_bare(ctx->user),
+                     .with = with,
+                     .ids = asked->ids,
+                     .count = asked->count },
+                 answered))
         ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
 }
 

@@ -66,6 +66,15 @@ static void on_domain_info(struct ks_ctx *ctx, const struct ks_stanza *iq)
     ks_reply_result(ctx, query);
 }
 
+/* A copy: a reload may take the name away while this waits. */
+static void add_host(struct ks_ctx *ctx, struct ks_xml *query, const struct ks_domain *host)
+{
+    struct ks_str name;
+
+    if (host && ks_arena_copy(ctx->arena, host->name, &name) == KS_OK)
+        ks_xml_set(ctx->arena, ks_xml_add(ctx->arena, query, NS_DISCO_ITEMS, "item"), "jid", name);
+}
+
 static void on_domain_items(struct ks_ctx *ctx, const struct ks_stanza *iq)
 {
     const struct ks_domain *domain = ks_config_domain(ctx->reactor->config, iq->to.domain);
@@ -79,10 +88,8 @@ static void on_domain_items(struct ks_ctx *ctx, const struct ks_stanza *iq)
         ks_reply_error(ctx, KS_ITEM_NOT_FOUND, NULL);
         return;
     }
-    if (rooms) /* XEP-0045 §6.1 */
-        ks_xml_set(ctx->arena, ks_xml_add(ctx->arena, query, NS_DISCO_ITEMS, "item"), "jid", rooms->name);
-    if (component) /* XEP-0030 §4.1: what is beside it */
-        ks_xml_set(ctx->arena, ks_xml_add(ctx->arena, query, NS_DISCO_ITEMS, "item"), "jid", component->name);
+    add_host(ctx, query, rooms);     /* XEP-0045 §6.1 */
+    add_host(ctx, query, component); /* XEP-0030 §4.1: what is beside it */
     ks_reply_result(ctx, query);
 }
 

@@ -2,7 +2,8 @@
 /* xep_0045_config.c -- XEP-0045 §10.1, §10.2, §10.9: its owners configure a room, and destroy it.
  *
  * In a protected domain a form that asks for what the domain does not leave a choice of is refused as a whole: a person
- * who believes that she opened a room, or hid who is in it, should not. */
+ * who believes that she opened a room, or hid who is in it, should not. How long messages stay, an owner may shorten
+ * in any domain. */
 #include "dataform.h"
 #include "feature_list.h"
 #include "room.h"
@@ -38,7 +39,8 @@ enum {
     WHISPER,
     ARCHIVED,
     HISTORY,
-    HISTORY_FROM
+    HISTORY_FROM,
+    RETENTION
 };
 
 static const struct {
@@ -64,6 +66,7 @@ static const struct {
     [ARCHIVED] = { "muc#roomconfig_enablelogging", "boolean", "Messages are kept", NULL, true },
     [HISTORY] = { "muc#maxhistoryfetch", "text-single", "Messages sent to who enters", NULL, false },
     [HISTORY_FROM] = { "konsil#history", "list-single", "What new members may read", "all join", false },
+    [RETENTION] = { "konsil#retention", "text-single", "Days that messages are kept", NULL, false },
 };
 
 static struct ks_str flag(bool value)
@@ -128,6 +131,8 @@ static struct ks_str value_of(struct ks_ctx *ctx, const struct ks_room_config *c
         return flag(config->archived);
     case HISTORY:
         return number(ctx, config->history_max);
+    case RETENTION:
+        return number(ctx, ks_room_days(ctx->user));
     default:
         return config->history_of_join ? KS_STR("join") : KS_STR("all");
     }
@@ -190,9 +195,15 @@ static void on_get(struct ks_ctx *ctx, const struct ks_stanza *iq)
 
 /* --- what an owner submits --- */
 
-/* One field into config. False: it cannot be so. */
-static bool read_field(struct ks_ctx *ctx, unsigned field, struct ks_str value, struct ks_room_config *config)
+struct change {
+    struct ks_room_config from, to;
+    uint64_t days; /* that messages are kept; 0: as the domain says */
+};
+
+/* One field into what it changes. False: it cannot be so. */
+static bool read_field(struct ks_ctx *ctx, unsigned field, struct ks_str value, struct change *change)
 {
+    struct ks_room_config *config = &change->to;
     bool *const flags[KS_COUNT(fields)] = { [LISTED] = &config->listed,
         [PERSISTENT] = &config->persistent,
         [MEMBERS_ONLY] = &config->members_only,
@@ -237,6 +248,8 @@ static bool read_field(struct ks_ctx *ctx, unsigned field, struct ks_str value, 
             return false;
         config->history_max = (uint32_t)(count < 200 ? count : 200);
     }
+    if (field == RETENTION)
+        return ks_room_days_read(value, &change->days);
     return true; /* PASSWORD_ON */
 }
 
@@ -253,10 +266,6 @@ static bool is_allowed(struct ks_ctx *ctx, unsigned field, const struct ks_room_
         return ks_form_bool(value, &wish) && ks_str_eq(flag(wish), value_of(ctx, now, field));
     return ks_str_eq(value, value_of(ctx, now, field));
 }
-
-struct change {
-    struct ks_room_config from, to;
-};
 
 /* Those who are not allowed in it any more go (§10.2: with 322), all others are told what changed (104, 170 to 173).
  */
@@ -296,6 +305,7 @@ static void submit(struct ks_ctx *ctx, const struct ks_xml *form)
         return;
     ks_room_config(ctx->user, &change->from);
     change->to = change->from;
+    change->days = ks_room_days(ctx->user);
     for (const struct ks_xml *at = ks_xml_child(form, NS_DATA, "field"); at; at = ks_xml_next(at, NS_DATA, "field"))
         for (unsigned i = 0; i < KS_COUNT(fields); i++) {
             struct ks_str value = ks_form_value(ctx->arena, form, fields[i].var);
@@ -306,7 +316,7 @@ static void submit(struct ks_ctx *ctx, const struct ks_xml *form)
                     KS_WIRE("wire.room-config", "In this domain rooms are closed and without words."));
                 return;
             }
-            if (!read_field(ctx, i, value, &change->to)) {
+            if (!read_field(ctx, i, value, change)) {
                 ks_reply_error(ctx, KS_NOT_ACCEPTABLE, NULL); /* §10.2 */
                 return;
             }
@@ -331,6 +341,8 @@ static void submit(struct ks_ctx *ctx, const struct ks_xml *form)
     account.department = change->to.listed ? KS_STR(KS_ROOM_LISTED) : KS_STR_EMPTY;
     ks_store_txn_account_update(txn, &account);
     ks_kv_put(ctx, KS_STORE_ROOM, KS_STR("config"), row);
+    if (change->days != ks_room_days(ctx->user)) /* what is sent back as it was shown is no wish */
+        ks_room_days_put(ctx, change->days);
     ctx->parcel->user = change;
     ctx->committed = configured;
     ks_reply_result(ctx, NULL);

@@ -139,6 +139,18 @@ static void on_service_items(struct ks_ctx *ctx, const struct ks_stanza *iq)
 
 /* --- a room (§6.4, §6.5) --- */
 
+static void add_number(struct ks_ctx *ctx, struct ks_xml *form, const char *var, uint64_t value)
+{
+    struct ks_str text;
+    struct ks_buf buf;
+
+    ks_buf_init(&buf, 32);
+    ks_buf_u64_dec(&buf, value);
+    if (ks_arena_copy(ctx->arena, ks_buf_str(&buf), &text) == KS_OK)
+        ks_form_add(ctx->arena, form, var, "text-single", text);
+    ks_buf_done(&buf);
+}
+
 static void add_info(struct ks_ctx *ctx, const struct ks_room_config *config, struct ks_xml *query)
 {
     const char *const features[] = {
@@ -157,7 +169,6 @@ static void add_info(struct ks_ctx *ctx, const struct ks_room_config *config, st
         NS_SID,
     };
     const struct ks_room *room = ctx->user->room;
-    struct ks_buf number;
     struct ks_str text;
 
     struct ks_xml *identity = ks_xml_add(ctx->arena, query, NS_DISCO_INFO, "identity");
@@ -176,13 +187,11 @@ static void add_info(struct ks_ctx *ctx, const struct ks_room_config *config, st
     struct ks_xml *form = ks_form_new(ctx->arena, "result", NS_MUC_ROOMINFO);
     if (ks_arena_copy(ctx->arena, config->description, &text) == KS_OK)
         ks_form_add(ctx->arena, form, "muc#roominfo_description", "text-single", text.ptr ? text : KS_STR(""));
-    ks_buf_init(&number, 32);
-    ks_buf_u64_dec(&number, room ? room->count : 0);
-    if (ks_arena_copy(ctx->arena, ks_buf_str(&number), &text) == KS_OK)
-        ks_form_add(ctx->arena, form, "muc#roominfo_occupants", "text-single", text);
-    ks_buf_done(&number);
+    add_number(ctx, form, "muc#roominfo_occupants", room ? room->count : 0);
     ks_form_add(
         ctx->arena, form, "muc#roominfo_subjectmod", "boolean", config->subject_by_all ? KS_STR("1") : KS_STR("0"));
+    if (config->archived)
+        add_number(ctx, form, "konsil#retention", ks_room_days(ctx->user));
     if (ks_arena_copy(ctx->arena, ks_room_avatar_id(ctx->user), &text) == KS_OK && text.len)
         ks_form_add(ctx->arena, form, "muc#roominfo_avatarhash", "text-multi", text); /* XEP-0486 §3.3 */
     ks_xml_graft(query, form);

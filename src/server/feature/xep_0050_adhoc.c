@@ -124,7 +124,7 @@ bool ks_adhoc_disco_items(struct ks_ctx *ctx, struct ks_str node)
         for (const struct ks_adhoc_command *at = ks_features[i]->commands; at && at->node; at++)
             if (!at->never && at->may(ctx)) {
                 struct ks_xml *item = ks_xml_add(ctx->arena, query, NS_DISCO_ITEMS, "item");
-                ks_xml_set(ctx->arena, item, "jid", ctx->domain->name);
+                ks_xml_set(ctx->arena, item, "jid", ctx->parcel->stanza.to.domain); /* ours, but of the stanza */
                 ks_xml_set(ctx->arena, item, "node", ks_str_z(at->node));
                 ks_xml_set(ctx->arena, item, "name", ks_str_z(at->name));
             }
