@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "buf.h"
+#include "konsil_paint.h"
 
 static bool insert_char(struct line *line, wchar_t c)
 {
@@ -129,4 +130,14 @@ void line_draw(const struct line *line, int y, int x, int width, bool hidden)
         x += columns_of(line->text[i], hidden);
     }
     move(y, cursor_x);
+}
+
+void line_ask(const struct line *line, int y, int width, const char *question, bool hidden)
+{
+    int x;
+
+    attron(A_BOLD);
+    x = paint_text(y, 0, width - 2, question) + 1;
+    attrset(A_NORMAL);
+    line_draw(line, y, x, width - x, hidden);
 }

@@ -24,5 +24,7 @@ char *line_text(const struct line *line);
 /* Draws it into width columns from (y, x), the part around the cursor, and leaves the cursor there. hidden: a dot for
  * each character. */
 void line_draw(const struct line *line, int y, int x, int width, bool hidden);
+/* The same behind a question, in a line of its own. */
+void line_ask(const struct line *line, int y, int width, const char *question, bool hidden);
 
 #endif

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 #include "konsil_files.h"
-#include "konsil_own.h"
+#include "konsil_invitations.h"
+#include "konsil_picture.h"
 #include "konsil_rooms.h"
 #include "say.h"
 
@@ -59,12 +60,19 @@ static const struct {
     { { "/title", "/titel" }, OWN_ROOM, true, rooms_title },
     { { "/topic", "/thema" }, OWN_ROOM, true, rooms_topic },
     { { "/earlier", "/früheres" }, OWN_ROOM, true, rooms_earlier },
+    { { "/days", "/tage" }, OWN_ROOM, true, rooms_days },
+    { { "/delete", "/löschen" }, OWN_ROOM, true, rooms_delete },
     { { "/members", "/mitglieder" }, ROOM, false, rooms_members },
     { { "/join", "/beitreten" }, ANYWHERE, true, rooms_join },
+    { { "/invitations", "/einladungen" }, ANYWHERE, false, invitations_show },
+    { { "/decline", "/ablehnen" }, ANYWHERE, true, invitations_decline },
+    { { "/invite", "/einladen" }, ROOM, true, rooms_invite },
     { { "/leave", "/verlassen" }, ROOM, false, rooms_leave },
     { { "/destroy", "/auflösen" }, OWN_ROOM, false, rooms_destroy },
-    { { "/picture", "/bild" }, ANYWHERE, true, own_picture },
-    { { "/nopicture", "/keinbild" }, ANYWHERE, false, own_no_picture },
+    { { "/picture", "/bild" }, ANYWHERE, true, picture_own },
+    { { "/nopicture", "/keinbild" }, ANYWHERE, false, picture_own_none },
+    { { "/roompicture", "/raumbild" }, OWN_ROOM, true, picture_room },
+    { { "/noroompicture", "/keinraumbild" }, OWN_ROOM, false, picture_room_none },
 };
 
 /* NULL: another word. */

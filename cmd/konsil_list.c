@@ -4,6 +4,7 @@
 
 #include <curses.h>
 
+#include "konsil_invitations.h"
 #include "konsil_rooms.h"
 
 static bool is(const struct model_person *person, const char *selected)
@@ -39,7 +40,8 @@ static void draw_person(const struct model_person *person, bool selected, int y,
 
 void list_draw(const struct model *model, const char *selected, const struct area *area)
 {
-    size_t first = 0, at = 0, room = (size_t)(area->bottom - area->top + 1);
+    bool hint = invitations_draw_hint(model, area);
+    size_t first = 0, at = 0, room = (size_t)(area->bottom - area->top + (hint ? 0 : 1));
 
     for (size_t i = 0; i < model->people_count; i++)
         if (is(model->people[i], selected))

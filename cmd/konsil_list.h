@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* konsil_list.h -- draws the people and rooms on the left. */
+/* konsil_list.h -- draws the people and rooms on the left, and below them that there are invitations. */
 #ifndef KONSIL_LIST_H
 #define KONSIL_LIST_H
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "konsil_files.h"
+#include "konsil_invitations.h"
 #include "konsil_outage.h"
 #include "say.h"
 #include "utf8.h"
@@ -58,10 +59,11 @@ void model_done(struct model *model)
     }
     free(model->people);
     json_decref(model->own_devices);
+    json_decref(model->invitations);
     free(model->self);
 }
 
-struct model_person *model_person(struct model *model, const char *jid)
+struct model_person *model_person(const struct model *model, const char *jid)
 {
     for (size_t i = 0; i < model->people_count; i++)
         if (strcmp(model->people[i]->jid, jid) == 0)
@@ -230,7 +232,8 @@ static void say_with(const struct model *model, char **to, const char *id, const
 {
     char line[2048];
 
-    model_fill(model, line, sizeof line, id, place, filling);
+    model_fill(model, line, sizeof line, id,
+        (const struct ks_filling[]) { { place, ks_str_z(filling) }, { NULL, KS_STR_EMPTY } });
     set(to, line);
 }
 
@@ -239,16 +242,12 @@ static void say_instead(
     struct model *model, struct model_message *message, const char *sentence, const char *jid, const char *why)
 {
     const struct model_person *person = model_person(model, jid);
-    struct ks_buf buf;
+    char line[2048];
 
-    ks_buf_init(&buf, 4096);
-    ks_sentence_write(&buf, model->language, sentence,
+    model_fill(model, line, sizeof line, sentence,
         (const struct ks_filling[]) {
             { "who", ks_str_z(person ? model_name(person) : jid) }, { "why", ks_str_z(why) }, { NULL, KS_STR_EMPTY } });
-    ks_buf_byte(&buf, 0);
-    if (ks_buf_err(&buf) == KS_OK)
-        set(&message->body, buf.ptr);
-    ks_buf_done(&buf);
+    set(&message->body, line);
 }
 
 /* A line that tells what became of a room, in words. */
@@ -285,7 +284,9 @@ static void say_moderated(struct model *model, struct model_message *message, js
 {
     const char *by = text(event, "moderated_by"), *why = text(event, "moderated_why");
 
-    if (*by)
+    if (model->self && strcmp(by, model->self) == 0)
+        say_instead(model, message, SAY("konsil.moderated-you"), by, why);
+    else if (*by)
         say_instead(model, message, *why ? SAY("konsil.moderated-why") : SAY("konsil.moderated"), by, why);
 }
 
@@ -373,6 +374,7 @@ static void on_message(struct model *model, json_t *event, bool fresh)
     set(&message->body, text(event, "body"));
     say_notice(model, message, event);
     say_moderated(model, message, event);
+    message->notice = *text(event, "notice");
     message->time_ms = json_integer_value(json_object_get(event, "time"));
     message->mine = flag(event, "mine");
     message->edited = flag(event, "edited");
@@ -457,13 +459,12 @@ void model_notice(struct model *model, const char *who, const char *id, const ch
     model->notice_offline = false;
 }
 
-void model_fill(const struct model *model, char *to, size_t cap, const char *id, const char *place, const char *filling)
+void model_fill(const struct model *model, char *to, size_t cap, const char *id, const struct ks_filling *fillings)
 {
     struct ks_buf buf;
 
     ks_buf_init(&buf, 65536);
-    ks_sentence_write(&buf, model->language, id,
-        (const struct ks_filling[]) { { place, ks_str_z(filling) }, { NULL, KS_STR_EMPTY } });
+    ks_sentence_write(&buf, model->language, id, fillings);
     snprintf(
         to, cap, "%.*s", KS_STR_FMT(ks_utf8_head(ks_buf_err(&buf) == KS_OK ? ks_buf_str(&buf) : KS_STR(""), cap - 1)));
     ks_buf_done(&buf);
@@ -577,6 +578,10 @@ void model_event(struct model *model, json_t *event)
         on_rooms(model, event);
     else if (strcmp(name, "members") == 0)
         on_members(model, event);
+    else if (strcmp(name, "invitations") == 0)
+        invitations_all(model, event);
+    else if (strcmp(name, "invitation") == 0)
+        invitations_one(model, event);
     else if (strcmp(name, "result") == 0)
         on_result(model, event);
     else if (strcmp(name, "message") == 0)

@@ -18,7 +18,7 @@ struct model_message {
     const char *urgency;             /* how it was to wake people, if not as usual: an id of the catalogue */
     unsigned first_file, file_count; /* their numbers */
     enum model_state state;          /* of one's own */
-    bool mine, edited, retracted, unknown, unreadable, gap;
+    bool mine, edited, retracted, unknown, unreadable, gap, notice; /* notice: what became of a room */
 };
 
 struct model_person {
@@ -39,13 +39,15 @@ struct model {
     size_t people_count, people_cap;
     char *self;
     json_t *own_devices;
-    char notice[512];       /* the last thing to say: a warning or an error, and what to do */
-    char progress[512];     /* of the file on its way, or what became of the last one */
-    char outage[1024];      /* what is wrong with the server, as its hospital says */
-    json_int_t transfer;    /* its number; 0: it is over */
-    unsigned file_count;    /* numbers that were given */
-    bool notice_offline;    /* it is why there is no connection */
-    const char *connection; /* "online", "offline", …: a literal */
+    json_t *invitations;       /* as the schema's "invitation", each with its "number" (konsil_invitations.h) */
+    unsigned invitation_count; /* numbers that were given */
+    char notice[512];          /* the last thing to say: a warning or an error, and what to do */
+    char progress[512];        /* of the file on its way, or what became of the last one */
+    char outage[1024];         /* what is wrong with the server, as its hospital says */
+    json_int_t transfer;       /* its number; 0: it is over */
+    unsigned file_count;       /* numbers that were given */
+    bool notice_offline;       /* it is why there is no connection */
+    const char *connection;    /* "online", "offline", …: a literal */
     enum ks_language language;
     bool changed;
     bool tell_read; /* authors are told what was read here */
@@ -62,13 +64,12 @@ void model_event(struct model *model, json_t *event);
 void model_notice(struct model *model, const char *who, const char *id, const char *detail);
 /* Of the schema's "member": as the list on the left calls them. */
 const char *model_member_name(struct model *model, json_t *member);
-/* A sentence with one place filled in; what does not fit is cut. */
-void model_fill(
-    const struct model *model, char *to, size_t cap, const char *id, const char *place, const char *filling);
+/* A sentence with its places filled in, which end with {NULL}; what does not fit is cut. */
+void model_fill(const struct model *model, char *to, size_t cap, const char *id, const struct ks_filling *fillings);
 /* What was said last was read. */
 void model_quiet(struct model *model);
 /* NULL: unknown. */
-struct model_person *model_person(struct model *model, const char *jid);
+struct model_person *model_person(const struct model *model, const char *jid);
 /* The newest message of one's own, to edit or, with files, to take back: one that brings files alone has no text to
  * edit. NULL: none; person may be NULL. */
 struct model_message *model_own_last(struct model_person *person, bool files);

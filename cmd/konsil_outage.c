@@ -34,7 +34,8 @@ static void say_time(struct model *model, const char *id, json_t *event, const c
     write_time(when, sizeof when, json_integer_value(json_object_get(event, member)));
     if (used > 0) /* behind a sentence much shorter than the room for it */
         model->outage[used++] = ' ';
-    model_fill(model, model->outage + used, sizeof model->outage - used, id, "time", when);
+    model_fill(model, model->outage + used, sizeof model->outage - used, id,
+        (const struct ks_filling[]) { { "time", ks_str_z(when) }, { NULL, KS_STR_EMPTY } });
 }
 
 static void say_words(struct model *model, struct ks_str text)

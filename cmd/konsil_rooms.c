@@ -3,10 +3,13 @@
 
 #include <stdlib.h>
 
+#include "konsil_invitations.h"
 #include "say.h"
 #include "unicode.h"
+#include "utf8.h"
 
-#define NAMES_MAX (64 * 1024) /* what is folded for one line */
+#define QUOTE_MAX 80           /* bytes */
+#define FOLDED_MAX (64 * 1024) /* of a text and what is looked for in it */
 
 bool rooms_is(const struct model_person *person, const char *flag)
 {
@@ -21,13 +24,33 @@ json_t *rooms_ask(const struct model_person *room)
 
 /* --- whom a person means --- */
 
+/* Of whom one is meant, in a room. */
+typedef bool among_fn(const struct model_person *room, const char *jid);
+
 static bool is_member(const struct model_person *room, const char *jid)
 {
     json_t *member;
     size_t i;
 
+    if (!room->members)
+        return true; /* not known yet: the engine will say */
     json_array_foreach(
         room->members, i, member) if (strcmp(json_string_value(json_object_get(member, "jid")), jid) == 0) return true;
+    return false;
+}
+
+/* What they said, and what can be taken out of the room. */
+static bool is_said(const struct model_message *message, const char *jid)
+{
+    return message->from && strcmp(message->from, jid) == 0 && message->id && !message->notice && !message->retracted
+        && !message->gap;
+}
+
+static bool is_author(const struct model_person *room, const char *jid)
+{
+    for (size_t i = 0; i < room->message_count; i++)
+        if (is_said(&room->messages[i], jid))
+            return true;
     return false;
 }
 
@@ -39,24 +62,25 @@ static bool is_address(const char *jid, struct ks_str typed)
     return ks_str_eq(address, typed) || ks_str_eq(ks_str_head(address, ks_str_find_byte(address, '@')), typed);
 }
 
-/* How well it fits: 2: all of the name, or the address; 1: a part of the name; 0: not at all. */
-static int fits(const struct model_person *person, struct ks_str typed)
+/* Whatever their letters: 2: they are the same; 1: part of text; 0: not in it. */
+static int holds(const char *text, struct ks_str part)
 {
-    struct ks_str name, wanted;
+    struct ks_str whole, wanted;
     struct ks_arena arena;
-    int fit = is_address(person->jid, typed) ? 2 : 0;
+    int held = 0;
 
-    ks_arena_init(&arena, NAMES_MAX);
-    if (!fit && ks_unicode_fold(&arena, ks_str_z(model_name(person)), &name) == KS_OK
-        && ks_unicode_fold(&arena, typed, &wanted) == KS_OK && ks_str_find(name, wanted) < name.len)
-        fit = ks_str_eq(name, wanted) ? 2 : 1;
+    ks_arena_init(&arena, FOLDED_MAX);
+    if (ks_unicode_fold(&arena, ks_str_z(text), &whole) == KS_OK && ks_unicode_fold(&arena, part, &wanted) == KS_OK
+        && ks_str_find(whole, wanted) < whole.len)
+        held = ks_str_eq(whole, wanted) ? 2 : 1;
     ks_arena_done(&arena);
-    return fit;
+    return held;
 }
 
-/* NULL: nobody, or more than one (deed->wrong). of: the room whose members alone are meant, or NULL. */
-static const char *find(
-    const struct model *model, const struct model_person *of, struct ks_str typed, struct lines_deed *deed)
+/* NULL: nobody, which deed->wrong says as none does, or more than one. among: NULL for all that are known; else room
+ * has them. */
+static const char *find(const struct model *model, const struct model_person *room, among_fn *among, const char *none,
+    struct ks_str typed, struct lines_deed *deed)
 {
     const struct model_person *found = NULL;
     int best = 0;
@@ -64,7 +88,9 @@ static const char *find(
 
     for (size_t i = 0; i < model->people_count; i++) {
         const struct model_person *person = model->people[i];
-        int fit = person->room || (of && of->members && !is_member(of, person->jid)) ? 0 : fits(person, typed);
+        int fit = person->room || (among && !among(room, person->jid)) ? 0
+            : is_address(person->jid, typed)                           ? 2
+                                                                       : holds(model_name(person), typed);
         several = fit > 0 && fit == best ? true : fit > best ? false : several;
         if (fit > best) {
             best = fit;
@@ -76,8 +102,19 @@ static const char *find(
     if (model->self && is_address(model->self, typed))
         return model->self;
     snprintf(deed->detail, sizeof deed->detail, "%.*s", KS_STR_FMT(ks_str_head(typed, sizeof deed->detail - 1)));
-    deed->wrong = several ? SAY("konsil.person-several") : of ? SAY("room.no_member") : SAY("konsil.person-none");
+    deed->wrong = several ? SAY("konsil.person-several") : none;
     return NULL;
+}
+
+static const char *find_anybody(const struct model *model, struct ks_str typed, struct lines_deed *deed)
+{
+    return find(model, NULL, NULL, SAY("konsil.person-none"), typed, deed);
+}
+
+static const char *find_member(
+    const struct model *model, const struct model_person *room, struct ks_str typed, struct lines_deed *deed)
+{
+    return find(model, room, is_member, SAY("room.no_member"), typed, deed);
 }
 
 /* --- making one, and coming to one --- */
@@ -91,9 +128,25 @@ void rooms_make(const struct model *model, const struct model_person *person, co
 
 void rooms_join(const struct model *model, const struct model_person *person, const char *rest, struct lines_deed *deed)
 {
-    (void)model;
+    bool number = strspn(rest, "0123456789") == strlen(rest);
+    const char *room = number ? invitations_numbered(model, rest) : rest;
+
     (void)person;
-    deed->command = json_pack("{s:s, s:s, s:s}", "cmd", "room_join", "id", SAY("konsil.room-entered"), "room", rest);
+    if (room)
+        deed->command = invitations_answer(room, true);
+    else
+        deed->wrong = SAY("konsil.invitation-none");
+}
+
+/* Into one of other programs: of ours the engine says that its owners add members. */
+void rooms_invite(const struct model *model, const struct model_person *room, const char *rest, struct lines_deed *deed)
+{
+    struct ks_str typed = ks_str_z(rest);
+    const char *jid = ks_str_find_byte(typed, '@') < typed.len ? rest : find_anybody(model, typed, deed);
+
+    if (jid)
+        deed->command = json_pack("{s:s, s:s, s:s, s:s}", "cmd", "room_invite", "id", SAY("konsil.room-invited"),
+            "room", room->jid, "to", jid);
 }
 
 /* --- changing it --- */
@@ -107,7 +160,7 @@ void rooms_add(const struct model *model, const struct model_person *room, const
     while (!deed->wrong && left.len > 0 && ks_str_cut(&left, ',', &one)) {
         struct ks_str typed = ks_str_trim(one);
         bool is_jid = ks_str_find_byte(typed, '@') < typed.len;
-        const char *jid = is_jid || !typed.len ? NULL : find(model, NULL, typed, deed);
+        const char *jid = is_jid || !typed.len ? NULL : find_anybody(model, typed, deed);
         if (typed.len > 0 && (is_jid || jid))
             json_array_append_new(members, jid ? json_string(jid) : json_stringn(typed.ptr, typed.len));
     }
@@ -118,7 +171,7 @@ void rooms_add(const struct model *model, const struct model_person *room, const
 
 void rooms_remove(const struct model *model, const struct model_person *room, const char *rest, struct lines_deed *deed)
 {
-    const char *jid = find(model, room, ks_str_z(rest), deed);
+    const char *jid = find_member(model, room, ks_str_z(rest), deed);
 
     if (jid)
         deed->command = json_pack("{s:s, s:s, s:s}", "cmd", "room_remove", "room", room->jid, "member", jid);
@@ -127,7 +180,7 @@ void rooms_remove(const struct model *model, const struct model_person *room, co
 static void set_owner(
     const struct model *model, const struct model_person *room, const char *rest, bool owner, struct lines_deed *deed)
 {
-    const char *jid = find(model, room, ks_str_z(rest), deed);
+    const char *jid = find_member(model, room, ks_str_z(rest), deed);
 
     if (jid)
         deed->command =
@@ -168,6 +221,68 @@ void rooms_earlier(
     else
         deed->command =
             json_pack("{s:s, s:s, s:s}", "cmd", "room_history", "room", room->jid, "history", yes ? "all" : "join");
+}
+
+void rooms_days(const struct model *model, const struct model_person *room, const char *rest, struct lines_deed *deed)
+{
+    uint64_t days;
+
+    (void)model;
+    if (ks_str_u64(ks_str_z(rest), 36500, &days) != KS_OK)
+        deed->wrong = SAY("konsil.line-days");
+    else
+        deed->command = json_pack("{s:s, s:s, s:I, s:s}", "cmd", "room_retention_set", "room", room->jid, "days",
+            (json_int_t)days, "id", SAY("konsil.days-set"));
+}
+
+/* --- taking another's message out of it --- */
+
+/* The newest of theirs that has these words, which may be none. */
+static const struct model_message *find_said(const struct model_person *room, const char *author, struct ks_str words)
+{
+    for (size_t i = room->message_count; i > 0; i--) {
+        const struct model_message *message = &room->messages[i - 1];
+        if (is_said(message, author)
+            && (words.len == 0 || (message->body && holds(message->body, words) > 0)
+                || (message->files && holds(message->files, words) > 0)))
+            return message;
+    }
+    return NULL;
+}
+
+/* Its beginning, or that of its files, in a line. */
+static void quote(const struct model_message *message, char *to, size_t cap)
+{
+    struct ks_str text = ks_str_z(message->body && *message->body ? message->body : message->files), line;
+    bool more;
+
+    if (!ks_str_cut(&text, '\n', &line))
+        line = KS_STR_EMPTY;
+    more = text.len > 0 || line.len > QUOTE_MAX;
+    snprintf(to, cap, "%.*s%s", KS_STR_FMT(ks_utf8_head(line, QUOTE_MAX)), more ? "…" : "");
+}
+
+/* "PERSON" or "PERSON, WORDS": names have blanks. */
+void rooms_delete(const struct model *model, const struct model_person *room, const char *rest, struct lines_deed *deed)
+{
+    struct ks_str left = ks_str_z(rest), typed = KS_STR_EMPTY;
+    const struct model_message *message;
+    const struct model_person *person;
+    const char *author;
+
+    (void)ks_str_cut(&left, ',', &typed);
+    if (!(author = find(model, room, is_author, SAY("konsil.said-none"), ks_str_trim(typed), deed)))
+        return;
+    if (!(message = find_said(room, author, ks_str_trim(left)))) {
+        deed->wrong = SAY("konsil.said-none");
+        return;
+    }
+    person = model_person(model, author);
+    snprintf(deed->detail, sizeof deed->detail, "%s", person ? model_name(person) : author);
+    quote(message, deed->what, sizeof deed->what);
+    deed->ask = SAY("konsil.ask-delete");
+    deed->command = json_pack("{s:s, s:s, s:s, s:s, s:s}", "cmd", "moderate", "id", SAY("konsil.deleted"), "room",
+        room->jid, "message", message->id, "author", author);
 }
 
 /* --- looking, and going --- */

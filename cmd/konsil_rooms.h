@@ -10,9 +10,9 @@ bool rooms_is(const struct model_person *person, const char *flag);
 /* Who is in it; to be asked for when it is chosen. NULL: nobody knows. */
 json_t *rooms_ask(const struct model_person *room);
 
-lines_fn rooms_make, rooms_join;
+lines_fn rooms_make, rooms_join; /* rooms_join: by its address, or the number of an invitation */
 /* Of the room at hand. People are named by address, or by as much of the name as no other one has. */
-lines_fn rooms_add, rooms_remove, rooms_owner, rooms_no_owner, rooms_title, rooms_topic, rooms_earlier, rooms_members,
-    rooms_leave, rooms_destroy;
+lines_fn rooms_invite, rooms_add, rooms_remove, rooms_owner, rooms_no_owner, rooms_title, rooms_topic, rooms_earlier,
+    rooms_days, rooms_members, rooms_delete, rooms_leave, rooms_destroy;
 
 #endif

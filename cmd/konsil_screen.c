@@ -5,9 +5,11 @@
 #include <curses.h>
 #include <stdlib.h>
 
+#include "konsil_ask.h"
 #include "konsil_devices.h"
 #include "konsil_frame.h"
 #include "konsil_help.h"
+#include "konsil_invitations.h"
 #include "konsil_line.h"
 #include "konsil_lines.h"
 #include "konsil_list.h"
@@ -26,9 +28,7 @@
 #define LEAST_HEIGHT 10
 #define LEAST_WIDTH 36
 
-enum view { VIEW_TALK, VIEW_HELP, VIEW_DEVICES, VIEW_MEMBERS, VIEW_TASKS };
-/* What waits for its key a second time. */
-enum question { ASKS_NOTHING, ASKS_COMMAND, ASKS_LEAVE };
+enum view { VIEW_TALK, VIEW_HELP, VIEW_DEVICES, VIEW_MEMBERS, VIEW_INVITATIONS, VIEW_TASKS };
 
 struct screen {
     struct model model;
@@ -39,16 +39,10 @@ struct screen {
     struct tasks tasks;
     unsigned scroll; /* lines up from the newest */
     char *editing;   /* the id of the message being edited; NULL: a new one */
-    enum question question;
-    struct {
-        json_t *command; /* what is done then, as it was when it was asked about */
-        char text[512];  /* the question */
-        wint_t key;
-        bool is_key; /* of ncurses; else a character */
-    } asked;         /* by ASKS_COMMAND */
+    struct ask ask;
     enum view view;
     struct help help;
-    size_t chosen; /* of the devices or members that are shown */
+    size_t chosen; /* of the devices, members or invitations that are shown */
     bool asking;   /* for the account's password */
     bool away;     /* nobody looks */
     bool stopping; /* the person wants to go to the shell */
@@ -140,24 +134,10 @@ static void clear_input(struct screen *screen)
     screen->editing = NULL;
 }
 
-/* Asks whether it is to be done; the same key again does it. say: the question, an id of the catalogue; who: whom it is
- * about, or "". */
-static void ask_first(struct screen *screen, const char *say, const char *who, json_t *command, bool is_key, wint_t key)
-{
-    json_decref(screen->asked.command);
-    screen->asked.command = command;
-    model_fill(&screen->model, screen->asked.text, sizeof screen->asked.text, say, "who", who);
-    screen->asked.is_key = is_key;
-    screen->asked.key = key;
-    screen->question = ASKS_COMMAND;
-}
-
 static void do_asked(struct screen *screen)
 {
-    give(screen, screen->asked.command);
-    screen->asked.command = NULL;
-    screen->question = ASKS_NOTHING;
-    if (!screen->asked.is_key) /* Enter: it stood in the line */
+    give(screen, ask_take(&screen->ask));
+    if (!screen->ask.is_key) /* Enter: it stood in the line */
         clear_input(screen);
 }
 
@@ -166,6 +146,12 @@ static void show_members(struct screen *screen)
     screen->view = VIEW_MEMBERS;
     screen->chosen = 0;
     ask_members(screen);
+}
+
+static void show_invitations(struct screen *screen)
+{
+    screen->view = VIEW_INVITATIONS;
+    screen->chosen = 0;
 }
 
 /* True for a line that is done and not sent; one that is wrong, or asks, stays. */
@@ -180,13 +166,15 @@ static bool do_line(struct screen *screen, const char *text, wint_t enter)
         return true;
     }
     if (deed.command && deed.ask) {
-        ask_first(screen, deed.ask, deed.detail, deed.command, false, enter);
+        ask_first(&screen->ask, &screen->model, deed.ask, deed.detail, deed.what, deed.command, false, enter);
         return true;
     }
     if (deed.command)
         give(screen, deed.command);
     if (deed.members)
         show_members(screen);
+    if (deed.invitations)
+        show_invitations(screen);
     clear_input(screen);
     return true;
 }
@@ -228,7 +216,7 @@ static void retract_last(struct screen *screen)
     struct model_message *message = model_own_last(selected(screen), true);
 
     if (message)
-        ask_first(screen, SAY("konsil.ask-retract"), "",
+        ask_first(&screen->ask, &screen->model, SAY("konsil.ask-retract"), "", "",
             json_pack("{s:s, s:s, s:s}", "cmd", "retract", "conversation", screen->selected, "message", message->id),
             true, KEY_F(3));
 }
@@ -236,11 +224,11 @@ static void retract_last(struct screen *screen)
 /* A line that was not sent is lost only after a question. */
 static void leave(struct screen *screen)
 {
-    if (!screen->asking && screen->input.len > 0 && screen->question != ASKS_LEAVE) {
-        screen->question = ASKS_LEAVE;
+    if (!screen->asking && screen->input.len > 0 && screen->ask.about != ASKS_LEAVE) {
+        screen->ask.about = ASKS_LEAVE;
         return;
     }
-    screen->question = ASKS_NOTHING;
+    screen->ask.about = ASKS_NOTHING;
     screen->done = true;
     clear_input(screen);
 }
@@ -287,8 +275,17 @@ static void decide_member(struct screen *screen, bool owner)
     if (command && owner)
         give(screen, command);
     else if (command)
-        ask_first(screen, SAY("konsil.ask-remove"), members_name(&screen->model, room, screen->chosen), command, true,
-            KEY_F(8));
+        ask_first(&screen->ask, &screen->model, SAY("konsil.ask-remove"),
+            members_name(&screen->model, room, screen->chosen), "", command, true, KEY_F(8));
+}
+
+/* And where invitations are: yes, or no. */
+static void decide_invitation(struct screen *screen, bool accept)
+{
+    json_t *command = invitations_answer(invitations_room(&screen->model, screen->chosen), accept);
+
+    if (command)
+        give(screen, command);
 }
 
 static void decide(struct screen *screen, bool first)
@@ -297,6 +294,8 @@ static void decide(struct screen *screen, bool first)
         decide_device(screen, first);
     else if (screen->view == VIEW_MEMBERS)
         decide_member(screen, first);
+    else if (screen->view == VIEW_INVITATIONS)
+        decide_invitation(screen, first);
 }
 
 /* Of a person, or who is in a room. */
@@ -378,25 +377,33 @@ static void scroll_page(struct screen *screen, int by)
     }
 }
 
-static void move_by(struct screen *screen, int by)
+/* Of what is shown in the place of the conversation, and can be chosen; false: nothing is. */
+static bool choices(struct screen *screen, size_t *ret_count)
 {
     struct model_person *person = selected(screen);
+
+    if (screen->view == VIEW_INVITATIONS)
+        *ret_count = json_array_size(screen->model.invitations);
+    else if (screen->view == VIEW_DEVICES)
+        *ret_count = person ? devices_count(&screen->model, person) : 0;
+    else if (screen->view == VIEW_MEMBERS)
+        *ret_count = person ? members_count(person) : 0;
+    else
+        return false;
+    return true;
+}
+
+static void move_by(struct screen *screen, int by)
+{
     size_t count;
 
-    if (screen->view == VIEW_HELP) {
+    if (screen->view == VIEW_HELP)
         help_scroll(&screen->help, by);
-        return;
-    }
-    if (screen->view == VIEW_TASKS) {
+    else if (screen->view == VIEW_TASKS)
         tasks_move(&screen->tasks, by);
-        return;
-    }
-    if (screen->view != VIEW_DEVICES && screen->view != VIEW_MEMBERS) {
+    else if (!choices(screen, &count))
         step(screen, by);
-        return;
-    }
-    count = !person ? 0 : screen->view == VIEW_DEVICES ? devices_count(&screen->model, person) : members_count(person);
-    if (by < 0)
+    else if (by < 0)
         screen->chosen -= screen->chosen > 0;
     else
         screen->chosen += screen->chosen + 1 < count;
@@ -525,22 +532,22 @@ static bool is_leave(bool is_key, wint_t key)
 static void take_key(struct screen *screen, bool is_key, wint_t key)
 {
     bool is_escape = !is_key && key == 27;
-    enum question question = screen->question;
+    enum ask_about asked = screen->ask.about;
 
     if (is_leave(is_key, key)) {
         leave(screen);
         return;
     }
     /* Who left may be typing for another program already: that must not get into the line, which Enter sends. */
-    if (question == ASKS_LEAVE && !is_escape)
+    if (asked == ASKS_LEAVE && !is_escape)
         return;
-    if (question == ASKS_COMMAND && is_key == screen->asked.is_key && key == screen->asked.key) {
+    if (ask_answers(&screen->ask, is_key, key)) {
         do_asked(screen);
         return;
     }
     if (!is_key || key != KEY_RESIZE)
-        screen->question = ASKS_NOTHING;
-    if (question != ASKS_NOTHING && is_escape)
+        screen->ask.about = ASKS_NOTHING;
+    if (asked != ASKS_NOTHING && is_escape)
         return;
     if (is_key)
         on_key(screen, key);
@@ -591,6 +598,8 @@ static void draw_view(struct screen *screen, const struct area *area)
 
     if (screen->view == VIEW_TASKS)
         tasks_draw(&screen->tasks, area);
+    else if (screen->view == VIEW_INVITATIONS)
+        invitations_draw(&screen->model, area, &screen->chosen);
     else if (!person)
         paint_wrapped(area, area->top + 1, say(screen, SAY("konsil.choose")));
     else if (screen->view == VIEW_DEVICES)
@@ -603,28 +612,15 @@ static void draw_view(struct screen *screen, const struct area *area)
 
 static void draw_input(struct screen *screen, int y, int width)
 {
-    const char *question;
-    bool hidden;
-    int x = 2;
+    bool hidden = true, tasks = !screen->asking && screen->view == VIEW_TASKS;
+    const char *question = tasks ? tasks_question(&screen->tasks, &hidden) : say(screen, SAY("konsil.password"));
 
-    if (!screen->asking && screen->view == VIEW_TASKS) {
-        question = tasks_question(&screen->tasks, &hidden);
-        attron(A_BOLD);
-        x = question ? paint_text(y, 0, width - 2, question) + 1 : 0;
-        attrset(A_NORMAL);
-        if (question)
-            line_draw(&screen->answer, y, x, width - x, hidden);
-        return;
+    if (question && (screen->asking || tasks)) {
+        line_ask(line_of(screen), y, width, question, hidden);
+    } else if (!tasks) {
+        paint_text(y, 0, 1, screen->editing ? "✎" : ">");
+        line_draw(&screen->input, y, 2, width - 2, false);
     }
-    if (screen->asking) {
-        attron(A_BOLD);
-        x = paint_text(y, 0, width - 2, say(screen, SAY("konsil.password"))) + 1;
-        attrset(A_NORMAL);
-        line_draw(&screen->password, y, x, width - x, true);
-        return;
-    }
-    paint_text(y, 0, 1, screen->editing ? "✎" : ">");
-    line_draw(&screen->input, y, x, width - x, false);
 }
 
 /* A sentence that is to be seen; "": there is none. */
@@ -632,9 +628,9 @@ static const char *sentence(const struct screen *screen)
 {
     if (screen->done)
         return say(screen, SAY("konsil.leaving"));
-    switch (screen->question) {
+    switch (screen->ask.about) {
     case ASKS_COMMAND:
-        return screen->asked.text;
+        return screen->ask.text;
     case ASKS_LEAVE:
         return say(screen, SAY("konsil.ask-leave"));
     case ASKS_NOTHING:
@@ -707,15 +703,18 @@ static bool is_about(const struct screen *screen, const json_t *room)
     return jid && screen->selected && strcmp(jid, screen->selected) == 0;
 }
 
-/* A room that was made is shown at once, and of one that is shown it is known who is in it. */
+/* A room that was made or entered is shown at once, and of one that is shown it is known who is in it. */
 static void follow_room(struct screen *screen, const json_t *event)
 {
     const char *re = json_string_value(json_object_get(event, "re"));
-    const char *made = json_string_value(json_object_get(event, "room"));
+    const char *room = json_string_value(json_object_get(event, "room"));
 
-    if (strcmp(event_name(event), "result") == 0 && re && strcmp(re, SAY("konsil.room-made")) == 0 && made)
-        choose(screen, made);
-    else if (strcmp(event_name(event), "room") == 0
+    if (strcmp(event_name(event), "result") == 0 && re && room
+        && (strcmp(re, SAY("konsil.room-made")) == 0 || strcmp(re, SAY("konsil.room-entered")) == 0)) {
+        choose(screen, room);
+        screen->view = VIEW_TALK;
+    }
+    if (strcmp(event_name(event), "room") == 0
         && is_about(screen, json_object_get(json_object_get(event, "room"), "room")))
         ask_members(screen);
 }
@@ -764,7 +763,7 @@ void screen_free(struct screen *screen)
     line_clear(&screen->password);
     free(screen->selected);
     free(screen->editing);
-    json_decref(screen->asked.command);
+    ask_done(&screen->ask);
     free(screen);
 }
 

@@ -5,6 +5,7 @@
 #include <curses.h>
 #include <time.h>
 
+#include "konsil_rooms.h"
 #include "say.h"
 #include "unicode.h"
 
@@ -203,7 +204,8 @@ void talk_draw(struct model *model, const struct model_person *person, const str
     int y;
 
     if (!person->message_count)
-        paint_wrapped(area, area->top + 1, say(model, SAY("konsil.empty")));
+        paint_wrapped(area, area->top + 1,
+            say(model, rooms_is(person, "foreign") ? SAY("konsil.empty-foreign") : SAY("konsil.empty")));
     *scroll = scroll_limit(model, person, area, *scroll);
     y = area->bottom + 1 + (int)*scroll; /* the line below the message at hand */
     for (size_t i = person->message_count; i > 0 && y > area->top; i--) {

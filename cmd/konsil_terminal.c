@@ -66,6 +66,7 @@ static void ask_all(struct terminal *terminal)
     command(terminal, "{\"cmd\":\"state\"}");
     command(terminal, "{\"cmd\":\"contacts\"}");
     command(terminal, "{\"cmd\":\"rooms\"}");
+    command(terminal, "{\"cmd\":\"invitations\"}");
     command(terminal, "{\"cmd\":\"conversations\"}");
 }
 

@@ -601,6 +601,11 @@ static enum ks_err take_range(struct konsil *k, const struct ks_inbound *in, con
     open[open_count++] = (struct ks_range) { *known + 1 > chain.base ? *known + 1 : chain.base, range->to };
     for (size_t i = 0; i < open_count; i++)
         for (uint64_t n = open[i].from; n <= open[i].to; n++) {
+            /* From one that is kept to the next: another device of ours may have counted in leaps. */
+            if ((err = ks_number_from(k, &own, n, &n, &number)) != KS_OK && err != KS_ENOTFOUND)
+                return err;
+            if (err == KS_ENOTFOUND || n > open[i].to)
+                break;
             if (covers(range, n)
                 && (err = ks_outbox_receipt(
                         k, conversation, in->from, range->device, range->epoch, n, range->displayed))
@@ -620,8 +625,8 @@ static enum ks_err take_sibling(struct konsil *k, const struct ks_inbound *in, c
     struct ks_str author = range->jid.ptr ? range->jid : in->to;
     struct ks_str conversation = range->conversation.ptr ? range->conversation : author;
     struct ks_chain chain;
-    struct ks_number number;
-    uint64_t n;
+    uint64_t read;
+    int64_t order;
     enum ks_err err;
 
     if (ks_str_eq(author, ks_own(k)))
@@ -638,16 +643,13 @@ static enum ks_err take_sibling(struct konsil *k, const struct ks_inbound *in, c
     }
     if (range->to <= chain.read)
         return KS_OK;
+    read = chain.read;
     chain.read = chain.displayed = range->to <= chain.top ? range->to : chain.top;
     if ((err = ks_chain_put(k, &chain)) != KS_OK)
         return err;
-    for (n = chain.read; n >= chain.base && n > 0; n--) {
-        if ((err = ks_number_get(k, &chain, n, &number)) == KS_OK && number.order > 0)
-            return ks_conversation_read(k, conversation, number.order);
-        if (err != KS_OK && err != KS_ENOTFOUND)
-            return err;
-    }
-    return KS_OK;
+    if ((err = ks_number_shown(k, &chain, read, chain.read, &order)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    return ks_conversation_read(k, conversation, order);
 }
 
 /* The names of a numbering that the envelope says when the range does not (§7.1): what we wrote to him, or to a room of

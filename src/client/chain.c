@@ -499,3 +499,39 @@ enum ks_err ks_number_from(
     *ret_number = next.number;
     return KS_OK;
 }
+
+struct shown {
+    uint64_t after;
+    int64_t order; /* 0: none so far */
+    enum ks_err err;
+};
+
+static bool take_shown(void *user, struct ks_str key, struct ks_str value)
+{
+    struct shown *shown = user;
+    struct next_number at = { .err = KS_OK };
+
+    (void)take_number(&at, key, value);
+    if ((shown->err = at.err) != KS_OK || at.n <= shown->after)
+        return false;
+    shown->order = at.number.order > 0 ? at.number.order : 0;
+    return shown->order == 0;
+}
+
+enum ks_err ks_number_shown(
+    struct konsil *k, const struct ks_chain *chain, uint64_t after, uint64_t upto, int64_t *ret_order)
+{
+    struct shown shown = { .after = after };
+    struct ks_buf key;
+    enum ks_err err;
+
+    number_key(&key, chain, upto + 1);
+    if ((err = ks_buf_err(&key)) == KS_OK)
+        err = k->store->ops->scan(k->store, KS_T_MESSAGE_ID, ks_str_head(ks_buf_str(&key), key.len - 8),
+            ks_buf_str(&key), true, take_shown, &shown);
+    ks_buf_done(&key);
+    if (err != KS_OK || (err = shown.err) != KS_OK)
+        return err;
+    *ret_order = shown.order;
+    return shown.order > 0 ? KS_OK : KS_ENOTFOUND;
+}

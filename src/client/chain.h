@@ -85,6 +85,11 @@ KS_CHECK enum ks_err ks_number_put(
 KS_CHECK enum ks_err ks_number_from(
     struct konsil *k, const struct ks_chain *chain, uint64_t n, uint64_t *ret_n, struct ks_number *ret_number);
 
+/* The place of the last message that is shown among the numbers after `after` and up to `upto`; reads what is kept of
+ * them, however far apart they are. KS_ENOTFOUND. */
+KS_CHECK enum ks_err ks_number_shown(
+    struct konsil *k, const struct ks_chain *chain, uint64_t after, uint64_t upto, int64_t *ret_order);
+
 /* As a record; reading is fuzzed. */
 void ks_chain_encode(struct ks_buf *buf, const struct ks_chain *chain);
 KS_CHECK enum ks_err ks_chain_decode(struct ks_str record, struct ks_chain *ret_chain);

@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "group_commands.h"
 #include "group_picture.h"
+#include "group_roles.h"
 #include "invitations.h"
 #include "invite_link.h"
 #include "kept_rooms.h"
@@ -376,6 +377,8 @@ static const struct {
     [KS_CMD_PUSH_SERVICE_SET] = { ks_cmd_on_push_service_set, true },
     [KS_CMD_PUSH_SERVICE_REMOVE] = { ks_cmd_on_push_service_remove, true },
     [KS_CMD_SETTINGS] = { on_settings, true },
+    [KS_CMD_RETENTION] = { ks_lifetime_ask, true },
+    [KS_CMD_RETENTION_SET] = { ks_lifetime_set, true },
     [KS_CMD_BOOKMARKS] = { ks_bookmarks_list, true },
     [KS_CMD_BOOKMARK_SET] = { ks_bookmarks_set, true },
     [KS_CMD_BOOKMARK_REMOVE] = { ks_bookmarks_remove, true },
@@ -384,6 +387,13 @@ static const struct {
     [KS_CMD_AVATAR_REMOVE] = { ks_picture_remove, true },
     [KS_CMD_ROOMS] = { on_rooms, true },
     [KS_CMD_MEMBERS] = { on_members, true },
+    [KS_CMD_ROOM_OCCUPANTS] = { ks_group_occupants_ask, true },
+    [KS_CMD_ROOM_KICK] = { ks_group_kick, true },
+    [KS_CMD_ROOM_VOICE] = { ks_group_voice, true },
+    [KS_CMD_ROOM_MODERATOR] = { ks_group_moderator, true },
+    [KS_CMD_ROOM_ASK_VOICE] = { ks_group_ask_voice, true },
+    [KS_CMD_ROOM_BAN] = { ks_group_ban, true },
+    [KS_CMD_ROOM_UNBAN] = { ks_group_unban, true },
     [KS_CMD_ROOM_CREATE] = { on_room_change, true },
     [KS_CMD_ROOM_ADD] = { on_room_change, true },
     [KS_CMD_ROOM_REMOVE] = { on_room_change, true },
@@ -393,6 +403,7 @@ static const struct {
     [KS_CMD_ROOM_PICTURE_SET] = { ks_group_picture_set, true },
     [KS_CMD_ROOM_PICTURE_REMOVE] = { ks_group_picture_remove, true },
     [KS_CMD_ROOM_HISTORY] = { on_room_change, true },
+    [KS_CMD_ROOM_RETENTION_SET] = { ks_group_retention_set, true },
     [KS_CMD_INVITATIONS] = { ks_invitations_list, true },
     [KS_CMD_INVITATION_DECLINE] = { ks_invitation_decline, true },
     [KS_CMD_ROOM_INVITE] = { ks_invitation_send, true },

@@ -587,6 +587,7 @@ static void (*const due[KS_WAIT_COUNT])(struct konsil *k) = {
     [KS_WAIT_GROUP] = ks_groups_due,
     [KS_WAIT_TRANSFER] = ks_transfers_due,
     [KS_WAIT_SERVICES] = ks_services_due,
+    [KS_WAIT_LIFETIME] = ks_lifetime_due,
 };
 
 int64_t konsil_deadline_ms(const struct konsil *k)
@@ -648,6 +649,7 @@ struct konsil *konsil_new(const struct konsil_setup *setup)
     ks_heal_init(k);
     ks_transfers_init(k);
     ks_services_init(k);
+    ks_lifetime_init(k);
     k->device_name = ks_str_dup(ks_str_z(setup->device_name ? setup->device_name : DEFAULT_NAME));
     if (!k->device_name) {
         konsil_free(k);
@@ -676,6 +678,7 @@ void konsil_free(struct konsil *k)
     ks_acks_done(k);
     ks_heal_done(k);
     ks_services_done(k);
+    ks_lifetime_done(k);
     ks_people_done(k);
     ks_iq_free_all(&k->iqs);
     ks_stream_done(k);

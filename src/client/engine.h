@@ -22,6 +22,7 @@
 #include "iq_client.h"
 #include "keys.h"
 #include "konsil/konsil.h"
+#include "lifetime.h"
 #include "log.h"
 #include "omemo.h"
 #include "outage.h"
@@ -46,6 +47,7 @@ enum ks_wait {
     KS_WAIT_GROUP,    /* rooms: pings, other tries */
     KS_WAIT_TRANSFER, /* files: the next one, the next try */
     KS_WAIT_SERVICES, /* servers for calls: before their passwords expire */
+    KS_WAIT_LIFETIME, /* what is kept here too long */
     KS_WAIT_COUNT
 };
 
@@ -93,6 +95,7 @@ struct konsil {
     struct ks_transfers transfers;
     struct ks_services services;
     struct ks_outage outage;
+    struct ks_lifetime lifetime;
 };
 
 /* --- steps --- */

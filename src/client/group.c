@@ -10,7 +10,7 @@
 #include "inbox.h"
 #include "kept_rooms.h"
 
-#define VERSION 2
+#define VERSION 4
 #define RECORD_BYTES_MAX (5 * (KS_ROOM_DATA_MAX + 4096) + 512 * 1024)
 #define KEY_BYTES_MAX 8192
 #define VERSIONS_LOOKED_AT 64
@@ -44,7 +44,7 @@ enum ks_err ks_group_use(struct konsil *k, struct ks_str room, struct ks_group_l
         live->room = ks_str(live + 1, room.len);
         live->catchup.archive = live->room;
         live->next_ms = KS_NEVER;
-        ks_list_init(&live->occupants);
+        ks_occupants_init(&live->occupants);
         ks_list_init(&live->told);
         ks_list_append(&k->groups.live, &live->link);
     }
@@ -117,6 +117,43 @@ static enum ks_err decode_welcomes(struct ks_cursor *at, struct ks_group *group)
     return KS_OK;
 }
 
+static void encode_heads(struct ks_buf *buf, const struct ks_group_welcome *welcome)
+{
+    ks_buf_byte(buf, (uint8_t)welcome->head_count);
+    for (size_t i = 0; i < welcome->head_count; i++) {
+        const struct ks_ack_range *head = &welcome->heads[i];
+
+        ks_buf_field(buf, head->jid);
+        ks_buf_u32(buf, head->device);
+        ks_buf_u64(buf, head->epoch);
+        ks_buf_u64(buf, head->to);
+        ks_buf_add(buf, ks_str(head->hash, sizeof(head->hash)));
+    }
+}
+
+/* Before version 4 they were taken as they came. */
+static enum ks_err decode_heads(struct ks_arena *arena, struct ks_cursor *at, struct ks_group_welcome *welcome)
+{
+    struct ks_ack_range *heads;
+    struct ks_str hash;
+    uint8_t count;
+
+    if (ks_cursor_u8(at, &count) != KS_OK || count > KS_ACK_RANGES_MAX)
+        return KS_ESTORE;
+    if (!(heads = ks_arena_zero(arena, (count + 1u) * sizeof(*heads))))
+        return KS_ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        if (ks_cursor_field(at, &heads[i].jid) != KS_OK || ks_cursor_u32(at, &heads[i].device) != KS_OK
+            || ks_cursor_u64(at, &heads[i].epoch) != KS_OK || ks_cursor_u64(at, &heads[i].to) != KS_OK
+            || ks_cursor_take(at, sizeof(heads[i].hash), &hash) != KS_OK)
+            return KS_ESTORE;
+        memcpy(heads[i].hash, hash.ptr, hash.len);
+    }
+    welcome->heads = heads;
+    welcome->head_count = count;
+    return KS_OK;
+}
+
 /* Version 1 had one welcome, whose look was the pending one, and nothing that was named. */
 static enum ks_err decode_first(struct ks_cursor *at, struct ks_group *group)
 {
@@ -126,14 +163,24 @@ static enum ks_err decode_first(struct ks_cursor *at, struct ks_group *group)
     return err;
 }
 
-static enum ks_err decode_named(struct ks_cursor *at, struct ks_group *group)
+/* Version 2 had no hash of it. */
+static enum ks_err decode_named(struct ks_cursor *at, uint8_t version, struct ks_group *group)
 {
+    struct ks_str hash, other;
     uint64_t ms;
 
     if (ks_cursor_u64(at, &group->named_v) != KS_OK || ks_cursor_field(at, &group->named_by) != KS_OK
         || ks_cursor_u64(at, &ms) != KS_OK)
         return KS_ESTORE;
     group->named_ms = (int64_t)ms;
+    if (version == 2) {
+        group->flags |= group->named_v > 0 ? KS_GROUP_NO_HASH : 0;
+        return KS_OK;
+    }
+    if (ks_cursor_take(at, KS_ROOM_HASH_LEN, &hash) != KS_OK || ks_cursor_take(at, KS_ROOM_HASH_LEN, &other) != KS_OK)
+        return KS_ESTORE;
+    memcpy(group->named_hash, hash.ptr, hash.len);
+    memcpy(group->named_other, other.ptr, other.len);
     return KS_OK;
 }
 
@@ -160,7 +207,11 @@ static enum ks_err decode(struct ks_arena *arena, struct ks_str record, struct k
         return KS_ESTORE;
     if (version == 1)
         return decode_first(&at, group);
-    return (err = decode_welcomes(&at, group)) == KS_OK ? decode_named(&at, group) : err;
+    if ((err = decode_welcomes(&at, group)) != KS_OK || (err = decode_named(&at, version, group)) != KS_OK)
+        return err;
+    for (size_t i = 0; version >= 4 && i < group->welcome_count && err == KS_OK; i++)
+        err = decode_heads(arena, &at, &group->welcomes[i]);
+    return err;
 }
 
 enum ks_err ks_group_get(struct konsil *k, struct ks_str room, struct ks_group *ret_group)
@@ -197,6 +248,10 @@ enum ks_err ks_group_put(struct konsil *k, const struct ks_group *group)
     ks_buf_u64(&record, group->named_v);
     ks_buf_field(&record, group->named_by);
     ks_buf_u64(&record, (uint64_t)group->named_ms);
+    ks_buf_add(&record, ks_str(group->named_hash, sizeof(group->named_hash)));
+    ks_buf_add(&record, ks_str(group->named_other, sizeof(group->named_other)));
+    for (size_t i = 0; i < group->welcome_count; i++)
+        encode_heads(&record, &group->welcomes[i]);
     if ((err = ks_buf_err(&key)) == KS_OK && (err = ks_buf_err(&record)) == KS_OK)
         err = k->store->ops->put(k->store, KS_T_GROUP, ks_buf_str(&key), ks_buf_str(&record));
     ks_buf_done(&record);
@@ -378,7 +433,9 @@ enum ks_err ks_group_keep_version(struct konsil *k, const struct ks_room_signed 
 }
 
 /* KS_ENOTFOUND: not kept here. */
-static enum ks_err get_version(struct konsil *k, struct ks_str room, uint64_t version, struct ks_room_state *ret_state)
+/* ret_hash may be NULL. */
+static enum ks_err get_signed(struct konsil *k, struct ks_str room, uint64_t version, struct ks_room_state *ret_state,
+    uint8_t ret_hash[KS_ROOM_HASH_LEN])
 {
     struct ks_str data;
     struct ks_buf key;
@@ -388,7 +445,16 @@ static enum ks_err get_version(struct konsil *k, struct ks_str room, uint64_t ve
     if ((err = ks_buf_err(&key)) == KS_OK)
         err = ks_store_get(k, KS_T_GROUP, ks_buf_str(&key), &data);
     ks_buf_done(&key);
-    return err == KS_OK ? ks_room_state_read(&k->arena, data, ret_state) : err;
+    if (err != KS_OK)
+        return err;
+    if (ret_hash)
+        ks_room_state_hash(data, ret_hash);
+    return ks_room_state_read(&k->arena, data, ret_state);
+}
+
+static enum ks_err get_version(struct konsil *k, struct ks_str room, uint64_t version, struct ks_room_state *ret_state)
+{
+    return get_signed(k, room, version, ret_state, NULL);
 }
 
 enum ks_err ks_group_had(struct konsil *k, struct ks_str room, uint64_t version, struct ks_str jid, bool *ret_had)
@@ -400,15 +466,40 @@ enum ks_err ks_group_had(struct konsil *k, struct ks_str room, uint64_t version,
     return err == KS_ENOTFOUND ? KS_OK : err;
 }
 
-enum ks_err ks_group_had_owner(struct konsil *k, struct ks_str room, uint64_t version, struct ks_str jid, bool *ret_had)
+static bool is_owner(const struct ks_room_state *state, struct ks_str jid)
 {
-    const struct ks_room_entry *entry;
-    struct ks_room_state state;
-    enum ks_err err = get_version(k, room, version, &state);
+    const struct ks_room_entry *entry = ks_room_state_member(state, jid);
 
-    entry = err == KS_OK ? ks_room_state_member(&state, jid) : NULL;
-    *ret_had = entry && entry->owner;
-    return err == KS_ENOTFOUND ? KS_OK : err;
+    return entry && entry->owner;
+}
+
+enum ks_err ks_group_owned_then(
+    struct konsil *k, struct ks_str room, const struct ks_k *cited, struct ks_str jid, int64_t when_ms, bool *ret_owned)
+{
+    uint8_t hash[KS_ROOM_HASH_LEN];
+    struct ks_room_state state;
+    struct ks_group group;
+    enum ks_err err = ks_group_get(k, room, &group);
+
+    *ret_owned = false;
+    if (err != KS_OK || (err = get_signed(k, room, cited->state_version, &state, hash)) != KS_OK
+        || memcmp(hash, cited->state_hash, sizeof(hash)) != 0 || !is_owner(&state, jid))
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    /* Citing an old one makes nothing old: it was said before the statement that ended his right. */
+    for (uint64_t v = cited->state_version + 1; v <= group.newest.state.v; v++) {
+        if (v - cited->state_version > VERSIONS_LOOKED_AT)
+            return KS_OK;
+        if ((err = get_version(k, room, v, &state)) == KS_ENOTFOUND)
+            continue;
+        if (err != KS_OK)
+            return err;
+        if (!is_owner(&state, jid)) {
+            *ret_owned = when_ms / 1000 <= (int64_t)state.t;
+            return KS_OK;
+        }
+    }
+    *ret_owned = true;
+    return KS_OK;
 }
 
 enum ks_err ks_group_ever_had(struct konsil *k, struct ks_str room, struct ks_str jid, bool *ret_had)
@@ -541,6 +632,8 @@ enum ks_err ks_group_event(struct konsil *k, const struct ks_group *group, struc
         .all_history = state->history == KS_ROOM_ALL,
         .version = (int64_t)state->v,
         .restricted = group->rival.data.len > 0 || (group->doubt.data.len > 0 && !(group->flags & KS_GROUP_HELD)) };
+    if ((err = ks_lifetime_days(k, group->room, &ret_event->retention_days)) != KS_OK)
+        return err;
     return ks_group_picture_id(k, look.avatar, &ret_event->picture);
 }
 

@@ -20,6 +20,7 @@
 #include "envelope.h"
 #include "history.h"
 #include "list.h"
+#include "occupants.h"
 #include "room_state.h"
 #include "stanza.h"
 
@@ -28,7 +29,6 @@
 #define KS_GROUP_AGAIN_MS 60000  /* a room that could not be entered is tried again */
 #define KS_GROUPS_MAX 1000       /* rooms of an account; more are not entered, which is told */
 #define KS_GROUP_UNPROVEN_MAX 64 /* … of which nothing but a welcome is known */
-#define KS_GROUP_OCCUPANTS_MAX 4096
 #define KS_GROUP_TOLD_MAX 4096
 #define KS_GROUP_ENCLOSED_MAX 9000 /* bytes of a statement that goes inside an envelope */
 #define KS_GROUP_WELCOMES_MAX 8    /* of a room that is not proven, by so many people */
@@ -47,6 +47,9 @@ enum {
     KS_GROUP_WELCOMED = 32,     /* after LEFT or REMOVED: it is entered, and its statements say whether that is so */
     KS_GROUP_HELD = 64,         /* "doubt" waits for its signer's key: it restricts already, and nobody was told */
     KS_GROUP_TOLD_BEHIND = 128, /* that the server does not show what was named: told once */
+    KS_GROUP_DISPUTED = 256,    /* of the version that is not here two hashes were named */
+    KS_GROUP_NO_HASH = 512,     /* of what was named only the version is known: by an older record */
+    KS_GROUP_SERVED = 1024, /* "doubt" is in the room's chain, as its server gives it; else an envelope brought it */
 };
 
 /* What somebody says of a room that is new here. */
@@ -54,6 +57,8 @@ struct ks_group_welcome {
     struct ks_str by, look; /* look: JSON, or empty */
     uint64_t v;
     uint8_t hash[KS_ROOM_HASH_LEN];
+    const struct ks_ack_range *heads; /* at most KS_ACK_RANGES_MAX: nothing comes of them until it is proven */
+    size_t head_count;
 };
 
 struct ks_group {
@@ -67,6 +72,7 @@ struct ks_group {
     size_t welcome_count;
     /* The greatest version that was named by somebody who may know, if it is not here (group_newer.c); 0: none. */
     uint64_t named_v;
+    uint8_t named_hash[KS_ROOM_HASH_LEN], named_other[KS_ROOM_HASH_LEN]; /* other: with KS_GROUP_DISPUTED */
     struct ks_str named_by;
     int64_t named_ms; /* wall */
 };
@@ -84,10 +90,10 @@ struct ks_group_live {
     bool behind;     /* the server was asked for a version that was named, and has it not */
     int64_t next_ms; /* of a ping, or another try */
     bool pinging;
-    unsigned refusals; /* to let us in, one after the other */
+    unsigned refusals;   /* to let us in, one after the other */
+    unsigned unanswered; /* times that its statements were asked for in vain, likewise */
     struct ks_catchup catchup;
-    struct ks_list occupants; /* group_muc.c */
-    size_t occupant_count;
+    struct ks_occupants occupants;
     struct ks_list told; /* what was told or shown once (ks_group_first_time) */
     size_t told_count;
     struct ks_buf offered; /* a statement out of an envelope, until its signer's key is here */
@@ -95,7 +101,8 @@ struct ks_group_live {
     struct ks_str room;    /* behind this struct */
 };
 
-/* An answer to disco#info: is it a room's? */
+/* An answer to disco#info: has it this feature; is it a room's? */
+bool ks_group_has(const struct ks_stanza *answer, const char *feature);
 bool ks_group_is_there(const struct ks_stanza *answer);
 
 struct ks_groups {
@@ -144,9 +151,10 @@ KS_CHECK enum ks_err ks_group_keep_version(struct konsil *k, const struct ks_roo
 /* Was an account a member by a version, or (ever) by any that is kept? */
 KS_CHECK enum ks_err ks_group_had(
     struct konsil *k, struct ks_str room, uint64_t version, struct ks_str jid, bool *ret_had);
-/* Did he own it by that version? */
-KS_CHECK enum ks_err ks_group_had_owner(
-    struct konsil *k, struct ks_str room, uint64_t version, struct ks_str jid, bool *ret_had);
+/* Did he own it by the version he cites, and at that time still: no statement from before it, by its signer's clock,
+ * had ended that? */
+KS_CHECK enum ks_err ks_group_owned_then(struct konsil *k, struct ks_str room, const struct ks_k *cited,
+    struct ks_str jid, int64_t when_ms, bool *ret_owned);
 KS_CHECK enum ks_err ks_group_ever_had(struct konsil *k, struct ks_str room, struct ks_str jid, bool *ret_had);
 /* May this be shown: its author is a member, or, in what is read of the archive, was one by the version he cites. */
 KS_CHECK enum ks_err ks_group_admits(
@@ -167,6 +175,13 @@ KS_CHECK enum ks_err ks_group_warn(
 /* A visible line of the conversation: what `actor` did, to whom or to what. */
 KS_CHECK enum ks_err ks_group_line(struct konsil *k, struct ks_str room, enum ks_js_notice notice, struct ks_str actor,
     struct ks_str about, int64_t time_ms);
+
+/* --- how long it keeps what is said (group_retention.c) --- */
+
+/* What its server answered to disco#info, NULL for no answer. What is new is told. */
+KS_CHECK enum ks_err ks_group_retention_said(struct konsil *k, struct ks_str room, const struct ks_stanza *answer);
+/* Command room_retention_set. */
+KS_CHECK enum ks_err ks_group_retention_set(struct konsil *k, const struct ks_cmd *cmd);
 
 /* --- rooms without statements (group_foreign.c) --- */
 
@@ -194,21 +209,23 @@ KS_CHECK enum ks_err ks_group_cited(struct konsil *k, const struct ks_inbound *i
 
 /* Of a room that is not known, or not proven yet: it is entered, and its own chain must say the same. */
 KS_CHECK enum ks_err ks_group_welcomed(struct konsil *k, const struct ks_inbound *in, const struct ks_content *content);
-/* Numbers up to the heads of a welcome are no gap. */
+/* Numbers up to these heads are no gap: of who may welcome, in a room that is proven. */
 KS_CHECK enum ks_err ks_group_heads(
-    struct konsil *k, const struct ks_inbound *in, const struct ks_group *group, const struct ks_content *content);
+    struct konsil *k, struct ks_str room, const struct ks_ack_range *heads, size_t count);
 /* Statements were accepted: a welcome is an owner's, and what it promised is kept. *ret_good false: it was not, which
  * is told, and the room is to be forgotten. more: the server has not given all yet. */
 KS_CHECK enum ks_err ks_group_check_welcome(struct konsil *k, struct ks_group *group, bool more, bool *ret_good);
 
 /* --- what is newer than what the server shows (group_newer.c) --- */
 
-/* This account names a version, in an envelope. */
-KS_CHECK enum ks_err ks_group_named(struct konsil *k, struct ks_group *group, struct ks_str jid, uint64_t v);
-/* A named version is not here: nothing is sealed for the room. */
+/* This account names a version and its hash, in an envelope. */
+KS_CHECK enum ks_err ks_group_named(
+    struct konsil *k, struct ks_group *group, struct ks_str jid, uint64_t v, const uint8_t hash[KS_ROOM_HASH_LEN]);
+/* What was named is not here, nor anything proven after it: nothing is sealed for the room. */
 bool ks_group_behind(const struct ks_group *group);
-/* The server gave what it has: if that is less than was named it is told, and shown to the owners. */
-KS_CHECK enum ks_err ks_group_withheld(struct konsil *k, struct ks_group *group);
+/* The server gave what it has: if that is less than was named it is told, and shown to the owners; once for each who
+ * named something, and each state of ours. */
+KS_CHECK enum ks_err ks_group_withheld(struct konsil *k, struct ks_group_live *live, struct ks_group *group);
 /* Statements are about to be accepted: tells whom they remove and what was written for them meanwhile. */
 KS_CHECK enum ks_err ks_group_overheard(
     struct konsil *k, struct ks_group *group, const struct ks_room_signed *run, size_t count);
@@ -239,6 +256,9 @@ KS_CHECK enum ks_err ks_group_let_go(struct konsil *k, struct ks_group *group, s
 KS_CHECK enum ks_err ks_group_announce(struct konsil *k, const struct ks_group *group, const struct ks_room_state *old);
 /* To one account: the newest statement, and with heads how far everybody is. */
 KS_CHECK enum ks_err ks_group_hand(struct konsil *k, const struct ks_group *group, struct ks_str to, bool heads);
+/* May an account be told this of a room now? How it is called, and how far everybody is, only who reads in it. */
+KS_CHECK enum ks_err ks_group_may_hear(
+    struct konsil *k, const struct ks_content *content, struct ks_str jid, bool *ret_may);
 /* There is a new device of ours: it gets of all rooms what the server cannot give it. */
 KS_CHECK enum ks_err ks_groups_show_sibling(struct konsil *k);
 /* What is pending is sent, perhaps again; command (or empty) is answered. */

@@ -257,26 +257,45 @@ static const char *may_change(struct konsil *k, const struct ks_group *group)
     return ks_group_owns(group, ks_own(k)) ? NULL : KS_CODE_ROOM_NOT_OWNER;
 }
 
+/* What an owner states upon: a doubt that only an envelope brought is not in the room's chain, and whoever enclosed it
+ * decides nothing by it. Until the new statement is accepted it restricts as before. */
+static struct ks_group as_chained(const struct ks_group *group)
+{
+    struct ks_group chained = *group;
+
+    if (!(group->flags & KS_GROUP_SERVED)) {
+        chained.doubt = (struct ks_room_signed) { .device = 0 };
+        chained.flags &= ~(unsigned)KS_GROUP_HELD;
+    }
+    return chained;
+}
+
+static void find_known(const struct ks_group *chained, struct ks_room_known *ret_known)
+{
+    ks_group_known(chained, ret_known);
+    if (chained->doubt.data.len > 0) {
+        *ret_known = (struct ks_room_known) { .newest = &chained->doubt.state };
+        memcpy(ret_known->newest_hash, chained->doubt.hash, KS_ROOM_HASH_LEN);
+    }
+}
+
 enum ks_err ks_group_change(struct konsil *k, struct ks_str room, const struct ks_group_change *change,
     struct ks_str answer, const char **ret_code)
 {
     struct ks_room_known known;
     struct ks_room_state state;
-    struct ks_group group;
+    struct ks_group group, chained;
     enum ks_err err = ks_group_get(k, room, &group);
 
-    *ret_code = err == KS_ENOTFOUND ? KS_CODE_ROOM_NONE : err == KS_OK ? may_change(k, &group) : NULL;
+    chained = as_chained(&group);
+    *ret_code = err == KS_ENOTFOUND ? KS_CODE_ROOM_NONE : err == KS_OK ? may_change(k, &chained) : NULL;
     if (*ret_code || err != KS_OK)
         return *ret_code ? KS_OK : err;
-    ks_group_known(&group, &known);
-    if (group.doubt.data.len > 0) {
-        known = (struct ks_room_known) { .newest = &group.doubt.state };
-        memcpy(known.newest_hash, group.doubt.hash, KS_ROOM_HASH_LEN);
-    }
+    find_known(&chained, &known);
     state = group.newest.state;
     ks_room_follow(&known, &state);
     state.t = (uint64_t)k->now.wall_ms / 1000;
-    if ((err = copy_members(k, &group, change->add_count, &state)) != KS_OK)
+    if ((err = copy_members(k, &chained, change->add_count, &state)) != KS_OK)
         return err;
     if ((*ret_code = apply(&state, change)))
         return KS_OK;
@@ -421,6 +440,19 @@ enum ks_err ks_group_hand(struct konsil *k, const struct ks_group *group, struct
     enum ks_err err = fill(k, group, heads, &content);
 
     return err == KS_OK ? ks_outbox_add(k, to, &content, &id) : err;
+}
+
+enum ks_err ks_group_may_hear(struct konsil *k, const struct ks_content *content, struct ks_str jid, bool *ret_may)
+{
+    struct ks_group group;
+    enum ks_err err;
+
+    *ret_may = ks_str_eq(jid, ks_own(k)) || (content->room_look.len == 0 && content->range_count == 0);
+    if (*ret_may)
+        return KS_OK;
+    err = ks_group_get(k, content->room, &group);
+    *ret_may = err == KS_OK && ks_group_recipient(&group, jid);
+    return err == KS_ENOTFOUND ? KS_OK : err;
 }
 
 enum ks_err ks_groups_show_sibling(struct konsil *k)

@@ -2,6 +2,7 @@
 /* group_commands.c -- what people ask of rooms (commands.c answers). */
 #include "group_commands.h"
 
+#include "command.h"
 #include "contacts.h"
 #include "peers.h"
 
@@ -32,7 +33,8 @@ enum ks_err ks_group_rooms(struct konsil *k, struct ks_js_room_list *ret_rooms)
     return KS_OK;
 }
 
-static enum ks_err member_event(struct konsil *k, const struct ks_room_entry *entry, struct ks_js_member *ret_member)
+static enum ks_err member_event(struct konsil *k, const struct ks_group_live *live, const struct ks_room_entry *entry,
+    struct ks_js_member *ret_member)
 {
     struct ks_contact contact;
     struct ks_peer peer;
@@ -43,6 +45,8 @@ static enum ks_err member_event(struct konsil *k, const struct ks_room_entry *en
     *ret_member = (struct ks_js_member) {
         .jid = entry->jid, .name = ks_contact_name(&contact), .owner = entry->owner, .devices = (int64_t)peer.count
     };
+    if (live)
+        ret_member->hats = ks_occupants_hats(&live->occupants, entry->jid);
     return KS_OK;
 }
 
@@ -61,10 +65,40 @@ enum ks_err ks_group_members(
     if (!(items = ks_arena_zero(&k->arena, group.newest.state.member_count * sizeof(*items))))
         return KS_ENOMEM;
     for (size_t i = 0; i < group.newest.state.member_count; i++)
-        if ((err = member_event(k, &group.newest.state.members[i], &items[i])) != KS_OK)
+        if ((err = member_event(k, ks_group_live(k, room), &group.newest.state.members[i], &items[i])) != KS_OK)
             return err;
     *ret_members = (struct ks_js_member_list) { items, group.newest.state.member_count };
     return KS_OK;
+}
+
+static struct ks_js_occupant occupant_event(const struct ks_occupant *occupant)
+{
+    return (struct ks_js_occupant) { .nick = occupant->nick,
+        .jid = occupant->jid,
+        .occupant = occupant->id,
+        .role = occupant->role,
+        .affiliation = occupant->affiliation,
+        .hats = { occupant->hats, occupant->hat_count },
+        .own = occupant->own };
+}
+
+enum ks_err ks_group_occupants_ask(struct konsil *k, const struct ks_cmd *cmd)
+{
+    struct ks_ev_room_occupants event = { .re = cmd->id, .room = cmd->room_occupants.room };
+    const struct ks_group_live *live = ks_group_live(k, event.room);
+    struct ks_js_occupant *items;
+    struct ks_group group;
+    enum ks_err err = ks_group_get(k, event.room, &group);
+
+    if (err != KS_OK)
+        return err == KS_ENOTFOUND ? ks_cmd_refuse(k, cmd, KS_CODE_ROOM_NONE, KS_STR_EMPTY) : err;
+    if (!(items = ks_arena_zero(&k->arena, ((live ? live->occupants.count : 0) + 1) * sizeof(*items))))
+        return KS_ENOMEM;
+    event.occupants.items = items;
+    if (live)
+        for (KS_LIST_EACH(&live->occupants.list, at))
+            items[event.occupants.count++] = occupant_event(KS_CONTAINER(at, struct ks_occupant, link));
+    return ks_tell(k, KS_EV_ROOM_OCCUPANTS, &event);
 }
 
 /* --- changing --- */

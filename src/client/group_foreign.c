@@ -34,15 +34,20 @@ static enum ks_err take(struct konsil *k, struct ks_str room)
     return ks_group_enter(k, room);
 }
 
-bool ks_group_is_there(const struct ks_stanza *answer)
+bool ks_group_has(const struct ks_stanza *answer, const char *feature)
 {
     const struct ks_xml *query = ks_iq_ok(answer) ? ks_xml_child(answer->xml, NS_DISCO_INFO, "query") : NULL;
 
     for (const struct ks_xml *c = ks_xml_child(query, NS_DISCO_INFO, "feature"); c;
          c = ks_xml_next(c, NS_DISCO_INFO, "feature"))
-        if (ks_str_is(ks_xml_attr(c, "var"), NS_MUC))
+        if (ks_str_is(ks_xml_attr(c, "var"), feature))
             return true;
     return false;
+}
+
+bool ks_group_is_there(const struct ks_stanza *answer)
+{
+    return ks_group_has(answer, NS_MUC);
 }
 
 /* *ret_is: there is such a room. */

@@ -8,15 +8,11 @@
 
 #include "engine.h"
 #include "group.h"
+#include "group_roles.h"
 #include "people.h"
 #include "utf8.h"
 
 #define NICK_MAX 64
-
-struct occupant {
-    struct ks_list link;
-    struct ks_str nick, jid; /* behind this struct */
-};
 
 struct told {
     struct ks_list link;
@@ -26,22 +22,15 @@ struct told {
 
 /* --- lists of a room --- */
 
-static void forget_occupant(struct ks_group_live *live, struct occupant *occupant)
-{
-    ks_list_leave(&occupant->link);
-    live->occupant_count--;
-    free(occupant);
-}
-
 static void forget_place(struct ks_group_live *live)
 {
-    for (KS_LIST_EACH_SAFE(&live->occupants, at))
-        forget_occupant(live, KS_CONTAINER(at, struct occupant, link));
+    ks_occupants_forget_all(&live->occupants);
     live->place = KS_GROUP_OUT;
     live->syncing = live->synced = live->sync_wanted = live->waits_for_key = live->ready = live->behind =
         live->pinging = false;
     live->next_ms = KS_NEVER;
     live->resend = 0;
+    live->unanswered = 0;
     ks_catchup_lost(&live->catchup);
 }
 
@@ -98,41 +87,11 @@ bool ks_group_first_time(struct ks_group_live *live, struct ks_str jid, const ui
     return true;
 }
 
-static struct occupant *find_occupant(const struct ks_group_live *live, struct ks_str nick)
-{
-    for (KS_LIST_EACH(&live->occupants, at)) {
-        struct occupant *occupant = KS_CONTAINER(at, struct occupant, link);
-
-        if (ks_str_eq(occupant->nick, nick))
-            return occupant;
-    }
-    return NULL;
-}
-
 struct ks_str ks_group_occupant(const struct ks_group_live *live, struct ks_str nick)
 {
-    const struct occupant *occupant = find_occupant(live, nick);
+    const struct ks_occupant *occupant = ks_occupants_find(&live->occupants, nick);
 
     return occupant ? occupant->jid : KS_STR_EMPTY;
-}
-
-static enum ks_err note_occupant(struct ks_group_live *live, struct ks_str nick, struct ks_str jid)
-{
-    struct occupant *occupant = find_occupant(live, nick);
-
-    if (occupant)
-        forget_occupant(live, occupant);
-    if (live->occupant_count >= KS_GROUP_OCCUPANTS_MAX)
-        return KS_OK; /* whose keys open its messages is found by the device's id then */
-    if (!(occupant = calloc(1, sizeof(*occupant) + nick.len + jid.len)))
-        return KS_ENOMEM;
-    memcpy(occupant + 1, nick.ptr, nick.len);
-    memcpy((char *)(occupant + 1) + nick.len, jid.ptr, jid.len);
-    occupant->nick = ks_str(occupant + 1, nick.len);
-    occupant->jid = ks_str((char *)(occupant + 1) + nick.len, jid.len);
-    ks_list_append(&live->occupants, &occupant->link);
-    live->occupant_count++;
-    return KS_OK;
 }
 
 /* --- who may be there --- */
@@ -150,8 +109,8 @@ enum ks_err ks_group_compare(struct konsil *k, struct ks_group_live *live, const
 {
     enum ks_err err = KS_OK;
 
-    for (KS_LIST_EACH(&live->occupants, at)) {
-        const struct occupant *occupant = KS_CONTAINER(at, struct occupant, link);
+    for (KS_LIST_EACH(&live->occupants.list, at)) {
+        const struct ks_occupant *occupant = KS_CONTAINER(at, struct ks_occupant, link);
 
         if (occupant->jid.len > 0 && (err = compare_one(k, live, group, occupant->jid)) != KS_OK)
             return err;
@@ -223,9 +182,13 @@ static enum ks_err stay_out(struct konsil *k, struct ks_group_live *live)
 static enum ks_err on_looked(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
 {
     struct ks_group_live *live = ks_group_live(k, iq->text);
+    enum ks_err err;
 
     if (!live || live->place != KS_GROUP_ENTERING || !answer)
         return KS_OK; /* silence: it is tried again anyway */
+    live->occupants.ids = ks_group_has(answer, NS_OCCUPANT_ID);
+    if ((err = ks_group_retention_said(k, live->room, answer)) != KS_OK)
+        return err;
     return ks_group_is_there(answer) ? send_presence(k, live, NULL) : stay_out(k, live);
 }
 
@@ -327,24 +290,25 @@ static enum ks_err destroyed(struct konsil *k, struct ks_group_live *live)
 
 static enum ks_err on_left(struct konsil *k, struct ks_group_live *live, struct ks_str nick, const struct ks_xml *x)
 {
-    struct occupant *occupant = find_occupant(live, nick);
+    struct ks_occupant *occupant = ks_occupants_find(&live->occupants, nick);
 
     /* §10.9: "only one presence stanza of type "unavailable" to each occupant"; its examples have no status 110. */
     if (ks_xml_child(x, NS_MUC_USER, "destroy") && ks_str_eq(nick, own_nick(k)))
         return destroyed(k, live);
     if (!has_status(x, "110")) {
         if (occupant)
-            forget_occupant(live, occupant);
+            ks_occupants_forget(&live->occupants, occupant);
         return KS_OK;
     }
     /* Put out, or the room's server ends: whether we may come back, the statements say. */
     forget_place(live);
     wait_until(k, live, k->now.mono_ms + KS_GROUP_AGAIN_MS);
-    return KS_OK;
+    return ks_group_put_out(k, live->room, x);
 }
 
-static enum ks_err on_here(struct konsil *k, struct ks_group_live *live, struct ks_str nick, const struct ks_xml *x)
+static enum ks_err on_here(struct konsil *k, struct ks_group_live *live, const struct ks_stanza *presence)
 {
+    const struct ks_xml *x = ks_xml_child(presence->xml, NS_MUC_USER, "x");
     struct ks_str text = ks_xml_attr(ks_xml_child(x, NS_MUC_USER, "item"), "jid"), bare = KS_STR_EMPTY;
     struct ks_group group;
     struct ks_jid jid;
@@ -353,7 +317,8 @@ static enum ks_err on_here(struct konsil *k, struct ks_group_live *live, struct 
     if (text.len > 0 && ks_jid_parse(&k->arena, text, &jid) == KS_OK
         && (err = ks_jid_text(&k->arena, ks_jid_bare(jid), &bare)) != KS_OK)
         return err;
-    if ((err = note_occupant(live, nick, bare)) != KS_OK)
+    if ((err = ks_occupants_note(&live->occupants, presence->from.resource, bare, has_status(x, "110"), presence->xml))
+        != KS_OK)
         return err;
     if (has_status(x, "110"))
         return entered(k, live);
@@ -402,7 +367,7 @@ enum ks_err ks_group_presence(struct konsil *k, const struct ks_stanza *presence
     case KS_PRES_UNAVAILABLE:
         return on_left(k, live, presence->from.resource, x);
     case KS_TYPE_NONE:
-        return on_here(k, live, presence->from.resource, x);
+        return on_here(k, live, presence);
     default:
         return KS_OK;
     }
@@ -572,7 +537,7 @@ static enum ks_err due_one(struct konsil *k, void *arg)
     if (err != KS_OK || (err = ks_group_offered(k, live)) != KS_OK
         || (err = ks_group_get(k, live->room, &group)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
-    if (live->place == KS_GROUP_IN && (live->waits_for_key || live->behind || !live->ready)) {
+    if (live->place == KS_GROUP_IN && (live->waits_for_key || live->behind || !live->ready || live->unanswered > 0)) {
         wait_until(
             k, live, k->now.mono_ms + (live->waits_for_key || live->behind ? KS_GROUP_AGAIN_MS : KS_GROUP_PING_MS));
         return ks_group_sync(k, live);

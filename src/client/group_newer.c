@@ -10,22 +10,61 @@
 #include "group.h"
 #include "outbox.h"
 
-bool ks_group_behind(const struct ks_group *group)
+static bool same(const uint8_t a[KS_ROOM_HASH_LEN], const uint8_t b[KS_ROOM_HASH_LEN])
 {
-    uint64_t doubt_v = group->doubt.data.len > 0 ? group->doubt.state.v : 0; /* it is here, and restricts */
-
-    return group->newest.data.len > 0 && group->named_v > group->newest.state.v && group->named_v > doubt_v;
+    return memcmp(a, b, KS_ROOM_HASH_LEN) == 0;
 }
 
-enum ks_err ks_group_named(struct konsil *k, struct ks_group *group, struct ks_str jid, uint64_t v)
+static bool is_named(const struct ks_group *group, const struct ks_room_signed *one)
 {
-    if (v <= group->newest.state.v || v <= group->named_v
+    return one->data.len > 0 && one->state.v == group->named_v
+        && (same(one->hash, group->named_hash)
+            || (group->flags & KS_GROUP_DISPUTED && same(one->hash, group->named_other)));
+}
+
+/* Another one of the same version is no answer: what was named may remove who shows it. */
+static bool is_here(const struct ks_group *group)
+{
+    const struct ks_room_signed *newest = &group->newest;
+
+    if (newest->state.v > group->named_v || (newest->state.v == group->named_v && group->flags & KS_GROUP_NO_HASH))
+        return true;
+    return is_named(group, newest) || is_named(group, &group->rival);
+}
+
+/* A doubt that was named is here, and restricts; but anybody can write one, and name it himself. */
+bool ks_group_behind(const struct ks_group *group)
+{
+    return group->newest.data.len > 0 && group->named_v > 0 && !is_here(group)
+        && (group->flags & KS_GROUP_DISPUTED || !is_named(group, &group->doubt));
+}
+
+/* Two hashes of one version: one of them is a lie, or there is a fork. Which one is true only a proof says; of more
+ * than two the last is kept, since who tells the truth goes on telling it. */
+static enum ks_err dispute(struct konsil *k, struct ks_group *group, const uint8_t hash[KS_ROOM_HASH_LEN])
+{
+    if (same(hash, group->named_hash) || (group->flags & KS_GROUP_DISPUTED && same(hash, group->named_other)))
+        return KS_OK;
+    group->flags |= KS_GROUP_DISPUTED;
+    memcpy(group->named_other, hash, KS_ROOM_HASH_LEN);
+    return ks_group_put(k, group);
+}
+
+enum ks_err ks_group_named(
+    struct konsil *k, struct ks_group *group, struct ks_str jid, uint64_t v, const uint8_t hash[KS_ROOM_HASH_LEN])
+{
+    if (v <= group->newest.state.v || v < group->named_v
         || !(ks_str_eq(jid, ks_own(k)) || ks_group_recipient(group, jid)))
         return KS_OK;
+    if (v == group->named_v && !(group->flags & KS_GROUP_NO_HASH))
+        return dispute(k, group, hash);
+    if (v > group->named_v)
+        group->flags &= ~(unsigned)KS_GROUP_TOLD_BEHIND;
+    group->flags &= ~(unsigned)(KS_GROUP_DISPUTED | KS_GROUP_NO_HASH);
     group->named_v = v;
+    memcpy(group->named_hash, hash, KS_ROOM_HASH_LEN);
     group->named_by = jid;
     group->named_ms = k->now.wall_ms;
-    group->flags &= ~(unsigned)KS_GROUP_TOLD_BEHIND;
     return ks_group_put(k, group);
 }
 
@@ -42,11 +81,22 @@ static enum ks_err show_owners(struct konsil *k, const struct ks_group *group)
     return err;
 }
 
-enum ks_err ks_group_withheld(struct konsil *k, struct ks_group *group)
+/* How far we are is the same whatever somebody names, so he makes us say it once. */
+static bool is_news(struct ks_group_live *live, const struct ks_group *group)
+{
+    uint8_t shown[KS_ROOM_HASH_LEN]; /* apart from what ghosts are noted by, and who is waited for */
+
+    for (size_t i = 0; i < sizeof(shown); i++)
+        shown[i] = group->newest.hash[i] ^ 0x55;
+    return ks_group_first_time(live, group->named_by, shown);
+}
+
+enum ks_err ks_group_withheld(struct konsil *k, struct ks_group_live *live, struct ks_group *group)
 {
     enum ks_err err;
 
-    if (!ks_group_behind(group) || group->flags & (KS_GROUP_TOLD_BEHIND | KS_GROUP_LEFT | KS_GROUP_REMOVED))
+    if (!ks_group_behind(group) || group->flags & (KS_GROUP_TOLD_BEHIND | KS_GROUP_LEFT | KS_GROUP_REMOVED)
+        || !is_news(live, group))
         return KS_OK;
     group->flags |= KS_GROUP_TOLD_BEHIND;
     if ((err = ks_group_put(k, group)) != KS_OK
@@ -61,7 +111,7 @@ static bool is_answered(const struct ks_group *group)
 {
     const struct ks_room_signed *newest = &group->newest;
 
-    return newest->state.v >= group->named_v
+    return is_here(group)
         || (!ks_str_eq(newest->signer, group->named_by) && (int64_t)newest->state.t * 1000 > group->named_ms);
 }
 
@@ -107,6 +157,6 @@ void ks_group_settle_named(struct ks_group *group)
     if (group->named_v > 0 && is_answered(group)) {
         group->named_v = 0;
         group->named_by = KS_STR_EMPTY;
-        group->flags &= ~(unsigned)KS_GROUP_TOLD_BEHIND;
+        group->flags &= ~(unsigned)(KS_GROUP_TOLD_BEHIND | KS_GROUP_DISPUTED | KS_GROUP_NO_HASH);
     }
 }

@@ -93,7 +93,7 @@ static enum ks_err accept_one(struct konsil *k, struct ks_group *group, const st
 
     if (err == KS_OK && tell && (known || one->state.v == 0))
         err = tell_changes(k, one, known ? &group->newest.state : NULL);
-    group->flags &= ~(unsigned)(KS_GROUP_FOREIGN | KS_GROUP_HELD);
+    group->flags &= ~(unsigned)(KS_GROUP_FOREIGN | KS_GROUP_HELD | KS_GROUP_SERVED);
     group->before = group->newest;
     group->newest = *one;
     group->rival = group->doubt = (struct ks_room_signed) { .device = 0 };
@@ -187,6 +187,7 @@ struct run {
     size_t proven; /* so many of them are carried by a proven one */
     struct ks_room_signed fork;
     bool has_fork, refused, waits;
+    bool served; /* the room's server gave it; else an envelope did */
 };
 
 /* The known of what comes after `count` of the run. */
@@ -231,7 +232,7 @@ static enum ks_err drop_held(struct konsil *k, struct ks_group *group, const str
     if (!(group->flags & KS_GROUP_HELD) || !same(group->doubt.hash, forged->hash))
         return KS_OK;
     group->doubt = (struct ks_room_signed) { .device = 0 };
-    group->flags &= ~(unsigned)KS_GROUP_HELD;
+    group->flags &= ~(unsigned)(KS_GROUP_HELD | KS_GROUP_SERVED);
     return ks_group_put(k, group);
 }
 
@@ -275,15 +276,30 @@ static enum ks_err take_fork(
     return ks_group_tell(k, group);
 }
 
-/* What follows by its hashes, and nobody can be proven to have signed. */
-static enum ks_err take_doubt(struct konsil *k, struct ks_group *group, const struct ks_room_signed *doubt)
+static void set_doubt(struct ks_group *group, const struct ks_room_signed *doubt, unsigned flags)
 {
+    group->doubt = *doubt;
+    group->flags = (group->flags & ~(unsigned)(KS_GROUP_HELD | KS_GROUP_SERVED)) | flags;
+}
+
+/* What follows by its hashes, and nobody can be proven to have signed. What the server has is not displaced by what
+ * somebody encloses. */
+static enum ks_err take_doubt(struct konsil *k, struct ks_group *group, const struct ks_room_signed *doubt, bool served)
+{
+    bool known = same(group->doubt.hash, doubt->hash);
     enum ks_err err;
 
-    if (!is_there(&group->newest) || (same(group->doubt.hash, doubt->hash) && !(group->flags & KS_GROUP_HELD)))
+    if (!is_there(&group->newest))
         return KS_OK; /* of a room that is new here nothing is believed */
-    group->doubt = *doubt;
-    group->flags &= ~(unsigned)KS_GROUP_HELD;
+    if (group->flags & KS_GROUP_SERVED && !served && !known)
+        return KS_OK;
+    if (known && !(group->flags & KS_GROUP_HELD)) {
+        if (!served || group->flags & KS_GROUP_SERVED)
+            return KS_OK;
+        group->flags |= KS_GROUP_SERVED;
+        return ks_group_put(k, group);
+    }
+    set_doubt(group, doubt, served || (known && group->flags & KS_GROUP_SERVED) ? KS_GROUP_SERVED : 0);
     if ((err = ks_group_put(k, group)) != KS_OK
         || (err = ks_group_warn(k, KS_CODE_ROOM_UNPROVEN, group->room, doubt->signer, KS_STR_EMPTY)) != KS_OK)
         return err;
@@ -297,8 +313,7 @@ static enum ks_err hold(struct konsil *k, struct ks_group *group, const struct r
 
     if (!is_there(&group->newest) || (is_there(&group->doubt) && group->doubt.state.v >= last->state.v))
         return KS_OK;
-    group->doubt = *last;
-    group->flags |= KS_GROUP_HELD;
+    set_doubt(group, last, KS_GROUP_HELD | (run->served ? KS_GROUP_SERVED : 0));
     return ks_group_put(k, group);
 }
 
@@ -319,7 +334,7 @@ static enum ks_err take_run(struct konsil *k, struct ks_group *group, struct run
         doubt = run->items[run->count - 1];
     if (run->proven > 0 && (err = accept_run(k, group, run->items, run->proven)) != KS_OK)
         return err;
-    if (is_there(&doubt) && (err = take_doubt(k, group, &doubt)) != KS_OK)
+    if (is_there(&doubt) && (err = take_doubt(k, group, &doubt, run->served)) != KS_OK)
         return err;
     if (run->has_fork && run->proven == 0)
         err = take_fork(k, group, &run->fork, &fork_waits);
@@ -355,6 +370,7 @@ static enum ks_err take_answer(
 
     if (!run)
         return KS_ENOMEM;
+    run->served = true;
     for (const struct ks_xml *c = ks_xml_child(statements, NS_KONSIL_ROOM, "statement"); c && run->count < RUN_MAX;
          c = ks_xml_next(c, NS_KONSIL_ROOM, "statement")) {
         struct ks_room_signed one;
@@ -376,6 +392,7 @@ static enum ks_err take_answer(
     if (run->count == 0 && group->flags & KS_GROUP_HELD) { /* the server has it no more, or never had it */
         const struct ks_room_signed held = group->doubt;
 
+        run->served = group->flags & KS_GROUP_SERVED;
         take_statement(group, run, &held);
     }
     return take_run(k, group, run, &live->waits_for_key);
@@ -388,6 +405,14 @@ static bool has_none(const struct ks_stanza *answer)
 
     return answer && !ks_iq_ok(answer)
         && (ks_str_is(condition, "service-unavailable") || ks_str_is(condition, "feature-not-implemented"));
+}
+
+/* What waits for them waits for an answer: they are asked for again, later each time. */
+static void ask_later(struct konsil *k, struct ks_group_live *live)
+{
+    live->next_ms = ks_sooner(live->next_ms, k->now.mono_ms + ((int64_t)KS_GROUP_AGAIN_MS << live->unanswered));
+    k->wait_ms[KS_WAIT_GROUP] = ks_sooner(k->wait_ms[KS_WAIT_GROUP], live->next_ms);
+    live->unanswered += live->unanswered < KS_GROUP_AGAIN_MAX;
 }
 
 static enum ks_err on_statements(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
@@ -403,13 +428,13 @@ static enum ks_err on_statements(struct konsil *k, const struct ks_iq *iq, const
         && (err = ks_group_found_foreign(k, &group)) == KS_OK && group.flags & KS_GROUP_FOREIGN)
         return ks_group_synced(k, live);
     if (!ks_iq_ok(answer)) {
-        live->next_ms = ks_sooner(live->next_ms, k->now.mono_ms + KS_GROUP_AGAIN_MS);
-        k->wait_ms[KS_WAIT_GROUP] = ks_sooner(k->wait_ms[KS_WAIT_GROUP], live->next_ms);
+        ask_later(k, live);
         /* Refused, they are as new as they will be; silence says nothing. */
         if ((err = ks_group_get(k, iq->text, &group)) == KS_OK && live->synced && answer)
             err = ks_group_compare(k, live, &group);
         return err == KS_ENOTFOUND ? KS_OK : err;
     }
+    live->unanswered = 0;
     if ((err = ks_group_get(k, iq->text, &group)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
     err = take_answer(k, live, &group, ks_xml_child(answer->xml, NS_KONSIL_ROOM, "statements"));
@@ -419,7 +444,7 @@ static enum ks_err on_statements(struct konsil *k, const struct ks_iq *iq, const
         live->sync_wanted = false;
         return ks_group_sync(k, live);
     }
-    if ((err = ks_group_get(k, iq->text, &group)) != KS_OK || (err = ks_group_withheld(k, &group)) != KS_OK)
+    if ((err = ks_group_get(k, iq->text, &group)) != KS_OK || (err = ks_group_withheld(k, live, &group)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
     live->behind = ks_group_behind(&group);
     if (live->behind) {
@@ -449,6 +474,8 @@ enum ks_err ks_group_sync(struct konsil *k, struct ks_group_live *live)
     live->waits_for_key = false;
     err = ks_iq_send(k, "get", live->room, query, on_statements, live->room, 0);
     live->syncing = err == KS_OK;
+    if (err == KS_EAGAIN)
+        ask_later(k, live);
     return err == KS_EAGAIN ? KS_OK : err;
 }
 
@@ -509,6 +536,13 @@ static enum ks_err keep_offer(struct ks_group_live *live, const struct ks_xml *s
     return err == KS_ELIMIT ? KS_OK : err;
 }
 
+/* Who may enclose one: a member by what is proven, and our own devices. A doubt takes nobody the right to show the
+ * proof, and who was removed has nothing to show. */
+static bool may_enclose(const struct ks_group *group, const struct ks_inbound *in)
+{
+    return in->mine || ks_room_state_member(&group->newest.state, in->from);
+}
+
 /* A statement that came inside an envelope is judged as one of the server's. */
 static enum ks_err take_enclosed(struct konsil *k, struct ks_group *group, const struct ks_xml *statement)
 {
@@ -551,10 +585,11 @@ enum ks_err ks_group_offered(struct konsil *k, struct ks_group_live *live)
 }
 
 /* Somebody knows a newer one than we do: the server should have it. */
-static enum ks_err follow_up(struct konsil *k, struct ks_group *group, struct ks_str jid, uint64_t v)
+static enum ks_err follow_up(
+    struct konsil *k, struct ks_group *group, struct ks_str jid, uint64_t v, const uint8_t hash[KS_ROOM_HASH_LEN])
 {
     struct ks_group_live *live = ks_group_live(k, group->room);
-    enum ks_err err = ks_group_named(k, group, jid, v);
+    enum ks_err err = ks_group_named(k, group, jid, v, hash);
 
     return err == KS_OK && live && live->place == KS_GROUP_IN && is_there(&group->newest) && v > group->newest.state.v
         ? ks_group_sync(k, live)
@@ -594,7 +629,7 @@ enum ks_err ks_group_said(struct konsil *k, const struct ks_inbound *in, const s
     if (content->room_leave)
         return ks_str_eq(in->peer, content->room) ? ks_group_let_go(k, &group, in->from) : KS_OK;
     forked = is_there(&group.rival);
-    if ((err = take_enclosed(k, &group, content->room_statement)) != KS_OK
+    if ((may_enclose(&group, in) && (err = take_enclosed(k, &group, content->room_statement)) != KS_OK)
         || (err = ks_group_get(k, content->room, &group)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
     if (!forked && is_there(&group.rival) && !in->mine && (err = ks_group_hand(k, &group, in->from, false)) != KS_OK)
@@ -602,7 +637,8 @@ enum ks_err ks_group_said(struct konsil *k, const struct ks_inbound *in, const s
     if ((err = take_look(k, &group, content, &changed)) != KS_OK)
         return err;
     /* Heads decide what is no gap: of those who may welcome, and nobody else. */
-    if (ks_group_owns(&group, in->from) && (err = ks_group_heads(k, in, &group, content)) != KS_OK)
+    if (!in->mine && ks_group_owns(&group, in->from)
+        && (err = ks_group_heads(k, group.room, content->ranges, content->range_count)) != KS_OK)
         return err;
     if (changed && (err = ks_group_tell(k, &group)) != KS_OK)
         return err;
@@ -610,7 +646,7 @@ enum ks_err ks_group_said(struct konsil *k, const struct ks_inbound *in, const s
     if (!in->mine && !ks_str_eq(in->peer, content->room) && is_there(&group.newest)
         && content->room_v < group.newest.state.v && ks_group_recipient(&group, in->from))
         return show_ours(k, &group, in->from);
-    return follow_up(k, &group, in->from, content->room_v);
+    return follow_up(k, &group, in->from, content->room_v, content->room_hash);
 }
 
 /* --- what authors cite --- */
@@ -623,7 +659,7 @@ enum ks_err ks_group_cited(struct konsil *k, const struct ks_inbound *in, const 
     if (err != KS_OK || !cited->has_state || in->mine || !is_there(&group.newest))
         return err == KS_ENOTFOUND ? KS_OK : err;
     if (cited->state_version > group.newest.state.v)
-        return follow_up(k, &group, in->from, cited->state_version);
+        return follow_up(k, &group, in->from, cited->state_version, cited->state_hash);
     if (cited->state_version == group.newest.state.v) {
         struct ks_group_live *live = ks_group_live(k, group.room);
 

@@ -52,29 +52,32 @@ enum ks_err ks_group_welcomed(struct konsil *k, const struct ks_inbound *in, con
     if (err != KS_OK || !place || !(welcome = place_of(&group, in->from)))
         return err;
     group.flags |= KS_GROUP_INVITED;
-    *welcome = (struct ks_group_welcome) { .by = in->from, .v = content->room_v };
+    *welcome = (struct ks_group_welcome) {
+        .by = in->from, .v = content->room_v, .heads = welcome->heads, .head_count = welcome->head_count
+    };
+    /* For a newcomer: another device of who welcomed her has its own place in what is said there. */
+    if (!in->mine && content->range_count > 0) {
+        welcome->heads = content->ranges;
+        welcome->head_count = content->range_count;
+    }
     memcpy(welcome->hash, content->room_hash, KS_ROOM_HASH_LEN);
     if (content->room_look.len > 0 && ks_look_read(&k->arena, content->room_look, &look) == KS_OK)
         welcome->look = content->room_look;
-    if ((err = ks_group_put(k, &group)) != KS_OK || (err = ks_group_heads(k, in, &group, content)) != KS_OK)
-        return err;
-    return ks_group_enter(k, group.room);
+    err = ks_group_put(k, &group);
+    return err == KS_OK ? ks_group_enter(k, group.room) : err;
 }
 
-/* Numbers up to the heads are no gap, and later ones are. For a newcomer: another device of who welcomed her has its
- * own place in what is said there. */
-enum ks_err ks_group_heads(
-    struct konsil *k, const struct ks_inbound *in, const struct ks_group *group, const struct ks_content *content)
+enum ks_err ks_group_heads(struct konsil *k, struct ks_str room, const struct ks_ack_range *heads, size_t count)
 {
-    for (size_t i = 0; !in->mine && i < content->range_count; i++) {
-        const struct ks_ack_range *head = &content->ranges[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct ks_ack_range *head = &heads[i];
         struct ks_chain chain;
         struct ks_number number = { .order = KS_NUMBER_HEAD };
         enum ks_err err;
 
-        if (!head->jid.ptr || ks_str_eq(head->jid, ks_own(k)))
+        if (head->jid.len == 0 || ks_str_eq(head->jid, ks_own(k)))
             continue;
-        if ((err = ks_chain_get(k, group->room, head->jid, head->device, head->epoch, &chain)) != KS_OK)
+        if ((err = ks_chain_get(k, room, head->jid, head->device, head->epoch, &chain)) != KS_OK)
             return err;
         if (chain.top > 0)
             continue; /* something of it is here already */
@@ -166,15 +169,21 @@ enum ks_err ks_group_check_welcome(struct konsil *k, struct ks_group *group, boo
     *ret_good = true;
     if (!(group->flags & KS_GROUP_INVITED) || more)
         return KS_OK;
-    for (size_t i = 0; i < group->welcome_count && !good; i++)
-        if (is_good(k, group, &group->welcomes[i]))
-            good = &group->welcomes[i];
+    for (size_t i = 0; i < group->welcome_count; i++) {
+        const struct ks_group_welcome *welcome = &group->welcomes[i];
+
+        if (!is_good(k, group, welcome))
+            continue;
+        good = good ? good : welcome;
+        if ((err = ks_group_heads(k, group->room, welcome->heads, welcome->head_count)) != KS_OK)
+            return err;
+    }
     group->flags &= ~(unsigned)KS_GROUP_INVITED;
     *ret_good = good != NULL;
     if (!good)
         err = ks_group_warn(k, KS_CODE_ROOM_WITHHELD, group->room, by, KS_STR_EMPTY);
     else if (ks_str_eq(good->by, ks_own(k)))
-        err = ks_group_named(k, group, good->by, good->v);
+        err = ks_group_named(k, group, good->by, good->v, good->hash);
     else if (group->newest.state.history == KS_ROOM_ALL)
         err = want_history(k, group);
     group->welcome_count = 0;

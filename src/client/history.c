@@ -254,7 +254,7 @@ static enum ks_err find_successor(struct konsil *k, const struct ks_message *mes
             return KS_OK;
         if (err != KS_OK)
             return err;
-        *ret_order = number.order;
+        *ret_order = number.order > 0 ? number.order : 0; /* of a head nothing stands here */
     }
     return KS_OK;
 }
@@ -333,7 +333,8 @@ enum ks_err ks_history_add(struct konsil *k, struct ks_message *message)
     return message->flags & (KS_MSG_RETRACTED | KS_MSG_UNREADABLE) ? KS_OK : ks_history_index(k, message);
 }
 
-static enum ks_err drop_unreadable(struct konsil *k, struct ks_message *message)
+/* Takes it out, and tells that. */
+static enum ks_err drop(struct konsil *k, struct ks_message *message)
 {
     struct ks_conversation conversation;
     struct ks_buf key;
@@ -362,10 +363,27 @@ enum ks_err ks_history_hidden(struct konsil *k, struct ks_str conversation, stru
 
     if (err == KS_OK && !(there.flags & KS_MSG_UNREADABLE))
         return KS_OK;
-    if (err != KS_ENOTFOUND && (err != KS_OK || (err = drop_unreadable(k, &there)) != KS_OK))
+    if (err != KS_ENOTFOUND && (err != KS_OK || (err = drop(k, &there)) != KS_OK))
         return err;
     ks_buf_init(&key, KEY_BYTES_MAX);
     id_key(&key, conversation, id, author);
+    return put_order(k, &key, 0);
+}
+
+enum ks_err ks_history_expire(struct konsil *k, struct ks_message *message)
+{
+    struct ks_buf key;
+    enum ks_err err;
+
+    ks_buf_init(&key, KEY_BYTES_MAX);
+    message_key(&key, message->conversation, message->order);
+    if ((err = ks_buf_err(&key)) == KS_OK)
+        err = k->store->ops->index_text(k->store, ks_buf_str(&key), KS_STR_EMPTY);
+    ks_buf_done(&key);
+    if (err != KS_OK || (err = drop(k, message)) != KS_OK)
+        return err;
+    ks_buf_init(&key, KEY_BYTES_MAX);
+    id_key(&key, message->conversation, message->id, message->author);
     return put_order(k, &key, 0);
 }
 
@@ -626,80 +644,4 @@ enum ks_err ks_history_tell(struct konsil *k, const struct ks_message *message)
     enum ks_err err = ks_history_event(k, message, &shown);
 
     return err == KS_OK ? ks_tell(k, KS_EV_MESSAGE, &event) : err;
-}
-
-/* --- what comes before its target --- */
-
-static void early_key(struct ks_buf *key, struct ks_str conversation, struct ks_str id)
-{
-    ks_buf_byte(key, 'p');
-    ks_buf_add(key, conversation);
-    ks_buf_byte(key, 0);
-    ks_buf_add(key, id);
-    ks_buf_byte(key, 0);
-}
-
-enum ks_err ks_history_early(struct konsil *k, struct ks_str conversation, struct ks_str id, char kind,
-    struct ks_str author, struct ks_str payload)
-{
-    struct ks_buf key;
-    enum ks_err err;
-
-    ks_buf_init(&key, KEY_BYTES_MAX);
-    early_key(&key, conversation, id);
-    ks_buf_byte(&key, (uint8_t)kind);
-    ks_buf_add(&key, author);
-    if ((err = ks_buf_err(&key)) == KS_OK)
-        err = k->store->ops->put(k->store, KS_T_MESSAGE_ID, ks_buf_str(&key), payload);
-    ks_buf_done(&key);
-    return err;
-}
-
-#define EARLY_MAX 64
-
-struct earlies {
-    struct konsil *k;
-    size_t prefix_len, count;
-    struct ks_early items[EARLY_MAX];
-    struct ks_str keys[EARLY_MAX];
-    enum ks_err err;
-};
-
-static bool take_early(void *user, struct ks_str key, struct ks_str value)
-{
-    struct earlies *all = user;
-    struct ks_early *early = &all->items[all->count];
-    struct ks_str *copy = &all->keys[all->count];
-
-    if ((all->err = ks_arena_copy(&all->k->arena, key, copy)) != KS_OK
-        || (all->err = ks_arena_copy(&all->k->arena, value, &early->payload)) != KS_OK)
-        return false;
-    early->kind = copy->ptr[all->prefix_len];
-    early->author = ks_str_from(*copy, all->prefix_len + 1);
-    return ++all->count < EARLY_MAX;
-}
-
-enum ks_err ks_history_take_early(
-    struct konsil *k, struct ks_str conversation, struct ks_str id, struct ks_early **ret_early, size_t *ret_count)
-{
-    struct earlies *all = ks_arena_zero(&k->arena, sizeof(*all));
-    struct ks_buf key;
-    enum ks_err err;
-
-    if (!all)
-        return KS_ENOMEM;
-    ks_buf_init(&key, KEY_BYTES_MAX);
-    early_key(&key, conversation, id);
-    all->k = k;
-    all->prefix_len = key.len;
-    if ((err = ks_buf_err(&key)) == KS_OK)
-        err = k->store->ops->scan(k->store, KS_T_MESSAGE_ID, ks_buf_str(&key), KS_STR_EMPTY, false, take_early, all);
-    ks_buf_done(&key);
-    if (err == KS_OK)
-        err = all->err;
-    for (size_t i = 0; i < all->count && err == KS_OK; i++)
-        err = k->store->ops->del(k->store, KS_T_MESSAGE_ID, all->keys[i]);
-    *ret_early = all->items;
-    *ret_count = all->count;
-    return err;
 }

@@ -7,7 +7,7 @@
  *   KS_T_MESSAGE       conversation 0 order(8)                      the message
  *   KS_T_MESSAGE_ID    i conversation 0 id 0 author                 its order; 0: taken in, and nothing to be shown
  *                      n …                                       what is known of a number (chain.h)
- *                      p conversation 0 id 0 kind author            an edit, reaction or retraction that came before it
+ *                      p …                                       what came before its target (early.h)
  *                      a …, s …                                  its place in the archive (displayed.h)
  *   KS_T_CONVERSATION  conversation                                 counters
  *
@@ -38,7 +38,7 @@ enum {
     KS_MSG_FILES = 512,      /* files is not empty */
     KS_MSG_NOTICE = 256,     /* a line that tells what became of a room */
     KS_MSG_MODERATED = 2048, /* with RETRACTED: by another than its author */
-    KS_MSG_GONE = 1024,      /* told, and never kept: what stood there as unreadable is nothing that a person sees */
+    KS_MSG_GONE = 1024,      /* told, and never kept: what stood there is nothing that a person sees (any more) */
 };
 
 struct ks_receipt {
@@ -102,6 +102,9 @@ KS_CHECK enum ks_err ks_history_hidden(
 /* Was it taken in, to be shown or not? Not so if it is unreadable. */
 KS_CHECK enum ks_err ks_history_knows(
     struct konsil *k, struct ks_str conversation, struct ks_str id, struct ks_str author, bool *ret_knows);
+/* Its time is over (lifetime.h): out of the store and of what search finds, and told as gone. That it was taken in
+ * stays. Of the message conversation, order, id, author and flags are looked at. */
+KS_CHECK enum ks_err ks_history_expire(struct konsil *k, struct ks_message *message);
 /* A changed one, with its order. */
 KS_CHECK enum ks_err ks_history_put(struct konsil *k, const struct ks_message *message);
 /* Its text changed: what it is found by. */
@@ -119,16 +122,6 @@ KS_CHECK enum ks_err ks_history_search(
     struct konsil *k, struct ks_str words, size_t limit, struct ks_message **ret_messages, size_t *ret_count);
 /* The least state of all receipts: what a message's own state is. 0 without receipts. */
 enum ks_js_state ks_receipts_least(const struct ks_message *message);
-
-/* What came before its target: kept, and given back once when the target is there. payload is the keeper's. */
-KS_CHECK enum ks_err ks_history_early(struct konsil *k, struct ks_str conversation, struct ks_str id, char kind,
-    struct ks_str author, struct ks_str payload);
-struct ks_early {
-    char kind;
-    struct ks_str author, payload;
-};
-KS_CHECK enum ks_err ks_history_take_early(
-    struct konsil *k, struct ks_str conversation, struct ks_str id, struct ks_early **ret_early, size_t *ret_count);
 
 /* --- conversations --- */
 

@@ -550,7 +550,10 @@ void ks_inbox_message(struct konsil *k, const struct ks_stanza *stanza)
             && (live = room_of(k, ks_xml_attr(stanza->xml, "from"))))
             (void)ks_catchup_result(k, &live->catchup, result);
     } else if (event.event) {
-        if (bare_text(k, &k->stream.element, ks_xml_attr(stanza->xml, "from"), &event.from) == KS_OK)
+        /* XEP-0163 §4.3: "The 'from' address of the notification MUST be the bare JID of the account owner"; a device
+         * of his, or an occupant of a room, says nothing of nodes. */
+        if (!(stanza->has_from && stanza->from.resource.len > 0)
+            && bare_text(k, &k->stream.element, ks_xml_attr(stanza->xml, "from"), &event.from) == KS_OK)
             (void)ks_step(k, take_event, &event);
     } else if (stanza->type == KS_MSG_GROUPCHAT) {
         take_groupchat(k, stanza->xml, false);

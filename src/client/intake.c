@@ -244,7 +244,7 @@ static enum ks_err take_place(
     if (chain->asked && ks_chain_missing(chain) < missing && (err = ks_heal_tell_gap(k, chain, false)) != KS_OK)
         return err;
     if (!in->mine)
-        ks_acks_wake_room(k, live ? live->occupant_count : 0);
+        ks_acks_wake_room(k, live ? live->occupants.count : 0);
     return KS_OK;
 }
 

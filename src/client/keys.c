@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "early.h"
 #include "engine.h"
 #include "group.h"
 #include "heartbeat.h"
@@ -12,6 +13,7 @@
 #include "pep_client.h"
 #include "xml_writer.h"
 
+#define UNANSWERED_MAX 2      /* questions for one bundle; then it counts as not to be had, for KS_KEYS_AGAIN_MS */
 #define PUBLISH_KEY "publish" /* which bundles the server does not have as they are */
 #define DAY_MS 86400000
 
@@ -30,6 +32,7 @@ struct bundle {
     int64_t at_ms; /* when it failed */
     char *bytes;
     size_t len;
+    unsigned unanswered; /* questions, one after the other */
 };
 
 /* An account, for as long as the XMPP session lasts. */
@@ -457,8 +460,10 @@ static enum ks_err on_bundle(struct konsil *k, const struct ks_iq *iq, const str
         return KS_OK;
     if (payload && (err = keep_bundle(bundle, payload)) != KS_OK)
         return err;
-    /* Without an answer it is asked for again: a message that went now would leave out a device that could read it. */
-    bundle->state = bundle->bytes ? HERE : answer ? FAILED : UNASKED;
+    /* Without an answer it is asked for again: a message that went now would leave out a device that could read it. But
+     * not without end: a server that is silent about one device would silence a room. */
+    bundle->unanswered = answer ? 0 : bundle->unanswered + 1;
+    bundle->state = bundle->bytes ? HERE : answer || bundle->unanswered >= UNANSWERED_MAX ? FAILED : UNASKED;
     bundle->at_ms = k->now.mono_ms;
     wake(k);
     return KS_OK;
@@ -706,7 +711,7 @@ void ks_keys_due(struct konsil *k)
     ks_heartbeats_due(k);
     if (k->now.mono_ms >= k->keys.upkeep_ms) {
         k->keys.upkeep_ms = k->now.mono_ms + DAY_MS;
-        (void)(ks_step(k, daily, NULL) && ks_outbox_upkeep(k));
+        (void)(ks_step(k, daily, NULL) && ks_outbox_upkeep(k) && ks_early_upkeep(k));
     }
     k->wait_ms[KS_WAIT_KEYS] = ks_sooner(k->wait_ms[KS_WAIT_KEYS], k->keys.upkeep_ms);
 }

@@ -29,8 +29,7 @@ static bool owns(const struct ks_group *group, struct ks_str jid)
     return ks_group_owns(group, jid) && owns_in(&group->rival, jid) && owns_in(&group->doubt, jid);
 }
 
-/* What is read of the archive may be the word of one who was an owner then, as with words of former members
- * (ks_group_admits). */
+/* What is read of the archive may be the word of one who was an owner when the server took it. */
 static enum ks_err may_moderate(struct konsil *k, const struct ks_inbound *in, const struct ks_k *cited, bool *ret_may)
 {
     const struct ks_group_live *live = ks_group_live(k, in->peer);
@@ -40,7 +39,7 @@ static enum ks_err may_moderate(struct konsil *k, const struct ks_inbound *in, c
     *ret_may = err == KS_OK && owns(&group, in->from);
     if (err != KS_OK || *ret_may || !live || live->ready || !cited->has_state)
         return err == KS_ENOTFOUND ? KS_OK : err;
-    return ks_group_had_owner(k, in->peer, cited->state_version, in->from, ret_may);
+    return ks_group_owned_then(k, in->peer, cited, in->from, in->stamp_ms, ret_may);
 }
 
 /* --- another's word --- */
@@ -226,4 +225,13 @@ enum ks_err ks_moderate_entered(struct konsil *k, struct ks_str room)
             err = ks_moderate_on_server(k, &out);
     }
     return err == KS_ENOTFOUND ? KS_ESTORE : err;
+}
+
+enum ks_err ks_moderate_owes(struct konsil *k, uint64_t seq, bool *ret_owes)
+{
+    struct ks_str archive_id;
+    enum ks_err err = ks_out_get_row(k, ROW, seq, &archive_id);
+
+    *ret_owes = err == KS_OK;
+    return err == KS_ENOTFOUND ? KS_OK : err;
 }

@@ -23,5 +23,7 @@ KS_CHECK enum ks_err ks_moderate_take(
 KS_CHECK enum ks_err ks_moderate_on_server(struct konsil *k, const struct ks_out *out);
 /* We are in a room: what is still owed there. */
 KS_CHECK enum ks_err ks_moderate_entered(struct konsil *k, struct ks_str room);
+/* Does the word with this seq still owe its room something? Then it is kept, as ks_erase_owes. */
+KS_CHECK enum ks_err ks_moderate_owes(struct konsil *k, uint64_t seq, bool *ret_owes);
 
 #endif

@@ -366,12 +366,20 @@ enum ks_err ks_outbox_retry(struct konsil *k)
     return err;
 }
 
+/* A retraction that is not done everywhere yet. */
+static enum ks_err is_owed(struct konsil *k, uint64_t seq, bool *ret_owed)
+{
+    enum ks_err err = ks_erase_owes(k, seq, ret_owed);
+
+    return err != KS_OK || *ret_owed ? err : ks_moderate_owes(k, seq, ret_owed);
+}
+
 static enum ks_err upkeep_one(struct konsil *k, uint64_t seq)
 {
     struct ks_out out;
     struct ks_peer peer;
     int64_t age;
-    bool owes;
+    bool owed;
     enum ks_err err = ks_out_load(k, seq, &out);
 
     if (err != KS_OK)
@@ -379,7 +387,7 @@ static enum ks_err upkeep_one(struct konsil *k, uint64_t seq)
     age = k->now.wall_ms - out.made_ms;
     if (out.state == KS_OUT_WAITING || out.state == KS_OUT_SEALED || age < KS_OUTBOX_KEEP_MS)
         return KS_OK;
-    if (out.state != KS_OUT_FAILED && ((err = ks_erase_owes(k, seq, &owes)) != KS_OK || owes))
+    if (out.state != KS_OUT_FAILED && ((err = is_owed(k, seq, &owed)) != KS_OK || owed))
         return err;
     if (out.state == KS_OUT_DONE)
         return ks_out_drop(k, &out);

@@ -266,6 +266,7 @@ static enum ks_err try_one(struct konsil *k, void *arg)
     struct ks_content content;
     struct ks_str draft;
     struct ks_out out;
+    bool may = true;
     enum ks_err err;
 
     if (!audience)
@@ -289,6 +290,10 @@ static enum ks_err try_one(struct konsil *k, void *arg)
     if ((err = ks_out_get_row(k, 'd', attempt->seq, &draft)) != KS_OK
         || (err = ks_draft_decode(&k->arena, draft, &content)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_ESTORE : err;
+    /* It waited, and who is welcomed may be gone again. */
+    if (content.says == KS_SAYS_ROOM && !audience->room
+        && ((err = ks_group_may_hear(k, &content, out.conversation, &may)) != KS_OK || !may))
+        return err == KS_OK ? ks_out_drop(k, &out) : err;
     if ((err = seal(k, &out, &content, audience)) == KS_EAGAIN)
         attempt->again = true;
     attempt->too_big = err == KS_ELIMIT;
@@ -380,42 +385,47 @@ static void send_one(struct konsil *k, struct entry *entry)
 
 /* --- a session's life --- */
 
-/* It was sealed for a server that took more. */
-static enum ks_err fail_sealed(struct konsil *k, uint64_t seq)
+static enum ks_err fail_sealed(struct konsil *k, uint64_t seq, const char *code)
 {
     struct ks_out out;
     enum ks_err err;
 
     if ((err = ks_out_load(k, seq, &out)) != KS_OK || (err = ks_out_del_row(k, 's', seq)) != KS_OK)
         return err;
-    return ks_out_fail(k, &out, KS_CODE_TOO_BIG, KS_STR_EMPTY);
+    return ks_out_fail(k, &out, code, KS_STR_EMPTY);
+}
+
+/* What was sealed goes once more, unless it was sealed for a server that took more. */
+static enum ks_err send_sealed(struct konsil *k, uint64_t seq)
+{
+    struct ks_str stanza;
+    enum ks_err err = ks_out_get_row(k, 's', seq, &stanza);
+
+    if (err != KS_OK)
+        return err == KS_ENOTFOUND ? KS_ESTORE : err;
+    return stanza.len <= k->stream.stanza_max ? ks_send_bytes(k, stanza, KS_TAG(KS_TAG_OUTBOX, seq))
+                                              : fail_sealed(k, seq, KS_CODE_TOO_BIG);
 }
 
 enum ks_err ks_outbox_online(struct konsil *k, bool resumed)
 {
     uint64_t *seqs;
     size_t count;
-    struct ks_str stanza;
     enum ks_err err;
 
     k->outbox.open = true;
     ks_outbox_wake(k);
     if (resumed)
         return KS_OK; /* stream management sent it again */
-    if ((err = ks_erase_online(k)) != KS_OK || (err = ks_out_list(k, 'w', UNACKED_MAX, &seqs, &count)) != KS_OK)
+    if ((err = ks_erase_online(k)) != KS_OK || (err = ks_out_list(k, 'w', KS_OUT_LIST_MAX, &seqs, &count)) != KS_OK)
         return err;
     for (size_t i = 0; i < count; i++) {
         struct ks_out out;
 
         if ((err = ks_out_load(k, seqs[i], &out)) != KS_OK)
             return err == KS_ENOTFOUND ? KS_ESTORE : err;
-        if (out.in_room)
-            continue; /* when we are in it */
-        if ((err = ks_out_get_row(k, 's', seqs[i], &stanza)) == KS_OK)
-            err = stanza.len <= k->stream.stanza_max ? ks_send_bytes(k, stanza, KS_TAG(KS_TAG_OUTBOX, seqs[i]))
-                                                     : fail_sealed(k, seqs[i]);
-        if (err != KS_OK)
-            return err == KS_ENOTFOUND ? KS_ESTORE : err;
+        if (!out.in_room && (err = send_sealed(k, seqs[i])) != KS_OK) /* in a room: when we are in it */
+            return err;
     }
     return KS_OK;
 }
@@ -462,63 +472,99 @@ static enum ks_err seal_again(struct konsil *k, struct ks_out *out, const struct
     return err;
 }
 
-/* From `from` on; what waits is where it goes on, and nothing overtakes it. */
-static enum ks_err resend(struct konsil *k, const struct ks_group *group, struct ks_group_live *live, uint64_t from)
+/* What was on its way in a room when we were in it the last time. */
+struct resending {
+    struct ks_group_live *live;
+    uint64_t seq;  /* what it is about */
+    uint64_t next; /* for live->resend */
+    enum ks_err err;
+};
+
+/* From live->resend on; what waits is where it goes on, and nothing overtakes it. */
+static enum ks_err resend(struct konsil *k, struct resending *resending)
 {
+    struct ks_group group;
     uint64_t *seqs;
     size_t count;
-    enum ks_err err = ks_out_list(k, 'w', UNACKED_MAX, &seqs, &count);
+    enum ks_err err = ks_group_get(k, resending->live->room, &group);
 
-    live->resend = 0;
-    for (size_t i = 0; err == KS_OK && i < count; i++) {
-        struct ks_str stanza;
+    if (err != KS_OK || (err = ks_out_list(k, 'w', KS_OUT_LIST_MAX, &seqs, &count)) != KS_OK)
+        return err;
+    for (size_t i = 0; i < count; i++) {
         struct ks_out out;
         bool waits = false;
 
         if ((err = ks_out_load(k, seqs[i], &out)) != KS_OK)
             return err == KS_ENOTFOUND ? KS_ESTORE : err;
-        if (seqs[i] < from || !ks_str_eq(out.conversation, group->room))
+        if (seqs[i] < resending->live->resend - 1 || !ks_str_eq(out.conversation, group.room))
             continue;
-        if (out.room_v != group->newest.state.v || ks_group_behind(group) || group->doubt.data.len > 0
-            || group->rival.data.len > 0) /* whoever is restricted since then gets no key */
-            err = seal_again(k, &out, group, &waits);
-        if (err == KS_OK && waits) {
-            live->resend = seqs[i] + 1;
+        resending->seq = seqs[i];
+        if ((out.room_v != group.newest.state.v || ks_group_behind(&group) || group.doubt.data.len > 0
+                || group.rival.data.len > 0) /* whoever is restricted since then gets no key */
+            && (err = seal_again(k, &out, &group, &waits)) != KS_OK)
+            return err;
+        if (waits) {
+            resending->next = seqs[i] + 1;
             return KS_OK;
         }
-        if (err != KS_OK || out.state != KS_OUT_SEALED)
-            continue;
-        if ((err = ks_out_get_row(k, 's', seqs[i], &stanza)) == KS_OK)
-            err = ks_send_bytes(k, stanza, KS_TAG(KS_TAG_OUTBOX, seqs[i]));
+        if (out.state == KS_OUT_SEALED && (err = send_sealed(k, seqs[i])) != KS_OK)
+            return err;
     }
-    return err == KS_OK ? ks_moderate_entered(k, group->room) : err;
-}
-
-enum ks_err ks_outbox_entered(struct konsil *k, const struct ks_group *group)
-{
-    struct ks_group_live *live = ks_group_live(k, group->room);
-
-    return live ? resend(k, group, live, 0) : KS_OK;
+    return ks_moderate_entered(k, group.room);
 }
 
 static enum ks_err resend_step(struct konsil *k, void *arg)
 {
-    struct ks_group_live *live = arg;
-    struct ks_group group;
-    enum ks_err err = ks_group_get(k, live->room, &group);
+    struct resending *resending = arg;
 
-    return err == KS_OK ? resend(k, &group, live, live->resend - 1) : err;
+    resending->next = 0;
+    return resending->err = resend(k, resending);
+}
+
+static enum ks_err fail_resend(struct konsil *k, void *arg)
+{
+    const struct resending *resending = arg;
+
+    return fail_sealed(k, resending->seq, resending->err == KS_ELIMIT ? KS_CODE_TOO_BIG : KS_CODE_NO_KEYS);
+}
+
+/* As send_one: a device that proves unusable is left out, and what cannot be sealed fails instead of holding up what is
+ * behind it. */
+static void resend_room(struct konsil *k, struct ks_group_live *live)
+{
+    struct resending resending = { .live = live };
+
+    for (int tries = 0; !ks_step(k, resend_step, &resending); tries++) {
+        if (k->failed != KS_OK || (resending.err != KS_EAGAIN && resending.err != KS_ELIMIT))
+            return;
+        if (resending.err == KS_EAGAIN && tries < TRIES_MAX)
+            continue;
+        if (!ks_step(k, fail_resend, &resending))
+            return;
+        tries = 0;
+    }
+    live->resend = resending.next;
 }
 
 static void resend_waiting(struct konsil *k)
 {
     for (KS_LIST_EACH(&k->groups.live, at)) {
         struct ks_group_live *live = KS_CONTAINER(at, struct ks_group_live, link);
-        uint64_t from = live->resend;
 
-        if (from > 0 && live->ready && !ks_step(k, resend_step, live))
-            live->resend = from;
+        if (live->resend > 0 && live->ready && k->failed == KS_OK)
+            resend_room(k, live);
     }
+}
+
+enum ks_err ks_outbox_entered(struct konsil *k, const struct ks_group *group)
+{
+    struct ks_group_live *live = ks_group_live(k, group->room);
+
+    /* In steps of its own: a device that proves unusable undoes one. */
+    if (live)
+        live->resend = 1;
+    ks_outbox_wake(k);
+    return KS_OK;
 }
 
 void ks_outbox_due(struct konsil *k)

@@ -2,46 +2,15 @@
 #include "refer.h"
 
 #include "chain.h"
+#include "early.h"
 #include "engine.h"
 #include "erase.h"
-#include "outbox_record.h"
 
-#define EARLY_EDIT 'e'
-#define EARLY_REACTIONS 'r'
-#define EARLY_RETRACT 'x'
-#define EARLY_MODERATE 'm'
-
-/* --- waiting for a target --- */
-
-static enum ks_err wait_for(struct konsil *k, const struct ks_reference *reference, char kind)
+static enum ks_err wait_for(struct konsil *k, const struct ks_reference *reference, enum ks_early_kind kind)
 {
-    struct ks_buf payload;
-    enum ks_err err;
+    struct ks_early early = { kind, *reference };
 
-    ks_buf_init(&payload, KS_SCE_MAX * 2);
-    ks_buf_field(&payload, reference->id);
-    ks_buf_u64(&payload, (uint64_t)reference->time_ms);
-    ks_draft_encode(&payload, reference->content);
-    if ((err = ks_buf_err(&payload)) == KS_OK)
-        err = ks_history_early(
-            k, reference->conversation, reference->content->target, kind, reference->author, ks_buf_str(&payload));
-    ks_buf_done(&payload);
-    return err;
-}
-
-static enum ks_err read_early(struct konsil *k, struct ks_str conversation, const struct ks_early *early,
-    struct ks_content *content, struct ks_reference *reference)
-{
-    struct ks_cursor at = ks_cursor(early->payload);
-    uint64_t time_ms;
-
-    if (ks_cursor_field(&at, &reference->id) != KS_OK || ks_cursor_u64(&at, &time_ms) != KS_OK)
-        return KS_ESTORE;
-    reference->conversation = conversation;
-    reference->author = early->author;
-    reference->time_ms = (int64_t)time_ms;
-    reference->content = content;
-    return ks_draft_decode(&k->arena, at.left, content);
+    return ks_early_keep(k, &early);
 }
 
 /* --- targets --- */
@@ -53,8 +22,7 @@ static bool is_other_text(const struct ks_message *target, const struct ks_conte
         && memcmp(target->hash, content->ref_hash, KS_SCE_HASH_LEN) != 0;
 }
 
-/* doc/PROTOCOL.md §5.3: the latest time wins, between equal times the greater id. */
-static bool is_newer(int64_t time_ms, struct ks_str id, int64_t than_ms, struct ks_str than_id)
+bool ks_refer_newer(int64_t time_ms, struct ks_str id, int64_t than_ms, struct ks_str than_id)
 {
     return time_ms > than_ms || (time_ms == than_ms && ks_str_cmp(id, than_id) > 0);
 }
@@ -87,7 +55,7 @@ static enum ks_err may_come(struct konsil *k, const struct ks_reference *referen
 static bool edit_message(struct ks_message *target, const struct ks_reference *reference)
 {
     if (target->flags & KS_MSG_RETRACTED
-        || !is_newer(reference->time_ms, reference->id, target->edited_ms, target->edited_id))
+        || !ks_refer_newer(reference->time_ms, reference->id, target->edited_ms, target->edited_id))
         return false;
     target->body = reference->content->body;
     target->flags |= KS_MSG_EDITED;
@@ -117,12 +85,12 @@ enum ks_err ks_refer_edit(struct konsil *k, const struct ks_reference *reference
     if (err == KS_ENOTFOUND) {
         if ((err = may_come(k, reference, ret_applied)) != KS_OK || !*ret_applied)
             return err;
-        return wait_for(k, reference, EARLY_EDIT);
+        return wait_for(k, reference, KS_EARLY_EDIT);
     }
     if (err != KS_OK)
         return err;
     if (target.flags & KS_MSG_UNREADABLE)
-        return wait_for(k, reference, EARLY_EDIT);
+        return wait_for(k, reference, KS_EARLY_EDIT);
     if (is_other_text(&target, content)) {
         *ret_applied = false;
         return KS_OK;
@@ -152,7 +120,7 @@ static enum ks_err react_to(struct konsil *k, struct ks_message *target, const s
 
     if (target->flags & KS_MSG_RETRACTED)
         return KS_EEXISTS;
-    if (reaction && !is_newer(reference->time_ms, reference->id, reaction->time_ms, reaction->id))
+    if (reaction && !ks_refer_newer(reference->time_ms, reference->id, reaction->time_ms, reaction->id))
         return KS_EEXISTS;
     if (!reaction) {
         if (target->reaction_count == KS_REACTORS_MAX)
@@ -190,7 +158,7 @@ enum ks_err ks_refer_reactions(struct konsil *k, const struct ks_reference *refe
     enum ks_err err = ks_history_find(k, reference->conversation, reference->content->target, KS_STR_EMPTY, &target);
 
     if (err == KS_ENOTFOUND || (err == KS_OK && target.flags & KS_MSG_UNREADABLE))
-        return wait_for(k, reference, EARLY_REACTIONS);
+        return wait_for(k, reference, KS_EARLY_REACTIONS);
     if (err != KS_OK)
         return err;
     if (is_other_text(&target, reference->content))
@@ -238,6 +206,23 @@ static enum ks_err tell_retracted(
     return ks_tell(k, KS_EV_RETRACTED, &event);
 }
 
+/* What waited for it to be readable holds words, too. */
+static enum ks_err forget_early(struct konsil *k, const struct ks_message *message)
+{
+    static const enum ks_early_kind kinds[] = { KS_EARLY_EDIT, KS_EARLY_REACTIONS };
+    struct ks_early *early;
+    size_t count;
+    enum ks_err err = KS_OK;
+
+    for (size_t i = 0; i < KS_COUNT(kinds) && err == KS_OK; i++) {
+        err = ks_early_find(k, message, kinds[i], &early, &count);
+        for (size_t j = 0; j < count && err == KS_OK; j++)
+            if (!is_other_text(message, early[j].reference.content))
+                err = ks_early_over(k, &early[j]);
+    }
+    return err;
+}
+
 enum ks_err ks_refer_retract(struct konsil *k, const struct ks_reference *reference)
 {
     struct ks_str author = reference->content->target_author;
@@ -247,18 +232,20 @@ enum ks_err ks_refer_retract(struct konsil *k, const struct ks_reference *refere
         k, reference->conversation, reference->content->target, moderated ? author : reference->author, &target);
 
     if (err == KS_ENOTFOUND)
-        return wait_for(k, reference, moderated ? EARLY_MODERATE : EARLY_RETRACT);
+        return wait_for(k, reference, moderated ? KS_EARLY_MODERATE : KS_EARLY_RETRACT);
     if (err != KS_OK || target.flags & KS_MSG_RETRACTED)
         return err;
     if (target.flags & KS_MSG_MINE && (err = ks_erase_outbox(k, target.conversation, target.id)) != KS_OK)
         return err;
-    if (target.flags & KS_MSG_FILES && (err = ks_transfers_erased(k, target.conversation, target.order)) != KS_OK)
+    if (target.flags & KS_MSG_FILES
+        && (err = ks_transfers_erased(k, target.conversation, target.order, KS_CODE_RETRACTED)) != KS_OK)
         return err;
     if (!moderated)
         erase(&target);
     else if ((err = erase_moderated(k, &target, reference)) != KS_OK)
         return err;
-    if ((err = ks_history_put(k, &target)) != KS_OK || (err = ks_history_index(k, &target)) != KS_OK)
+    if ((err = ks_history_put(k, &target)) != KS_OK || (err = ks_history_index(k, &target)) != KS_OK
+        || (err = forget_early(k, &target)) != KS_OK)
         return err;
     return tell_retracted(k, &target, reference);
 }
@@ -278,42 +265,61 @@ enum ks_err ks_refer_reply(struct konsil *k, const struct ks_content *content, s
     return err == KS_ENOTFOUND ? KS_OK : err;
 }
 
-static enum ks_err apply_early(struct konsil *k, struct ks_message *message, const struct ks_early *early)
+/* False in *ret_over: it is about another message, and goes on waiting for that. */
+static enum ks_err apply_early(
+    struct konsil *k, struct ks_message *message, const struct ks_early *early, bool *ret_over)
 {
-    struct ks_reference reference;
-    struct ks_content *content = ks_arena_zero(&k->arena, sizeof(*content));
-    bool own = ks_str_eq(early->author, message->author), retracts;
-    enum ks_err err;
+    const struct ks_reference *reference = &early->reference;
+    enum ks_err err = KS_OK;
 
-    if (!content)
-        return KS_ENOMEM;
-    if ((err = read_early(k, message->conversation, early, content, &reference)) != KS_OK)
-        return err;
-    retracts = early->kind == EARLY_RETRACT || early->kind == EARLY_MODERATE;
-    if (is_other_text(message, content) && !retracts)
-        return KS_OK;
-    if (early->kind == EARLY_RETRACT && own)
+    *ret_over = true;
+    switch (early->kind) {
+    case KS_EARLY_RETRACT:
         erase(message);
-    else if (early->kind == EARLY_MODERATE && ks_str_eq(content->target_author, message->author))
-        return erase_moderated(k, message, &reference);
-    else if (early->kind == EARLY_EDIT && own)
-        (void)edit_message(message, &reference);
-    else if (early->kind == EARLY_REACTIONS && (err = react_to(k, message, &reference)) != KS_EEXISTS)
-        return err;
-    return KS_OK;
+        break;
+    case KS_EARLY_MODERATE:
+        if (!(message->flags & KS_MSG_RETRACTED))
+            err = erase_moderated(k, message, reference);
+        break;
+    case KS_EARLY_EDIT:
+        if ((*ret_over = !is_other_text(message, reference->content)))
+            (void)edit_message(message, reference);
+        break;
+    case KS_EARLY_REACTIONS:
+        if ((*ret_over = !is_other_text(message, reference->content)))
+            err = react_to(k, message, reference);
+        break;
+    }
+    return err == KS_EEXISTS ? KS_OK : err;
+}
+
+static enum ks_err apply_kind(struct konsil *k, struct ks_message *message, enum ks_early_kind kind, size_t *applied)
+{
+    struct ks_early *early;
+    size_t count;
+    bool over;
+    enum ks_err err = ks_early_find(k, message, kind, &early, &count);
+
+    for (size_t i = 0; i < count && err == KS_OK; i++)
+        if ((err = apply_early(k, message, &early[i], &over)) == KS_OK && over) {
+            ++*applied;
+            err = ks_early_over(k, &early[i]);
+        }
+    return err;
 }
 
 enum ks_err ks_refer_early(struct konsil *k, struct ks_message *message)
 {
-    struct ks_early *early;
-    size_t count;
-    enum ks_err err = ks_history_take_early(k, message->conversation, message->id, &early, &count);
+    /* Who took it back is heard before all who speak about it. */
+    static const enum ks_early_kind order[] = { KS_EARLY_RETRACT, KS_EARLY_MODERATE, KS_EARLY_EDIT,
+        KS_EARLY_REACTIONS };
+    size_t applied = 0;
+    enum ks_err err = KS_OK;
 
-    if (err != KS_OK || count == 0)
+    for (size_t i = 0; i < KS_COUNT(order) && err == KS_OK; i++)
+        err = apply_kind(k, message, order[i], &applied);
+    if (err != KS_OK || applied == 0)
         return err;
-    for (size_t i = 0; i < count; i++)
-        if ((err = apply_early(k, message, &early[i])) != KS_OK)
-            return err;
     if ((err = ks_history_put(k, message)) != KS_OK)
         return err;
     return ks_history_index(k, message);

@@ -16,6 +16,9 @@ struct ks_reference {
     const struct ks_content *content;
 };
 
+/* doc/PROTOCOL.md §5.3: the latest time wins, between equal times the greater id. */
+bool ks_refer_newer(int64_t time_ms, struct ks_str id, int64_t than_ms, struct ks_str than_id);
+
 /* Edits the target. *ret_applied false: it may not be (another's message, another text), so it is a message of its own.
  */
 KS_CHECK enum ks_err ks_refer_edit(struct konsil *k, const struct ks_reference *reference, bool *ret_applied);

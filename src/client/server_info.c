@@ -4,6 +4,7 @@
 #include "command.h"
 #include "dataform.h"
 #include "engine.h"
+#include "lifetime.h"
 #include "utf8.h"
 #include "xml_writer.h"
 
@@ -225,8 +226,9 @@ static enum ks_err on_info(struct konsil *k, const struct ks_iq *iq, const struc
     const struct ks_xml *query = answer ? ks_xml_child(answer->xml, NS_DISCO_INFO, "query") : NULL;
     enum ks_err err = KS_OK;
 
-    if (ks_iq_ok(answer) && query)
-        err = keep(k, query);
+    if (ks_iq_ok(answer) && query && (err = keep(k, query)) == KS_OK)
+        err = ks_lifetime_said(
+            k, KS_STR_EMPTY, read_hours(k, ks_form_find(&k->arena, query, FORM_POLICY), "data_retention"));
     return err == KS_OK && iq->text.len > 0 ? tell(k, ks_cmd_text_id(iq->text)) : err;
 }
 

@@ -442,7 +442,7 @@ enum ks_err ks_transfers_slot(struct konsil *k, uint64_t number, const struct ks
     return ks_transfer_tell(k, &transfer, KS_JS_TRANSFER_STATE_MOVING, NULL, KS_STR_EMPTY);
 }
 
-enum ks_err ks_transfers_erased(struct konsil *k, struct ks_str conversation, int64_t order)
+enum ks_err ks_transfers_erased(struct konsil *k, struct ks_str conversation, int64_t order, const char *code)
 {
     struct ks_transfer *items;
     size_t count;
@@ -451,6 +451,6 @@ enum ks_err ks_transfers_erased(struct konsil *k, struct ks_str conversation, in
     for (size_t i = 0; i < count && err == KS_OK; i++)
         if (items[i].direction == KS_DOWN && items[i].order == order && ks_str_eq(items[i].conversation, conversation)
             && (err = ks_transfer_stop(k, &items[i])) == KS_OK)
-            err = ks_transfer_fail(k, &items[i], KS_CODE_RETRACTED, KS_STR_EMPTY);
+            err = ks_transfer_fail(k, &items[i], code, KS_STR_EMPTY);
     return err;
 }

@@ -71,7 +71,7 @@ KS_CHECK enum ks_err ks_transfers_count(struct konsil *k, uint64_t *ret_count);
 /* Of upload_slot.h. */
 KS_CHECK enum ks_err ks_transfers_slot(struct konsil *k, uint64_t number, const struct ks_upload_slot *slot);
 /* A message is taken back: what is fetched of it is given up. */
-KS_CHECK enum ks_err ks_transfers_erased(struct konsil *k, struct ks_str conversation, int64_t order);
+KS_CHECK enum ks_err ks_transfers_erased(struct konsil *k, struct ks_str conversation, int64_t order, const char *code);
 
 /* --- in a step, for transfer_commands.c and transfer_host.c alone --- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* What a hostile server makes of a room: nothing leaks, nobody's words become another's, and people are told
  * (doc/PROTOCOL.md §4.2, §8.2, §9). */
+#include "engine.h"
 #include "ward.h"
 
 /* --- what the server does at one party --- */
@@ -480,6 +481,49 @@ static void test_ping(void)
     ward_end(&ward);
 }
 
+/* Of one device the bundles do not come: there are none, or nobody says so. */
+struct keyless {
+    char item[32]; /* id='DEVICE' */
+    bool silent;
+    size_t done;
+};
+
+static bool spy_bundles(struct party *party, struct ks_str *stanza, void *user)
+{
+    struct keyless *keyless = user;
+
+    if (!ks_str_starts(*stanza, KS_STR("<iq")) || !has(*stanza, "bundles") || !has(*stanza, keyless->item))
+        return true;
+    keyless->done++;
+    if (keyless->silent)
+        return false;
+    *stanza = replaced(party->lab,
+        answer_with(party->lab, *stanza, "type='error'",
+            "<error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"),
+        "type='result'", "type='error'");
+    return true;
+}
+
+static void test_keyless(bool silent)
+{
+    struct keyless keyless = { .silent = silent };
+    struct ward ward;
+
+    ward_begin(&ward, 31);
+    snprintf(keyless.item, sizeof(keyless.item), "id='%u'", (unsigned)ks_omemo_device(ward.jonas2->engine->omemo));
+    ward.anna->spy = spy_bundles;
+    ward.anna->spy_user = &keyless;
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    (void)party_send(ward.anna, ward.room, "1");
+    lab_run(&ward.lab, 200000);
+    check_row(keyless.done > 0, "bundles of a device are withheld", "they are not asked for");
+    check_text(silent ? "PROTOCOL §9.3: a device whose question for keys is not answered hinders nobody"
+                      : "PROTOCOL §9.3: a listed device without a bundle hinders nobody",
+        party_history(ward.jonas, ward.room), "1");
+    check_text("PROTOCOL §9.3: and nobody else", party_history(ward.mira, ward.room), "1");
+    ward_end(&ward);
+}
+
 int main(void)
 {
     test_ghost();
@@ -494,5 +538,7 @@ int main(void)
     test_repair(true);
     test_no_room();
     test_ping();
+    test_keyless(false);
+    test_keyless(true);
     return check_done();
 }

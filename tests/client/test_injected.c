@@ -208,8 +208,61 @@ static void test_room(void)
     ward_end(&ward);
 }
 
+/* --- events of nodes --- */
+
+#define EVENT \
+    "<message type='headline' from='%s' to='" JONAS "'><event xmlns='http://jabber.org/protocol/pubsub#event'>"
+
+/* A list of the own devices without this one. */
+static bool repaired(struct party *jonas, const char *from)
+{
+    size_t sent = jonas->sent.len;
+    struct ks_str after;
+
+    party_give(jonas,
+        EVENT "<items node='urn:xmpp:omemo:2:devices'><item id='current'><devices xmlns='urn:xmpp:omemo:2'>"
+              "<device id='4000'/></devices></item></items></event></message>",
+        from);
+    lab_run(jonas->lab, 1000);
+    after = ks_str_from(ks_buf_str(&jonas->sent), sent);
+    return ks_str_find(after, KS_STR("<publish node='urn:xmpp:omemo:2:devices'")) < after.len;
+}
+
+static void test_events(void)
+{
+    static const struct sender senders[] = {
+        { "XEP-0163 §4.3: control: an event from an account's bare address is taken", ANNA, NULL, NULL, true },
+        { "XEP-0163 §4.3: from a full one it is not: a client made it up", ANNA "/tablet", NULL, NULL, false },
+        { "XEP-0163 §4.3: nor from the own account's", JONAS "/tablet", NULL, NULL, false },
+        { "XEP-0045 §7.4: nor from an occupant of a room", "r-x@rooms.klinik.example/anna", NULL, NULL, false },
+    };
+    static const char id[] = "0123456789abcdef0123456789abcdef01234567";
+    struct party *anna, *jonas;
+    struct lab lab;
+
+    lab_two(&lab, 71, &anna, &jonas);
+    party_connect(anna);
+    party_connect(jonas);
+    lab_run(&lab, 3000);
+    for (size_t i = 0; i < KS_COUNT(senders); i++) {
+        size_t mark = party_mark(jonas);
+
+        party_give(jonas,
+            EVENT "<items node='urn:xmpp:avatar:metadata'><item id='%s'><metadata xmlns='urn:xmpp:avatar:metadata'>"
+                  "<info id='%s' type='image/png' bytes='10'/></metadata></item></items></event></message>",
+            senders[i].from, id, id);
+        check_row(party_count(jonas, "avatar_changed", mark) == (senders[i].taken ? 1 : 0), senders[i].name, "%zu",
+            party_count(jonas, "avatar_changed", mark));
+    }
+    check_row(!repaired(jonas, JONAS "/tablet"), "a device list of a full address is not the account's", "it is");
+    check_row(repaired(jonas, JONAS), "(positive control: one of the bare address is: who is not on it writes it anew)",
+        "it is not");
+    lab_end(&lab);
+}
+
 int main(void)
 {
+    test_events();
     test_carbons();
     test_archive();
     test_ends();

@@ -183,6 +183,47 @@ static void test_owed(void)
     ward_end(&ward);
 }
 
+static bool no_result(struct party *party, struct ks_str *stanza, void *user)
+{
+    bool *deaf = user;
+
+    (void)party;
+    return !*deaf || !ks_str_starts(*stanza, KS_STR("<iq")) || ks_str_find(*stanza, KS_STR("rooms.")) == stanza->len
+        || ks_str_find(*stanza, KS_STR("type='result'")) == stanza->len
+        || ks_str_find(*stanza, KS_STR("/>")) + 2 != stanza->len;
+}
+
+static void test_owed_long(void)
+{
+    struct ward ward;
+    bool deaf = false;
+    const char *id;
+    size_t mark;
+
+    ward_begin(&ward, 69);
+    ward_room(&ward, "\"" JONAS "\"");
+    id = party_send(ward.jonas, ward.room, "CANARY");
+    lab_run(&ward.lab, 15000);
+    for (size_t i = 0; i < ward.lab.count; i++)
+        if (&ward.lab.parties[i] != ward.anna)
+            party_do(&ward.lab.parties[i], "{\"id\":\"x\",\"cmd\":\"disconnect\"}");
+    ward.anna->spy = no_result;
+    ward.anna->spy_user = &deaf;
+    deaf = true;
+    mark = ward.anna->sent.len;
+    (void)moderate(ward.anna, ward.room, id);
+    lab_run(&ward.lab, 20 * 86400000ll);
+    check_row(
+        said(ward.anna, mark, "<moderate "), "(positive control: the room is asked, and nothing is heard)", "not");
+    deaf = false;
+    mark = ward.anna->sent.len;
+    party_restart(ward.anna);
+    lab_run(&ward.lab, 30000);
+    check_row(said(ward.anna, mark, "<moderate "),
+        "PROTOCOL §5.5: what is owed to a room is owed until there is an answer, after weeks, too", "it is dropped");
+    ward_end(&ward);
+}
+
 /* --- what others do --- */
 
 static void test_server_alone(void)
@@ -251,6 +292,42 @@ static void test_members(void)
     ward_end(&ward);
 }
 
+/* A server that takes her side tells nothing of the room any more, so she cites what was. */
+static bool no_news(struct party *party, struct ks_str *stanza, void *user)
+{
+    (void)party;
+    return ks_str_find(*stanza, ks_str_z(user)) == stanza->len;
+}
+
+static void test_late(void)
+{
+    struct ward ward;
+    const char *id;
+
+    ward_begin(&ward, 68);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    id = party_send(ward.jonas, ward.room, "bleibt");
+    (void)ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_owner\",\"room\":\"%s\",\"member\":\"" MIRA "\",\"owner\":true}",
+        ward.room);
+    lab_run(&ward.lab, 15000);
+    party_do(ward.jonas2, "{\"id\":\"x\",\"cmd\":\"disconnect\"}");
+    ward.mira->spy = no_news;
+    ward.mira->spy_user = (void *)(uintptr_t)ward.room;
+    (void)ask(ward.anna,
+        "{\"id\":\"r\",\"cmd\":\"room_owner\",\"room\":\"%s\",\"member\":\"" MIRA "\",\"owner\":false}", ward.room);
+    lab_run(&ward.lab, 60000);
+    check_row(good(moderate(ward.mira, ward.room, id)), "(Mira cites a statement by which she may)", "she does not");
+    lab_run(&ward.lab, 10000);
+    check_text("(positive control: who is there does not obey)", party_history(ward.jonas, ward.room), "bleibt");
+    check_row(warnings(ward.jonas, "room.not_moderator") == 1, "(and was asked to)", "%zu",
+        warnings(ward.jonas, "room.not_moderator"));
+    party_restart(ward.jonas2);
+    lab_run(&ward.lab, 60000);
+    check_text("PROTOCOL §5.5: attack: nor does who was away, however old the statement that she cites",
+        party_history(ward.jonas2, ward.room), "bleibt");
+    ward_end(&ward);
+}
+
 /* --- before it comes --- */
 
 struct held {
@@ -304,8 +381,10 @@ int main(void)
     test_own();
     test_absent();
     test_owed();
+    test_owed_long();
     test_server_alone();
     test_members();
+    test_late();
     test_before();
     return check_done();
 }

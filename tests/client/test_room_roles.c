@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Who is put out of rooms, and who has a voice there (XEP-0045 §7.13, §8, §9). */
+#include "ward.h"
+
+#define MUC_USER "http://jabber.org/protocol/muc#user"
+
+static bool heard(const struct host_conn *conn, const char *text)
+{
+    return ks_str_find(ks_buf_str(&conn->out), ks_str_z(text)) < conn->out.len;
+}
+
+/* A room of mira's other program, where jonas owns, too; anna is a member, and everybody is in it. */
+static struct host_conn *together(struct ward *ward)
+{
+    struct host_conn *conn = ward_foreign_room(ward);
+
+    client_say(conn,
+        "<iq type='set' id='m' to='" WARD_FOREIGN "'><query xmlns='http://jabber.org/protocol/muc#admin'>"
+        "<item affiliation='member' jid='" ANNA "'/><item affiliation='owner' jid='" JONAS "'/></query></iq>");
+    lab_run(&ward->lab, 3000);
+    (void)ask(ward->anna, "{\"id\":\"r\",\"cmd\":\"room_join\",\"room\":\"" WARD_FOREIGN "\"}");
+    (void)ask(ward->jonas, "{\"id\":\"r\",\"cmd\":\"room_join\",\"room\":\"" WARD_FOREIGN "\"}");
+    lab_run(&ward->lab, 30000);
+    return conn;
+}
+
+static const char *role(struct party *party, const char *nick)
+{
+    json_t *event = party_do(party, "{\"id\":\"x\",\"cmd\":\"room_occupants\",\"room\":\"" WARD_FOREIGN "\"}"), *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(event, "occupants"), i,
+        one) if (strcmp(text_of(one, "nick"), nick) == 0) return text_of(one, "role");
+    return "";
+}
+
+static json_t *say(struct party *party, const char *cmd, const char *more)
+{
+    return ask(party, "{\"id\":\"r\",\"cmd\":\"%s\",\"room\":\"" WARD_FOREIGN "\"%s}", cmd, more);
+}
+
+static void test_foreign(void)
+{
+    struct ward ward;
+    struct host_conn *conn;
+    size_t mark;
+
+    ward_begin(&ward, 95);
+    conn = together(&ward);
+    check_text("(anna is in it)", role(ward.jonas, "anna"), "participant");
+    check_text("XEP-0045 §8.2: who may not put people out is told so",
+        text_of(say(ward.anna, "room_kick", ",\"nick\":\"jonas\""), "code"), "server.refused");
+    check_text("XEP-0045 §9.1: nor does he ban",
+        text_of(say(ward.anna, "room_ban", ",\"member\":\"" MIRA "\""), "code"), "server.refused");
+    check_row(good(say(ward.jonas, "room_moderator", ",\"nick\":\"anna\",\"moderator\":true")),
+        "XEP-0045 §9.6: an owner makes a moderator", "refused");
+    check_text("and all see it", role(ward.anna, "anna"), "moderator");
+    check_row(good(say(ward.jonas, "room_moderator", ",\"nick\":\"anna\",\"moderator\":false"))
+            && strcmp(role(ward.anna, "anna"), "participant") == 0,
+        "XEP-0045 §9.7: and takes it back", "not");
+    check_row(good(say(ward.jonas, "room_voice", ",\"nick\":\"anna\",\"voice\":false"))
+            && strcmp(role(ward.anna, "anna"), "visitor") == 0,
+        "XEP-0045 §8.4: an owner takes a voice", "not");
+    check_row(good(say(ward.anna, "room_ask_voice", "")) && heard(conn, "muc#request_allow"),
+        "XEP-0045 §7.13: who has none asks for it, and moderators hear of it", "not");
+    check_row(good(say(ward.jonas, "room_voice", ",\"nick\":\"anna\",\"voice\":true"))
+            && strcmp(role(ward.anna, "anna"), "participant") == 0,
+        "XEP-0045 §8.3: and is given it", "not");
+    mark = party_mark(ward.anna);
+    check_row(good(say(ward.jonas, "room_kick", ",\"nick\":\"anna\"")), "XEP-0045 §8.2: an owner puts her out", "not");
+    check_text("she is told so", text_of(party_event(ward.anna, "room_put_out", mark, 0), "why"), "kicked");
+    lab_run(&ward.lab, 300000);
+    check_row(json_is_true(json_object_get(room_of(ward.anna, WARD_FOREIGN), "left")) && !*role(ward.jonas, "anna"),
+        "and does not come back by herself", "she does");
+    (void)say(ward.anna, "room_join", "");
+    lab_run(&ward.lab, 30000);
+    check_text("XEP-0045 §8.2: she may", role(ward.jonas, "anna"), "participant");
+    mark = party_mark(ward.anna);
+    check_row(good(say(ward.jonas, "room_ban", ",\"member\":\"" ANNA "\"")), "XEP-0045 §9.1: an owner bans", "not");
+    check_text("she is told so", text_of(party_event(ward.anna, "room_put_out", mark, 0), "why"), "banned");
+    check_row(
+        !good(say(ward.anna, "room_join", "")) || !*role(ward.jonas, "anna"), "and stays outside", "she does not");
+    check_row(good(say(ward.jonas, "room_unban", ",\"member\":\"" ANNA "\"")), "XEP-0045 §9.2: that ends", "not");
+    host_conn_free(conn);
+    ward_end(&ward);
+}
+
+static void test_stated(void)
+{
+    struct ward ward;
+
+    ward_begin(&ward, 96);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    check_text("PROTOCOL §9.3: in a room with statements who does not own it bans nobody",
+        text_of(
+            ask(ward.jonas, "{\"id\":\"r\",\"cmd\":\"room_ban\",\"room\":\"%s\",\"member\":\"" MIRA "\"}", ward.room),
+            "code"),
+        "room.not_owner");
+    check_row(
+        good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_ban\",\"room\":\"%s\",\"member\":\"" MIRA "\"}", ward.room)),
+        "PROTOCOL §9.3: an owner's ban is a statement", "refused");
+    lab_run(&ward.lab, 20000);
+    check_row(strstr(lines(ward.jonas, ward.room), "removed:mira@"), "which every member reads", "%s",
+        lines(ward.jonas, ward.room));
+    check_text("and nothing but a statement brings back",
+        text_of(
+            ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_unban\",\"room\":\"%s\",\"member\":\"" MIRA "\"}", ward.room),
+            "code"),
+        "room.stated");
+    check_text("a room that is not there puts nobody out",
+        text_of(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_kick\",\"room\":\"x@klinik.example\",\"nick\":\"a\"}"),
+            "code"),
+        "room.none");
+    ward_end(&ward);
+}
+
+int main(void)
+{
+    test_foreign();
+    test_stated();
+    return check_done();
+}
