@@ -41,11 +41,12 @@ deps-wasm: packages-check
 .PHONY: build run bench sim dsk
 build: deps ## the programs, optimised and hardened, in build/release
 	@$(call configure,release,-Dbuildtype=debugoptimized)
-	ninja -C build/release
+	ninja -C build/release programs
 run: build ## a demo hospital and konsild on this machine
 	@$(call script,tools/run.sh,The demo)
 bench: build ## konsild beside Prosody and ejabberd
-	@$(call script,bench/run.sh,The benchmark)
+	@ninja -C build/release benchmarks
+	$(call script,bench/run.sh,The benchmark)
 sim: packages-check deps ## the simulator: make sim [SEEDS=1000] [JOBS=2], or one life again: make sim SEED=… [TRACE=1]
 	@$(call configure,release,-Dbuildtype=debugoptimized)
 	ninja -C build/release tests/sim/sim
@@ -77,15 +78,16 @@ test-wasm:
 	@$(MAKE) wasm || built=no
 	meson test -C build/wasm --no-rebuild --print-errorlogs && [ "$${built:-yes}" = yes ]
 # The programs as they are shipped, with other people's: konsild in its sandbox, no sanitizers. Most of the time they wait for each
-# other, so there are more of them than processors.
+# other, so there are more of them than processors. meson builds what these tests need, and no other test a second time.
 test-interop: packages-check
-	@$(MAKE) build || built=no
-	meson test -C build/release --no-rebuild --print-errorlogs --num-processes $$((2 * $$(nproc))) --suite real && [ "$${built:-yes}" = yes ]
+	@$(MAKE) build
+	meson test -C build/release --print-errorlogs --num-processes $$((2 * $$(nproc))) --suite real
 .PHONY: chaos cuts
 chaos: packages-check build ## 100,000 messages while programs are killed and the network is cut: make chaos [MESSAGES=…]
-	@meson test -C build/release --no-rebuild --print-errorlogs --verbose --logbase chaoslog --test-args "$$(($(MESSAGES) / 1000 + 1)) $(MESSAGES)" chaos
+	@meson test -C build/release --print-errorlogs --verbose --logbase chaoslog --test-args "$$(($(MESSAGES) / 1000 + 1)) $(MESSAGES)" chaos
 cuts: build ## power cuts under both stores, more than make check has: make cuts [CUTS=10000]
-	@build/release/tests/crash/test_power_cut --cuts '$(CUTS)'
+	@ninja -C build/release tests/crash/test_power_cut tests/crash/test_engine_cut
+	build/release/tests/crash/test_power_cut --cuts '$(CUTS)'
 	build/release/tests/crash/test_engine_cut --cuts '$(CUTS)'
 coverage: ## which lines of src/ the last make check ran
 	@tools/coverage-table build/check

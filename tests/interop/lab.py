@@ -190,6 +190,11 @@ class Konsil:
         """Until an own message came so far."""
         return self.wait("message_state", lambda e: e["message"] == message and e["state"] == state)
 
+    def wait_transfer(self, number):
+        """The last event of a transfer."""
+        return self.wait("transfer", lambda e: e["transfer"]["transfer"] == number
+                         and e["transfer"]["state"] in ("done", "failed"))["transfer"]
+
     def send(self, to, body):
         """The id of the new message."""
         return self.do("send", to=to, body=body)["message"]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A program in a terminal of its own (tmux), typed to and read from as a person does."""
+import atexit
 import itertools
 import os
 import queue
@@ -13,7 +14,7 @@ _count = itertools.count()
 
 
 class Screen:
-    """tmux tells when something was written; then the screen is looked at."""
+    """tmux tells when something was written; then the screen is looked at. It ends with the test, if nobody closed it."""
 
     def __init__(self, command, environment=None, columns=110, lines=24):
         """command: for a shell. When it ends, the screen says "ended" and its status."""
@@ -21,6 +22,7 @@ class Screen:
         subprocess.run([*self.tmux, "new-session", "-d", "-s", "t", "-x", str(columns), "-y", str(lines),
                         f"{command}; echo ended $?; exec cat"], check=True,
                        env={**os.environ, "LC_ALL": "C.UTF-8", "SHELL": "/bin/sh", **(environment or {})})
+        atexit.register(self.close)
         self.control = subprocess.Popen([*self.tmux, "-C", "attach", "-t", "t"], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.news = queue.Queue()

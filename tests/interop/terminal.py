@@ -5,14 +5,30 @@ import os
 from lab import BUILD, PASSPHRASE
 from screen import Screen
 
+PEOPLE = {
+    "jana": ("Dr. Jana Brandt", "Innere Medizin", "Ärztin"),
+    "murat": ("Murat Yılmaz", "Notaufnahme", "Pfleger"),
+    "zoe": ("Zoe Hoffmann", "Apotheke", "Apothekerin"),
+}
 
-def account(lab, local, name, department, profession):
-    """Somebody of the directory; the address."""
-    jid = f"{local}@klinik.example"
+
+def account(lab, local):
+    """One of PEOPLE; the address."""
+    jid, (name, department, profession) = f"{local}@klinik.example", PEOPLE[local]
     lab.passwords[jid] = f"wort-{local}-4711"
     lab.ctl("user", "add", jid, "--name", name, "--department", department, "--profession", profession,
             "--password-stdin", text=lab.passwords[jid] + "\n")
     return jid
+
+
+def pair(lab, *others, columns=110):
+    """Jana's terminal, in German, and Murat's, in English, both logged in; others: accounts that are there, too.
+    columns: of hers."""
+    jids = [account(lab, local) for local in ("jana", "murat", *others)]
+    a, b = Terminal(lab, jids[0], "de", columns=columns), Terminal(lab, jids[1], "en")
+    a.login("verbunden", PEOPLE["murat"][0])
+    b.login("connected", PEOPLE["jana"][0])
+    return a, b
 
 
 class Terminal(Screen):

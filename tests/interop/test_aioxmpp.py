@@ -5,10 +5,8 @@ import asyncio
 import hashlib
 import logging
 import os
-import struct
 import sys
 import warnings
-import zlib
 
 try:
     import aioxmpp
@@ -20,6 +18,7 @@ except ImportError as error:
 
 from curl import curl
 from lab import TIMEOUT, Lab, canary, done, row
+from picture import png
 
 DOMAIN, ROOM = "offen.example", "visite@rooms.offen.example"
 SERVICES = (aioxmpp.MUCClient, aioxmpp.CarbonsClient, aioxmpp.BlockingClient, aioxmpp.BookmarkClient, aioxmpp.AvatarService,
@@ -105,13 +104,6 @@ def message(to, body, type_=aioxmpp.MessageType.CHAT):
 
 def text(stanza):
     return next(iter(stanza.body.values()), "")
-
-
-def png():
-    """A picture of one pixel."""
-    chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0))
-            + chunk(b"IDAT", zlib.compress(b"\0\xff\0\0")) + chunk(b"IEND", b""))
 
 
 async def refused(answer, condition):

@@ -10,7 +10,7 @@ import threading
 
 import tap
 from lab import TIMEOUT, Lab, done, row
-from terminal import Terminal, account
+from terminal import Terminal, account, pair
 
 CSI = b"urn:xmpp:csi:0"
 
@@ -136,25 +136,17 @@ def main():
     lab.of["offen.example"] = f'outage: {{ addresses = "{status.url}moved"; }};'
     lab.settings()
     lab.start()
-    jana = account(lab, "jana", "Dr. Jana Brandt", "Innere Medizin", "Ärztin")
-    murat = account(lab, "murat", "Murat Yılmaz", "Notaufnahme", "Pfleger")
-    zoe = account(lab, "zoe", "Zoe Hoffmann", "Apotheke", "Apothekerin")
-    a, b = Terminal(lab, jana, "de"), Terminal(lab, murat, "en")
+    zoe = account(lab, "zoe")
+    a, b = pair(lab)
     c = Terminal(lab, lab.account("otto", "offen.example"), "de")  # whose hospital's page was moved
-    try:
-        a.login("verbunden", "Murat Yılmaz")
-        b.login("connected", "Dr. Jana Brandt")
-        c.login("verbunden  F1")
-        away(lab, a, b)
-        ghost(lab, a, zoe)
-        a.leave()
-        stopped(lab, jana)
-        a = Terminal(lab, jana, "de")
-        a.sees("verbunden  F1")
-        outage(lab, a, c, status)
-    finally:
-        for terminal in (a, b, c):
-            terminal.close()
+    c.login("verbunden  F1")
+    away(lab, a, b)
+    ghost(lab, a, zoe)
+    a.leave()
+    stopped(lab, a.jid)
+    a = Terminal(lab, a.jid, "de")
+    a.sees("verbunden  F1")
+    outage(lab, a, c, status)
     done()
 
 

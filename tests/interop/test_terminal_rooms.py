@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Rooms at a terminal: made in one, shown in the other, changed, left and ended; and how urgent a message is."""
 from lab import Lab, done, row
-from terminal import Terminal, account
+from terminal import Terminal, pair
 
 TITLE = "Station 3 – Übergabe"
 
@@ -75,6 +75,11 @@ def changed(a, b):
     a.enter("/früheres ja")
     ok, seen = b.sees("Newcomers may read what was said before, too.")
     row(ok, "/früheres lets them read what was said before, and all are told", seen)
+    ok, seen = a.refused("/tage viele", "Hier gehört eine Zahl von Tagen hin.")
+    row(ok, "for how long a room keeps things is a number", seen)
+    a.enter("/tage 30")
+    ok, seen = a.sees("Der Server hat die Frist übernommen")
+    row(ok, "/tage shortens it, and the server's answer is seen", seen)
     a.enter("/thema Wer ist wann da")
     ok, seen = b.sees(f"{TITLE} – Wer ist wann da", "Renamed the room.")
     row(ok, "/thema gives it a subject", seen)
@@ -138,12 +143,7 @@ def gone(lab, a, b):
 
 def foreign(lab, a):
     """A room of other programs, in the open domain."""
-    stream = lab.stream(lab.account("otto", "offen.example"), "desk")
-    stream.send("<presence to='tee@rooms.offen.example/Otto'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
-    stream.wait(lambda e: e.tag.endswith("presence") and "tee@" in e.get("from", ""))
-    stream.send("<iq type='set' to='tee@rooms.offen.example' id='c'><query xmlns='http://jabber.org/protocol/muc#owner'>"
-                "<x xmlns='jabber:x:data' type='submit'/></query></iq>")
-    stream.wait(lambda e: e.get("id") == "c")
+    lab.stream(lab.account("otto", "offen.example"), "desk").room("tee@rooms.offen.example")
     a.enter("/beitreten tee@rooms.offen.example")
     ok, seen = a.sees("# tee@rooms.offen.example")
     row(ok, "/beitreten enters a room of other programs", seen)
@@ -160,24 +160,15 @@ def foreign(lab, a):
 
 def main():
     lab = Lab()
-    jana = account(lab, "jana", "Dr. Jana Brandt", "Innere Medizin", "Ärztin")
-    murat = account(lab, "murat", "Murat Yılmaz", "Notaufnahme", "Pfleger")
-    account(lab, "zoe", "Zoe Hoffmann", "Apotheke", "Apothekerin")
-    a, b = Terminal(lab, jana, "de", columns=80), Terminal(lab, murat, "en")
-    try:
-        a.login("verbunden", "Murat Yılmaz")
-        b.login("connected", "Dr. Jana Brandt")
-        refusals(a)
-        made(a, b)
-        said(a, b)
-        members(a, b)
-        changed(a, b)
-        urgent(a, b)
-        a = gone(lab, a, b)
-        foreign(lab, a)
-    finally:
-        a.close()
-        b.close()
+    a, b = pair(lab, "zoe", columns=80)
+    refusals(a)
+    made(a, b)
+    said(a, b)
+    members(a, b)
+    changed(a, b)
+    urgent(a, b)
+    a = gone(lab, a, b)
+    foreign(lab, a)
     done()
 
 

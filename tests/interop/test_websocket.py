@@ -2,26 +2,14 @@
 """XMPP over WebSocket (RFC 7395) with a client that others wrote: @xmpp/client, from npm, under Node."""
 import json
 import os
-import shutil
 import subprocess
 
+import npm
 from curl import curl
-from lab import BUILD, HERE, Lab, Lines, done, row, skip
+from lab import HERE, Lab, Lines, done, row, skip
 
-PACKAGES = ["@xmpp/client@0.14.0", "ws@8.23.0"]
-modules = os.path.join(BUILD, "npm")
-
-
-def install():
-    if os.path.isdir(os.path.join(modules, "node_modules", "@xmpp", "client")):
-        return True
-    os.makedirs(modules, exist_ok=True)
-    return shutil.which("npm") and subprocess.run(
-        ["npm", "install", "--prefix", modules, "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--silent", *PACKAGES],
-        capture_output=True, timeout=120).returncode == 0
-
-
-if not install():
+modules = npm.install("npm", "@xmpp/client@0.14.0", "ws@8.23.0")
+if not modules:
     skip("RFC 7395: @xmpp/client logs in, writes, reads and comes back", "npm cannot install @xmpp/client here")
     done()
 

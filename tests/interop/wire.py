@@ -139,6 +139,13 @@ class Stream:
         self.wait(lambda e: e.tag == CLIENT + "presence" and e.get("from") == self.jid)
         return self
 
+    def room(self, jid):
+        """Makes a room as its server makes them, and is in it."""
+        self.send(f"<presence to={quoteattr(jid + '/' + self.jid.split('@')[0])}><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+        self.wait(lambda e: e.tag == CLIENT + "presence" and e.get("from", "").startswith(jid))
+        self.iq("set", "<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query>", to=jid)
+        return self
+
     def sync(self):
         """Everything that the server had for us before now is in self.waiting afterwards."""
         self.iq("get", "<ping xmlns='urn:xmpp:ping'/>", to=self.domain)

@@ -127,8 +127,23 @@ for name, path in (("no token", "/invite/"), ("what is none", "/invite/sesam"), 
                    ("bytes that are no text", f"/invite/{token[:32]}ff"), ("one that is too long", "/invite/" + "00" * 3000)):
     status, _, text = get(path)
     row(status in (404, 414), f"the page of {name} is not there", (status, text))
-status, _, text = get("/invite/" + token[:32] + "<script>alert(1)</script>".encode().hex())
-row(status == 200 and "<script>" not in text and "&lt;script&gt;" in text, "a name in a token is text, whatever it is", text)
+for what, name in (("a sentence", "Ihr Zugang ist gesperrt, rufen Sie 0900 an"), ("markup", "<script>alert(1)</script>"), ("a line", "a\nb"),
+                   ("an address within it", "a@boese.example/x"), ("what reads backwards", "\u202eanna"), ("capitals", "Anna")):
+    status, _, text = get("/invite/" + token[:32] + name.encode().hex())
+    row(status == 404 and name not in text, f"the page says nothing that others wrote: {what} is no localpart (RFC 7622 §3.3.1)", (status, text))
+status, _, text = get("/invite/" + token[:32] + "jörg.müller+1".encode().hex())
+row(status == 200 and "jörg.müller+1@klinik.example" in text and "xmpp:j%C3%B6rg.m%C3%BCller%2B1@" in text, "(control: what is one stands there)", text)
+
+# --- a link that went astray: another one is made ---
+
+first = re.search(r"preauth=([0-9a-f]+)", lab.ctl("user", "invite", "astray@klinik.example").stdout)[1]
+finder = Stream(lab, "klinik.example", ("127.0.0.7", 0))
+row(preauth(finder, first).get("type") == "result", "(control: who found the first link may use it)")
+second = re.search(r"preauth=([0-9a-f]+)", lab.ctl("user", "invite", "astray@klinik.example").stdout)[1]
+row(condition(register(finder, PASSWORD, "astray")) == "conflict",
+    "DSK IV.2-a: once another is made, it opens nothing, also not where it was shown before")
+row(preauth(finder, second).get("type") == "result" and register(finder, PASSWORD, "astray").get("type") == "result",
+    "(control: the other one does)")
 
 # --- a program accepts it ---
 

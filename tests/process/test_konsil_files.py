@@ -4,72 +4,21 @@ import glob
 import hashlib
 import os
 import random
-import socket
 import sys
-import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
 import watch
-from lab import BUILD, Lab, _free_port, canary, done, note, row, skip
+from front import before_files, change_file, files_at
+from lab import BUILD, Lab, canary, done, note, row, skip
 from peak import Peak, measured
 from search import in_directory
 
 MB = 1 << 20
 TELLS = measured(os.path.join(BUILD, "cmd", "konsil"))  # its memory does
 LARGE, LIMIT = (256 * MB, 512 * MB) if TELLS else (8 * MB, 64 * MB)
-FRONT = _free_port()
-
-
-class Front:
-    """A network between konsil and konsild's HTTPS: it counts, and stands still behind as many bytes as it is told."""
-
-    def __init__(self, port, behind):
-        self.behind, self.limit, self.down, self.up, self.still = behind, None, 0, 0, threading.Condition()
-        self.listener = socket.create_server(("127.0.0.1", port))
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            near, _ = self.listener.accept()
-            far = socket.create_connection(("127.0.0.1", self.behind))
-            for a, b, name in ((near, far, "up"), (far, near, "down")):
-                threading.Thread(target=self._move, args=(a, b, name), daemon=True).start()
-
-    def _move(self, a, b, name):
-        try:
-            while data := a.recv(65536):
-                with self.still:
-                    self.still.wait_for(lambda: self.limit is None or self.down + self.up < self.limit)
-                    setattr(self, name, getattr(self, name) + len(data))
-                    self.still.notify_all()
-                b.sendall(data)
-        except OSError:
-            pass
-        for s in (a, b):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def begin(self, limit=None):
-        with self.still:
-            self.limit, self.down, self.up = limit, 0, 0
-            self.still.notify_all()
-
-    def reached(self):
-        """Waits until it stands still."""
-        with self.still:
-            return self.still.wait_for(lambda: self.down + self.up >= self.limit, 60)
-
 
 lab = Lab(web=True)
-lab.stop()
-path = os.path.join(lab.dir, "konsild.conf")
-text = open(path).read().replace('{ name = "klinik.example";',
-    f'{{ name = "klinik.example"; files: {{ url = "https://klinik.example:{FRONT}/files"; bytes_max = "{LIMIT >> 20} MiB"; bytes_per_day = "8 GiB"; }};')
-open(path, "w").write(text)
-lab.start()
-front = Front(FRONT, lab.https_port)
+front = before_files(lab, LIMIT)
 anna_jid, berta_jid = lab.account("anna"), lab.account("berta")
 anna, berta = lab.konsil(anna_jid), lab.konsil(berta_jid)
 anna.send(berta_jid, "guten Morgen")
@@ -83,12 +32,6 @@ source = os.path.join(lab.dir, "bild.bin")
 open(source, "wb").write(content)
 inbox = os.path.join(lab.dir, "inbox")
 os.mkdir(inbox)
-
-
-def end_of(konsil, number):
-    """The last event of a transfer."""
-    return konsil.wait("transfer", lambda e: e["transfer"]["transfer"] == number
-                       and e["transfer"]["state"] in ("done", "failed"))["transfer"]
 
 
 def send(name, path=source, **more):
@@ -119,7 +62,7 @@ front.begin()
 watch.until(f"{lab.data}/files/part", lambda names: not names, "what came of a broken upload is removed")
 row(not [n for n in glob.glob(f"{lab.data}/files/*/*")], "of an upload that broke nothing lies at the server")
 anna.start()
-over = end_of(anna, number)
+over = anna.wait_transfer(number)
 row(over["state"] == "done" and over["message"], "an upload that a kill broke is done after a new start, under its number", over)
 message = got()
 file = message["files"][0]
@@ -143,12 +86,12 @@ row(content[:64] not in open(parts[0], "rb").read() and os.stat(parts[0]).st_mod
     "and what is here is sealed, and its owner's alone")
 front.begin()
 berta.start()
-over = end_of(berta, number)
+over = berta.wait_transfer(number)
 row(over["state"] == "done" and os.path.basename(over["path"]) == file["save_as"], "it goes on after a new start", over)
 row(sha(over["path"]) == hashlib.sha256(content).hexdigest(), "the reader has the same bytes (SHA-256)")
 row(front.down < 20 * MB - half + MB, "RFC 9110 §14.2: only what was missing was fetched", f"{front.down} after {half}")
 row(os.listdir(inbox) == [file["save_as"]], "nothing half done is left", os.listdir(inbox))
-over = end_of(berta, get(message))
+over = berta.wait_transfer(get(message))
 row(over["state"] == "done" and over["path"].endswith(" (2).jpg") and len(os.listdir(inbox)) == 2,
     "what is there is not overwritten: the second gets a number", over)
 
@@ -158,26 +101,19 @@ small = os.path.join(lab.dir, "klein.bin")
 open(small, "wb").write(b"x" * 70000)
 
 
-def change(to):
-    """Of the newest file at the server, whose time says when it goes."""
-    name, times = at_server(), os.stat(at_server())
-    bytes_ = to(bytearray(open(name, "rb").read()))
-    open(name, "wb").write(bytes_)
-    os.utime(name, ns=(times.st_atime_ns, times.st_mtime_ns))
-
-
-at_server = lambda: sorted(glob.glob(f"{lab.data}/files/*/*"), key=os.path.getmtime)[-1]
-end_of(anna, send("a.txt", small))
+at_server = lambda: files_at(lab)[-1]
+change = lambda to: change_file(at_server(), to)
+anna.wait_transfer(send("a.txt", small))
 message = got()
 change(lambda b: b[:100] + bytes([b[100] ^ 1]) + b[101:])
 before = os.listdir(inbox)
-over = end_of(berta, get(message))
+over = berta.wait_transfer(get(message))
 row(over["state"] == "failed" and over["reason"] == "file.not_genuine" and os.listdir(inbox) == before,
     "of bytes that the server changed nothing is saved, and the reader is told", over)
-end_of(anna, send("b.txt", small))
+anna.wait_transfer(send("b.txt", small))
 message = got()
 change(lambda b: b[:-20])
-over = end_of(berta, get(message))
+over = berta.wait_transfer(get(message))
 row(over.get("reason") == "file.not_genuine" and os.listdir(inbox) == before, "nor of fewer", over)
 
 # --- what people can do wrong ---
@@ -185,23 +121,23 @@ row(over.get("reason") == "file.not_genuine" and os.listdir(inbox) == before, "n
 big = os.path.join(lab.dir, "gross.bin")
 with open(big, "wb") as out:
     out.truncate(LIMIT + MB)
-over = end_of(anna, send("zu gross.bin", big))
+over = anna.wait_transfer(send("zu gross.bin", big))
 row(over.get("reason") == "file.too_big" and over["detail"] == ("512.0 MiB" if TELLS else "64.0 MiB"), "what is too big is refused, with the limit", over)
-over = end_of(anna, send("fort.bin", os.path.join(lab.dir, "nirgends")))
+over = anna.wait_transfer(send("fort.bin", os.path.join(lab.dir, "nirgends")))
 row(over.get("reason") == "file.unreadable", "a file that is not there is said so", over)
-over = end_of(anna, send("geraet.bin", "/dev/zero"))
+over = anna.wait_transfer(send("geraet.bin", "/dev/zero"))
 row(over.get("reason") == "file.unreadable", "so is what is no file", over)
-end_of(anna, send("../../../tmp/x", small))
+anna.wait_transfer(send("../../../tmp/x", small))
 message = got()
-over = end_of(berta, get(message))
+over = berta.wait_transfer(get(message))
 row(over["state"] == "done" and os.path.dirname(os.path.realpath(over["path"])) == os.path.realpath(inbox),
     "a name that is a path leads nowhere", over)
-over = end_of(berta, get(message, "/proc/nirgends/x"))
+over = berta.wait_transfer(get(message, "/proc/nirgends/x"))
 row(over.get("reason") == "file.unwritable", "a place where nothing can be saved is said so", over)
 empty = os.path.join(lab.dir, "leer")
 open(empty, "wb").close()
-end_of(anna, send("leer.txt", empty))
-over = end_of(berta, get(got()))
+anna.wait_transfer(send("leer.txt", empty))
+over = berta.wait_transfer(get(got()))
 row(over["state"] == "done" and os.path.getsize(over["path"]) == 0, "an empty file goes, too", over)
 
 # --- memory ---
@@ -211,11 +147,11 @@ with open(big, "wb") as out:
     for _ in range(LARGE // MB):
         out.write(random.randbytes(MB))
 with Peak(anna.process.pid) as up:
-    over = end_of(anna, send("gross.bin", big))
+    over = anna.wait_transfer(send("gross.bin", big))
 row(over["state"] == "done", f"a file of {LARGE // MB} MiB goes", over)
 message = got()
 with Peak(berta.process.pid) as down:
-    over = end_of(berta, get(message))
+    over = berta.wait_transfer(get(message))
 row(over["state"] == "done" and sha(over["path"]) == sha(big), "and comes as it went", over)
 name = "and takes each konsil less than 2 MiB in memory"
 if TELLS:
@@ -230,7 +166,7 @@ for path in (over["path"], big, at_server()):  # what is searched below need not
 # --- taken back ---
 
 word = canary()
-end_of(anna, send("zurueck.txt", small, caption="Befund " + word))
+anna.wait_transfer(send("zurueck.txt", small, caption="Befund " + word))
 message = got()
 taken = at_server()
 found = lambda client: client.do("search", text=word)["messages"]

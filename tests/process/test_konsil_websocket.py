@@ -8,7 +8,8 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "interop"), os.path.join(HERE, "..", "peers")]
-from lab import BUILD, Konsil, Lab, Lines, canary, done, row, skip
+from in_node import WHY_NOT, InNode, node
+from lab import BUILD, Konsil, Lab, canary, done, row, skip
 from relay import Relay
 
 ANNA, JONAS, CLARA = (f"{local}@klinik.example" for local in ("anna", "jonas", "clara"))
@@ -79,27 +80,10 @@ for url in ("ws://klinik.example/xmpp-websocket", "https://klinik.example/xmpp-w
 
 # --- the engine in WebAssembly ---
 
-MODULE = os.environ.get("KONSIL_WASM", "")
-node = [["node"], ["node", "--experimental-websocket"]]
-with_socket = [words for words in node if subprocess.run([*words, "-e", "process.exit(typeof WebSocket === 'function' ? 0 : 1)"],
-                                                         capture_output=True).returncode == 0]
-if not os.path.exists(MODULE) or not with_socket:
-    skip("the engine in WebAssembly logs in, writes and reads over a WebSocket of the platform's", "no module of make wasm (KONSIL_WASM), or no WebSocket in this Node")
+if not node():
+    skip("the engine in WebAssembly logs in, writes and reads over a WebSocket of the platform's", WHY_NOT)
 else:
-    process = subprocess.Popen([*with_socket[0], "--no-warnings", os.path.join(HERE, "engine_in_node.mjs"), MODULE,
-                                f"wss://klinik.example:{lab.https_port}/xmpp-websocket"],
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=lab.errors, env=dict(os.environ, NODE_EXTRA_CA_CERTS=lab.ca))
-    lab.processes.append(process)
-
-    class InNode(Konsil):
-        """The same commands and events, on a process that is there already."""
-
-        def start(self, connect=True):
-            self.process, self.lines = process, Lines(process.stdout, json.loads)
-            self.do("connect", jid=self.jid, password=self.lab.passwords[self.jid])
-            self.wait("ready")
-
-    clara = InNode(lab, CLARA)
+    clara = InNode(lab, CLARA, f"wss://klinik.example:{lab.https_port}/xmpp-websocket")
     row(True, "RFC 7395: the engine in WebAssembly logs in over Node's WebSocket")
     both_ways(clara, CLARA, "in WebAssembly")
     clara.tell("cut")
@@ -108,8 +92,16 @@ else:
     row(clara.wait_body(words)["from"] == JONAS, "XEP-0198 §5: cut off, it comes back, and nothing is lost")
     clara.do("disconnect")
     row(clara.wait("connection", lambda e: e["state"] == "offline" and e["reason"] == "connection.closed") is not None, "and goes when it is told to")
-    process.stdin.close()
-    row(process.wait(60) == 0, "the program ends well")
+    row(clara.close() == 0, "the program ends well")
+    clara = InNode(lab, CLARA)
+    row(True, "XEP-0156 §3.2: without an address it finds the WebSocket in host-meta.json, and logs in")
+    both_ways(clara, CLARA, "in WebAssembly, by host-meta")
+    clara.close()
+    clara = InNode(lab, CLARA, port=lab.port, connect=False)
+    clara.do("connect", jid=CLARA, password=lab.passwords[CLARA])
+    row(clara.wait("connection", lambda e: e["state"] == "offline")["reason"] == "connection.name",
+        "XEP-0156 §3.2: where no host-meta.json can be had it goes nowhere, and says so")
+    clara.close()
 jonas.close()
 row(lab.stop() == 0, "konsild ends in order")
 done()

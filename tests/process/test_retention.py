@@ -80,7 +80,7 @@ row("Nothing is older than its period." in lab.ctl("retention", "run").stdout, "
 after = pages()
 row("urn:xmpp:omemo:2".encode().hex().upper() not in "".join(line for line in after.splitlines() if "pep" not in line)
     and anna not in "\n".join(line for line in after.splitlines() if line.count("|") == 1),
-    "DSK I.7-c part (alerts, device cache): messages, and with whom, are gone from the database", after[:2000])
+    "DSK I.7-c part (alerts): messages, and with whom, are gone from the database", after[:2000])
 
 # --- the log of it ---
 
@@ -104,7 +104,7 @@ lab.start()
 lab.ctl("audit", "verify", check=False)  # a changed stamp is noticed: only to be read, so put right by deleting it
 lab.ctl("retention", "run")
 left = retention("audit", "list")
-row(left[0]["seq"] == 2, "DSK I.7-c part (alerts, device cache): the audit log's oldest row went", left[0])
+row(left[0]["seq"] == 2, "DSK I.7-c part (alerts): the audit log's oldest row went", left[0])
 verdict = lab.ctl("audit", "verify")
 row("has not been altered" in verdict.stdout and "Rows before these whose time was up: 1" in verdict.stdout,
     "and what is left can be verified, from the number and hash of the last that went", verdict)

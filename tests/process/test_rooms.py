@@ -174,10 +174,19 @@ row(shown.find(f".//{{{USER}}}item").get("role") == "moderator" and members() ==
     "room owner: all who are in it see the new one", members())
 row(("room.owner", ROOM, jonas) in audited(), "and it is in the audit log", audited())
 
+# --- how long it keeps what is said ---
+
+answer = lab.ctl("room", "retention", ROOM, "30")
+row(answer.returncode == 0 and show()["retention_days"] == 30, "room retention: the room keeps for so many days what is said in it", answer)
+row(("room.retention", ROOM, "30") in audited(), "and it is in the audit log", audited())
+answer = lab.ctl("room", "retention", ROOM, "3650", check=False)
+row(answer.returncode != 0 and show()["retention_days"] == 30, "longer than its domain it cannot be", answer)
+
 # --- it survives, and ends ---
 
 lab.stop(), lab.start()
 row(members() == {jonas: "owner"} and show()["present"] == 0, "after a new start it is as it was, and nobody is in it", show())
+row(show()["retention_days"] == 30, "its own days with it", show())
 second = lab.stream(jonas).available()
 enter(second, "Jonas")
 answer = lab.ctl("room", "destroy", ROOM)

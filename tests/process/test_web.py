@@ -256,6 +256,18 @@ row(status == 308 and fields["location"] == f"https://klinik.example:{lab.direct
 row(ask("/", host="evil.example", port=lab.http_port, clear=True)[0] == 404, "but not to who asks for a host that is not ours")
 row(ask("/health", port=lab.http_port, clear=True)[0] == 308, "and answers nothing else")
 
+# --- many requests at once (RFC 9112 §9.3.2) ---
+
+# Each of konsild's threads has some of these connections; answers are more than one turn sends.
+for path, count in (("/.well-known/host-meta", 90), ("/core.wasm", 60)):
+    crowd = [Connection(lab.https_port).send(f"GET {path} HTTP/1.1\r\nHost: klinik.example\r\n\r\n" * count) for _ in range(8)]
+    answers = [[connection.answer() for _ in range(count)] for connection in crowd]
+    row(all(answer and answer[0] == 200 and answer[2] == answers[0][0][2] for of_one in answers for answer in of_one),
+        f"RFC 9112 §9.3.2: {count} requests for {path} that come at once are answered, each", [len(of_one) for of_one in answers])
+    for connection in crowd:
+        connection.close()
+row(all(ask("/health")[0] == 200 for _ in range(8)), "and whoever comes then is served, by each thread")
+
 # --- for machines ---
 
 def metrics():

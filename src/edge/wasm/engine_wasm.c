@@ -2,9 +2,9 @@
 /* engine_wasm.c -- libkonsil as a module of WebAssembly: konsil.h's two doors as exports, for engine.mjs.
  *
  * One engine for each instance, on a store whose files the host has (kio.h). The connection is a WebSocket of the
- * platform's: it checks the certificate, and tells nothing of TLS. Texts go in through room(len), which stays where it
- * is until the next call of it; texts come out as an address, with their length in len(). Times are doubles, as in
- * kio.h. */
+ * platform's: it checks the certificate, and tells nothing of TLS. Bytes go in through room(len), which stays where it
+ * is until the next call of it; texts come out as an address, with their length in len(). Times, numbers and sizes of
+ * files are doubles, as in kio.h. */
 #include <stdlib.h>
 
 #include "crypto.h"
@@ -19,6 +19,8 @@ static struct konsil *engine;
 static struct ks_engine_store *store;
 static char *given;
 static size_t said_len;
+static struct konsil_request request; /* the last one, and the last file, that the host was given */
+static struct konsil_file file;
 
 static struct konsil_now at(double mono_ms, double wall_ms)
 {
@@ -31,6 +33,13 @@ void *engine_room(size_t len)
 {
     free(given);
     return given = malloc(len + 1);
+}
+
+/* What is in the room: some calls leave bytes there. */
+EXPORT("given") const char *engine_given(void);
+const char *engine_given(void)
+{
+    return given;
 }
 
 EXPORT("len") size_t engine_len(void);
@@ -80,26 +89,40 @@ const char *engine_next_event(void)
     return konsil_next_event(engine, &text, &said_len) ? text : NULL;
 }
 
-/* Its kind, or 0; the address of the WebSocket that it asks for is in the room then, or nothing is (len() 0). */
+static const char *say(const char *text)
+{
+    said_len = text ? strlen(text) : 0;
+    return text;
+}
+
+/* Its kind, or 0. What is said of it is good until the next call. */
 EXPORT("next_request") int engine_next_request(void);
 int engine_next_request(void)
 {
-    struct konsil_request request;
-
-    if (!konsil_next_request(engine, &request))
-        return 0;
-    said_len = request.url ? strlen(request.url) : 0;
-    if (!engine_room(said_len))
-        said_len = 0;
-    if (said_len)
-        memcpy(given, request.url, said_len);
-    return (int)request.kind;
+    return konsil_next_request(engine, &request) ? (int)request.kind : 0;
 }
 
-EXPORT("given") const char *engine_given(void);
-const char *engine_given(void)
+EXPORT("request_domain") const char *engine_request_domain(void);
+const char *engine_request_domain(void)
 {
-    return given;
+    return say(request.domain);
+}
+
+/* The WebSocket to which the server sent us; 0: where the host thinks. */
+EXPORT("request_url") const char *engine_request_url(void);
+const char *engine_request_url(void)
+{
+    return say(request.url);
+}
+
+/* In the room: len bytes of a host-meta file, and then domain_len of a domain. 0: it names no WebSocket. */
+EXPORT("host_meta") const char *engine_host_meta(size_t len, size_t domain_len);
+const char *engine_host_meta(size_t len, size_t domain_len)
+{
+    static char url[KONSIL_URL_MAX];
+
+    given[len + domain_len] = '\0';
+    return konsil_host_meta(given, len, given + len, url, sizeof url) ? say(url) : NULL;
 }
 
 /* --- the WebSocket --- */
@@ -125,10 +148,133 @@ const char *engine_next_message(void)
     return konsil_next_message(engine, &text, &said_len) ? text : NULL;
 }
 
-EXPORT("closed") void engine_closed(double mono_ms, double wall_ms);
-void engine_closed(double mono_ms, double wall_ms)
+/* why: an enum konsil_lost. */
+EXPORT("closed") void engine_closed(int why, double mono_ms, double wall_ms);
+void engine_closed(int why, double mono_ms, double wall_ms)
 {
-    konsil_closed(engine, KONSIL_LOST_NETWORK, at(mono_ms, wall_ms));
+    konsil_closed(engine, (enum konsil_lost)why, at(mono_ms, wall_ms));
+}
+
+/* --- files: konsil.h's calls, one for one --- */
+
+/* Its kind, or 0. What is said of it is good until the next call. */
+EXPORT("next_file") int engine_next_file(void);
+int engine_next_file(void)
+{
+    return konsil_next_file(engine, &file) ? (int)file.kind : 0;
+}
+
+EXPORT("file_transfer") double engine_file_transfer(void);
+double engine_file_transfer(void)
+{
+    return (double)file.transfer;
+}
+
+EXPORT("file_bytes") double engine_file_bytes(void);
+double engine_file_bytes(void)
+{
+    return (double)file.bytes;
+}
+
+EXPORT("file_path") const char *engine_file_path(void);
+const char *engine_file_path(void)
+{
+    return say(file.path);
+}
+
+EXPORT("file_name") const char *engine_file_name(void);
+const char *engine_file_name(void)
+{
+    return say(file.name);
+}
+
+EXPORT("file_url") const char *engine_file_url(void);
+const char *engine_file_url(void)
+{
+    return say(file.url);
+}
+
+EXPORT("file_headers") const char *engine_file_headers(void);
+const char *engine_file_headers(void)
+{
+    return say(file.headers);
+}
+
+EXPORT("file_size") void engine_file_size(double transfer, double bytes, double mono_ms, double wall_ms);
+void engine_file_size(double transfer, double bytes, double mono_ms, double wall_ms)
+{
+    konsil_file_size(engine, (uint64_t)transfer, (uint64_t)bytes, at(mono_ms, wall_ms));
+}
+
+EXPORT("file_moved") void engine_file_moved(double transfer, double bytes, double mono_ms, double wall_ms);
+void engine_file_moved(double transfer, double bytes, double mono_ms, double wall_ms)
+{
+    konsil_file_moved(engine, (uint64_t)transfer, (uint64_t)bytes, at(mono_ms, wall_ms));
+}
+
+EXPORT("file_stored") void engine_file_stored(double transfer, double mono_ms, double wall_ms);
+void engine_file_stored(double transfer, double mono_ms, double wall_ms)
+{
+    konsil_file_stored(engine, (uint64_t)transfer, at(mono_ms, wall_ms));
+}
+
+/* In the room: len bytes of what it is called now. */
+EXPORT("file_saved") void engine_file_saved(double transfer, size_t len, double mono_ms, double wall_ms);
+void engine_file_saved(double transfer, size_t len, double mono_ms, double wall_ms)
+{
+    given[len] = '\0';
+    konsil_file_saved(engine, (uint64_t)transfer, given, at(mono_ms, wall_ms));
+}
+
+EXPORT("file_failed") void engine_file_failed(double transfer, int why, int status, double mono_ms, double wall_ms);
+void engine_file_failed(double transfer, int why, int status, double mono_ms, double wall_ms)
+{
+    konsil_file_failed(engine, (uint64_t)transfer, (enum konsil_file_why)why, (unsigned)status, at(mono_ms, wall_ms));
+}
+
+/* The len bytes in the room become what may lie on a server. */
+EXPORT("file_seal") bool engine_file_seal(double transfer, size_t len);
+bool engine_file_seal(double transfer, size_t len)
+{
+    return konsil_file_seal(engine, (uint64_t)transfer, (uint8_t *)given, len, (uint8_t *)given);
+}
+
+/* Into the room, which has 16 bytes. */
+EXPORT("file_seal_end") bool engine_file_seal_end(double transfer);
+bool engine_file_seal_end(double transfer)
+{
+    return konsil_file_seal_end(engine, (uint64_t)transfer, (uint8_t *)given);
+}
+
+EXPORT("file_check_begin") bool engine_file_check_begin(double transfer, double sealed_bytes);
+bool engine_file_check_begin(double transfer, double sealed_bytes)
+{
+    return konsil_file_check_begin(engine, (uint64_t)transfer, (uint64_t)sealed_bytes);
+}
+
+EXPORT("file_check") bool engine_file_check(double transfer, size_t len);
+bool engine_file_check(double transfer, size_t len)
+{
+    return konsil_file_check(engine, (uint64_t)transfer, (const uint8_t *)given, len);
+}
+
+EXPORT("file_check_end") bool engine_file_check_end(double transfer);
+bool engine_file_check_end(double transfer)
+{
+    return konsil_file_check_end(engine, (uint64_t)transfer);
+}
+
+/* The first len() of the len bytes in the room become the file's. */
+EXPORT("file_open") bool engine_file_open(double transfer, size_t len);
+bool engine_file_open(double transfer, size_t len)
+{
+    return konsil_file_open(engine, (uint64_t)transfer, (const uint8_t *)given, len, (uint8_t *)given, &said_len);
+}
+
+EXPORT("file_open_end") bool engine_file_open_end(double transfer);
+bool engine_file_open_end(double transfer)
+{
+    return konsil_file_open_end(engine, (uint64_t)transfer);
 }
 
 /* --- time --- */
