@@ -204,6 +204,11 @@ class Konsil:
         with self.lines.news:
             return [e for e in self.lines.all if e.get("event") == event]
 
+    def forget(self, event):
+        """What came so far of a kind is no answer to what is done next."""
+        with self.lines.news:
+            self.lines.open = [e for e in self.lines.open if e.get("event") != event]
+
     def history(self, peer):
         """The whole conversation, oldest first."""
         found, before = [], None
