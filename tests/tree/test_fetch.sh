@@ -72,4 +72,45 @@ row "a failed download (Debian): the same, and that apt knows no mirror"
 row "a library that the lock does not have is named"
 [ -z "$(find cache -type f)" ]
 row "and nothing of all that is left in the cache"
+
+# npm itself, with a registry of this machine: it takes the options that it is given.
+rm bin/npm
+if [ -x "$(command -v npm)" ]; then
+    mkdir package
+    echo '{"name": "alpha-carrier", "version": "2.0.0"}' >package/package.json
+    tar -czf alpha.tgz package
+    cat >registry.py <<'END'
+import base64, hashlib, http.server, json, sys
+tarball = open("alpha.tgz", "rb").read()
+
+class Registry(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        dist = {"tarball": f"http://127.0.0.1:{self.server.server_port}/alpha.tgz",
+                "integrity": "sha512-" + base64.b64encode(hashlib.sha512(tarball).digest()).decode()}
+        version = {"name": "alpha-carrier", "version": "2.0.0", "dist": dist}
+        body = tarball if self.path.endswith(".tgz") else json.dumps(
+            {"name": "alpha-carrier", "dist-tags": {"latest": "2.0.0"}, "versions": {"2.0.0": version}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+server = http.server.HTTPServer(("127.0.0.1", 0), Registry)
+print(server.server_port, flush=True)
+server.serve_forever()
+END
+    exec 3< <(exec python3 registry.py)
+    registry=$!
+    read -r port <&3
+    echo "alpha npm alpha-carrier 2.0.0 $(sha256sum <alpha.tgz | cut -d' ' -f1)" >deps/sources.lock
+    export npm_config_registry=http://127.0.0.1:$port npm_config_cache=$dir/npm-cache
+    run alpha && cmp -s "$(cat tarballs)" alpha.tgz
+    row "npm of this machine takes what it is told, and its tarball gets into the empty cache"
+    kill "$registry"
+else
+    skip "npm of this machine takes what it is told" "there is no npm here"
+fi
 echo "1..$rows"
