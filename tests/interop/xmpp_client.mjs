@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
+import "../node_platform.mjs";
 
 const [service, port, ca, jid, password, peer] = process.argv.slice(2);
 const require = createRequire(process.env.MODULES + "/");

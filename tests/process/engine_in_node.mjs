@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-// node engine_in_node.mjs MODULE DIRECTORY PORT [URL]: the engine in WebAssembly with Node's WebSocket; commands and events
+// node engine_in_node.mjs MODULE DIRECTORY PORT [URL]: the engine in WebAssembly with the platform's WebSocket; commands and events
 // as lines of JSON, as konsil --json has them. Its half-done uploads lie in the directory. Without a URL it goes where
 // host-meta says. Whatever name an address has is reached at 127.0.0.1, at PORT if it names none. One command more:
 // "cut" cuts the line.
@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 import { Engine } from "../../src/edge/wasm/engine.mjs";
 import { MemorySlot } from "../../src/edge/wasm/kio.mjs";
 import { NodePlaces } from "../../src/edge/wasm/places_node.mjs";
+import "../node_platform.mjs";
 
 const [file, directory, port, url] = process.argv.slice(2);
 dns.lookup = (_, options, done) => (options.all ? done(null, [{ address: "127.0.0.1", family: 4 }]) : done(null, "127.0.0.1", 4));

@@ -1,23 +1,34 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The engine of make wasm under Node, as a Konsil of the lab."""
+import functools
 import json
 import os
 import subprocess
 
+import npm
 from lab import Konsil, Lines
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODULE = os.environ.get("KONSIL_WASM", "")
-WHY_NOT = "no module of make wasm (KONSIL_WASM), or no WebSocket in this Node"
+WHY_NOT = "no module of make wasm (KONSIL_WASM), or no Node with a WebSocket, nor npm's package ws"
 
 
+@functools.cache
 def node():
-    """The words that start a Node that has WebSocket; None: there is none, or no module."""
+    """The words that start a Node that has WebSocket, and where the package ws is if it needs that; None: there is none, or
+    no module."""
+    if not os.path.exists(MODULE):
+        return None
     for words in (["node"], ["node", "--experimental-websocket"]):
-        if os.path.exists(MODULE) and subprocess.run([*words, "-e", "process.exit(typeof WebSocket === 'function' ? 0 : 1)"],
-                                                     capture_output=True).returncode == 0:
-            return words
-    return None
+        if subprocess.run([*words, "-e", "process.exit(typeof WebSocket === 'function' ? 0 : 1)"], capture_output=True).returncode == 0:
+            return words, {}
+    modules = npm.install("npm-ws", "ws@8.23.0")
+    return (["node"], {"MODULES": modules}) if modules else None
+
+
+def reads_blobs():
+    """Has this Node a Blob that reads from the disk?"""
+    return subprocess.run(["node", "-e", "process.exit(require('node:fs').openAsBlob ? 0 : 1)"]).returncode == 0
 
 
 class InNode(Konsil):
@@ -30,9 +41,10 @@ class InNode(Konsil):
 
     def start(self, connect=True):
         os.makedirs(self.dir, exist_ok=True)
+        words, environment = node()
         self.process = subprocess.Popen(
-            [*node(), "--no-warnings", os.path.join(HERE, "engine_in_node.mjs"), MODULE, self.dir, str(self.port), *self.url],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.lab.errors, env=dict(os.environ, NODE_EXTRA_CA_CERTS=self.lab.ca))
+            [*words, "--no-warnings", os.path.join(HERE, "engine_in_node.mjs"), MODULE, self.dir, str(self.port), *self.url],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.lab.errors, env=dict(os.environ, NODE_EXTRA_CA_CERTS=self.lab.ca, **environment))
         self.lab.processes.append(self.process)
         self.lines = Lines(self.process.stdout, json.loads)
         if connect:

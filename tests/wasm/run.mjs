@@ -4,6 +4,7 @@
 import { readFileSync, writeSync } from "node:fs";
 import { kio, MemorySlot } from "../../src/edge/wasm/kio.mjs";
 import { Exit, wasi } from "../../src/edge/wasm/wasi.mjs";
+import "../node_platform.mjs";
 
 const [file, ...args] = process.argv.slice(2);
 const host = wasi({ args: [file, ...args], write: (fd, bytes) => writeSync(fd, bytes) });

@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { Engine } from "../../src/edge/wasm/engine.mjs";
 import { MemorySlot } from "../../src/edge/wasm/kio.mjs";
+import "../node_platform.mjs";
 
 const MIB = 1 << 20;
 const module = new WebAssembly.Module(readFileSync(process.argv[2]));

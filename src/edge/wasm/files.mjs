@@ -184,7 +184,7 @@ export class Files {
     if (from > 0 && answer.status === 200) await or(part.empty(), whyNotWritten);
     const reader = answer.body.getReader();
     try {
-      for (let piece; (piece = await this.#next(reader)); this.#door.moved(transfer, part.size)) {
+      for (let piece; (piece = await this.#next(reader, signal)); this.#door.moved(transfer, part.size)) {
         if (piece.length > most - part.size) throw new Failure(Why.TOO_BIG);
         await or(part.append(piece), whyNotWritten);
       }
@@ -223,15 +223,24 @@ export class Files {
     return or(by(url, { ...ours, ...request }), whyNotFetched);
   }
 
-  /** Null at the end; who says nothing for a minute is gone. */
-  async #next(reader) {
-    let timer;
-    const silence = new Promise((_, refuse) => (timer = setTimeout(refuse, SILENCE)));
+  /**
+   * Null at the end; who says nothing for a minute is gone. A fetch that was given up is not waited for: Debian 12's Node
+   * was seen to forget the signal that it had been given.
+   */
+  async #next(reader, signal) {
+    let timer, refuse;
+    const gone = new Promise((_, no) => {
+      refuse = no;
+      timer = setTimeout(no, SILENCE);
+      signal.addEventListener("abort", no);
+    });
     try {
-      const { done, value } = await or(Promise.race([reader.read(), silence]), Why.NETWORK);
+      signal.throwIfAborted();
+      const { done, value } = await or(Promise.race([reader.read(), gone]), Why.NETWORK);
       return done ? null : value;
     } finally {
       clearTimeout(timer);
+      signal.removeEventListener("abort", refuse);
     }
   }
 

@@ -3,8 +3,8 @@
 //
 // Half-done files are their owner's alone, and what others could have written is not gone on with: that of an upload lies
 // in a directory of the program's, those of a download beside its place, as .konsil-NUMBER.part and .konsil-NUMBER.open.
-import { constants, createReadStream, openAsBlob } from "node:fs";
-import { link, open, rm, stat } from "node:fs/promises";
+import fs, { constants, createReadStream } from "node:fs";
+import { link, open, readFile, rm, stat } from "node:fs/promises";
 import https from "node:https";
 import { basename, dirname, extname, join } from "node:path";
 import { pipeline } from "node:stream";
@@ -12,6 +12,9 @@ import { pipeline } from "node:stream";
 const NUMBERS_MAX = 1000; // behind a name that is taken
 const SILENCE = 60000;
 const HALVES = ["sealed", "part", "open"];
+
+/** Debian 12's Node (18) has no Blob that reads from the disk. */
+const asBlob = fs.openAsBlob ?? (async (path) => new Blob([await readFile(path)]));
 
 class Half {
   constructor(path, handle, size) {
@@ -34,7 +37,7 @@ class Half {
   }
 
   blob() {
-    return openAsBlob(this.path);
+    return asBlob(this.path);
   }
 
   /** Not by Node's fetch, which was seen to take as much memory as it sends. A redirect is an answer here, too. */
@@ -67,7 +70,7 @@ export class NodePlaces {
 
   async source(path) {
     if (!(await stat(path)).isFile()) throw new Error("no file");
-    return openAsBlob(path);
+    return asBlob(path);
   }
 
   async half(file, which) {
