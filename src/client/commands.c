@@ -16,6 +16,7 @@
 #include "picture.h"
 #include "server_info.h"
 #include "transfer.h"
+#include "vcard.h"
 
 #define VERSION_TEXT "0.1.0"
 
@@ -385,6 +386,8 @@ static const struct {
     [KS_CMD_AVATAR] = { ks_picture_ask, true },
     [KS_CMD_AVATAR_SET] = { ks_picture_set, true },
     [KS_CMD_AVATAR_REMOVE] = { ks_picture_remove, true },
+    [KS_CMD_VCARD] = { ks_vcard_ask, true },
+    [KS_CMD_VCARD_SET] = { ks_vcard_set, true },
     [KS_CMD_ROOMS] = { on_rooms, true },
     [KS_CMD_MEMBERS] = { on_members, true },
     [KS_CMD_ROOM_OCCUPANTS] = { ks_group_occupants_ask, true },

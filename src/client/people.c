@@ -5,6 +5,7 @@
 
 #include "contacts.h"
 #include "engine.h"
+#include "picture.h"
 #include "utf8.h"
 
 #define STATUS_BYTES_MAX 1024
@@ -14,7 +15,8 @@ struct resource {
     struct ks_list link;
     int priority;
     enum ks_js_show show;
-    struct ks_str jid, status; /* behind this struct */
+    char picture[KS_PICTURE_ID_LEN]; /* what it announces (XEP-0153); zeros: nothing, or that there is none */
+    struct ks_str jid, status;       /* behind this struct */
 };
 
 static const struct {
@@ -64,8 +66,9 @@ static struct resource *find(struct konsil *k, struct ks_str jid)
     return NULL;
 }
 
-static enum ks_err remember(
-    struct konsil *k, struct ks_str jid, enum ks_js_show show, int priority, struct ks_str status)
+/* picture: an id, or empty. */
+static enum ks_err remember(struct konsil *k, struct ks_str jid, enum ks_js_show show, int priority,
+    struct ks_str status, struct ks_str picture)
 {
     struct resource *resource;
 
@@ -73,6 +76,9 @@ static enum ks_err remember(
         return KS_OK;
     if (!(resource = malloc(sizeof(*resource) + jid.len + status.len)))
         return KS_ENOMEM;
+    memset(resource->picture, 0, sizeof(resource->picture));
+    if (picture.len > 0)
+        memcpy(resource->picture, picture.ptr, sizeof(resource->picture));
     resource->show = show;
     resource->priority = priority;
     resource->jid = ks_str(resource + 1, jid.len);
@@ -118,10 +124,34 @@ static enum ks_js_show read_show(struct ks_str text)
     return KS_JS_SHOW_ONLINE;
 }
 
+/* XEP-0153 §3.2: an empty <photo/> says that there is none; without one nothing is said. Of the own domain XEP-0084
+ * says it (XEP-0398). */
+static enum ks_err tell_picture(struct konsil *k, struct ks_str bare, const char *was, struct ks_str picture)
+{
+    struct ks_ev_avatar_changed event = { .jid = bare, .avatar = picture };
+
+    if (ks_str_eq(ks_jid_split(bare).domain, ks_str_z(k->domain))
+        || (picture.len == 0 ? was[0] == 0 : ks_str_eq(ks_str(was, KS_PICTURE_ID_LEN), picture)))
+        return KS_OK;
+    return ks_tell(k, KS_EV_AVATAR_CHANGED, &event);
+}
+
+/* The id that a presence announces; empty: none, or that there is none. was: what it announced before. */
+static struct ks_str picture_in(struct konsil *k, const struct ks_xml *presence, const char *was)
+{
+    const struct ks_xml *photo = ks_xml_child(ks_xml_child(presence, NS_VCARD_UPDATE, "x"), NS_VCARD_UPDATE, "photo");
+    struct ks_str id = ks_xml_text(&k->arena, photo);
+
+    if (!photo && was[0] != 0)
+        return ks_str(was, KS_PICTURE_ID_LEN);
+    return ks_picture_is_id(id) ? id : KS_STR_EMPTY;
+}
+
 static enum ks_err on_availability(struct konsil *k, const struct ks_stanza *presence, struct ks_str bare)
 {
     const struct ks_xml *xml = presence->xml;
-    struct ks_str full, status;
+    char was[KS_PICTURE_ID_LEN] = { 0 };
+    struct ks_str full, status, picture;
     struct resource *known;
     enum ks_err err;
 
@@ -129,14 +159,17 @@ static enum ks_err on_availability(struct konsil *k, const struct ks_stanza *pre
         return KS_OK; /* our own, or a sibling's */
     if ((err = ks_jid_text(&k->arena, presence->from, &full)) != KS_OK)
         return err;
-    if ((known = find(k, full)))
+    if ((known = find(k, full))) {
+        memcpy(was, known->picture, sizeof(was));
         forget(k, known);
-    else if (presence->type == KS_PRES_UNAVAILABLE)
+    } else if (presence->type == KS_PRES_UNAVAILABLE)
         return KS_OK;
     if (presence->type == KS_TYPE_NONE) {
         status = ks_utf8_head(ks_xml_text(&k->arena, ks_xml_child(xml, NS_CLIENT, "status")), STATUS_BYTES_MAX);
-        err = remember(k, full, read_show(ks_xml_text(&k->arena, ks_xml_child(xml, NS_CLIENT, "show"))), 0, status);
-        if (err != KS_OK)
+        picture = picture_in(k, xml, was);
+        err = remember(
+            k, full, read_show(ks_xml_text(&k->arena, ks_xml_child(xml, NS_CLIENT, "show"))), 0, status, picture);
+        if (err != KS_OK || (err = tell_picture(k, bare, was, picture)) != KS_OK)
             return err;
     }
     return tell_presence(k, bare);

@@ -6,8 +6,7 @@
 #include "enc.h"
 #include "engine.h"
 #include "pep_client.h"
-
-#define ID_LEN 40 /* SHA-1, in hexadecimal */
+#include "vcard.h"
 
 const char *ks_picture_type(struct ks_str bytes)
 {
@@ -28,7 +27,7 @@ enum ks_err ks_picture_id(struct konsil *k, struct ks_str bytes, struct ks_str *
     enum ks_err err;
 
     ks_hash(KS_SHA1, bytes, digest);
-    ks_buf_init(&hex, ID_LEN);
+    ks_buf_init(&hex, KS_PICTURE_ID_LEN);
     ks_hex_add(&hex, ks_str(digest, ks_hash_len(KS_SHA1)));
     if ((err = ks_buf_err(&hex)) == KS_OK)
         err = ks_arena_copy(&k->arena, ks_buf_str(&hex), ret_id);
@@ -36,12 +35,12 @@ enum ks_err ks_picture_id(struct konsil *k, struct ks_str bytes, struct ks_str *
     return err;
 }
 
-static bool is_id(struct ks_str text)
+bool ks_picture_is_id(struct ks_str text)
 {
     for (size_t i = 0; i < text.len; i++)
         if (!((text.ptr[i] >= '0' && text.ptr[i] <= '9') || (text.ptr[i] >= 'a' && text.ptr[i] <= 'f')))
             return false;
-    return text.len == ID_LEN;
+    return text.len == KS_PICTURE_ID_LEN;
 }
 
 enum ks_err ks_picture_read(struct konsil *k, struct ks_str text, size_t len_max, struct ks_str *ret_bytes)
@@ -67,7 +66,7 @@ static struct ks_str announced(const struct ks_xml *metadata)
 
     while (info && ks_xml_attr(info, "url").ptr)
         info = ks_xml_next(info, NS_AVATAR_METADATA, "info");
-    return is_id(ks_xml_attr(info, "id")) ? ks_xml_attr(info, "id") : KS_STR_EMPTY;
+    return ks_picture_is_id(ks_xml_attr(info, "id")) ? ks_xml_attr(info, "id") : KS_STR_EMPTY;
 }
 
 /* --- others' --- */
@@ -99,7 +98,8 @@ static enum ks_err tell(
 /* iq->text: 40 characters of id, then the command's. */
 static enum ks_err on_data(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
 {
-    struct ks_str id = ks_str_head(iq->text, ID_LEN), text = ks_str_from(iq->text, ID_LEN), bytes = KS_STR_EMPTY, hash;
+    struct ks_str id = ks_str_head(iq->text, KS_PICTURE_ID_LEN), text = ks_str_from(iq->text, KS_PICTURE_ID_LEN),
+                  bytes = KS_STR_EMPTY, hash;
     const struct ks_xml *data = ks_pep_payload(answer);
     enum ks_err err;
 
@@ -120,6 +120,22 @@ static enum ks_err on_data(struct konsil *k, const struct ks_iq *iq, const struc
     return tell(k, iq, text, id, bytes);
 }
 
+/* XEP-0153 §3.3: who shows none in the newer way may have one in his vCard. Its id is what its bytes have. */
+static enum ks_err on_vcard(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+{
+    struct ks_str bytes = KS_STR_EMPTY, id = KS_STR_EMPTY;
+    enum ks_err err;
+
+    if (!answer)
+        return ks_cmd_answered_text(k, iq->text, NULL);
+    err = ks_picture_read(k, ks_vcard_photo(k, answer), KS_PICTURE_MAX, &bytes);
+    if (err == KS_ESYNTAX)
+        bytes = KS_STR_EMPTY;
+    else if (err != KS_OK || (err = ks_picture_id(k, bytes, &id)) != KS_OK)
+        return err;
+    return tell(k, iq, iq->text, id, bytes);
+}
+
 static enum ks_err on_metadata(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
 {
     struct ks_str id = announced(ks_pep_payload(answer)), text;
@@ -127,8 +143,10 @@ static enum ks_err on_metadata(struct konsil *k, const struct ks_iq *iq, const s
 
     if (!answer)
         return ks_cmd_answered_text(k, iq->text, NULL);
-    if (id.len == 0)
-        return tell(k, iq, iq->text, KS_STR_EMPTY, KS_STR_EMPTY); /* none, or not for us */
+    if (id.len == 0) { /* none, or not for us */
+        err = ks_vcard_fetch(k, iq->to, on_vcard, iq->text);
+        return err == KS_EAGAIN ? ks_cmd_answered_text(k, iq->text, NULL) : err;
+    }
     if ((err = ks_arena_join(&k->arena, (struct ks_str[]) { id, iq->text }, 2, &text)) != KS_OK)
         return err;
     err = ks_pep_fetch(k, iq->to, NS_AVATAR_DATA, id, on_data, text, 0);
@@ -170,13 +188,13 @@ static const char *const types[] = { "image/png", "image/jpeg", "image/webp" };
 
 static enum ks_err on_data_published(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
 {
-    struct ks_str text = ks_str_from(iq->text, ID_LEN + 1);
+    struct ks_str text = ks_str_from(iq->text, KS_PICTURE_ID_LEN + 1);
     enum ks_err err;
 
     if (!ks_iq_ok(answer))
         return ks_cmd_answered_text(k, text, answer);
-    err = publish_metadata(
-        k, ks_str_head(iq->text, ID_LEN), types[(iq->text.ptr[ID_LEN] - '0') % (int)KS_COUNT(types)], iq->number, text);
+    err = publish_metadata(k, ks_str_head(iq->text, KS_PICTURE_ID_LEN),
+        types[(iq->text.ptr[KS_PICTURE_ID_LEN] - '0') % (int)KS_COUNT(types)], iq->number, text);
     return err == KS_EAGAIN ? ks_cmd_answered_text(k, text, NULL) : err;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* picture.h -- pictures of people (XEP-0084): the own one, set and removed, and others' when somebody asks.
+/* picture.h -- pictures of people (XEP-0084): the own one, set and removed, and others' when somebody asks; of who has
+ * none in that way the one of the vCard (XEP-0153).
  *
  * A picture comes from the server of its owner and never from a URL; it is told only if its hash is the one that was
  * announced, it is no longer than KS_PICTURE_MAX, and its first bytes are those of a format that programs may be given:
@@ -11,6 +12,7 @@
 #include "xml.h"
 
 #define KS_PICTURE_MAX 65536
+#define KS_PICTURE_ID_LEN 40 /* SHA-1, in hexadecimal */
 
 struct konsil;
 
@@ -21,6 +23,9 @@ const char *ks_picture_type(struct ks_str bytes);
 KS_CHECK enum ks_err ks_picture_read(struct konsil *k, struct ks_str text, size_t len_max, struct ks_str *ret_bytes);
 /* SHA-1 in hexadecimal, in the step's arena: by it a program knows a picture again (XEP-0084 §4.1). */
 KS_CHECK enum ks_err ks_picture_id(struct konsil *k, struct ks_str bytes, struct ks_str *ret_id);
+
+/* Has a text the form of an id? */
+bool ks_picture_is_id(struct ks_str text);
 
 /* <items/> of an account's metadata node, as an event. */
 KS_CHECK enum ks_err ks_picture_event(struct konsil *k, struct ks_str jid, const struct ks_xml *items);
