@@ -457,6 +457,26 @@ static enum ks_err get_version(struct konsil *k, struct ks_str room, uint64_t ve
     return get_signed(k, room, version, ret_state, NULL);
 }
 
+/* What follows names the hashes before it, both of a fork. */
+enum ks_err ks_group_stands_on(struct konsil *k, const struct ks_group *group, uint64_t version,
+    const uint8_t hash[KS_ROOM_HASH_LEN], bool *ret_stands)
+{
+    const struct ks_room_signed *newest = &group->newest;
+    struct ks_room_state next;
+    enum ks_err err;
+
+    *ret_stands = newest->data.len > 0 && newest->state.v == version
+        && (memcmp(newest->hash, hash, KS_ROOM_HASH_LEN) == 0
+            || (group->rival.data.len > 0 && memcmp(group->rival.hash, hash, KS_ROOM_HASH_LEN) == 0));
+    if (newest->data.len == 0 || newest->state.v <= version)
+        return KS_OK;
+    if ((err = get_version(k, group->room, version + 1, &next)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    for (size_t i = 0; i < next.prev_count; i++)
+        *ret_stands = *ret_stands || memcmp(next.prev[i], hash, KS_ROOM_HASH_LEN) == 0;
+    return KS_OK;
+}
+
 enum ks_err ks_group_had(struct konsil *k, struct ks_str room, uint64_t version, struct ks_str jid, bool *ret_had)
 {
     struct ks_room_state state;

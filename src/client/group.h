@@ -148,6 +148,9 @@ KS_CHECK enum ks_err ks_group_was_recipient(
     struct konsil *k, struct ks_str room, uint64_t version, struct ks_str jid, bool *ret_was);
 /* Keeps data of a statement that was accepted, for that. */
 KS_CHECK enum ks_err ks_group_keep_version(struct konsil *k, const struct ks_room_signed *one);
+/* Is the newest statement of the room's, or one that it stands on, that of this version with this hash? */
+KS_CHECK enum ks_err ks_group_stands_on(struct konsil *k, const struct ks_group *group, uint64_t version,
+    const uint8_t hash[KS_ROOM_HASH_LEN], bool *ret_stands);
 /* Was an account a member by a version, or (ever) by any that is kept? */
 KS_CHECK enum ks_err ks_group_had(
     struct konsil *k, struct ks_str room, uint64_t version, struct ks_str jid, bool *ret_had);
@@ -212,16 +215,17 @@ KS_CHECK enum ks_err ks_group_welcomed(struct konsil *k, const struct ks_inbound
 /* Numbers up to these heads are no gap: of who may welcome, in a room that is proven. */
 KS_CHECK enum ks_err ks_group_heads(
     struct konsil *k, struct ks_str room, const struct ks_ack_range *heads, size_t count);
-/* Statements were accepted: a welcome is an owner's, and what it promised is kept. *ret_good false: it was not, which
- * is told, and the room is to be forgotten. more: the server has not given all yet. */
-KS_CHECK enum ks_err ks_group_check_welcome(struct konsil *k, struct ks_group *group, bool more, bool *ret_good);
+/* Of one with KS_GROUP_INVITED, when the server gave what it has: a welcome is an owner's, and what it promised is
+ * kept. *ret_good false: it was not, which is told, and the room is to be forgotten. */
+KS_CHECK enum ks_err ks_group_check_welcome(struct konsil *k, struct ks_group *group, bool *ret_good);
 
 /* --- what is newer than what the server shows (group_newer.c) --- */
 
 /* This account names a version and its hash, in an envelope. */
 KS_CHECK enum ks_err ks_group_named(
     struct konsil *k, struct ks_group *group, struct ks_str jid, uint64_t v, const uint8_t hash[KS_ROOM_HASH_LEN]);
-/* What was named is not here, nor anything proven after it: nothing is sealed for the room. */
+/* What was named is not here, nor anything proven after it, or the welcome was not checked: nothing is sealed for the
+ * room. */
 bool ks_group_behind(const struct ks_group *group);
 /* The server gave what it has: if that is less than was named it is told, and shown to the owners; once for each who
  * named something, and each state of ours. */

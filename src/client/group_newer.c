@@ -32,11 +32,15 @@ static bool is_here(const struct ks_group *group)
     return is_named(group, newest) || is_named(group, &group->rival);
 }
 
-/* A doubt that was named is here, and restricts; but anybody can write one, and name it himself. */
+/* A doubt that was named is here, and restricts; but anybody can write one, and name it himself. What a welcome
+ * promised is looked at when the server gave all. */
 bool ks_group_behind(const struct ks_group *group)
 {
-    return group->newest.data.len > 0 && group->named_v > 0 && !is_here(group)
-        && (group->flags & KS_GROUP_DISPUTED || !is_named(group, &group->doubt));
+    if (group->newest.data.len == 0)
+        return false;
+    return group->flags & KS_GROUP_INVITED
+        || (group->named_v > 0 && !is_here(group)
+            && (group->flags & KS_GROUP_DISPUTED || !is_named(group, &group->doubt)));
 }
 
 /* Two hashes of one version: one of them is a lie, or there is a fork. Which one is true only a proof says; of more

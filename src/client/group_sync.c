@@ -152,31 +152,60 @@ static enum ks_err note_membership(struct konsil *k, struct ks_group *group)
     return KS_OK;
 }
 
-static enum ks_err accept_run(struct konsil *k, struct ks_group *group, const struct ks_room_signed *run, size_t count)
+static enum ks_err accepted(struct konsil *k, struct ks_group *group)
 {
-    const struct ks_room_signed was = group->newest;
     struct ks_group_live *live = ks_group_live(k, group->room);
-    bool fresh = !is_there(&was), good;
-    enum ks_err err = ks_group_overheard(k, group, run, count);
+    enum ks_err err;
 
-    for (size_t i = 0; i < count && err == KS_OK; i++)
-        err = accept_one(k, group, &run[i], !fresh || count == 1);
-    if (err != KS_OK || (err = settle_pending(k, group, is_there(&was) ? &was.state : NULL)) != KS_OK
-        || (err = note_membership(k, group)) != KS_OK
-        || (err = ks_group_check_welcome(k, group, live && live->sync_wanted, &good)) != KS_OK)
-        return err;
-    if (!good)
-        return ks_group_forget(k, group->room);
     ks_group_settle_named(group);
     ks_outbox_wake(k);
-    if (fresh && count > 1 && (err = line(k, &group->newest, KS_JS_NOTICE_JOINED, KS_STR_EMPTY)) != KS_OK)
-        return err;
     if ((err = ks_group_put(k, group)) != KS_OK || (err = ks_group_keep(k, group)) != KS_OK
         || (err = ks_group_tell(k, group)) != KS_OK)
         return err;
     if (live && group->flags & KS_GROUP_REMOVED)
         return ks_group_exit(k, live);
     return KS_OK;
+}
+
+/* Of a room that we were welcomed to nothing is told before the welcome is checked: let_in. */
+static enum ks_err accept_run(struct konsil *k, struct ks_group *group, const struct ks_room_signed *run, size_t count)
+{
+    const struct ks_room_signed was = group->newest;
+    bool fresh = !is_there(&was), invited = group->flags & KS_GROUP_INVITED;
+    enum ks_err err = ks_group_overheard(k, group, run, count);
+
+    for (size_t i = 0; i < count && err == KS_OK; i++)
+        err = accept_one(k, group, &run[i], !invited && (!fresh || count == 1));
+    if (err != KS_OK || (err = settle_pending(k, group, fresh || invited ? NULL : &was.state)) != KS_OK
+        || (err = note_membership(k, group)) != KS_OK)
+        return err;
+    if (invited)
+        return ks_group_put(k, group);
+    if (fresh && count > 1 && (err = line(k, &group->newest, KS_JS_NOTICE_JOINED, KS_STR_EMPTY)) != KS_OK)
+        return err;
+    return accepted(k, group);
+}
+
+/* The server gave all that it has, or says so: now what was promised of it must be there. */
+static enum ks_err let_in(struct konsil *k, struct ks_group_live *live)
+{
+    struct ks_group group;
+    bool good;
+    enum ks_err err = ks_group_get(k, live->room, &group);
+
+    if (err != KS_OK || !(group.flags & KS_GROUP_INVITED) || !is_there(&group.newest))
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    if ((err = ks_group_check_welcome(k, &group, &good)) != KS_OK)
+        return err;
+    if (!good) {
+        err = ks_group_forget(k, group.room);
+        return err == KS_OK ? ks_group_exit(k, live) : err;
+    }
+    err = group.newest.state.v == 0 ? tell_changes(k, &group.newest, NULL)
+                                    : line(k, &group.newest, KS_JS_NOTICE_JOINED, KS_STR_EMPTY);
+    if (err == KS_OK && is_there(&group.doubt) && !(group.flags & KS_GROUP_HELD))
+        err = ks_group_warn(k, KS_CODE_ROOM_UNPROVEN, group.room, group.doubt.signer, KS_STR_EMPTY);
+    return err == KS_OK ? accepted(k, &group) : err;
 }
 
 /* --- a run of statements --- */
@@ -300,8 +329,9 @@ static enum ks_err take_doubt(struct konsil *k, struct ks_group *group, const st
         return ks_group_put(k, group);
     }
     set_doubt(group, doubt, served || (known && group->flags & KS_GROUP_SERVED) ? KS_GROUP_SERVED : 0);
-    if ((err = ks_group_put(k, group)) != KS_OK
-        || (err = ks_group_warn(k, KS_CODE_ROOM_UNPROVEN, group->room, doubt->signer, KS_STR_EMPTY)) != KS_OK)
+    if ((err = ks_group_put(k, group)) != KS_OK || group->flags & KS_GROUP_INVITED)
+        return err;
+    if ((err = ks_group_warn(k, KS_CODE_ROOM_UNPROVEN, group->room, doubt->signer, KS_STR_EMPTY)) != KS_OK)
         return err;
     return ks_group_tell(k, group);
 }
@@ -366,6 +396,8 @@ static enum ks_err take_answer(
     struct konsil *k, struct ks_group_live *live, struct ks_group *group, const struct ks_xml *statements)
 {
     struct run *run = ks_arena_zero(&k->arena, sizeof(*run));
+    bool more = ks_str_is(ks_xml_attr(statements, "more"), "true"), known = is_there(&group->newest);
+    uint64_t before = group->newest.state.v;
     enum ks_err err;
 
     if (!run)
@@ -383,8 +415,6 @@ static enum ks_err take_answer(
         else
             take_statement(group, run, &one);
     }
-    if (ks_str_is(ks_xml_attr(statements, "more"), "true") && run->count > 0)
-        live->sync_wanted = true; /* it may be already, of what was named meanwhile */
     if (!is_there(&group->newest) && run->count == 0 && !run->refused)
         return ks_group_found_foreign(k, group);
     if ((err = check_back(k, group, statements)) != KS_OK)
@@ -395,7 +425,12 @@ static enum ks_err take_answer(
         run->served = group->flags & KS_GROUP_SERVED;
         take_statement(group, run, &held);
     }
-    return take_run(k, group, run, &live->waits_for_key);
+    if ((err = take_run(k, group, run, &live->waits_for_key)) != KS_OK)
+        return err;
+    /* What does not lead on is the end, whatever is said. */
+    if (more && is_there(&group->newest) && (!known || group->newest.state.v > before))
+        live->sync_wanted = true; /* it may be already, of what was named meanwhile */
+    return KS_OK;
 }
 
 /* It does not know of statements. */
@@ -444,7 +479,8 @@ static enum ks_err on_statements(struct konsil *k, const struct ks_iq *iq, const
         live->sync_wanted = false;
         return ks_group_sync(k, live);
     }
-    if ((err = ks_group_get(k, iq->text, &group)) != KS_OK || (err = ks_group_withheld(k, live, &group)) != KS_OK)
+    if ((err = let_in(k, live)) != KS_OK || (err = ks_group_get(k, iq->text, &group)) != KS_OK
+        || (err = ks_group_withheld(k, live, &group)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
     live->behind = ks_group_behind(&group);
     if (live->behind) {

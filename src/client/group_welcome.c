@@ -39,6 +39,7 @@ static enum ks_err is_name(struct konsil *k, struct ks_str room, bool *ret_is)
 enum ks_err ks_group_welcomed(struct konsil *k, const struct ks_inbound *in, const struct ks_content *content)
 {
     struct ks_group_welcome *welcome;
+    struct ks_group_live *live;
     struct ks_group group;
     struct ks_look look;
     bool is, place = true;
@@ -63,8 +64,10 @@ enum ks_err ks_group_welcomed(struct konsil *k, const struct ks_inbound *in, con
     memcpy(welcome->hash, content->room_hash, KS_ROOM_HASH_LEN);
     if (content->room_look.len > 0 && ks_look_read(&k->arena, content->room_look, &look) == KS_OK)
         welcome->look = content->room_look;
-    err = ks_group_put(k, &group);
-    return err == KS_OK ? ks_group_enter(k, group.room) : err;
+    if ((err = ks_group_put(k, &group)) != KS_OK)
+        return err;
+    live = ks_group_live(k, group.room);
+    return live && live->place == KS_GROUP_IN ? ks_group_sync(k, live) : ks_group_enter(k, group.room);
 }
 
 enum ks_err ks_group_heads(struct konsil *k, struct ks_str room, const struct ks_ack_range *heads, size_t count)
@@ -99,21 +102,16 @@ static bool owned_by(const struct ks_room_signed *one, struct ks_str jid)
     return entry && entry->owner;
 }
 
-/* Past the next version its hashes lead over the promised one, and a genuine owner signed the newest. */
-static bool is_kept(const struct ks_group *group, const struct ks_group_welcome *welcome)
-{
-    const struct ks_room_signed *one = group->newest.state.v == welcome->v ? &group->newest : &group->before;
-
-    return group->newest.state.v > welcome->v + 1
-        || (one->data.len > 0 && one->state.v == welcome->v && memcmp(one->hash, welcome->hash, KS_ROOM_HASH_LEN) == 0);
-}
-
 /* Of another device of ours: what it named is waited for (group_newer.c), and what it has is what there is. */
-static bool is_good(struct konsil *k, const struct ks_group *group, const struct ks_group_welcome *welcome)
+static enum ks_err is_good(
+    struct konsil *k, const struct ks_group *group, const struct ks_group_welcome *welcome, bool *ret_good)
 {
-    if (ks_str_eq(welcome->by, ks_own(k)))
-        return group->newest.state.v < welcome->v || is_kept(group, welcome);
-    return (owned_by(&group->newest, welcome->by) || owned_by(&group->before, welcome->by)) && is_kept(group, welcome);
+    bool ours = ks_str_eq(welcome->by, ks_own(k));
+
+    *ret_good = ours && group->newest.state.v < welcome->v;
+    if (!ours && !owned_by(&group->newest, welcome->by) && !owned_by(&group->before, welcome->by))
+        return KS_OK;
+    return *ret_good ? KS_OK : ks_group_stands_on(k, group, welcome->v, welcome->hash, ret_good);
 }
 
 struct heads {
@@ -160,19 +158,19 @@ static enum ks_err want_history(struct konsil *k, const struct ks_group *group)
     return KS_OK;
 }
 
-enum ks_err ks_group_check_welcome(struct konsil *k, struct ks_group *group, bool more, bool *ret_good)
+enum ks_err ks_group_check_welcome(struct konsil *k, struct ks_group *group, bool *ret_good)
 {
     const struct ks_group_welcome *good = NULL;
     struct ks_str by = group->welcomes[0].by;
     enum ks_err err = KS_OK;
 
-    *ret_good = true;
-    if (!(group->flags & KS_GROUP_INVITED) || more)
-        return KS_OK;
     for (size_t i = 0; i < group->welcome_count; i++) {
         const struct ks_group_welcome *welcome = &group->welcomes[i];
+        bool is;
 
-        if (!is_good(k, group, welcome))
+        if ((err = is_good(k, group, welcome, &is)) != KS_OK)
+            return err;
+        if (!is)
             continue;
         good = good ? good : welcome;
         if ((err = ks_group_heads(k, group->room, welcome->heads, welcome->head_count)) != KS_OK)

@@ -4,6 +4,7 @@
 #include "engine.h"
 #include "envelope.h"
 #include "ward.h"
+#include "xml_writer.h"
 
 /* --- an engine that says what is not --- */
 
@@ -94,10 +95,11 @@ static void enclose(struct party *party, const char *to, const char *room, const
 /* --- the server of one party, which helps --- */
 
 struct plan {
-    bool old_state;   /* no statement is served */
-    bool hold_room;   /* nothing said in rooms comes */
-    bool silent;      /* nor are they answered */
-    const char *mute; /* nothing that this account writes to ours comes */
+    bool old_state;       /* no statement is served */
+    bool hold_room;       /* nothing said in rooms comes */
+    bool silent;          /* nor are they answered */
+    const char *mute;     /* nothing that this account writes to ours comes */
+    struct ks_str forged; /* of the room's statements only the first is served, and this one upon it */
     size_t done;
 };
 
@@ -121,7 +123,18 @@ static bool spy(struct party *party, struct ks_str *stanza, void *user)
         plan->done++;
         return false;
     }
-    if (!plan->old_state || !has(*stanza, "<statements") || at == stanza->len)
+    if (!has(*stanza, "<statements") || at == stanza->len)
+        return true;
+    if (plan->forged.len > 0) {
+        at = ks_str_find(*stanza, KS_STR("</statement>")) + strlen("</statement>");
+        plan->done++;
+        if (ks_arena_join(&party->lab->kept,
+                (struct ks_str[]) { ks_str_head(*stanza, at), plan->forged, KS_STR("</statements></iq>") }, 3, &joined)
+            == KS_OK)
+            *stanza = joined;
+        return true;
+    }
+    if (!plan->old_state)
         return true;
     plan->done++;
     if (ks_arena_join(
@@ -306,6 +319,109 @@ static void test_welcomed_by_stranger(void)
     ward_end(&ward);
 }
 
+static struct ks_str as_text(struct lab *lab, const struct ks_room_signed *one)
+{
+    struct ks_xml *statement = ks_room_signed_write(&lab->kept, one);
+    struct ks_str text;
+    struct ks_buf bytes;
+
+    ks_buf_init(&bytes, 2 * KS_ROOM_DATA_MAX);
+    if (statement)
+        ks_xml_write(&bytes, statement, KS_STR_EMPTY);
+    if (!statement || ks_buf_err(&bytes) != KS_OK || ks_arena_copy(&lab->kept, ks_buf_str(&bytes), &text) != KS_OK)
+        abort();
+    ks_buf_done(&bytes);
+    return text;
+}
+
+/* A device is welcomed, and its server shows what was long before, with a statement upon it that nobody signed. */
+static void test_welcomed_to_the_past(void)
+{
+    struct plan plan = { .hold_room = true };
+    struct ks_room_signed forged;
+    struct party *later;
+    struct ward ward;
+    size_t mark;
+
+    ward_begin(&ward, 67);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    forged = forge(ward.anna, ward.room, NULL);
+    plan.forged = as_text(&ward.lab, &forged);
+    check_row(removes_mira(&ward), "an owner removes a member", "she cannot");
+    lab_run(&ward.lab, 20000);
+    later = lab_party(&ward.lab, MIRA, "m-password");
+    spy_on(later, &plan);
+    party_connect(later);
+    lab_run(&ward.lab, 20000);
+    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_remove\",\"room\":\"%s\",\"member\":\"" JONAS "\"}",
+                  ward.room))
+            && good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_add\",\"room\":\"%s\",\"members\":[\"" MIRA "\"]}",
+                ward.room)),
+        "and another one, and welcomes the first again", "she cannot");
+    lab_run(&ward.lab, 60000);
+    check_row(plan.done > 0 && warnings(later, "room.withheld") == 1,
+        "PROTOCOL §9.3: a welcome that the room's chain does not bear out is told", "%zu answers, told %zu times",
+        plan.done, warnings(later, "room.withheld"));
+    check_row(
+        has(ks_buf_str(&later->sent), "<presence type='unavailable' to='r-"), "and the room is left", "it is not");
+    mark = later->sent.len;
+    (void)party_send(later, ward.room, "1");
+    lab_run(&ward.lab, 30000);
+    check_row(!room_of(later, ward.room) && !sent_key_to(later, mark, JONAS),
+        "PROTOCOL §9.3: attack: and a forged statement at its end does not keep the room", "there %d, he gets a key %d",
+        room_of(later, ward.room) != NULL, sent_key_to(later, mark, JONAS));
+    ward_end(&ward);
+}
+
+static bool add_mira(struct ward *ward)
+{
+    return good(
+        ask(ward->anna, "{\"id\":\"r\",\"cmd\":\"room_add\",\"room\":\"%s\",\"members\":[\"" MIRA "\"]}", ward->room));
+}
+
+/* What is true of it, as somebody knows it. */
+static enum ks_err truth_step(struct konsil *k, void *arg)
+{
+    struct ks_content *content = arg;
+    struct ks_group group;
+    enum ks_err err = ks_group_get(k, content->room, &group);
+
+    content->room_v = group.newest.state.v;
+    memcpy(content->room_hash, group.newest.hash, sizeof(content->room_hash));
+    return err;
+}
+
+/* An owner names another statement of a version that the room has long left behind, and then tells the truth. */
+static void test_welcomed_to_another_past(void)
+{
+    struct plan plan = { .hold_room = true, .mute = "from='" ANNA };
+    struct lie lie = { .to = MIRA };
+    struct ward ward;
+
+    ward_begin(&ward, 68);
+    ward_room(&ward, "\"" JONAS "\"");
+    spy_on(ward.mira, &plan);
+    spy_on(ward.mira2, &plan);
+    check_row(add_mira(&ward), "an owner adds a member, and her server hides it", "she cannot");
+    for (int i = 0; i < 2; i++)
+        check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_rename\",\"room\":\"%s\",\"title\":\"%d\"}",
+                      ward.room, i)),
+            "and states twice more", "she cannot");
+    lab_run(&ward.lab, 20000);
+    plan = (struct plan) { .old_state = false };
+    lie.content = (struct ks_content) { .room = ks_str_z(ward.room), .room_v = 1, .room_hash = { 1 } };
+    tell_lie(ward.anna, lie);
+    check_row(warnings(ward.mira, "room.withheld") == 1,
+        "PROTOCOL §9.3: a welcome's version is in the room's chain with that hash, however long ago", "told %zu times",
+        warnings(ward.mira, "room.withheld"));
+    if (!ks_step(ward.anna->engine, truth_step, &lie.content))
+        abort();
+    tell_lie(ward.anna, lie);
+    check_row(json_integer_value(json_object_get(room_of(ward.mira, ward.room), "members")) == 3,
+        "PROTOCOL §9.3: and one that is not keeps none out that is", "it does");
+    ward_end(&ward);
+}
+
 /* Messages that a party sent to one account, from a place on. */
 static size_t sent_to(const struct party *party, size_t from, const char *jid)
 {
@@ -451,6 +567,8 @@ int main(void)
     test_planted(true);
     test_planted(false);
     test_welcomed_by_stranger();
+    test_welcomed_to_the_past();
+    test_welcomed_to_another_past();
     test_names_many();
     test_unanswered();
     test_removed_meanwhile(false);

@@ -176,10 +176,11 @@ static void test_other_room(void)
     ward_end(&ward);
 }
 
-/* A later device hears of the room from another of the same person, and of its state from the server alone. */
-static void test_later_device(void)
+/* A later device hears of the room from another of the same person, and of its state from the server alone: which may
+ * have been asked before that, since there is a bookmark, or after. */
+static void test_later_device(bool welcomed)
 {
-    struct plan plan = { .cut_short = true };
+    struct plan plan = { .cut_short = true, .drop = { welcomed ? "urn:xmpp:bookmarks:1" : NULL } };
     struct party *later;
     struct ward ward;
     size_t mark;
@@ -190,6 +191,8 @@ static void test_later_device(void)
                   ward.room)),
         "an owner removes a member", "she cannot");
     lab_run(&ward.lab, 20000);
+    ward.jonas2->cut = true;
+    party_cut(ward.jonas2);
     later = lab_party(&ward.lab, JONAS, "j-password");
     spy_on(later, &plan);
     party_connect(later);
@@ -198,7 +201,10 @@ static void test_later_device(void)
     (void)party_send(later, ward.room, "1");
     lab_run(&ward.lab, 30000);
     check_row(plan.done > 1 && !sent_key_to(later, mark, MIRA),
-        "PROTOCOL §9.4: attack: a server that says there is more, and gives none, shows a later device no old state",
+        welcomed
+            ? "PROTOCOL §9.4: attack: nor where it hears of the room before the server says anything"
+            : "PROTOCOL §9.4: attack: a server that says there is more, and gives none, shows a later device no old "
+              "state",
         "%zu answers; she gets a key: %d", plan.done, sent_key_to(later, mark, MIRA));
     check_row(warnings(later, "room.withheld") + warnings(later, "room.behind") > 0, "and its person is told", "not");
     ward_end(&ward);
@@ -530,7 +536,8 @@ int main(void)
     test_sender();
     test_other_room();
     test_old_state();
-    test_later_device();
+    test_later_device(false);
+    test_later_device(true);
     test_behind();
     test_key_late();
     test_fork();
