@@ -10,7 +10,7 @@
 #include "inbox.h"
 #include "kept_rooms.h"
 
-#define VERSION 4
+#define VERSION 5
 #define RECORD_BYTES_MAX (5 * (KS_ROOM_DATA_MAX + 4096) + 512 * 1024)
 #define KEY_BYTES_MAX 8192
 #define VERSIONS_LOOKED_AT 64
@@ -211,7 +211,13 @@ static enum ks_err decode(struct ks_arena *arena, struct ks_str record, struct k
         return err;
     for (size_t i = 0; version >= 4 && i < group->welcome_count && err == KS_OK; i++)
         err = decode_heads(arena, &at, &group->welcomes[i]);
-    return err;
+    /* Before version 5 there was one doubt, and what it says it says. */
+    if (err != KS_OK || version < 5)
+        return err;
+    if (ks_cursor_field(&at, &group->doubted) != KS_OK
+        || (group->doubted.len > 0 && group->doubted.len != group->newest.state.member_count))
+        return KS_ESTORE;
+    return KS_OK;
 }
 
 enum ks_err ks_group_get(struct konsil *k, struct ks_str room, struct ks_group *ret_group)
@@ -252,6 +258,7 @@ enum ks_err ks_group_put(struct konsil *k, const struct ks_group *group)
     ks_buf_add(&record, ks_str(group->named_other, sizeof(group->named_other)));
     for (size_t i = 0; i < group->welcome_count; i++)
         encode_heads(&record, &group->welcomes[i]);
+    ks_buf_field(&record, group->doubted);
     if ((err = ks_buf_err(&key)) == KS_OK && (err = ks_buf_err(&record)) == KS_OK)
         err = k->store->ops->put(k->store, KS_T_GROUP, ks_buf_str(&key), ks_buf_str(&record));
     ks_buf_done(&record);
@@ -381,12 +388,14 @@ void ks_group_known(const struct ks_group *group, struct ks_room_known *ret_know
 
 const struct ks_room_entry *ks_group_recipient(const struct ks_group *group, struct ks_str jid)
 {
+    const struct ks_room_entry *entry;
     struct ks_room_known known;
 
     ks_group_known(group, &known);
     if (there(&group->doubt) && !ks_room_state_member(&group->doubt.state, jid))
         return NULL;
-    return ks_room_recipient(&known, jid);
+    entry = ks_room_recipient(&known, jid);
+    return entry && !ks_group_doubts(group, entry, KS_DOUBT_OUT | KS_DOUBT_OUT_SERVED) ? entry : NULL;
 }
 
 bool ks_group_owns(const struct ks_group *group, struct ks_str jid)
@@ -394,6 +403,21 @@ bool ks_group_owns(const struct ks_group *group, struct ks_str jid)
     const struct ks_room_entry *entry = ks_group_recipient(group, jid);
 
     return entry && entry->owner;
+}
+
+static bool owns_in(const struct ks_room_signed *one, struct ks_str jid)
+{
+    const struct ks_room_entry *entry = there(one) ? ks_room_state_member(&one->state, jid) : NULL;
+
+    return !there(one) || (entry && entry->owner);
+}
+
+bool ks_group_owns_by_all(const struct ks_group *group, struct ks_str jid)
+{
+    const struct ks_room_entry *entry = ks_group_recipient(group, jid);
+
+    return entry && entry->owner && !ks_group_doubts(group, entry, KS_DOUBT_DEMOTED | KS_DOUBT_DEMOTED_SERVED)
+        && owns_in(&group->rival, jid) && owns_in(&group->doubt, jid);
 }
 
 enum ks_err ks_group_recipients(
@@ -581,7 +605,8 @@ static enum ks_err recipients_by(
             group->newest.state = state;
         else if (err != KS_ENOTFOUND)
             return err;
-        group->rival = group->doubt = (struct ks_room_signed) { .device = 0 };
+        group->rival = (struct ks_room_signed) { .device = 0 };
+        ks_group_doubt_over(group);
     }
     return ks_group_recipients(k, group, ret_jids, ret_count);
 }
@@ -651,7 +676,7 @@ enum ks_err ks_group_event(struct konsil *k, const struct ks_group *group, struc
         .foreign = group->flags & KS_GROUP_FOREIGN,
         .all_history = state->history == KS_ROOM_ALL,
         .version = (int64_t)state->v,
-        .restricted = group->rival.data.len > 0 || (group->doubt.data.len > 0 && !(group->flags & KS_GROUP_HELD)) };
+        .restricted = ks_group_restricted(group) };
     if ((err = ks_lifetime_days(k, group->room, &ret_event->retention_days)) != KS_OK)
         return err;
     return ks_group_picture_id(k, look.avatar, &ret_event->picture);

@@ -3,9 +3,10 @@
  * (doc/PROTOCOL.md §9; XEP-0045).
  *
  * A room is a conversation that is named by the room's JID. What is held to be true of it stands in the store: the
- * newest statement that was accepted, the one before, a rival of a fork, and one that follows by its hashes but whose
- * signer could not be proven ("doubt"). Who gets keys is decided by these alone; what the server lists is compared, and
- * told when it differs. Versions never go back. Where we are in a room (its archive, its occupants) is of the session.
+ * newest statement that was accepted, the one before, a rival of a fork, and what follows by its hashes but whose
+ * signer could not be proven ("doubt": the last of these; of all of them whom they leave out). Who gets keys is decided
+ * by these alone; what the server lists is compared, and told when it differs. Versions never go back. Where we are in
+ * a room (its archive, its occupants) is of the session.
  *
  *   KS_T_GROUP   r room                 the record
  *                j room                 an invitation (invitations.h)
@@ -50,6 +51,15 @@ enum {
     KS_GROUP_DISPUTED = 256,    /* of the version that is not here two hashes were named */
     KS_GROUP_NO_HASH = 512,     /* of what was named only the version is known: by an older record */
     KS_GROUP_SERVED = 1024, /* "doubt" is in the room's chain, as its server gives it; else an envelope brought it */
+    KS_GROUP_TOLD_DOUBT = 2048, /* that there is one: told; once more only if more people are left out */
+};
+
+/* What statements in doubt say of a member of the newest one; served: one that the room's server gave. */
+enum {
+    KS_DOUBT_OUT = 1, /* he is no member */
+    KS_DOUBT_OUT_SERVED = 2,
+    KS_DOUBT_DEMOTED = 4, /* … no owner any more */
+    KS_DOUBT_DEMOTED_SERVED = 8,
 };
 
 /* What somebody says of a room that is new here. */
@@ -66,6 +76,8 @@ struct ks_group {
     unsigned flags;
     /* data is empty where there is none; state is read for all that are there. */
     struct ks_room_signed newest, before, rival, doubt;
+    struct ks_str doubted;            /* a byte for each member of the newest one: KS_DOUBT_OUT …; or empty */
+    bool chained;                     /* of these only what was served counts; not stored */
     struct ks_room_signed pending;    /* ours, on its way to the server */
     struct ks_str look, pending_look; /* JSON (group_look.h); look may be of an older statement */
     struct ks_group_welcome welcomes[KS_GROUP_WELCOMES_MAX]; /* with KS_GROUP_INVITED */
@@ -140,6 +152,8 @@ void ks_group_known(const struct ks_group *group, struct ks_room_known *ret_know
 /* Who gets a key, doubts considered. NULL: not he. */
 const struct ks_room_entry *ks_group_recipient(const struct ks_group *group, struct ks_str jid);
 bool ks_group_owns(const struct ks_group *group, struct ks_str jid);
+/* … and where that is disputed, by all that is said of it. */
+bool ks_group_owns_by_all(const struct ks_group *group, struct ks_str jid);
 /* All who get a key but ourselves, in an array of the step's arena. */
 KS_CHECK enum ks_err ks_group_recipients(
     struct konsil *k, const struct ks_group *group, struct ks_str **ret_jids, size_t *ret_count);
@@ -207,6 +221,28 @@ KS_CHECK enum ks_err ks_group_confirmed(struct konsil *k, struct ks_group *group
 KS_CHECK enum ks_err ks_group_said(struct konsil *k, const struct ks_inbound *in, const struct ks_content *content);
 /* An author wrote by this version. */
 KS_CHECK enum ks_err ks_group_cited(struct konsil *k, const struct ks_inbound *in, const struct ks_k *cited);
+
+/* --- statements in doubt (group_doubt.c) --- */
+
+/* This one follows upon what is accepted, and nobody can be proven to have signed it. Tells it. served: the room's
+ * server gave it; else an envelope did. */
+KS_CHECK enum ks_err ks_group_doubt(
+    struct konsil *k, struct ks_group *group, const struct ks_room_signed *doubt, bool served);
+/* While its signer's key is on its way nobody gets a key whom it leaves out. Nobody is told yet: it may be proven. */
+KS_CHECK enum ks_err ks_group_doubt_hold(
+    struct konsil *k, struct ks_group *group, const struct ks_room_signed *doubt, bool served);
+/* Those before either of these. Nothing is stored: one of them follows. */
+KS_CHECK enum ks_err ks_group_doubt_between(
+    struct konsil *k, struct ks_group *group, const struct ks_room_signed *run, size_t count, bool served);
+/* Its signature is false: if it was held it restricts nobody any more. */
+KS_CHECK enum ks_err ks_group_doubt_forged(
+    struct konsil *k, struct ks_group *group, const struct ks_room_signed *forged);
+/* A proven one is accepted. Not stored. */
+void ks_group_doubt_over(struct ks_group *group);
+/* Does one of them say this (KS_DOUBT_OUT …) of a member of the newest statement? */
+bool ks_group_doubts(const struct ks_group *group, const struct ks_room_entry *member, unsigned what);
+/* Keys go to fewer than the newest statement has, or may. */
+bool ks_group_restricted(const struct ks_group *group);
 
 /* --- rooms that are new here (group_welcome.c) --- */
 

@@ -13,13 +13,6 @@
 
 /* --- making --- */
 
-static bool owns_in(const struct ks_room_signed *one, struct ks_str jid)
-{
-    const struct ks_room_entry *entry = one->data.len > 0 ? ks_room_state_member(&one->state, jid) : NULL;
-
-    return one->data.len == 0 || (entry && entry->owner);
-}
-
 /* What we sign anew is what is proven: of a statement that is not, or of a fork, only what both sides agree about. Else
  * our signature would make members, or owners, of whom a server invented. */
 static enum ks_err copy_members(
@@ -36,7 +29,7 @@ static enum ks_err copy_members(
         if (!ks_group_recipient(group, group->newest.state.members[i].jid))
             continue;
         *entry = group->newest.state.members[i];
-        entry->owner = entry->owner && owns_in(&group->rival, entry->jid) && owns_in(&group->doubt, entry->jid);
+        entry->owner = ks_group_owns_by_all(group, entry->jid);
         state->member_count++;
     }
     return KS_OK;
@@ -263,6 +256,7 @@ static struct ks_group as_chained(const struct ks_group *group)
 {
     struct ks_group chained = *group;
 
+    chained.chained = true;
     if (!(group->flags & KS_GROUP_SERVED)) {
         chained.doubt = (struct ks_room_signed) { .device = 0 };
         chained.flags &= ~(unsigned)KS_GROUP_HELD;

@@ -93,10 +93,11 @@ static enum ks_err accept_one(struct konsil *k, struct ks_group *group, const st
 
     if (err == KS_OK && tell && (known || one->state.v == 0))
         err = tell_changes(k, one, known ? &group->newest.state : NULL);
-    group->flags &= ~(unsigned)(KS_GROUP_FOREIGN | KS_GROUP_HELD | KS_GROUP_SERVED);
+    group->flags &= ~(unsigned)KS_GROUP_FOREIGN;
     group->before = group->newest;
     group->newest = *one;
-    group->rival = group->doubt = (struct ks_room_signed) { .device = 0 };
+    group->rival = (struct ks_room_signed) { .device = 0 };
+    ks_group_doubt_over(group);
     return err;
 }
 
@@ -255,16 +256,6 @@ static void take_statement(const struct ks_group *group, struct run *run, const 
     }
 }
 
-/* Forged: it restricts nobody any more. */
-static enum ks_err drop_held(struct konsil *k, struct ks_group *group, const struct ks_room_signed *forged)
-{
-    if (!(group->flags & KS_GROUP_HELD) || !same(group->doubt.hash, forged->hash))
-        return KS_OK;
-    group->doubt = (struct ks_room_signed) { .device = 0 };
-    group->flags &= ~(unsigned)(KS_GROUP_HELD | KS_GROUP_SERVED);
-    return ks_group_put(k, group);
-}
-
 /* From the end: the last whose signer is proven. */
 static enum ks_err prove(struct konsil *k, struct ks_group *group, struct run *run)
 {
@@ -281,7 +272,7 @@ static enum ks_err prove(struct konsil *k, struct ks_group *group, struct run *r
         if (err == KS_ECRYPTO) { /* forged: nothing from it on is anything */
             run->count = run->proven - 1;
             run->refused = true;
-            if ((err = drop_held(k, group, one)) != KS_OK)
+            if ((err = ks_group_doubt_forged(k, group, one)) != KS_OK)
                 return err;
         } else if (err != KS_ENOTFOUND) {
             return err;
@@ -305,66 +296,37 @@ static enum ks_err take_fork(
     return ks_group_tell(k, group);
 }
 
-static void set_doubt(struct ks_group *group, const struct ks_room_signed *doubt, unsigned flags)
+/* What is left over behind what is proven. */
+static enum ks_err take_doubts(struct konsil *k, struct ks_group *group, const struct run *run)
 {
-    group->doubt = *doubt;
-    group->flags = (group->flags & ~(unsigned)(KS_GROUP_HELD | KS_GROUP_SERVED)) | flags;
-}
-
-/* What follows by its hashes, and nobody can be proven to have signed. What the server has is not displaced by what
- * somebody encloses. */
-static enum ks_err take_doubt(struct konsil *k, struct ks_group *group, const struct ks_room_signed *doubt, bool served)
-{
-    bool known = same(group->doubt.hash, doubt->hash);
+    size_t proven = run->waits ? 0 : run->proven;
+    const struct ks_room_signed *last;
     enum ks_err err;
 
-    if (!is_there(&group->newest))
-        return KS_OK; /* of a room that is new here nothing is believed */
-    if (group->flags & KS_GROUP_SERVED && !served && !known)
+    if (run->count == proven)
         return KS_OK;
-    if (known && !(group->flags & KS_GROUP_HELD)) {
-        if (!served || group->flags & KS_GROUP_SERVED)
-            return KS_OK;
-        group->flags |= KS_GROUP_SERVED;
-        return ks_group_put(k, group);
-    }
-    set_doubt(group, doubt, served || (known && group->flags & KS_GROUP_SERVED) ? KS_GROUP_SERVED : 0);
-    if ((err = ks_group_put(k, group)) != KS_OK || group->flags & KS_GROUP_INVITED)
+    last = &run->items[run->count - 1];
+    err = ks_group_doubt_between(k, group, &run->items[proven], run->count - proven - 1, run->served);
+    if (err != KS_OK)
         return err;
-    if ((err = ks_group_warn(k, KS_CODE_ROOM_UNPROVEN, group->room, doubt->signer, KS_STR_EMPTY)) != KS_OK)
-        return err;
-    return ks_group_tell(k, group);
-}
-
-/* While its signer's key is on its way nobody gets a key whom it leaves out. Nobody is told yet: it may be proven. */
-static enum ks_err hold(struct konsil *k, struct ks_group *group, const struct run *run)
-{
-    const struct ks_room_signed *last = &run->items[run->count - 1];
-
-    if (!is_there(&group->newest) || (is_there(&group->doubt) && group->doubt.state.v >= last->state.v))
-        return KS_OK;
-    set_doubt(group, last, KS_GROUP_HELD | (run->served ? KS_GROUP_SERVED : 0));
-    return ks_group_put(k, group);
+    return run->waits ? ks_group_doubt_hold(k, group, last, run->served) : ks_group_doubt(k, group, last, run->served);
 }
 
 /* *ret_waits: a signer's key is on its way; the chain is asked for once more when it is here. */
 static enum ks_err take_run(struct konsil *k, struct ks_group *group, struct run *run, bool *ret_waits)
 {
-    struct ks_room_signed doubt = { .device = 0 };
     bool fork_waits = false;
     enum ks_err err = prove(k, group, run);
 
     *ret_waits = run->waits;
     if (err != KS_OK || run->waits)
-        return err == KS_OK ? hold(k, group, run) : err;
+        return err == KS_OK ? take_doubts(k, group, run) : err;
     if (run->refused
         && (err = ks_group_warn(k, KS_CODE_ROOM_REFUSED, group->room, KS_STR_EMPTY, KS_STR_EMPTY)) != KS_OK)
         return err;
-    if (run->count > run->proven)
-        doubt = run->items[run->count - 1];
     if (run->proven > 0 && (err = accept_run(k, group, run->items, run->proven)) != KS_OK)
         return err;
-    if (is_there(&doubt) && (err = take_doubt(k, group, &doubt, run->served)) != KS_OK)
+    if ((err = take_doubts(k, group, run)) != KS_OK)
         return err;
     if (run->has_fork && run->proven == 0)
         err = take_fork(k, group, &run->fork, &fork_waits);

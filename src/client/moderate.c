@@ -16,19 +16,6 @@
 
 /* --- who may --- */
 
-static bool owns_in(const struct ks_room_signed *one, struct ks_str jid)
-{
-    const struct ks_room_entry *entry = one->data.len > 0 ? ks_room_state_member(&one->state, jid) : NULL;
-
-    return one->data.len == 0 || (entry && entry->owner);
-}
-
-/* By the newest state; where that is disputed, by all that is said of it. */
-static bool owns(const struct ks_group *group, struct ks_str jid)
-{
-    return ks_group_owns(group, jid) && owns_in(&group->rival, jid) && owns_in(&group->doubt, jid);
-}
-
 /* What is read of the archive may be the word of one who was an owner when the server took it. */
 static enum ks_err may_moderate(struct konsil *k, const struct ks_inbound *in, const struct ks_k *cited, bool *ret_may)
 {
@@ -36,7 +23,7 @@ static enum ks_err may_moderate(struct konsil *k, const struct ks_inbound *in, c
     struct ks_group group;
     enum ks_err err = ks_group_get(k, in->peer, &group);
 
-    *ret_may = err == KS_OK && owns(&group, in->from);
+    *ret_may = err == KS_OK && ks_group_owns_by_all(&group, in->from);
     if (err != KS_OK || *ret_may || !live || live->ready || !cited->has_state)
         return err == KS_ENOTFOUND ? KS_OK : err;
     return ks_group_owned_then(k, in->peer, cited, in->from, in->stamp_ms, ret_may);
@@ -132,7 +119,8 @@ static enum ks_err find_target(
         *ret_code = KS_CODE_ROOM_NONE;
     else if (err == KS_OK && group.flags & KS_GROUP_FOREIGN)
         *ret_code = KS_CODE_ROOM_FOREIGN;
-    else if (err == KS_OK && (group.flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED) || !owns(&group, ks_own(k))))
+    else if (err == KS_OK
+        && (group.flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED) || !ks_group_owns_by_all(&group, ks_own(k))))
         *ret_code = KS_CODE_ROOM_NOT_OWNER;
     if (*ret_code || err != KS_OK)
         return *ret_code ? KS_OK : err;

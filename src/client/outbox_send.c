@@ -500,7 +500,7 @@ static enum ks_err resend(struct konsil *k, struct resending *resending)
             continue;
         resending->seq = seqs[i];
         if ((out.room_v != group.newest.state.v || ks_group_behind(&group) || group.doubt.data.len > 0
-                || group.rival.data.len > 0) /* whoever is restricted since then gets no key */
+                || ks_group_restricted(&group)) /* whoever is restricted since then gets no key */
             && (err = seal_again(k, &out, &group, &waits)) != KS_OK)
             return err;
         if (waits) {

@@ -8,11 +8,12 @@
 
 /* --- an engine that says what is not --- */
 
-/* The statement after the newest one that a party knows: of `only`, or of all members, and as if an owner's device
- * signed it that nobody knows. */
+/* The statement after the newest one that a party knows, or after `upon`: of `only`, or of all members, and as if an
+ * owner's device signed it that nobody knows. */
 struct forgery {
     struct lab *lab;
     const char *room, *only;
+    const struct ks_room_signed *upon;
     struct ks_room_signed one;
 };
 
@@ -30,6 +31,10 @@ static enum ks_err forge_step(struct konsil *k, void *arg)
     if (err != KS_OK)
         return err;
     ks_group_known(&group, &known);
+    if (forgery->upon) {
+        known = (struct ks_room_known) { .newest = &forgery->upon->state };
+        memcpy(known.newest_hash, forgery->upon->hash, KS_ROOM_HASH_LEN);
+    }
     state = group.newest.state;
     ks_room_follow(&known, &state);
     state.t++;
@@ -50,13 +55,19 @@ static enum ks_err forge_step(struct konsil *k, void *arg)
     return err;
 }
 
-static struct ks_room_signed forge(struct party *party, const char *room, const char *only)
+static struct ks_room_signed forge_upon(
+    struct party *party, const char *room, const char *only, const struct ks_room_signed *upon)
 {
-    struct forgery forgery = { .lab = party->lab, .room = room, .only = only };
+    struct forgery forgery = { .lab = party->lab, .room = room, .only = only, .upon = upon };
 
     if (!ks_step(party->engine, forge_step, &forgery))
         abort();
     return forgery.one;
+}
+
+static struct ks_room_signed forge(struct party *party, const char *room, const char *only)
+{
+    return forge_upon(party, room, only, NULL);
 }
 
 struct lie {
@@ -92,6 +103,21 @@ static void enclose(struct party *party, const char *to, const char *room, const
     tell_lie(party, lie);
 }
 
+static struct ks_str as_text(struct lab *lab, const struct ks_room_signed *one)
+{
+    struct ks_xml *statement = ks_room_signed_write(&lab->kept, one);
+    struct ks_str text;
+    struct ks_buf bytes;
+
+    ks_buf_init(&bytes, 2 * KS_ROOM_DATA_MAX);
+    if (statement)
+        ks_xml_write(&bytes, statement, KS_STR_EMPTY);
+    if (!statement || ks_buf_err(&bytes) != KS_OK || ks_arena_copy(&lab->kept, ks_buf_str(&bytes), &text) != KS_OK)
+        abort();
+    ks_buf_done(&bytes);
+    return text;
+}
+
 /* --- the server of one party, which helps --- */
 
 struct plan {
@@ -99,7 +125,9 @@ struct plan {
     bool hold_room;       /* nothing said in rooms comes */
     bool silent;          /* nor are they answered */
     const char *mute;     /* nothing that this account writes to ours comes */
-    struct ks_str forged; /* of the room's statements only the first is served, and this one upon it */
+    struct ks_str forged; /* of the room's statements only the first is served, and these upon it */
+    bool instead;         /* … or these alone */
+    bool no_keys;         /* no signing key comes */
     size_t done;
 };
 
@@ -115,18 +143,18 @@ static bool spy(struct party *party, struct ks_str *stanza, void *user)
     size_t at = ks_str_find(*stanza, KS_STR("<statement>"));
 
     if ((plan->mute && has(head, plan->mute) && has(head, "type='chat'"))
-        || (plan->hold_room && has(head, "type='groupchat'"))) {
+        || (plan->hold_room && has(*stanza, "type='groupchat'"))) {
         plan->done++;
         return false;
     }
-    if (plan->silent && has(*stanza, "<statements")) {
+    if ((plan->silent && has(*stanza, "<statements")) || (plan->no_keys && has(*stanza, "urn:konsil:device-key:0"))) {
         plan->done++;
         return false;
     }
     if (!has(*stanza, "<statements") || at == stanza->len)
         return true;
     if (plan->forged.len > 0) {
-        at = ks_str_find(*stanza, KS_STR("</statement>")) + strlen("</statement>");
+        at = plan->instead ? at : ks_str_find(*stanza, KS_STR("</statement>")) + strlen("</statement>");
         plan->done++;
         if (ks_arena_join(&party->lab->kept,
                 (struct ks_str[]) { ks_str_head(*stanza, at), plan->forged, KS_STR("</statements></iq>") }, 3, &joined)
@@ -235,6 +263,123 @@ static void test_planted(bool removed)
     ward_end(&ward);
 }
 
+/* A statement in an envelope that names no version: nobody waits for it. */
+static void slip(struct party *party, const char *to, const char *room, const struct ks_room_signed *one)
+{
+    tell_lie(party, (struct lie) { .to = to, .content = { .room = ks_str_z(room) }, .enclosed = one });
+}
+
+static bool restricted(struct party *party, const char *room)
+{
+    return json_is_true(json_object_get(room_of(party, room), "restricted"));
+}
+
+/* Of two statements in doubt the first leaves somebody out, and the second is all for her: as envelopes bring them, or
+ * the server, one after the other or in one answer. */
+enum order { TWO_ENVELOPES, TWO_ANSWERS, ONE_ANSWER, ORDERS };
+
+static void plant_two(struct ward *ward, struct plan *plan, enum order order)
+{
+    struct ks_room_signed without, with;
+    struct ks_str texts[2], both;
+
+    without = forge(ward->anna, ward->room, ANNA);
+    with = forge_upon(ward->mira, ward->room, NULL, order == ONE_ANSWER ? &without : NULL);
+    texts[0] = as_text(&ward->lab, &without);
+    texts[1] = as_text(&ward->lab, &with);
+    if (order == TWO_ENVELOPES) {
+        slip(ward->anna, JONAS, ward->room, &without);
+        lab_run(&ward->lab, 200000);
+        check_row(restricted(ward->jonas, ward->room), "a statement in doubt leaves somebody out", "it is not held");
+        slip(ward->mira, JONAS, ward->room, &with);
+        return;
+    }
+    *plan = (struct plan) { .hold_room = true, .mute = "from='" ANNA, .instead = true, .forged = texts[0] };
+    check_row(
+        good(ask(ward->anna, "{\"id\":\"r\",\"cmd\":\"room_rename\",\"room\":\"%s\",\"title\":\"Neu\"}", ward->room))
+            && ks_arena_join(&ward->lab.kept, texts, 2, &both) == KS_OK,
+        "an owner states something, and the server shows other things", "she cannot");
+    for (size_t i = order == ONE_ANSWER ? 1 : 0; i < 2; i++) {
+        plan->forged = order == ONE_ANSWER ? both : texts[i];
+        party_restart(ward->jonas);
+        lab_run(&ward->lab, 200000);
+    }
+}
+
+static void test_two_doubts(enum order order)
+{
+    static const char *const names[ORDERS] = {
+        [TWO_ENVELOPES] = "PROTOCOL §9.1: attack: a second statement in doubt does not lift the first one",
+        [TWO_ANSWERS] = "PROTOCOL §9.1: attack: nor if the server shows one after the other",
+        [ONE_ANSWER] = "PROTOCOL §9.1: attack: nor if it shows one upon the other",
+    };
+    struct plan plan = { .old_state = false };
+    struct ward ward;
+    size_t mark;
+    bool held;
+
+    ward_begin(&ward, 69);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    spy_on(ward.jonas, &plan);
+    plant_two(&ward, &plan, order);
+    lab_run(&ward.lab, 200000);
+    held = restricted(ward.jonas, ward.room);
+    mark = ward.jonas->sent.len;
+    (void)party_send(ward.jonas, ward.room, "1");
+    lab_run(&ward.lab, 20000);
+    check_row(held && sent_key_to(ward.jonas, mark, ANNA) && !sent_key_to(ward.jonas, mark, MIRA), names[order],
+        "restricted: %d; a key for anna: %d, for mira: %d", held, sent_key_to(ward.jonas, mark, ANNA),
+        sent_key_to(ward.jonas, mark, MIRA));
+    plan = (struct plan) { .old_state = false };
+    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_rename\",\"room\":\"%s\",\"title\":\"X\"}", ward.room)),
+        "an owner states anew", "she cannot");
+    lab_run(&ward.lab, 60000);
+    mark = ward.jonas->sent.len;
+    (void)party_send(ward.jonas, ward.room, "2");
+    lab_run(&ward.lab, 20000);
+    check_row(!restricted(ward.jonas, ward.room) && sent_key_to(ward.jonas, mark, MIRA),
+        "PROTOCOL §9.1: which ends both", "it does not");
+    ward_end(&ward);
+}
+
+/* A statement in doubt is here, and a removal comes whose signer's key does not. */
+static void test_doubt_before_key(void)
+{
+    struct plan plan = { .hold_room = true, .mute = "from='" ANNA };
+    struct ks_room_signed forged;
+    struct ward ward;
+    size_t mark;
+
+    ward_begin(&ward, 70);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    spy_on(ward.jonas, &plan);
+    forged = forge(ward.mira, ward.room, NULL);
+    slip(ward.mira, JONAS, ward.room, &forged);
+    lab_run(&ward.lab, 200000);
+    check_row(
+        restricted(ward.jonas, ward.room), "a member plants a statement that leaves nobody out", "it is not held");
+    plan.no_keys = true;
+    check_row(good(ask(ward.anna2, "{\"id\":\"r\",\"cmd\":\"room_remove\",\"room\":\"%s\",\"member\":\"" MIRA "\"}",
+                  ward.room)),
+        "a device that signed nothing before removes her", "it cannot");
+    party_give(ward.jonas,
+        "<presence from='%s/eve' to='" JONAS "/x'><x xmlns='http://jabber.org/protocol/muc#user'><item "
+        "affiliation='member' role='participant' jid='eve@klinik.example/x'/></x></presence>",
+        ward.room); /* whose place is looked up in the statements */
+    lab_run(&ward.lab, 10000);
+    mark = ward.jonas->sent.len;
+    (void)party_send(ward.jonas, ward.room, "1");
+    lab_run(&ward.lab, 200000);
+    check_row(plan.done > 0 && !sent_key_to(ward.jonas, mark, MIRA),
+        "PROTOCOL §9.1: attack: which takes nothing from one whose signer's key is on its way", "she gets a key");
+    plan = (struct plan) { .old_state = false };
+    lab_run(&ward.lab, 200000);
+    check_row(sent_key_to(ward.jonas, mark, ANNA) && !sent_key_to(ward.jonas, mark, MIRA)
+            && !restricted(ward.jonas, ward.room),
+        "PROTOCOL §9.1: when it is here everybody else gets one", "not");
+    ward_end(&ward);
+}
+
 /* Records of a table whose keys name a room. */
 struct count {
     struct ks_str room;
@@ -317,21 +462,6 @@ static void test_welcomed_by_stranger(void)
         "PROTOCOL §9.3: attack: nothing comes of its heads before the room proved it", "%zu records",
         records_of(ward.anna, KS_T_CHAIN, invented));
     ward_end(&ward);
-}
-
-static struct ks_str as_text(struct lab *lab, const struct ks_room_signed *one)
-{
-    struct ks_xml *statement = ks_room_signed_write(&lab->kept, one);
-    struct ks_str text;
-    struct ks_buf bytes;
-
-    ks_buf_init(&bytes, 2 * KS_ROOM_DATA_MAX);
-    if (statement)
-        ks_xml_write(&bytes, statement, KS_STR_EMPTY);
-    if (!statement || ks_buf_err(&bytes) != KS_OK || ks_arena_copy(&lab->kept, ks_buf_str(&bytes), &text) != KS_OK)
-        abort();
-    ks_buf_done(&bytes);
-    return text;
 }
 
 /* A device is welcomed, and its server shows what was long before, with a statement upon it that nobody signed. */
@@ -566,6 +696,9 @@ int main(void)
     test_other_hash();
     test_planted(true);
     test_planted(false);
+    for (enum order order = 0; order < ORDERS; order++)
+        test_two_doubts(order);
+    test_doubt_before_key();
     test_welcomed_by_stranger();
     test_welcomed_to_the_past();
     test_welcomed_to_another_past();
