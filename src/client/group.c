@@ -266,18 +266,6 @@ enum ks_err ks_group_put(struct konsil *k, const struct ks_group *group)
     return err;
 }
 
-enum ks_err ks_group_forget(struct konsil *k, struct ks_str room)
-{
-    struct ks_buf key;
-    enum ks_err err;
-
-    group_key(&key, 'r', room);
-    if ((err = ks_buf_err(&key)) == KS_OK)
-        err = k->store->ops->del(k->store, KS_T_GROUP, ks_buf_str(&key));
-    ks_buf_done(&key);
-    return err;
-}
-
 enum ks_err ks_group_is(struct konsil *k, struct ks_str jid, bool *ret_is)
 {
     struct ks_buf key;
@@ -455,6 +443,68 @@ enum ks_err ks_group_keep_version(struct konsil *k, const struct ks_room_signed 
     ks_buf_done(&key);
     return err;
 }
+
+/* --- forgetting --- */
+
+#define KEYS_AT_ONCE 64
+
+struct keys {
+    struct ks_arena *arena;
+    struct ks_str keys[KEYS_AT_ONCE];
+    size_t count;
+    enum ks_err err;
+};
+
+static bool take_key(void *user, struct ks_str key, struct ks_str value)
+{
+    struct keys *keys = user;
+
+    (void)value;
+    keys->err = ks_arena_copy(keys->arena, key, &keys->keys[keys->count]);
+    return keys->err == KS_OK && ++keys->count < KEYS_AT_ONCE;
+}
+
+/* All rows of a kind that have more behind the room. */
+static enum ks_err forget_rows(struct konsil *k, char kind, struct ks_str room)
+{
+    struct keys *keys = ks_arena_zero(&k->arena, sizeof(*keys));
+    struct ks_buf prefix;
+    enum ks_err err;
+
+    if (!keys)
+        return KS_ENOMEM;
+    keys->arena = &k->arena;
+    group_key(&prefix, kind, room);
+    ks_buf_byte(&prefix, 0);
+    err = ks_buf_err(&prefix);
+    while (err == KS_OK) {
+        keys->count = 0;
+        err = k->store->ops->scan(k->store, KS_T_GROUP, ks_buf_str(&prefix), KS_STR_EMPTY, false, take_key, keys);
+        err = err == KS_OK ? keys->err : err;
+        for (size_t i = 0; i < keys->count && err == KS_OK; i++)
+            err = k->store->ops->del(k->store, KS_T_GROUP, keys->keys[i]);
+        if (keys->count < KEYS_AT_ONCE)
+            break;
+    }
+    ks_buf_done(&prefix);
+    return err;
+}
+
+enum ks_err ks_group_forget(struct konsil *k, struct ks_str room)
+{
+    struct ks_buf key;
+    enum ks_err err;
+
+    group_key(&key, 'r', room);
+    if ((err = ks_buf_err(&key)) == KS_OK)
+        err = k->store->ops->del(k->store, KS_T_GROUP, ks_buf_str(&key));
+    ks_buf_done(&key);
+    if (err != KS_OK || (err = forget_rows(k, 's', room)) != KS_OK || (err = forget_rows(k, 'h', room)) != KS_OK)
+        return err;
+    return ks_lifetime_said(k, room, 0);
+}
+
+/* --- as it was --- */
 
 /* KS_ENOTFOUND: not kept here. */
 /* ret_hash may be NULL. */

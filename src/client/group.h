@@ -138,6 +138,7 @@ KS_CHECK enum ks_err ks_group_use(struct konsil *k, struct ks_str room, struct k
 /* KS_ENOTFOUND: no room of ours. */
 KS_CHECK enum ks_err ks_group_get(struct konsil *k, struct ks_str room, struct ks_group *ret_group);
 KS_CHECK enum ks_err ks_group_put(struct konsil *k, const struct ks_group *group);
+/* With its statements, what its members have of ours, and how long its server keeps messages. */
 KS_CHECK enum ks_err ks_group_forget(struct konsil *k, struct ks_str room);
 KS_CHECK enum ks_err ks_group_all(struct konsil *k, struct ks_str **ret_rooms, size_t *ret_count);
 /* Is there a place for one more? If not it is told. */

@@ -469,6 +469,7 @@ static void test_welcomed_to_the_past(void)
 {
     struct plan plan = { .hold_room = true };
     struct ks_room_signed forged;
+    char lifetime[160];
     struct party *later;
     struct ward ward;
     size_t mark;
@@ -494,6 +495,16 @@ static void test_welcomed_to_the_past(void)
         plan.done, warnings(later, "room.withheld"));
     check_row(
         has(ks_buf_str(&later->sent), "<presence type='unavailable' to='r-"), "and the room is left", "it is not");
+    check_row(records_of(ward.anna, KS_T_GROUP, ks_str_z(ward.room)) > 4, "control: what is stored of a room is found",
+        "%zu records", records_of(ward.anna, KS_T_GROUP, ks_str_z(ward.room)));
+    check_row(records_of(later, KS_T_GROUP, ks_str_z(ward.room)) == 0,
+        "attack: a false welcome leaves nothing in the store", "%zu records",
+        records_of(later, KS_T_GROUP, ks_str_z(ward.room)));
+    snprintf(lifetime, sizeof(lifetime), "lifetime %s", ward.room);
+    check_row(records_of(ward.mira, KS_T_META, ks_str_z(lifetime)) == 1
+            && records_of(later, KS_T_META, ks_str_z(lifetime)) == 0,
+        "nor how long its server keeps messages, as where it is known", "%zu and %zu records",
+        records_of(ward.mira, KS_T_META, ks_str_z(lifetime)), records_of(later, KS_T_META, ks_str_z(lifetime)));
     mark = later->sent.len;
     (void)party_send(later, ward.room, "1");
     lab_run(&ward.lab, 30000);
