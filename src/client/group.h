@@ -25,12 +25,13 @@
 #include "room_state.h"
 #include "stanza.h"
 
-#define KS_GROUP_PING_MS 600000  /* XEP-0410: silence of a room for so long is looked into */
-#define KS_GROUP_AGAIN_MAX 6     /* … with pauses that double, so often */
-#define KS_GROUP_AGAIN_MS 60000  /* a room that could not be entered is tried again */
-#define KS_GROUPS_MAX 1000       /* rooms of an account; more are not entered, which is told */
-#define KS_GROUP_UNPROVEN_MAX 64 /* … of which nothing but a welcome is known */
-#define KS_GROUP_TOLD_MAX 4096
+#define KS_GROUP_PING_MS 600000    /* XEP-0410: silence of a room for so long is looked into */
+#define KS_GROUP_AGAIN_MAX 6       /* … with pauses that double, so often */
+#define KS_GROUP_AGAIN_MS 60000    /* a room that could not be entered is tried again */
+#define KS_GROUPS_MAX 1000         /* rooms of an account; more are not entered, which is told */
+#define KS_GROUP_UNPROVEN_MAX 64   /* … of which nothing but a welcome is known */
+#define KS_GROUP_TOLD_MAX 4096     /* accounts, of each kind */
+#define KS_GROUP_HEADS_MAX 512     /* devices of which nothing but a head is known, of a room */
 #define KS_GROUP_ENCLOSED_MAX 9000 /* bytes of a statement that goes inside an envelope */
 #define KS_GROUP_WELCOMES_MAX 8    /* of a room that is not proven, by so many people */
 #define KS_GROUP_FILLED_MAX 16000  /* … and of both, with a look: beside heads there is room for no more */
@@ -89,6 +90,17 @@ struct ks_group {
     int64_t named_ms; /* wall */
 };
 
+/* What is told or done once for an account and a state of the room. Each has its own bound: whom a server invents takes
+ * no place from those whose keys open something. */
+enum ks_group_told {
+    KS_TOLD_GHOST,  /* the server names somebody who is no member */
+    KS_TOLD_HELD,   /* what he wrote waits for the statements */
+    KS_TOLD_SHOWN,  /* he is behind, and was shown ours */
+    KS_TOLD_FORKED, /* he cites another statement of this version */
+    KS_TOLD_BEHIND, /* he named what is not here */
+    KS_TOLD_COUNT
+};
+
 enum ks_group_place { KS_GROUP_OUT, KS_GROUP_ENTERING, KS_GROUP_IN };
 
 /* One that is in use since the login. */
@@ -106,8 +118,8 @@ struct ks_group_live {
     unsigned unanswered; /* times that its statements were asked for in vain, likewise */
     struct ks_catchup catchup;
     struct ks_occupants occupants;
-    struct ks_list told; /* what was told or shown once (ks_group_first_time) */
-    size_t told_count;
+    struct ks_list told; /* by the newest state (ks_group_first_time) */
+    size_t told_count[KS_TOLD_COUNT];
     struct ks_buf offered; /* a statement out of an envelope, until its signer's key is here */
     char *command;         /* that founds it, to be answered; NULL: none */
     struct ks_str room;    /* behind this struct */
@@ -129,8 +141,10 @@ void ks_groups_wake(struct konsil *k); /* a key of a signer came, or never will 
 void ks_groups_due(struct konsil *k);  /* KS_WAIT_GROUP; outside of steps */
 /* NULL: not in use. */
 struct ks_group_live *ks_group_live(struct konsil *k, struct ks_str room);
-/* False if an account was noted with this hash since the login already. */
-bool ks_group_first_time(struct ks_group_live *live, struct ks_str jid, const uint8_t hash[KS_ROOM_HASH_LEN]);
+/* False if an account was noted since the login and the last statement already, or there is no place to note it. */
+bool ks_group_first_time(struct ks_group_live *live, enum ks_group_told what, struct ks_str jid);
+/* There is a new statement. */
+void ks_group_told_over(struct ks_group_live *live);
 KS_CHECK enum ks_err ks_group_use(struct konsil *k, struct ks_str room, struct ks_group_live **ret_live);
 
 /* --- in a step: what is known (group.c) --- */
@@ -249,9 +263,10 @@ bool ks_group_restricted(const struct ks_group *group);
 
 /* Of a room that is not known, or not proven yet: it is entered, and its own chain must say the same. */
 KS_CHECK enum ks_err ks_group_welcomed(struct konsil *k, const struct ks_inbound *in, const struct ks_content *content);
-/* Numbers up to these heads are no gap: of who may welcome, in a room that is proven. */
+/* Numbers up to these heads, of members, are no gap: said by who may welcome, in a room that is proven. Those above
+ * KS_GROUP_HEADS_MAX are passed over. */
 KS_CHECK enum ks_err ks_group_heads(
-    struct konsil *k, struct ks_str room, const struct ks_ack_range *heads, size_t count);
+    struct konsil *k, const struct ks_group *group, const struct ks_ack_range *heads, size_t count);
 /* Of one with KS_GROUP_INVITED, when the server gave what it has: a welcome is an owner's, and what it promised is
  * kept. *ret_good false: it was not, which is told, and the room is to be forgotten. */
 KS_CHECK enum ks_err ks_group_check_welcome(struct konsil *k, struct ks_group *group, bool *ret_good);
@@ -324,10 +339,9 @@ struct ks_str ks_group_occupant(const struct ks_group_live *live, struct ks_str 
 /* Statements are read: now the archive, then what came meanwhile. */
 KS_CHECK enum ks_err ks_group_synced(struct konsil *k, struct ks_group_live *live);
 KS_CHECK enum ks_err ks_group_caught_up(struct konsil *k, struct ks_catchup *catchup);
-/* Outside of steps: somebody wrote who is no member by the state with this hash. Once for each of them and each state
- * the statements are asked for, and the message follows them; else false. */
-bool ks_group_hold_for(struct konsil *k, struct ks_group_live *live, struct ks_str jid,
-    const uint8_t state[KS_ROOM_HASH_LEN], const struct ks_xml *message);
+/* Outside of steps: somebody wrote who is no member. Once for each of them and each state the statements are asked for,
+ * and the message follows them; else false. */
+bool ks_group_hold_for(struct konsil *k, struct ks_group_live *live, struct ks_str jid, const struct ks_xml *message);
 /* Compares what the server lists with who may be there; when the statements were just asked for. */
 KS_CHECK enum ks_err ks_group_compare(struct konsil *k, struct ks_group_live *live, const struct ks_group *group);
 

@@ -16,7 +16,7 @@
 
 struct told {
     struct ks_list link;
-    uint8_t hash[KS_ROOM_HASH_LEN];
+    enum ks_group_told what;
     struct ks_str jid; /* behind this struct */
 };
 
@@ -34,11 +34,19 @@ static void forget_place(struct ks_group_live *live)
     ks_catchup_lost(&live->catchup);
 }
 
+void ks_group_told_over(struct ks_group_live *live)
+{
+    for (KS_LIST_EACH_SAFE(&live->told, at)) {
+        ks_list_leave(at);
+        free(KS_CONTAINER(at, struct told, link));
+    }
+    memset(live->told_count, 0, sizeof(live->told_count));
+}
+
 static void live_free(struct ks_group_live *live)
 {
     forget_place(live);
-    for (KS_LIST_EACH_SAFE(&live->told, at))
-        free(KS_CONTAINER(at, struct told, link));
+    ks_group_told_over(live);
     ks_list_leave(&live->link);
     ks_buf_done(&live->offered);
     free(live->command);
@@ -62,28 +70,28 @@ void ks_groups_lost(struct konsil *k)
     k->wait_ms[KS_WAIT_GROUP] = KS_NEVER;
 }
 
-static bool is_told(const struct ks_group_live *live, struct ks_str jid, const uint8_t hash[KS_ROOM_HASH_LEN])
+static bool is_told(const struct ks_group_live *live, enum ks_group_told what, struct ks_str jid)
 {
     for (KS_LIST_EACH(&live->told, at)) {
         const struct told *told = KS_CONTAINER(at, struct told, link);
 
-        if (ks_str_eq(told->jid, jid) && memcmp(told->hash, hash, KS_ROOM_HASH_LEN) == 0)
+        if (told->what == what && ks_str_eq(told->jid, jid))
             return true;
     }
-    return live->told_count >= KS_GROUP_TOLD_MAX;
+    return live->told_count[what] >= KS_GROUP_TOLD_MAX;
 }
 
-bool ks_group_first_time(struct ks_group_live *live, struct ks_str jid, const uint8_t hash[KS_ROOM_HASH_LEN])
+bool ks_group_first_time(struct ks_group_live *live, enum ks_group_told what, struct ks_str jid)
 {
     struct told *told;
 
-    if (is_told(live, jid, hash) || !(told = calloc(1, sizeof(*told) + jid.len)))
+    if (is_told(live, what, jid) || !(told = calloc(1, sizeof(*told) + jid.len)))
         return false;
     memcpy(told + 1, jid.ptr, jid.len);
     told->jid = ks_str(told + 1, jid.len);
-    memcpy(told->hash, hash, KS_ROOM_HASH_LEN);
+    told->what = what;
     ks_list_append(&live->told, &told->link);
-    live->told_count++;
+    live->told_count[what]++;
     return true;
 }
 
@@ -100,7 +108,7 @@ static enum ks_err compare_one(
     struct konsil *k, struct ks_group_live *live, const struct ks_group *group, struct ks_str jid)
 {
     if (group->newest.data.len == 0 || ks_room_state_member(&group->newest.state, jid)
-        || !ks_group_first_time(live, jid, group->newest.hash))
+        || !ks_group_first_time(live, KS_TOLD_GHOST, jid))
         return KS_OK;
     return ks_group_warn(k, KS_CODE_ROOM_GHOST, group->room, jid, KS_STR_EMPTY);
 }
@@ -327,7 +335,7 @@ static enum ks_err on_here(struct konsil *k, struct ks_group_live *live, const s
     /* A stranger: he may have been added a moment ago. What the statements say then is compared. */
     if ((err = ks_group_get(k, live->room, &group)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
-    return ks_room_state_member(&group.newest.state, bare) || is_told(live, bare, group.newest.hash)
+    return ks_room_state_member(&group.newest.state, bare) || is_told(live, KS_TOLD_GHOST, bare)
         ? KS_OK
         : ks_group_sync(k, live);
 }
@@ -420,14 +428,9 @@ static enum ks_err sync_now(struct konsil *k, void *arg)
     return ks_group_sync(k, arg);
 }
 
-bool ks_group_hold_for(struct konsil *k, struct ks_group_live *live, struct ks_str jid,
-    const uint8_t state[KS_ROOM_HASH_LEN], const struct ks_xml *message)
+bool ks_group_hold_for(struct konsil *k, struct ks_group_live *live, struct ks_str jid, const struct ks_xml *message)
 {
-    uint8_t held[KS_ROOM_HASH_LEN]; /* apart from what ghosts are noted by */
-
-    for (size_t i = 0; i < sizeof(held); i++)
-        held[i] = (uint8_t)~state[i];
-    if (!live->ready || jid.len == 0 || live->catchup.running || !ks_group_first_time(live, jid, held))
+    if (!live->ready || jid.len == 0 || live->catchup.running || !ks_group_first_time(live, KS_TOLD_HELD, jid))
         return false;
     live->catchup.running = true;
     live->catchup.query[0] = 0;

@@ -88,11 +88,7 @@ static enum ks_err show_owners(struct konsil *k, const struct ks_group *group)
 /* How far we are is the same whatever somebody names, so he makes us say it once. */
 static bool is_news(struct ks_group_live *live, const struct ks_group *group)
 {
-    uint8_t shown[KS_ROOM_HASH_LEN]; /* apart from what ghosts are noted by, and who is waited for */
-
-    for (size_t i = 0; i < sizeof(shown); i++)
-        shown[i] = group->newest.hash[i] ^ 0x55;
-    return ks_group_first_time(live, group->named_by, shown);
+    return ks_group_first_time(live, KS_TOLD_BEHIND, group->named_by);
 }
 
 enum ks_err ks_group_withheld(struct konsil *k, struct ks_group_live *live, struct ks_group *group)

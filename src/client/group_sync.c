@@ -172,9 +172,12 @@ static enum ks_err accepted(struct konsil *k, struct ks_group *group)
 static enum ks_err accept_run(struct konsil *k, struct ks_group *group, const struct ks_room_signed *run, size_t count)
 {
     const struct ks_room_signed was = group->newest;
+    struct ks_group_live *live = ks_group_live(k, group->room);
     bool fresh = !is_there(&was), invited = group->flags & KS_GROUP_INVITED;
     enum ks_err err = ks_group_overheard(k, group, run, count);
 
+    if (live)
+        ks_group_told_over(live);
     for (size_t i = 0; i < count && err == KS_OK; i++)
         err = accept_one(k, group, &run[i], !invited && (!fresh || count == 1));
     if (err != KS_OK || (err = settle_pending(k, group, fresh || invited ? NULL : &was.state)) != KS_OK
@@ -599,7 +602,7 @@ static enum ks_err show_ours(struct konsil *k, const struct ks_group *group, str
 {
     struct ks_group_live *live = ks_group_live(k, group->room);
 
-    if (!live || !ks_group_owns(group, ks_own(k)) || !ks_group_first_time(live, jid, group->newest.hash))
+    if (!live || !ks_group_owns(group, ks_own(k)) || !ks_group_first_time(live, KS_TOLD_SHOWN, jid))
         return KS_OK;
     return ks_group_hand(k, group, jid, false);
 }
@@ -636,7 +639,7 @@ enum ks_err ks_group_said(struct konsil *k, const struct ks_inbound *in, const s
         return err;
     /* Heads decide what is no gap: of those who may welcome, and nobody else. */
     if (!in->mine && ks_group_owns(&group, in->from)
-        && (err = ks_group_heads(k, group.room, content->ranges, content->range_count)) != KS_OK)
+        && (err = ks_group_heads(k, &group, content->ranges, content->range_count)) != KS_OK)
         return err;
     if (changed && (err = ks_group_tell(k, &group)) != KS_OK)
         return err;
@@ -665,7 +668,7 @@ enum ks_err ks_group_cited(struct konsil *k, const struct ks_inbound *in, const 
             || (is_there(&group.rival) && same(cited->state_hash, group.rival.hash)))
             return KS_OK;
         /* Two statements of one version: who has the other one sees ours, and shows his. */
-        if (live && ks_group_first_time(live, in->from, cited->state_hash)
+        if (live && ks_group_first_time(live, KS_TOLD_FORKED, in->from)
             && (err = ks_group_warn(k, KS_CODE_ROOM_FORKED, group.room, in->from, KS_STR_EMPTY)) != KS_OK)
             return err;
     }

@@ -70,19 +70,28 @@ enum ks_err ks_group_welcomed(struct konsil *k, const struct ks_inbound *in, con
     return live && live->place == KS_GROUP_IN ? ks_group_sync(k, live) : ks_group_enter(k, group.room);
 }
 
-enum ks_err ks_group_heads(struct konsil *k, struct ks_str room, const struct ks_ack_range *heads, size_t count)
+static bool count_bare(void *user, const struct ks_chain *chain)
 {
-    for (size_t i = 0; i < count; i++) {
+    *(size_t *)user += chain->top > 0 && chain->base == chain->top + 1;
+    return true;
+}
+
+enum ks_err ks_group_heads(
+    struct konsil *k, const struct ks_group *group, const struct ks_ack_range *heads, size_t count)
+{
+    size_t bare = 0;
+    enum ks_err err = count > 0 ? ks_chain_visit(k, group->room, count_bare, &bare) : KS_OK;
+
+    for (size_t i = 0; i < count && err == KS_OK; i++) {
         const struct ks_ack_range *head = &heads[i];
         struct ks_chain chain;
         struct ks_number number = { .order = KS_NUMBER_HEAD };
-        enum ks_err err;
 
-        if (head->jid.len == 0 || ks_str_eq(head->jid, ks_own(k)))
+        if (!ks_room_state_member(&group->newest.state, head->jid) || ks_str_eq(head->jid, ks_own(k)))
             continue;
-        if ((err = ks_chain_get(k, room, head->jid, head->device, head->epoch, &chain)) != KS_OK)
+        if ((err = ks_chain_get(k, group->room, head->jid, head->device, head->epoch, &chain)) != KS_OK)
             return err;
-        if (chain.top > 0)
+        if (chain.top > 0 || bare++ >= KS_GROUP_HEADS_MAX)
             continue; /* something of it is here already */
         chain.base = head->to + 1;
         chain.top = chain.stored = head->to;
@@ -90,7 +99,7 @@ enum ks_err ks_group_heads(struct konsil *k, struct ks_str room, const struct ks
         if ((err = ks_number_put(k, &chain, head->to, &number)) != KS_OK || (err = ks_chain_put(k, &chain)) != KS_OK)
             return err;
     }
-    return KS_OK;
+    return err;
 }
 
 /* --- what the room says --- */
@@ -173,7 +182,7 @@ enum ks_err ks_group_check_welcome(struct konsil *k, struct ks_group *group, boo
         if (!is)
             continue;
         good = good ? good : welcome;
-        if ((err = ks_group_heads(k, group->room, welcome->heads, welcome->head_count)) != KS_OK)
+        if ((err = ks_group_heads(k, group, welcome->heads, welcome->head_count)) != KS_OK)
             return err;
     }
     group->flags &= ~(unsigned)KS_GROUP_INVITED;

@@ -289,10 +289,9 @@ static void take_message(struct konsil *k, const struct ks_xml *message, int64_t
 struct author {
     struct ks_str room, hint;
     uint32_t device;
-    struct ks_str jid;               /* found; empty: nobody who may be here */
-    bool former;                     /* he is no member by what we know */
-    bool unheard;                    /* we left, and wait for that to be stated */
-    uint8_t state[KS_ROOM_HASH_LEN]; /* what we know */
+    struct ks_str jid; /* found; empty: nobody who may be here */
+    bool former;       /* he is no member by what we know */
+    bool unheard;      /* we left, and wait for that to be stated */
 };
 
 static enum ks_err has_device(struct konsil *k, struct ks_str jid, uint32_t device, bool *ret_has)
@@ -333,7 +332,6 @@ static enum ks_err find_author(struct konsil *k, void *arg)
     if (err != KS_OK || group.newest.data.len == 0)
         return err == KS_ENOTFOUND ? KS_OK : err;
     author->unheard = group.flags & KS_GROUP_LEFT;
-    memcpy(author->state, group.newest.hash, sizeof(author->state));
     member = author->hint.len > 0 && ks_room_state_member(state, author->hint);
     if (member && (err = has_device(k, author->hint, author->device, &has)) != KS_OK)
         return err;
@@ -408,7 +406,7 @@ static void take_room_message(
         return;
     /* He may have been added a moment ago, for the first time or again. */
     if ((author.jid.len == 0 || author.former)
-        && ks_group_hold_for(k, live, author.hint, author.state, with_author(k, live, message)))
+        && ks_group_hold_for(k, live, author.hint, with_author(k, live, message)))
         return;
     if (author.jid.len == 0) {
         (void)ks_step(k, tell_stranger, &author);

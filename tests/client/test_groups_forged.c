@@ -608,6 +608,120 @@ static void test_names_many(void)
     ward_end(&ward);
 }
 
+/* An owner sends heads of devices that are not there: of a member, or of anybody. */
+static void test_heads(void)
+{
+    struct ks_ack_range heads[40];
+    struct ward ward;
+    size_t before;
+
+    ward_begin(&ward, 71);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    before = records_of(ward.jonas, KS_T_CHAIN, ks_str_z(ward.room));
+    for (uint32_t i = 0; i < 14; i++) {
+        struct lie lie = { .to = JONAS,
+            .content = { .room = ks_str_z(ward.room), .ranges = heads, .range_count = KS_COUNT(heads) } };
+
+        for (uint32_t j = 0; j < KS_COUNT(heads); j++)
+            heads[j] = (struct ks_ack_range) { .jid = i > 0 ? KS_STR(MIRA) : KS_STR("eve@klinik.example"),
+                .device = 64 * i + j + 1,
+                .epoch = 7,
+                .to = 9 };
+        tell_lie(ward.anna, lie);
+        if (i == 0)
+            check_row(records_of(ward.jonas, KS_T_CHAIN, ks_str_z(ward.room)) == before,
+                "PROTOCOL §9.3: attack: heads of who is no member count for nothing", "%zu records more",
+                records_of(ward.jonas, KS_T_CHAIN, ks_str_z(ward.room)) - before);
+    }
+    check_row(records_of(ward.jonas, KS_T_CHAIN, ks_str_z(ward.room)) > before
+            && records_of(ward.jonas, KS_T_CHAIN, ks_str_z(ward.room)) <= before + KS_GROUP_HEADS_MAX,
+        "PROTOCOL §9.3: attack: heads of devices that are not there are kept up to a bound", "%zu records more",
+        records_of(ward.jonas, KS_T_CHAIN, ks_str_z(ward.room)) - before);
+    ward_end(&ward);
+}
+
+/* The server names so many people that a device cannot remember whom it told of. */
+static enum ks_err strangers_step(struct konsil *k, void *arg)
+{
+    struct ks_group_live *live = KS_CONTAINER(k->groups.live.next, struct ks_group_live, link);
+    struct plan *plan = arg;
+    char jid[64];
+
+    plan->done = 0;
+    for (unsigned i = 0; i < 5000; i++) {
+        snprintf(jid, sizeof(jid), "eve%u@klinik.example", i);
+        plan->done += ks_group_first_time(live, KS_TOLD_GHOST, ks_str_z(jid));
+    }
+    return KS_OK;
+}
+
+static void test_many_ghosts(void)
+{
+    struct plan plan = { .old_state = true, .hold_room = true };
+    struct ward ward;
+
+    ward_begin(&ward, 72);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    spy_on(ward.jonas, &plan);
+    check_row(removes_mira(&ward), "an owner removes a member, and the server hides it", "she cannot");
+    lab_run(&ward.lab, 10000);
+    if (!ks_step(ward.anna->engine, strangers_step, &plan) || !ks_step(ward.anna2->engine, strangers_step, &plan))
+        abort();
+    check_row(
+        plan.done > 1000 && plan.done <= KS_GROUP_TOLD_MAX, "it invents very many people", "%zu are noted", plan.done);
+    (void)party_send(ward.jonas, ward.room, "1");
+    lab_run(&ward.lab, 20000);
+    check_text("PROTOCOL §9.3: attack: which keeps no owner from showing who is behind what he does not know",
+        lines(ward.jonas, ward.room), "founded,removed:mira@");
+    ward_end(&ward);
+}
+
+/* As if the newest statement were another one. */
+static enum ks_err other_step(struct konsil *k, void *arg)
+{
+    struct forgery *forgery = arg;
+    struct ks_room_state state;
+    struct ks_group group;
+    struct ks_buf data;
+    enum ks_err err = ks_group_get(k, ks_str_z(forgery->room), &group);
+
+    if (err != KS_OK)
+        return err;
+    state = group.newest.state;
+    state.t++;
+    ks_buf_init(&data, 2 * KS_ROOM_DATA_MAX);
+    ks_room_state_write(&state, &data);
+    if ((err = ks_buf_err(&data)) == KS_OK)
+        err = ks_arena_copy(&k->arena, ks_buf_str(&data), &group.newest.data);
+    ks_buf_done(&data);
+    return err == KS_OK ? ks_group_put(k, &group) : err;
+}
+
+/* A member cites one hash after the other. */
+static void test_cites_many(void)
+{
+    struct forgery forgery;
+    struct ward ward;
+
+    ward_begin(&ward, 73);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    forgery = (struct forgery) { .lab = &ward.lab, .room = ward.room };
+    check_row(
+        good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_rename\",\"room\":\"%s\",\"title\":\"Neu\"}", ward.room)),
+        "an owner states something", "she cannot");
+    lab_run(&ward.lab, 20000);
+    for (int i = 0; i < 4; i++) {
+        if (!ks_step(ward.mira->engine, other_step, &forgery))
+            abort();
+        (void)party_send(ward.mira, ward.room, "1");
+        lab_run(&ward.lab, 5000);
+    }
+    check_row(warnings(ward.jonas, "room.forked") == 1,
+        "PROTOCOL §9.1: attack: who cites one hash after the other is told of once", "%zu times",
+        warnings(ward.jonas, "room.forked"));
+    ward_end(&ward);
+}
+
 /* The server does not say who a newcomer is, and then it does. */
 static void test_unanswered(void)
 {
@@ -714,6 +828,9 @@ int main(void)
     test_welcomed_to_the_past();
     test_welcomed_to_another_past();
     test_names_many();
+    test_heads();
+    test_many_ghosts();
+    test_cites_many();
     test_unanswered();
     test_removed_meanwhile(false);
     test_removed_meanwhile(true);
