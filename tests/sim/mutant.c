@@ -12,7 +12,10 @@ const char *const mutant_names[MUTANT_COUNT] = { [MUTANT_NONE] = "none",
     [MUTANT_RATCHET_LOST] = "ratchet-lost",
     [MUTANT_GHOST] = "ghost",
     [MUTANT_OLD_STATE] = "old-state",
+    [MUTANT_LINGER] = "linger",
     [MUTANT_BOAST] = "boast" };
+
+#define LINGER_VERSIONS 3
 
 /* One store is mutated at a time, and all stores of a kind are of one driver. */
 static struct ks_server_store_ops server_real, server_mutant;
@@ -134,6 +137,18 @@ static enum ks_err add_recipient(struct konsil *k, struct ks_str jid, struct ks_
     return KS_OK;
 }
 
+static enum ks_err add_former(
+    struct konsil *k, const struct ks_group *group, struct ks_str **ret_jids, size_t *ret_count)
+{
+    const struct ks_room_state *before = &group->before.state;
+    enum ks_err err = KS_OK;
+
+    for (size_t i = 0; i < before->member_count && err == KS_OK; i++)
+        if (!ks_str_eq(before->members[i].jid, ks_own(k)))
+            err = add_recipient(k, before->members[i].jid, ret_jids, ret_count);
+    return err;
+}
+
 enum ks_err __wrap_ks_group_recipients(
     struct konsil *k, const struct ks_group *group, struct ks_str **ret_jids, size_t *ret_count)
 {
@@ -143,6 +158,8 @@ enum ks_err __wrap_ks_group_recipients(
         err = add_recipient(k, KS_STR("nina@klinik.example"), ret_jids, ret_count);
     if (err == KS_OK && of_engines == MUTANT_OLD_STATE && !ks_str_eq(ks_own(k), KS_STR("mina@klinik.example")))
         err = add_recipient(k, KS_STR("mina@klinik.example"), ret_jids, ret_count);
+    if (err == KS_OK && of_engines == MUTANT_LINGER && group->newest.state.v <= LINGER_VERSIONS)
+        err = add_former(k, group, ret_jids, ret_count);
     return err;
 }
 

@@ -15,6 +15,7 @@ enum mutant {
     MUTANT_RATCHET_LOST, /* a step of a ratchet does not reach the disk */
     MUTANT_GHOST,        /* a client gives keys to somebody in the room who is in none of its statements */
     MUTANT_OLD_STATE,    /* … and to who was in it once */
+    MUTANT_LINGER,       /* … and to whom one of its first statements left out, who came back later */
     MUTANT_BOAST,        /* a client says of what it just sent into the room that everybody has it */
     MUTANT_COUNT
 };

@@ -407,6 +407,7 @@ void town_begin(struct town *town, uint64_t seed, enum mutant mutant, bool trace
 {
     *town = (struct town) { .seed = seed, .mutant = mutant, .trace = trace, .now = START };
     ks_prng_init_number(&town->prng, seed);
+    town_room_watch(&town->room);
     town->config = host_config();
     town->disk = ks_memory_server_store_new();
     if (!town->disk)

@@ -56,7 +56,8 @@ struct town_room {
     char jid[128]; /* empty: not founded yet */
     unsigned members[TOWN_VERSIONS_MAX];
     size_t versions;
-    unsigned given[TOWN_VERSIONS_MAX]; /* who got keys of what was written by a version */
+    unsigned given[TOWN_VERSIONS_MAX];  /* who got keys of what left a device when it had told of a version */
+    unsigned sealed[TOWN_VERSIONS_MAX]; /* … and of what was sealed by one */
 };
 
 struct town {

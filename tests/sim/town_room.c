@@ -152,6 +152,12 @@ static struct ks_str cut_element(struct ks_str *bytes, const char *open, const c
     return whole;
 }
 
+/* Of <keys jid='…'>. */
+static struct ks_str key_owner(struct ks_str keys)
+{
+    return ks_str_head(ks_str_from(keys, sizeof KEYS - 1), keys.len - sizeof KEYS - 1);
+}
+
 void town_room_sent(struct device *device, struct ks_str bytes)
 {
     struct town_room *room = &device->town->room;
@@ -161,9 +167,16 @@ void town_room_sent(struct device *device, struct ks_str bytes)
         bool said_here = ks_str_find(message, KS_STR("type='groupchat'")) < message.len;
         struct ks_str keys;
         while (said_here && (keys = cut_element(&message, KEYS, "'>")).len)
-            room->given[device->room_version] |=
-                bit_of(ks_str_head(ks_str_from(keys, sizeof KEYS - 1), keys.len - sizeof KEYS - 1));
+            room->given[device->room_version] |= bit_of(key_owner(keys));
     }
+}
+
+void town_room_sealed(struct town_room *room, uint64_t version, struct ks_str by, struct ks_str stanza)
+{
+    struct ks_str keys;
+
+    while (version < TOWN_VERSIONS_MAX && (keys = cut_element(&stanza, KEYS, "'>")).len)
+        room->sealed[version] |= bit_of(key_owner(keys)) & ~bit_of(by);
 }
 
 static void swap(char *at, size_t len)
@@ -229,14 +242,23 @@ bool town_room_must_not(const struct town *town, const struct letter *letter, co
 bool town_room_leaked(const struct town *town, struct ks_buf *why)
 {
     const struct town_room *room = &town->room;
-    unsigned all = 0;
+    unsigned all = 0, sealed = 0;
 
-    for (uint64_t v = 0; v < TOWN_VERSIONS_MAX; v++)
+    for (uint64_t v = 0; v < TOWN_VERSIONS_MAX; v++) {
         all |= room->given[v];
-    if (!(all & bit_of(KS_STR("jonas" DOMAIN)))) {
+        sealed |= room->sealed[v];
+    }
+    if (!(all & sealed & bit_of(KS_STR("jonas" DOMAIN)))) {
         ks_buf_printf(why, "the search for keys does not find those that were given");
         return true;
     }
+    for (uint64_t v = 0; v < room->versions; v++)
+        for (unsigned i = 0; i < TOWN_PEOPLE; i++)
+            if (room->sealed[v] & ~room->members[v] & 1u << i) {
+                ks_buf_printf(
+                    why, "%s got a key of a message that was sealed by version %llu", people[i], (unsigned long long)v);
+                return true;
+            }
     for (uint64_t v = 0; v < TOWN_VERSIONS_MAX; v++)
         for (unsigned i = 0; i < TOWN_PEOPLE; i++)
             if (room->given[v] & 1u << i && !ever(room, v, 1u << i)) {

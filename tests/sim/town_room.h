@@ -5,7 +5,8 @@
  * by herself, added again. nina is in no statement; the server says now and then that she sits where mina does. What is
  * true of the room are the statements in konsild's store; what a device knows of it is the version that it told last.
  * So a message that was written by version v must be shown to who is in v and in all that follow, and must not be
- * shown, and no key of it given, to who is in none of them. Between these it depends on who was faster. */
+ * shown, and no key of it given, to who is in none of them. Between these it depends on who was faster. What an
+ * engine seals by a version has keys for who is in that one and for its own account, and for nobody else. */
 #ifndef TOWN_ROOM_H
 #define TOWN_ROOM_H
 
@@ -29,6 +30,9 @@ void town_room_look(struct town *town);
 bool town_room_letter(const struct town *town, const struct letter *letter);
 bool town_room_must(const struct town *town, const struct letter *letter, const char *jid);
 bool town_room_must_not(const struct town *town, const struct letter *letter, const char *jid);
+/* What is sealed in this process is noted here; and by whom, by which version. */
+void town_room_watch(struct town_room *room);
+void town_room_sealed(struct town_room *room, uint64_t version, struct ks_str by, struct ks_str stanza);
 /* Somebody got a key who may not have had it. */
 bool town_room_leaked(const struct town *town, struct ks_buf *why);
 
