@@ -25,17 +25,19 @@ static enum ks_err read_look(struct konsil *k, struct ks_str json, struct ks_loo
     return err == KS_OK || err == KS_ENOMEM ? err : KS_ESTORE;
 }
 
-enum ks_err ks_group_look_notice(struct konsil *k, const struct ks_group *group, enum ks_js_notice *ret_notice)
+enum ks_err ks_group_look_notice(
+    struct konsil *k, const struct ks_group *group, bool *ret_changed, enum ks_js_notice *ret_notice)
 {
     struct ks_look old, now;
+    bool words, picture;
     enum ks_err err = read_look(k, group->look, &old);
 
     if (err != KS_OK || (err = read_look(k, group->pending_look, &now)) != KS_OK)
         return err;
-    *ret_notice =
-        ks_str_eq(old.title, now.title) && ks_str_eq(old.subject, now.subject) && !ks_str_eq(old.avatar, now.avatar)
-        ? KS_JS_NOTICE_PICTURED
-        : KS_JS_NOTICE_RENAMED;
+    words = !ks_str_eq(old.title, now.title) || !ks_str_eq(old.subject, now.subject);
+    picture = !ks_str_eq(old.avatar, now.avatar);
+    *ret_changed = words || picture;
+    *ret_notice = words ? KS_JS_NOTICE_RENAMED : KS_JS_NOTICE_PICTURED;
     return KS_OK;
 }
 

@@ -14,9 +14,10 @@
 
 /* Its id; empty: none that may be shown. */
 KS_CHECK enum ks_err ks_group_picture_id(struct konsil *k, struct ks_str avatar, struct ks_str *ret_id);
-/* What became of the look: a line that says so, for pending_look in the place of look. */
+/* What becomes of the look with pending_look in the place of look: a line that says so, if anything that people see is
+ * another. */
 KS_CHECK enum ks_err ks_group_look_notice(
-    struct konsil *k, const struct ks_group *group, enum ks_js_notice *ret_notice);
+    struct konsil *k, const struct ks_group *group, bool *ret_changed, enum ks_js_notice *ret_notice);
 
 /* Commands: room_picture, room_picture_set, room_picture_remove. */
 KS_CHECK enum ks_err ks_group_picture_ask(struct konsil *k, const struct ks_cmd *cmd);

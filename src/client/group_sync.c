@@ -106,6 +106,7 @@ static enum ks_err adopt_look(struct konsil *k, struct ks_group *group, bool tel
 {
     enum ks_js_notice notice;
     uint8_t hash[32];
+    bool changed;
     enum ks_err err;
 
     for (size_t i = 0; i < group->welcome_count; i++) {
@@ -116,9 +117,9 @@ static enum ks_err adopt_look(struct konsil *k, struct ks_group *group, bool tel
     ks_look_hash(group->pending_look, hash);
     if (group->pending_look.len == 0 || !same(hash, group->newest.state.look))
         return KS_OK;
-    if ((err = ks_group_look_notice(k, group, &notice)) != KS_OK)
+    if ((err = ks_group_look_notice(k, group, &changed, &notice)) != KS_OK)
         return err;
-    tell = tell && group->look.len > 0 && !ks_str_eq(group->look, group->pending_look);
+    tell = tell && group->look.len > 0 && changed;
     group->look = group->pending_look;
     group->pending_look = KS_STR_EMPTY;
     return tell ? line(k, &group->newest, notice, KS_STR_EMPTY) : KS_OK;

@@ -95,6 +95,9 @@ static void test_seen(void)
         "and an id, by which it is known again", "\"%s\"", id);
     check_row(strstr(lines(ward.jonas, ward.room), "pictured") && !strstr(lines(ward.jonas, ward.room), "renamed"),
         "a line says so", "%s", lines(ward.jonas, ward.room));
+    check_row(good(set(&ward, ward.anna, image)) && showing(&ward, image) == 4, "the same picture can be given again",
+        "it cannot");
+    check_text("and no line says that anything is new", lines(ward.jonas, ward.room), "founded,pictured");
     memcpy(piece, image + 4000, 32);
     check_row(any_sent(&ward, "<encrypted") && !any_sent(&ward, piece) && !any_sent(&ward, "<look"),
         "DSK I.12-e part (what groups show): no server sees it", "it does");
