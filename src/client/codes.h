@@ -108,6 +108,7 @@
 #define KS_CODE_ROOM_STATED "room.stated" /* its owners add members, nobody invites */
 #define KS_CODE_ROOM_NO_SERVICE "room.no_service"
 #define KS_CODE_ROOM_BUSY "room.busy"
+#define KS_CODE_ROOM_NO_KEYS "room.no_keys" /* none of its other members has a device that could read it */
 #define KS_CODE_ROOM_TOO_MANY "room.too_many"
 #define KS_CODE_ROOM_LAST_OWNER "room.last_owner"
 #define KS_CODE_ROOM_NO_PICTURE "room.no_picture" /* of a format and length that a room can have */

@@ -645,6 +645,7 @@ struct konsil *konsil_new(const struct konsil_setup *setup)
     ks_keys_init(k);
     ks_device_key_init(k);
     ks_groups_init(k);
+    ks_group_service_init(k);
     ks_acks_init(k);
     ks_heal_init(k);
     ks_transfers_init(k);

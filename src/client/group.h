@@ -19,6 +19,7 @@
 
 #include "catchup.h"
 #include "envelope.h"
+#include "group_service.h"
 #include "history.h"
 #include "list.h"
 #include "occupants.h"
@@ -131,7 +132,7 @@ bool ks_group_is_there(const struct ks_stanza *answer);
 
 struct ks_groups {
     struct ks_list live;
-    char *service; /* where rooms are made; NULL: not known */
+    struct ks_group_service service;
 };
 
 void ks_groups_init(struct konsil *k);

@@ -214,9 +214,11 @@ enum ks_err ks_group_found(
     struct ks_group_live *live;
     enum ks_err err;
 
-    *ret_code = !ks_online(k) ? KS_CODE_OFFLINE : !k->groups.service ? KS_CODE_ROOM_NO_SERVICE : NULL;
+    *ret_code = ks_online(k) ? NULL : KS_CODE_OFFLINE;
     if (*ret_code)
         return KS_OK;
+    if (!k->groups.service.jid)
+        return ks_group_service_wait(k, change, answer, ret_code);
     if ((err = copy_members(k, NULL, change->add_count + 1, &state)) != KS_OK)
         return err;
     state.members[0] = (struct ks_room_entry) { .jid = ks_own(k), .owner = true };
@@ -226,7 +228,7 @@ enum ks_err ks_group_found(
     if ((err = make_look(k, &group, change, &group.pending_look)) != KS_OK)
         return err;
     ks_look_hash(group.pending_look, state.look);
-    if ((err = ks_room_state_found(&k->arena, &state, ks_str_z(k->groups.service))) != KS_OK)
+    if ((err = ks_room_state_found(&k->arena, &state, ks_str_z(k->groups.service.jid))) != KS_OK)
         return err;
     group.room = state.room;
     if ((err = sign(k, &group, &state)) != KS_OK) {

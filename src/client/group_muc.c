@@ -58,15 +58,14 @@ void ks_groups_done(struct konsil *k)
     if (k->groups.live.next)
         for (KS_LIST_EACH_SAFE(&k->groups.live, at))
             live_free(KS_CONTAINER(at, struct ks_group_live, link));
-    free(k->groups.service);
+    ks_group_service_done(k);
 }
 
 void ks_groups_lost(struct konsil *k)
 {
     for (KS_LIST_EACH_SAFE(&k->groups.live, at))
         live_free(KS_CONTAINER(at, struct ks_group_live, link));
-    free(k->groups.service);
-    k->groups.service = NULL;
+    ks_group_service_lost(k);
     k->wait_ms[KS_WAIT_GROUP] = KS_NEVER;
 }
 
@@ -439,39 +438,6 @@ bool ks_group_hold_for(struct konsil *k, struct ks_group_live *live, struct ks_s
 
 /* --- a session's life --- */
 
-static enum ks_err on_service(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
-{
-    const struct ks_xml *query = ks_iq_ok(answer) ? ks_xml_child(answer->xml, NS_DISCO_INFO, "query") : NULL;
-
-    for (const struct ks_xml *c = ks_xml_child(query, NS_DISCO_INFO, "feature"); c && !k->groups.service;
-         c = ks_xml_next(c, NS_DISCO_INFO, "feature"))
-        if (ks_str_is(ks_xml_attr(c, "var"), NS_KONSIL_ROOM) && !(k->groups.service = ks_str_dup(iq->text)))
-            return KS_ENOMEM;
-    return KS_OK;
-}
-
-#define SERVICES_MAX 16
-
-static enum ks_err on_items(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
-{
-    const struct ks_xml *query = ks_iq_ok(answer) ? ks_xml_child(answer->xml, NS_DISCO_ITEMS, "query") : NULL;
-    size_t count = 0;
-
-    (void)iq;
-    for (const struct ks_xml *c = ks_xml_child(query, NS_DISCO_ITEMS, "item"); c && count < SERVICES_MAX;
-         c = ks_xml_next(c, NS_DISCO_ITEMS, "item"), count++) {
-        struct ks_str jid = ks_xml_attr(c, "jid");
-        enum ks_err err;
-
-        if (jid.len == 0 || ks_str_find_byte(jid, '@') < jid.len)
-            continue;
-        err = ks_iq_send(k, "get", jid, ks_xml_new(&k->arena, NS_DISCO_INFO, "query"), on_service, jid, 0);
-        if (err != KS_OK)
-            return err == KS_EAGAIN ? KS_OK : err;
-    }
-    return KS_OK;
-}
-
 enum ks_err ks_groups_online(struct konsil *k, bool resumed)
 {
     struct ks_str *rooms;
@@ -480,9 +446,7 @@ enum ks_err ks_groups_online(struct konsil *k, bool resumed)
 
     if (resumed)
         return KS_OK;
-    err = ks_iq_send(
-        k, "get", ks_str_z(k->domain), ks_xml_new(&k->arena, NS_DISCO_ITEMS, "query"), on_items, KS_STR_EMPTY, 0);
-    if ((err != KS_OK && err != KS_EAGAIN) || (err = ks_group_all(k, &rooms, &count)) != KS_OK)
+    if ((err = ks_group_service_find(k)) != KS_OK || (err = ks_group_all(k, &rooms, &count)) != KS_OK)
         return err;
     for (size_t i = 0; i < count; i++) {
         struct ks_group group;

@@ -315,9 +315,12 @@ static enum ks_err give_up(struct konsil *k, void *arg)
 {
     const struct attempt *attempt = arg;
     struct ks_out out;
+    bool room;
     enum ks_err err = ks_out_load(k, attempt->seq, &out);
 
-    return err == KS_OK ? ks_out_fail(k, &out, KS_CODE_NO_KEYS, KS_STR_EMPTY) : err;
+    if (err != KS_OK || (err = ks_group_is(k, out.conversation, &room)) != KS_OK)
+        return err;
+    return ks_out_fail(k, &out, room ? KS_CODE_ROOM_NO_KEYS : KS_CODE_NO_KEYS, KS_STR_EMPTY);
 }
 
 struct queue {
@@ -525,7 +528,7 @@ static enum ks_err fail_resend(struct konsil *k, void *arg)
 {
     const struct resending *resending = arg;
 
-    return fail_sealed(k, resending->seq, resending->err == KS_ELIMIT ? KS_CODE_TOO_BIG : KS_CODE_NO_KEYS);
+    return fail_sealed(k, resending->seq, resending->err == KS_ELIMIT ? KS_CODE_TOO_BIG : KS_CODE_ROOM_NO_KEYS);
 }
 
 /* As send_one: a device that proves unusable is left out, and what cannot be sealed fails instead of holding up what is

@@ -156,7 +156,8 @@ static struct step choose_unreached(const struct ks_receipt *receipt, const void
     for (size_t i = 0; i < unreached->count; i++)
         if (!unreached->reached[i] && ks_str_eq(receipt->jid, unreached->jids[i]))
             return (struct step) { KS_JS_STATE_WAITING, KS_STR(KS_CODE_NO_KEYS) };
-    if (ks_str_is(receipt->reason, KS_CODE_NO_KEYS) || ks_str_is(receipt->reason, KS_CODE_ROOM_BEHIND))
+    if (ks_str_is(receipt->reason, KS_CODE_NO_KEYS) || ks_str_is(receipt->reason, KS_CODE_ROOM_NO_KEYS)
+        || ks_str_is(receipt->reason, KS_CODE_ROOM_BEHIND))
         return (struct step) { KS_JS_STATE_WAITING, KS_STR("") }; /* the second time he got one */
     return (struct step) { 0 };
 }

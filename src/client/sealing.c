@@ -192,7 +192,9 @@ enum ks_err ks_seal(struct konsil *k, struct ks_sealing *sealing)
     if ((err = choice_init(k, &choice, (accounts + 1) * KS_PEER_DEVICES_MAX)) != KS_OK
         || (err = choose_others(k, &choice, sealing)) != KS_OK)
         return err;
-    sealing->code = choice.listed > 0 && choice.listed == choice.refused ? KS_CODE_NO_TRUST : KS_CODE_NO_KEYS;
+    sealing->code = choice.listed > 0 && choice.listed == choice.refused ? KS_CODE_NO_TRUST
+        : sealing->room                                                  ? KS_CODE_ROOM_NO_KEYS
+                                                                         : KS_CODE_NO_KEYS;
     /* Alone in a room it goes to the own other devices. */
     if (choice.counts[KS_OMEMO_2] + choice.counts[KS_OMEMO_1] == 0 && accounts > 0)
         return KS_OK;

@@ -493,8 +493,108 @@ static void test_without_keys(void)
     ward_end(&ward);
 }
 
+static void test_only_without_keys(void)
+{
+    struct ward ward;
+    const json_t *message;
+    const char *id;
+
+    ward_begin(&ward, 44);
+    lab_account(&ward.lab, "kurt", "k-password");
+    ward_room(&ward, "\"kurt@klinik.example\"");
+    id = party_send(ward.anna, ward.room, "1");
+    lab_run(&ward.lab, 30000);
+    message = party_message(ward.anna, ward.room, id);
+    check_text("a room in which nobody has keys is said to be one, and no account",
+        text_of(json_array_get(json_object_get(message, "recipients"), 0), "reason"), "room.no_keys");
+    check_text("with whom it did not reach", text_of(json_array_get(json_object_get(message, "recipients"), 0), "jid"),
+        "kurt@klinik.example");
+    ward_end(&ward);
+}
+
+/* --- where rooms are made is not known at once --- */
+
+struct kept_answer {
+    struct ks_buf bytes;
+};
+
+static bool keep_items(struct party *party, struct ks_str *stanza, void *user)
+{
+    struct kept_answer *kept = user;
+
+    (void)party;
+    if (ks_str_find(*stanza, KS_STR("<query xmlns='http://jabber.org/protocol/disco#items'")) == stanza->len)
+        return true;
+    ks_buf_reset(&kept->bytes);
+    ks_buf_add(&kept->bytes, *stanza);
+    return false;
+}
+
+static const char *answer_of(struct party *party, size_t mark, const char *member)
+{
+    for (size_t i = mark; i < party_mark(party); i++)
+        if (strcmp(text_of(json_array_get(party->events, i), "re"), "r") == 0)
+            return text_of(json_array_get(party->events, i), member);
+    return "none";
+}
+
+#define CREATE "{\"id\":\"r\",\"cmd\":\"room_create\",\"title\":\"Visite\",\"members\":[\"" JONAS "\"]}"
+
+static void test_made_at_once(void)
+{
+    struct kept_answer kept;
+    struct ks_str answer;
+    struct party *anna;
+    struct lab lab;
+    size_t mark;
+
+    ks_buf_init(&kept.bytes, 65536);
+    lab_begin(&lab, 43);
+    lab_account(&lab, "anna", "a-password");
+    lab_account(&lab, "jonas", "j-password");
+    anna = lab_party(&lab, ANNA, "a-password");
+    anna->spy = keep_items;
+    anna->spy_user = &kept;
+    party_connect(anna);
+    lab_run(&lab, 2000);
+    check_row(kept.bytes.len > 0, "(she asked where rooms are made)", "she did not");
+    mark = party_mark(anna);
+    (void)ask(anna, CREATE);
+    lab_run(&lab, 2000);
+    check_text("a room asked for before it is known where is not refused", answer_of(anna, mark, "code"), "none");
+    anna->spy = NULL;
+    party_give(anna, "%.*s", (int)kept.bytes.len, (const char *)kept.bytes.ptr);
+    lab_run(&lab, 5000);
+    check_text("and is made when it is", answer_of(anna, mark, "event"), "result");
+    check_row(room_of(anna, answer_of(anna, mark, "room")) != NULL, "as it was asked for", "it is not there");
+
+    anna->spy = keep_items;
+    party_restart(anna);
+    lab_run(&lab, 2000);
+    mark = party_mark(anna);
+    (void)ask(anna, CREATE);
+    answer = ks_buf_str(&kept.bytes);
+    answer = ks_str_head(answer, ks_str_find(answer, KS_STR("<item ")));
+    party_give(anna, "%.*s</query></iq>", (int)answer.len, answer.ptr);
+    lab_run(&lab, 5000);
+    check_text("a server without such rooms is said", answer_of(anna, mark, "code"), "room.no_service");
+    mark = party_mark(anna);
+    (void)ask(anna, CREATE);
+    lab_run(&lab, 100000);
+    check_text("so is one that does not say", answer_of(anna, mark, "code"), "connection.needed");
+    anna->spy = NULL;
+    mark = party_mark(anna);
+    (void)ask(anna, CREATE);
+    lab_run(&lab, 5000);
+    check_text("and it is asked again the next time", answer_of(anna, mark, "event"), "result");
+    lab_end(&lab);
+    ks_buf_done(&kept.bytes);
+}
+
 int main(void)
 {
+    test_made_at_once();
+    test_only_without_keys();
     test_destroyed();
     test_history();
     test_foreign();
