@@ -13,7 +13,8 @@
 #include "pep_client.h"
 #include "xml_writer.h"
 
-#define UNANSWERED_MAX 2      /* questions for one bundle; then it counts as not to be had, for KS_KEYS_AGAIN_MS */
+#define UNANSWERED_MAX \
+    2 /* questions for a bundle or list; then it counts as not to be had, a bundle for KS_KEYS_AGAIN_MS */
 #define PUBLISH_KEY "publish" /* which bundles the server does not have as they are */
 #define DAY_MS 86400000
 
@@ -39,6 +40,7 @@ struct bundle {
 struct ring {
     struct ks_list link;
     enum fetch lists[2];
+    unsigned unanswered[2]; /* questions for each, one after the other */
     int64_t failed_ms, asked_ms;
     bool subscribed;
     struct ks_list bundles;
@@ -346,11 +348,15 @@ static enum ks_err on_list(struct konsil *k, const struct ks_iq *iq, const struc
 
     if (!ring)
         return KS_OK;
-    if (!answer) { /* the connection stands still, which says nothing of the other side */
+    if (!answer) {
+        /* Without a connection it says nothing of the other side. With one it is asked for as long as somebody needs
+         * it, but a room does not wait for it without end: one account would silence all. */
         ring->lists[version] = UNASKED;
+        ring->unanswered[version] += ks_online(k);
         wake(k);
         return KS_OK;
     }
+    ring->unanswered[version] = 0;
     if (!ks_iq_ok(answer) && !none) {
         /* Whoever cannot be asked now (a server that is away, a stranger) is asked again later. */
         ring->lists[version] = FAILED;
@@ -395,6 +401,16 @@ static bool wants(enum fetch state, int64_t failed_ms, int64_t now_ms)
     return state == UNASKED || (state == FAILED && now_ms >= failed_ms + KS_KEYS_AGAIN_MS);
 }
 
+static bool is_silent(const struct ring *ring, enum ks_omemo_version version)
+{
+    return ring->lists[version] < HERE && ring->unanswered[version] >= UNANSWERED_MAX;
+}
+
+static bool is_settled(const struct ring *ring, enum ks_omemo_version version)
+{
+    return ring->lists[version] >= HERE || is_silent(ring, version);
+}
+
 static enum ks_err ask_lists(struct konsil *k, struct ring *ring, bool *ret_settled)
 {
     enum ks_err err;
@@ -404,7 +420,7 @@ static enum ks_err ask_lists(struct konsil *k, struct ring *ring, bool *ret_sett
             && ((err = subscribe(k, ring)) != KS_OK
                 || (err = ask_list(k, ring, (enum ks_omemo_version)version)) != KS_OK))
             return err;
-    *ret_settled = ring->lists[KS_OMEMO_2] >= HERE && ring->lists[KS_OMEMO_1] >= HERE;
+    *ret_settled = is_settled(ring, KS_OMEMO_2) && is_settled(ring, KS_OMEMO_1);
     return KS_OK;
 }
 
@@ -422,6 +438,7 @@ enum ks_err ks_keys_event(struct konsil *k, struct ks_str from, const struct ks_
                 if (!(ring = get_ring(k, from)))
                     return KS_ENOMEM;
                 ring->lists[version] = HERE;
+                ring->unanswered[version] = 0;
             }
             wake(k);
             return take_list(k, from, (enum ks_omemo_version)version, ks_xml_child(item, NULL, NULL));
@@ -558,6 +575,13 @@ enum ks_err ks_keys_ready(struct konsil *k, struct ks_str jid, bool *ret_ready)
             && (err = ask_device(k, ring, &peer.devices[i], ret_ready)) != KS_OK)
             return err;
     return KS_OK;
+}
+
+bool ks_keys_silent(struct konsil *k, struct ks_str jid)
+{
+    const struct ring *ring = find_ring(k, jid);
+
+    return ring && (is_silent(ring, KS_OMEMO_2) || is_silent(ring, KS_OMEMO_1));
 }
 
 /* Its bundle was no good: for some time it is not asked for again. */

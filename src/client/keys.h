@@ -51,6 +51,9 @@ KS_CHECK enum ks_err ks_keys_upkeep(struct konsil *k, bool caught_up);
 /* Asks for what is missing to send to an account: lists, then bundles. *ret_ready: everything is here or cannot be had;
  * otherwise ks_outbox_wake, ks_acks_keys and ks_heal_wake are called when more is known. */
 KS_CHECK enum ks_err ks_keys_ready(struct konsil *k, struct ks_str jid, bool *ret_ready);
+/* "Cannot be had" because it was asked for more than once and nothing came. It is asked for again each time that
+ * somebody needs it; a room does without this account meanwhile, and what is for nobody else waits. */
+bool ks_keys_silent(struct konsil *k, struct ks_str jid);
 /* Begins sessions with devices of an account whose bundles were fetched. KS_EAGAIN: one is unusable, and is left out
  * from now on: undo the step and do it again. */
 KS_CHECK enum ks_err ks_keys_begin(struct konsil *k, struct ks_str jid);

@@ -124,6 +124,8 @@ static enum ks_err find_person(struct konsil *k, const struct ks_out *out, struc
     if ((err = ks_keys_ready(k, out->conversation, &audience->ready)) != KS_OK
         || (err = ks_peer_load(k, out->conversation, &peer)) != KS_OK)
         return err;
+    /* Nobody else waits for it here, and it need not fail. */
+    audience->ready = audience->ready && !ks_keys_silent(k, out->conversation);
     audience->konsil = peer.konsil;
     audience->devices = peer.count;
     return KS_OK;

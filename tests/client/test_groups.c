@@ -512,6 +512,53 @@ static void test_only_without_keys(void)
     ward_end(&ward);
 }
 
+/* Its server takes what is asked about her, and never answers. */
+static bool mute_mira(struct party *party, struct ks_str *stanza, void *user)
+{
+    size_t *dropped = user;
+    bool hers = ks_str_find(*stanza, KS_STR("from='" MIRA "'")) < stanza->len;
+
+    (void)party;
+    *dropped += hers;
+    return !hers;
+}
+
+/* One account of whom nothing can be learned: everybody else gets what is written, and soon. */
+static void test_silent_list(void)
+{
+    struct ward ward;
+    const char *id;
+    const json_t *recipient;
+    size_t i, dropped = 0, named = 0;
+
+    ward_begin(&ward, 42);
+    ward.anna->spy = mute_mira;
+    ward.anna->spy_user = &dropped;
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    id = party_send(ward.anna, ward.room, "1");
+    lab_run(&ward.lab, 240000);
+    check_row(dropped > 0, "(something was asked about her)", "nothing");
+    check_text("PROTOCOL §9.3: a list of devices that is never answered hinders nobody",
+        party_history(ward.jonas, ward.room), "1");
+    json_array_foreach(json_object_get(party_message(ward.anna, ward.room, id), "recipients"), i, recipient) named +=
+        strcmp(text_of(recipient, "jid"), MIRA) == 0 && strcmp(text_of(recipient, "reason"), "peer.no_keys") == 0;
+    check_row(named == 1, "and the author is told whom it did not reach", "%zu", named);
+    (void)party_send(ward.anna, ward.room, "2");
+    lab_run(&ward.lab, 700000);
+    (void)party_send(ward.anna, ward.room, "3");
+    lab_run(&ward.lab, 5000);
+    check_text("nor is anybody held up while she is asked about again", party_history(ward.jonas, ward.room), "1,2,3");
+    ward.anna->spy = NULL;
+    lab_run(&ward.lab, 700000);
+    (void)party_send(ward.anna, ward.room, "4");
+    lab_run(&ward.lab, 5000);
+    (void)party_send(ward.anna, ward.room, "5");
+    lab_run(&ward.lab, 30000);
+    check_row(ks_str_ends(ks_str_z(party_history(ward.mira, ward.room)), KS_STR("5")),
+        "who can be asked about again gets what is written", "%s", party_history(ward.mira, ward.room));
+    ward_end(&ward);
+}
+
 /* --- where rooms are made is not known at once --- */
 
 struct kept_answer {
@@ -595,6 +642,7 @@ int main(void)
 {
     test_made_at_once();
     test_only_without_keys();
+    test_silent_list();
     test_destroyed();
     test_history();
     test_foreign();
