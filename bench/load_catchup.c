@@ -78,7 +78,7 @@ static bool fill(struct catchup *catchup)
         load_net_turn(&crowd->net, load_now_ns() + TURN_NS);
     }
     if (filled < crowd->count / 2)
-        fprintf(stderr, "load: the archives cannot be filled: %s\n", crowd->why ? crowd->why : "it takes too long");
+        fprintf(stderr, "load: the archives cannot be filled: %s\n", crowd->gone ? crowd->why : "it takes too long");
     return filled == crowd->count / 2;
 }
 

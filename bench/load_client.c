@@ -100,7 +100,7 @@ static void disconnect(struct load_client *client)
     client->fd = -1;
     client->arena = NULL;
     client->scanned = 0;
-    client->wants_write = false;
+    client->wants_write = client->wants_ack = client->wants_read = false;
     client->phase = LOAD_IDLE;
 }
 
@@ -113,6 +113,25 @@ static void close_with(struct load_client *client, const char *why)
     disconnect(client);
     if (client->events->closed)
         client->events->closed(client, why);
+}
+
+/* Says of a call of OpenSSL that failed what the system, or OpenSSL, had against it. */
+static void note_cause(struct load_client *client, const char *what, int result)
+{
+    int system = errno, error = SSL_get_error(client->ssl, result);
+    unsigned long code = ERR_peek_error();
+    const char *cause = "no reason is known";
+
+    if (error == SSL_ERROR_ZERO_RETURN)
+        cause = "the server has closed it";
+    else if (code)
+        cause = ERR_reason_error_string(code);
+    else if (error == SSL_ERROR_SYSCALL && system)
+        cause = strerror(system);
+    else if (error == SSL_ERROR_SYSCALL)
+        cause = "the server hung up";
+    snprintf(client->net->why, sizeof(client->net->why), "%s: %s", what, cause ? cause : "OpenSSL has no word for it");
+    ERR_clear_error();
 }
 
 void load_client_cut(struct load_client *client)
@@ -183,6 +202,21 @@ static struct ks_buf *wire_of(struct load_client *client)
     return &client->frames;
 }
 
+static bool read_some(struct load_client *client, const char *what);
+
+/* A server that ends a stream says why first, and that may be here already. */
+static void sending_failed(struct load_client *client, int result)
+{
+    char why[sizeof(client->net->why)];
+
+    note_cause(client, "sending failed", result);
+    memcpy(why, client->net->why, sizeof(why));
+    while (read_some(client, NULL))
+        ;
+    memcpy(client->net->why, why, client->phase == LOAD_IDLE ? 0 : sizeof(why));
+    close_with(client, client->net->why);
+}
+
 static void flush(struct load_client *client)
 {
     struct ks_buf *wire;
@@ -198,18 +232,21 @@ static void flush(struct load_client *client)
         return;
     }
     while (wire->len > 0) {
-        int sent = SSL_write(client->ssl, wire->ptr, (int)wire->len);
+        ERR_clear_error(); /* SSL_get_error(3): "the current thread's error queue must be empty" */
+        int sent = SSL_write(client->ssl, wire->ptr, (int)wire->len), error;
 
         if (sent > 0) {
             ks_buf_drop(wire, (size_t)sent);
             continue;
         }
-        if (SSL_get_error(client->ssl, sent) == SSL_ERROR_WANT_WRITE) {
-            watch(client, true);
+        error = SSL_get_error(client->ssl, sent);
+        if (error == SSL_ERROR_WANT_WRITE
+            || error == SSL_ERROR_WANT_READ) { /* the latter: a message of TLS is half here */
+            watch(client, error == SSL_ERROR_WANT_WRITE);
+            client->wants_read = error == SSL_ERROR_WANT_READ;
             return;
         }
-        ERR_clear_error();
-        close_with(client, "sending failed");
+        sending_failed(client, sent);
         return;
     }
     watch(client, false);
@@ -322,10 +359,6 @@ static void on_session_stanza(struct load_client *client, struct ks_str stanza)
         on_ack(client, stanza);
         return;
     }
-    if (ks_str_starts(stanza, KS_STR("<stream:error"))) {
-        close_with(client, "a stream error");
-        return;
-    }
     if (ks_str_starts(stanza, KS_STR("<stream:features")))
         return; /* behind a resumption */
     client->handled++;
@@ -345,18 +378,29 @@ static void on_session_stanza(struct load_client *client, struct ks_str stanza)
     }
 }
 
+/* In the server's words, which are for the one who reads what a benchmark says. */
+static void close_quoting(struct load_client *client, const char *what, struct ks_str said)
+{
+    struct ks_str head = ks_str_head(said, LOAD_WHY_MAX);
+
+    snprintf(client->net->why, sizeof(client->net->why), "%s: %.*s", what, KS_STR_FMT(head));
+    close_with(client, client->net->why);
+}
+
 static void on_item(struct load_client *client, enum ks_frame frame, struct ks_str item)
 {
     const char *why;
 
     if (frame == KS_FRAME_CLOSE)
         close_with(client, "the server ended the stream");
+    else if (frame == KS_FRAME_STANZA && ks_str_starts(item, KS_STR("<stream:error")))
+        close_quoting(client, "a stream error", item);
     else if (frame == KS_FRAME_STANZA && client->phase == LOAD_LEAVING)
         return;
     else if (frame == KS_FRAME_STANZA && client->phase >= LOAD_STARTING)
         on_session_stanza(client, item);
     else if (frame == KS_FRAME_STANZA && (why = load_login_stanza(client, item)))
-        close_with(client, why);
+        close_quoting(client, why, item);
 }
 
 static void on_frame(struct load_client *client, unsigned opcode, struct ks_str payload)
@@ -448,22 +492,32 @@ static void feed(struct load_client *client, struct ks_str bytes)
         ks_buf_done(&client->in);
 }
 
+/* Once; false: there is nothing now, or the client is closed. An end is told as `what`, NULL: not at all. */
+static bool read_some(struct load_client *client, const char *what)
+{
+    int len, error;
+
+    ERR_clear_error();
+    len = SSL_read(client->ssl, client->net->bytes, READ_BYTES);
+    if (len > 0) {
+        feed(client, ks_str(client->net->bytes, (size_t)len));
+        return client->phase != LOAD_IDLE;
+    }
+    error = SSL_get_error(client->ssl, len);
+    if (what && error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
+        note_cause(client, what, len);
+        close_with(client, client->net->why);
+    }
+    return false;
+}
+
 static void receive(struct load_client *client)
 {
-    do {
-        int len = SSL_read(client->ssl, client->net->bytes, READ_BYTES);
-
-        if (len <= 0) {
-            int error = SSL_get_error(client->ssl, len);
-
-            if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
-                ERR_clear_error();
-                close_with(client, "the connection ended");
-            }
-            return;
-        }
-        feed(client, ks_str(client->net->bytes, (size_t)len));
-    } while (client->phase != LOAD_IDLE && SSL_has_pending(client->ssl));
+    while (read_some(client, "the connection ended") && SSL_has_pending(client->ssl))
+        ;
+    if (client->phase != LOAD_IDLE && client->wants_read)
+        load_client_mark(client);
+    client->wants_read = false;
 }
 
 /* --- connecting --- */
@@ -521,8 +575,10 @@ enum ks_err load_client_start(struct load_client *client)
 
 static void shake_hands(struct load_client *client)
 {
-    int result = SSL_do_handshake(client->ssl), error;
+    int result, error;
 
+    ERR_clear_error();
+    result = SSL_do_handshake(client->ssl);
     if (result == 1) {
         watch(client, false);
         if (client->net->websocket) {
@@ -539,8 +595,8 @@ static void shake_hands(struct load_client *client)
         watch(client, error == SSL_ERROR_WANT_WRITE);
         return;
     }
-    ERR_clear_error();
-    close_with(client, "the TLS handshake failed");
+    note_cause(client, "the TLS handshake failed", result);
+    close_with(client, client->net->why);
 }
 
 static void on_ready_socket(struct load_client *client, uint32_t events)
@@ -553,7 +609,8 @@ static void on_ready_socket(struct load_client *client, uint32_t events)
         return;
     case LOAD_CONNECTING:
         if (getsockopt(client->fd, SOL_SOCKET, SO_ERROR, &error, &error_len) != 0 || error != 0) {
-            close_with(client, "connecting failed");
+            snprintf(client->net->why, sizeof(client->net->why), "connecting failed: %s", strerror(error));
+            close_with(client, client->net->why);
             return;
         }
         client->phase = LOAD_TLS;

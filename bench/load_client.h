@@ -19,6 +19,9 @@
 #include "prng.h"
 #include "xml_framer.h"
 
+/* Of why a client was closed, with its final zero. */
+#define LOAD_WHY_MAX 256
+
 struct load_client;
 
 struct load_target {
@@ -37,6 +40,7 @@ struct load_net {
     struct load_scram_cache keys;
     struct load_client *dirty; /* have something to send at the end of the turn */
     char *bytes;               /* what was just read */
+    char why[LOAD_WHY_MAX];    /* the last client was closed */
     uint64_t logins_plus;      /* logins that were bound to their channel */
     bool tokens;           /* by XEP-0388 with everything inline; with a token from the second login on (XEP-0484) */
     uint64_t logins_token; /* logins by one */
@@ -51,7 +55,8 @@ struct load_events {
     void (*presence)(struct load_client *client, struct ks_str stanza);
     void (*iq)(struct load_client *client, struct ks_str stanza);
     void (*acked)(struct load_client *client); /* client->acked has changed */
-    /* Once, for whatever reason, also after logout; why is a sentence of ours, NULL after a clean logout. */
+    /* Once, for whatever reason, also after logout; NULL after a clean logout. A sentence of ours that names what the
+     * system, OpenSSL or the server said of it, good during the call only. */
     void (*closed)(struct load_client *client, const char *why);
 };
 
@@ -85,6 +90,7 @@ struct load_client {
     int fd;
     SSL *ssl;
     bool wants_write, wants_ack, is_dirty, has_roster;
+    bool wants_read; /* before more is sent */
     struct ks_framer framer;
     size_t scanned; /* how much of in the framer has seen */
     struct ks_buf in, out;

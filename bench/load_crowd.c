@@ -25,9 +25,8 @@ static void on_closed(struct load_client *client, const char *why)
         crowd->ready--;
         return;
     }
-    crowd->gone++;
-    if (!crowd->why)
-        crowd->why = why;
+    if (crowd->gone++ == 0)
+        snprintf(crowd->why, sizeof(crowd->why), "%s", why);
 }
 
 enum ks_err load_crowd_init(struct load_crowd *crowd, const struct load_options *options, unsigned count)

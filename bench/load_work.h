@@ -67,7 +67,7 @@ struct load_crowd {
     struct load_events events; /* the workload adds message, iq and acked */
     struct load_client *clients;
     unsigned count, started, ready, gone; /* gone: closed without having been asked to leave */
-    const char *why;                      /* the first of them */
+    char why[LOAD_WHY_MAX];               /* the first of them */
     struct load_hist *logins;             /* how long each took, where that is wanted */
     void *work;
 };
