@@ -20,6 +20,19 @@ static struct ks_str attribute(struct ks_str tag, struct ks_str name)
     return ks_str_head(tag, ks_str_find_byte(tag, '\''));
 }
 
+/* ks_str_find of a start tag. A message has few tags and one long text without any, which memchr leaps over. */
+static size_t find_tag(struct ks_str text, struct ks_str tag)
+{
+    size_t at = 0;
+
+    for (; at < text.len; at++) {
+        at += ks_str_find_byte(ks_str_from(text, at), '<');
+        if (at + 1 < text.len && text.ptr[at + 1] == tag.ptr[1] && ks_str_starts(ks_str_from(text, at), tag))
+            return at;
+    }
+    return text.len;
+}
+
 /* An address as its account is called; one that is none stays as it is, and fits nobody. */
 static struct ks_str normal(struct ks_arena *arena, struct ks_str jid)
 {
@@ -63,7 +76,7 @@ static void read_header(struct ks_arena *arena, struct ks_omemo_trim *trim, bool
                         end = older ? KS_STR("</key>") : KS_STR("</keys>"),
                         name = older ? KS_STR(" rid='") : KS_STR(" jid='");
     struct ks_omemo_header header = { .older = older };
-    size_t at = ks_str_find(trim->text, encrypted), len, cap = 0;
+    size_t at = find_tag(trim->text, encrypted), len, cap = 0;
     struct ks_str left, tag, value;
 
     if (at == trim->text.len)

@@ -295,24 +295,28 @@ static enum ks_err write_row(
     struct ks_ctx *ctx, const struct asked *asked, const struct ks_archive_row *row, const char *id)
 {
     struct ks_bytes *bytes = NULL;
-    struct ks_str parts[KS_OMEMO_TRIM_PARTS_MAX];
+    struct ks_str parts[1 + KS_OMEMO_TRIM_PARTS_MAX + 1];
     struct ks_omemo_trim trim;
     struct ks_buf buf;
     enum ks_err err;
-    size_t count;
+    size_t count, len = 0;
 
-    /* The stanza goes on as it is stored, but for other accounts' keys; only what is around it is written. */
+    /* The stanza goes on as it is stored, but for other accounts' keys; only what is around it is written, and it is
+     * copied once: a device that was away reads thousands. */
     ks_buf_init(&buf, KS_STANZA_READ_MAX);
     ks_buf_z(&buf, "<message to='");
     ks_xml_escape(&buf, ks_session_jid(ctx->session));
     ks_buf_byte(&buf, '\'');
     add_frame(&buf, ctx, asked, row, id);
+    parts[0] = ks_buf_str(&buf);
     ks_omemo_trim_read(ctx->arena, row->stanza, &trim);
-    count = ks_omemo_trim_parts(&trim, ks_user_bare(ctx->user), ks_omemo_trim_devices(&trim, ctx->user), parts);
+    count = 1 + ks_omemo_trim_parts(&trim, ks_user_bare(ctx->user), ks_omemo_trim_devices(&trim, ctx->user), parts + 1);
+    parts[count++] = KS_STR("</forwarded></result></message>");
     for (size_t i = 0; i < count; i++)
-        ks_buf_add(&buf, parts[i]);
-    ks_buf_z(&buf, "</forwarded></result></message>");
-    if ((err = ks_buf_err(&buf)) == KS_OK && !(bytes = ks_bytes_new(ks_buf_str(&buf))))
+        len += parts[i].len;
+    if ((err = ks_buf_err(&buf)) == KS_OK && len > KS_STANZA_READ_MAX)
+        err = KS_ELIMIT;
+    if (err == KS_OK && !(bytes = ks_bytes_join(parts, count)))
         err = KS_ENOMEM;
     if (err == KS_OK)
         ks_session_write(ctx->session, bytes, 0);
