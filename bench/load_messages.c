@@ -267,6 +267,8 @@ int load_messages(const struct load_options *options)
         goto out;
     for (unsigned i = 0; i < run.crowd.count; i++)
         run.talkers[i].base = run.crowd.clients[i].sent;
+    if (options->log && write_log(&run) != 0) /* with nothing in it yet: now they begin */
+        goto out;
     measure(&run);
     status = options->log ? write_log(&run) : run.crowd.gone > 0;
     if (run.crowd.gone == 0)

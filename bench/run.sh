@@ -19,7 +19,7 @@ BUILD=$ROOT/build/release
 usage() {
     cat >&2 <<'EOF'
 usage: bench/run.sh [--quick] [--peers LIST] [--only LIST] [--runs N] [--build DIR] [--out FILE] [--keep]
-  --quick        one short run of everything, about 3 minutes; shows that it works, the figures are rough
+  --quick        one short run of everything, about 5 minutes; shows that it works, the figures are rough
   --peers LIST   of konsild,prosody,prosody-sqlite,ejabberd
   --only LIST    of idle,websocket,logins,reconnect,messages,rooms,catchup,files,durability
   --runs N       how often everything is measured (3; quick: 1)
@@ -67,7 +67,7 @@ else
     occupants=500 room_rate=2 room_rate_high=60 room_seconds=6 mib=1024
 fi
 # Accounts above those of the other measurements, whose archives are empty when the server is killed.
-kill_first=$((idle_sessions - 60)) kill_clients=40 kill_after=3
+kill_first=$((idle_sessions - 60)) kill_clients=40 kill_after=6
 
 # --- what has to be there ---
 
@@ -106,26 +106,42 @@ trap 'exit 130' INT TERM
 
 # --- one measurement ---
 
+# What has not answered by then is measured no more: a run is over within the hour, whoever hangs.
+measure_seconds_max=600
+
+missed() { # PEER RUN ROW
+    say "bench: $1: $3 was not measured"
+    jq -nc --arg peer "$1" --arg row "$3" --argjson run "$2" '{peer: $peer, run: $run, row: $row, failed: true}' >>"$lines"
+}
+
+# What the part that has just been measured took.
+took() { # PEER PART
+    say "bench: $1: $2: $((SECONDS - part_began)) s"
+    part_began=$SECONDS
+}
+
 # Runs the load generator and keeps its lines: PEER RUN ROW arguments. ROW tells apart lines of one workload; a line that
 # says its row itself keeps it. ROW=OTHER keeps the line that calls itself OTHER, and none beside it, as ROW.
 measure() {
     local peer=$1 run=$2 row=${3%=*} own= line
     [[ $3 != *=* ]] || own=${3#*=}
     shift 3
-    if line=$("$LOAD" --server "$PEER_PID" --port "$PORT" "$@"); then
+    if line=$(timeout --foreground $measure_seconds_max "$LOAD" --server "$PEER_PID" --port "$PORT" "$@"); then
         jq -c --arg peer "$peer" --arg row "$row" --arg own "$own" --argjson run "$run" \
             'if $own == "" then . else select(.row == $own) | del(.row) end
-             | {peer: $peer, run: $run, row: $row} + . + if .messages == 0 then {failed: true} else {} end' \
+             | {peer: $peer, run: $run, row: $row} + . +
+                 if .messages == 0 or ($row == "durability" and .acked == 0) then {failed: true} else {} end' \
             <<<"$line" >>"$lines"
     else
-        say "bench: $peer: $row was not measured"
-        jq -nc --arg peer "$peer" --arg row "$row" --argjson run "$run" \
-            '{peer: $peer, run: $run, row: $row, failed: true}' >>"$lines"
+        missed "$peer" "$run" "$row"
+        # What comes next is not lost with a server that has ended.
+        kill -0 "$PEER_PID" 2>/dev/null || { say "bench: $peer has ended and is started again" && start "$DIR" "$GOAL"; }
         return 1
     fi
 }
 
 start() { # DIR GOAL
+    GOAL=$2
     mkdir -p "$1"
     [ -e "$1/cert.pem" ] || make_certificate "$1" $DOMAIN klinik.example "pubsub.$DOMAIN" || return 1
     peer_start "$1" "$PORT" $DOMAIN "$2" && return 0
@@ -149,7 +165,7 @@ fresh() {
         local failed=$?
         stop
         if [ $failed != 0 ]; then
-            say "bench: $1: accounts cannot be made; run $2 is not measured"
+            missed "$1" "$2" accounts
             tail -n 5 "$made.new"/*.log >&2 2>/dev/null
             rm -rf "$made.new"
             return 1
@@ -157,7 +173,7 @@ fresh() {
         mv "$made.new" "$made"
     fi
     cp -a "$made" "$DIR" && start "$DIR" "$3" && return 0
-    say "bench: $1: run $2 is not measured"
+    missed "$1" "$2" "start"
     return 1
 }
 
@@ -168,12 +184,13 @@ kill_and_count() { # PEER RUN
     local accounts=(--first "$kill_first" --clients "$kill_clients")
     "$LOAD" messages --port "$PORT" "${accounts[@]}" --window 10 --warm 0 --seconds 30 --log "$log" >"$DIR/killed.json" &
     load_pid=$!
+    wait_until test -s "$log" # all are logged in
     sleep "$kill_after"
     kill -9 "$PEER_PID"
     wait "$PEER_PID" 2>/dev/null
     wait $load_pid
     PEER_PID=
-    start "$DIR" speed || return 1
+    start "$DIR" speed || { missed "$1" "$2" durability && return 1; }
     measure "$1" "$2" durability verify "${accounts[@]}" --log "$log" --side recipient
 }
 
@@ -183,11 +200,13 @@ count_syncs() { # PEER RUN
     strace -f -q -o "$trace" -e trace=fsync,fdatasync,sync_file_range,msync -p "$PEER_PID" 2>/dev/null &
     strace_pid=$!
     sleep 1
-    line=$("$LOAD" messages --port "$PORT" --clients 20 --rate 100 --warm 0 --seconds 2)
+    line=$(timeout --foreground $measure_seconds_max "$LOAD" messages --port "$PORT" --clients 20 --rate 100 --warm 0 --seconds 2)
     kill $strace_pid 2>/dev/null
     wait $strace_pid 2>/dev/null
     jq -c --arg peer "$1" --argjson run "$2" --argjson syncs "$(grep -cE '^[0-9]+ +(fsync|fdatasync|msync)\(' "$trace")" \
-        '{peer: $peer, run: $run, row: "syncs", syncs_per_1000: ($syncs * 1000 / .sent)}' <<<"$line" >>"$lines"
+        'select(.sent > 0) | {peer: $peer, run: $run, row: "syncs", syncs_per_1000: ($syncs * 1000 / .sent)}' \
+        <<<"$line" >"$work/syncs.json"
+    if [ -s "$work/syncs.json" ]; then cat "$work/syncs.json" >>"$lines"; else missed "$1" "$2" syncs; fi
 }
 
 # What takes minutes with those that are slow at it, and moves less than its ratio to konsild's, is asked of them once.
@@ -219,52 +238,71 @@ measure_rooms() { # RUN
 measure_own() {
     local what=$1 run=$2
     shift 2
-    "$@" >"$work/own.json" || say "bench: konsild: $what was not measured"
-    [ -s "$work/own.json" ] || jq -nc --arg row "$what" '{row: $row, failed: true}' >"$work/own.json"
-    jq -c --argjson run "$run" '{peer: "konsild", run: $run} + .' "$work/own.json" >>"$lines"
+    # What it said before it failed counts, but for half a line.
+    timeout $measure_seconds_max "$@" >"$work/own.json" || missed konsild "$run" "$what"
+    jq -cR --argjson run "$run" 'fromjson? | {peer: "konsild", run: $run} + .' "$work/own.json" >>"$lines"
 }
 
 measure_peer() { # PEER RUN
-    local peer=$1 run=$2
+    local peer=$1 run=$2 part_began=$SECONDS
     if [ "$run" = 1 ] && [ -z "${PEER_IS:-}" ]; then
-        ! wants idle || measure_idle "$peer" "$run" idle
-        ! wants websocket || measure_idle "$peer" "$run" idle-websocket --websocket --port "$WEB_PORT"
+        ! wants idle || { measure_idle "$peer" "$run" idle; took "$peer" idle; }
+        ! wants websocket || { measure_idle "$peer" "$run" idle-websocket --websocket --port "$WEB_PORT"; took "$peer" websocket; }
     fi
     if [ "$peer" = konsild ] && [ "$run" = 1 ]; then
-        ! wants files || measure_own file-put "$run" env KONSIL_BUILD="$BUILD" "$BENCH/files.py" $mib
-        ! wants rooms || measure_own seal "$run" "$BUILD/bench/micro_seal" --json
+        ! wants files || { measure_own file-put "$run" env KONSIL_BUILD="$BUILD" "$BENCH/files.py" $mib; took "$peer" files; }
+        ! wants rooms || { measure_own seal "$run" "$BUILD/bench/micro_seal" --json; took "$peer" sealing; }
     fi
     wants logins || wants reconnect || wants messages || wants rooms || wants catchup || wants durability || return
     fresh "$peer" "$run" speed || return
+    took "$peer" accounts
     if wants logins; then
         measure "$peer" "$run" logins logins --clients $logins --concurrency 32
         [ "$peer" != konsild ] || measure "$peer" "$run" handshake handshakes --clients $logins --directory "$DIR"
+        took "$peer" logins
     fi
     if wants reconnect && often "$peer" "$run"; then
         measure "$peer" "$run" reconnect reconnect --clients $back --concurrency 64
+        took "$peer" reconnect
     fi
     if wants messages; then
         measure "$peer" "$run" offered messages --clients $clients --rate $rate --seconds $seconds --log "$DIR/offered" &&
             measure "$peer" "$run" archived verify --clients 20 --log "$DIR/offered" --side sender
         measure "$peer" "$run" capacity messages --clients $clients --window 5 --seconds $seconds
         declare -F peer_more >/dev/null && peer_more "$run"
+        took "$peer" messages
     fi
     if wants catchup; then
         measure "$peer" "$run" catchup catchup --first $((clients + 10)) --clients 2 --messages $archived
+        took "$peer" catchup
     fi
     if wants rooms && often "$peer" "$run"; then
         measure "$peer" "$run" room room --first $((clients + 20)) --clients $occupants --rate $room_rate --window 8 \
             --devices 3 --seconds $room_seconds
         [ "$peer" != konsild ] || measure_rooms "$run"
+        took "$peer" rooms
     fi
     if wants durability; then
         [ "$run" = 1 ] && count_syncs "$peer" "$run"
         kill_and_count "$peer" "$run"
+        took "$peer" durability
     fi
     stop
 }
 
 # --- all of them ---
+
+commit=$(git -C "$ROOT" rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+[ -z "$(git -C "$ROOT" status --porcelain --untracked-files=no 2>/dev/null)" ] || commit=$commit+changes
+write_results() { # FILE
+    jq -s --slurpfile disk "$work/disk.json" --arg commit "$commit" --arg date "$(date -u +%FT%TZ)" \
+        --arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" --argjson cores "$(nproc)" \
+        --arg kernel "$(uname -r)" --arg system "$(. /etc/os-release && echo "$PRETTY_NAME")" --arg nofile "$nofile" \
+        --argjson seconds $(($(date +%s) - started)) --argjson load_before "$load_before" --argjson quick "$([ $quick = yes ] && echo true || echo false)" \
+        --argjson notes "$(printf '%s\n' "${notes[@]+"${notes[@]}"}" | jq -R . | jq -sc 'map(select(. != ""))')" \
+        -f "$BENCH/results.jq" "$lines" >"$work/results.json" &&
+        cp "$work/results.json" "$1"
+}
 
 started=$(date +%s)
 load_before=$(cut -d' ' -f1 /proc/loadavg)
@@ -285,6 +323,7 @@ for run in $(seq $runs); do
                 '{peer: $peer, row: "about", version: $version, storage: $storage, configuration: $configuration}' >>"$lines"
             measure_peer "$peer" "$run"
         )
+        write_results "$ROOT/build/bench/results.json" # a run that is broken off has measured what it has
         [ $keep = yes ] || rm -rf "$work/$peer.$run."*
     done
 done
@@ -294,15 +333,7 @@ if [ -z "$out" ]; then
     [ "$quick/$runs/$peers/$only" = "no/3/konsild,prosody,prosody-sqlite,ejabberd/$everything" ] &&
         out=$BENCH/results.json
 fi
-commit=$(git -C "$ROOT" rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
-[ -z "$(git -C "$ROOT" status --porcelain --untracked-files=no 2>/dev/null)" ] || commit=$commit+changes
-jq -s --slurpfile disk "$work/disk.json" --arg commit "$commit" --arg date "$(date -u +%FT%TZ)" \
-    --arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" --argjson cores "$(nproc)" \
-    --arg kernel "$(uname -r)" --arg system "$(. /etc/os-release && echo "$PRETTY_NAME")" --arg nofile "$nofile" \
-    --argjson seconds $(($(date +%s) - started)) --argjson load_before "$load_before" --argjson quick "$([ $quick = yes ] && echo true || echo false)" \
-    --argjson notes "$(printf '%s\n' "${notes[@]+"${notes[@]}"}" | jq -R . | jq -sc 'map(select(. != ""))')" \
-    -f "$BENCH/results.jq" "$lines" >"$work/results.json" || fail "the results cannot be read"
-cp "$work/results.json" "$out"
+write_results "$out" || fail "the results cannot be read"
 jq -r -f "$BENCH/table.jq" "$out"
 [ "$out" != "$BENCH/results.json" ] || "$BENCH/tables.sh"
 say "bench: all figures are in ${out#"$ROOT"/}"
