@@ -25,6 +25,10 @@ static void on_closed(struct load_client *client, const char *why)
         crowd->ready--;
         return;
     }
+    if (crowd->persistent) {
+        crowd->fallen++;
+        return;
+    }
     if (crowd->gone++ == 0)
         snprintf(crowd->why, sizeof(crowd->why), "%s", why);
 }
@@ -55,6 +59,25 @@ void load_crowd_done(struct load_crowd *crowd)
     load_net_done(&crowd->net);
 }
 
+/* Those who were cut off, whose time goes on. */
+static enum ks_err start_again(struct load_crowd *crowd)
+{
+    enum ks_err err = KS_OK;
+
+    for (unsigned i = 0; i < crowd->started && crowd->fallen > 0 && err == KS_OK; i++) {
+        struct load_client *client = &crowd->clients[i];
+        int64_t began_ns = client->started_ns;
+
+        if (client->phase != LOAD_IDLE)
+            continue;
+        err = load_client_start(client);
+        client->started_ns = began_ns;
+        crowd->fallen--;
+        crowd->again++;
+    }
+    return err;
+}
+
 bool load_crowd_gather(struct load_crowd *crowd, unsigned upto, unsigned concurrency)
 {
     int64_t deadline_ns = load_now_ns() + GATHER_SECONDS_MAX * 1000000000LL;
@@ -70,6 +93,10 @@ bool load_crowd_gather(struct load_crowd *crowd, unsigned upto, unsigned concurr
             crowd->started++;
         }
         load_net_turn(&crowd->net, load_now_ns() + TURN_NS);
+        if (start_again(crowd) != KS_OK) {
+            fprintf(stderr, "load: cannot connect again\n");
+            return false;
+        }
         if (load_now_ns() > deadline_ns) {
             fprintf(stderr, "load: only %u of %u sessions in %d s\n", crowd->ready, upto, GATHER_SECONDS_MAX);
             return false;

@@ -69,6 +69,8 @@ struct load_crowd {
     unsigned count, started, ready, gone; /* gone: closed without having been asked to leave */
     char why[LOAD_WHY_MAX];               /* the first of them */
     struct load_hist *logins;             /* how long each took, where that is wanted */
+    bool persistent;                      /* who is cut off while the crowd gathers connects again, as a device does */
+    unsigned fallen, again;               /* have to; had to */
     void *work;
 };
 

@@ -23,6 +23,7 @@ def rows: [
   ["  clients",                               "reconnect", "clients",               1,     ""],
   ["  of them resumed",                       "reconnect", "resumed",               1,     ""],
   ["  of them by token, in one exchange",     "reconnect", "by_token",              1,     ""],
+  ["  cut off on the way, and begun again",   "reconnect", "again",                 1,     ""],
   ["  CPU for each, ms",                      "reconnect", "cpu_us_per_login",      0.001, "less"],
   ["CPU per message, µs, as offered to all",  "offered",  "cpu_us_per_message",     1,     "less"],
   ["  messages/s offered",                    "offered",  "offered_per_second",     1,     ""],
