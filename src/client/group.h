@@ -161,6 +161,8 @@ KS_CHECK enum ks_err ks_group_may_add(struct konsil *k, struct ks_str room, bool
 /* Could it have statements? Its name has the form that a foundation gives. */
 bool ks_group_may_state(struct ks_str room);
 KS_CHECK enum ks_err ks_group_is(struct konsil *k, struct ks_str jid, bool *ret_is);
+/* Is it one that this device enters, or will after the next login? */
+KS_CHECK enum ks_err ks_group_comes(struct konsil *k, struct ks_str room, bool *ret_comes);
 /* Why nothing can be said there: a code, or NULL if it can, or is no room. */
 const char *ks_group_closed(const struct ks_group *group);
 KS_CHECK enum ks_err ks_group_closed_to_us(struct konsil *k, struct ks_str jid, const char **ret_code);

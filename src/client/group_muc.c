@@ -128,12 +128,21 @@ enum ks_err ks_group_compare(struct konsil *k, struct ks_group_live *live, const
 /* --- entering and leaving --- */
 
 /* Who left is there until it is stated: her wish goes to the room. */
-static bool is_ours(struct konsil *k, const struct ks_group *group)
+static bool is_ours(const struct konsil *k, const struct ks_group *group)
 {
     if (group->flags & KS_GROUP_WELCOMED)
         return true;
     return !(group->flags & KS_GROUP_REMOVED)
         && (!(group->flags & KS_GROUP_LEFT) || ks_room_state_member(&group->newest.state, ks_own(k)));
+}
+
+enum ks_err ks_group_comes(struct konsil *k, struct ks_str room, bool *ret_comes)
+{
+    struct ks_group group;
+    enum ks_err err = ks_group_get(k, room, &group);
+
+    *ret_comes = err == KS_OK && is_ours(k, &group);
+    return err == KS_ENOTFOUND ? KS_OK : err;
 }
 
 static void wait_until(struct konsil *k, struct ks_group_live *live, int64_t at_ms)
@@ -186,6 +195,8 @@ static enum ks_err stay_out(struct konsil *k, struct ks_group_live *live)
                                                                                         : err;
 }
 
+static enum ks_err destroyed(struct konsil *k, struct ks_group_live *live);
+
 static enum ks_err on_looked(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
 {
     struct ks_group_live *live = ks_group_live(k, iq->text);
@@ -193,6 +204,8 @@ static enum ks_err on_looked(struct konsil *k, const struct ks_iq *iq, const str
 
     if (!live || live->place != KS_GROUP_ENTERING || !answer)
         return KS_OK; /* silence: it is tried again anyway */
+    if (ks_str_is(ks_str_z(ks_iq_condition(answer)), "gone"))
+        return destroyed(k, live);
     live->occupants.ids = ks_group_has(answer, NS_OCCUPANT_ID);
     if ((err = ks_group_retention_said(k, live->room, answer)) != KS_OK)
         return err;
@@ -227,10 +240,13 @@ enum ks_err ks_group_enter(struct konsil *k, struct ks_str room)
 
 enum ks_err ks_group_exit(struct konsil *k, struct ks_group_live *live)
 {
-    bool was_in = live->place != KS_GROUP_OUT && ks_online(k);
+    bool was_in = live->place != KS_GROUP_OUT && ks_online(k), was_ready = live->ready;
+    enum ks_err err;
 
     forget_place(live);
-    return was_in ? send_presence(k, live, "unavailable") : KS_OK;
+    if (was_in && (err = send_presence(k, live, "unavailable")) != KS_OK)
+        return err;
+    return was_ready ? KS_OK : ks_outbox_exited(k, live->room);
 }
 
 enum ks_err ks_group_again(struct konsil *k, struct ks_str room)
@@ -282,6 +298,7 @@ static bool has_status(const struct ks_xml *x, const char *code)
 static enum ks_err destroyed(struct konsil *k, struct ks_group_live *live)
 {
     struct ks_group group;
+    bool was_ready = live->ready;
     enum ks_err err = ks_group_get(k, live->room, &group);
 
     forget_place(live);
@@ -289,6 +306,7 @@ static enum ks_err destroyed(struct konsil *k, struct ks_group_live *live)
         return err == KS_ENOTFOUND ? KS_OK : err;
     group.flags |= KS_GROUP_REMOVED;
     if ((err = ks_group_put(k, &group)) != KS_OK || (err = ks_group_keep(k, &group)) != KS_OK
+        || (!was_ready && (err = ks_outbox_exited(k, group.room)) != KS_OK)
         || (err = ks_group_line(k, group.room, KS_JS_NOTICE_DESTROYED, group.room, KS_STR_EMPTY, k->now.wall_ms))
             != KS_OK)
         return err;

@@ -182,6 +182,7 @@ enum ks_err ks_outbox_bounced(struct konsil *k, struct ks_str id, struct ks_str 
 {
     struct ks_out out;
     uint64_t seq;
+    bool comes;
     enum ks_err err = ks_out_by_id(k, id, &seq);
 
     if (err == KS_OK)
@@ -190,9 +191,15 @@ enum ks_err ks_outbox_bounced(struct konsil *k, struct ks_str id, struct ks_str 
         return err == KS_ENOTFOUND ? KS_OK : err;
     if (!ks_str_eq(from, out.conversation) || out.state == KS_OUT_DONE)
         return KS_OK;
-    /* We are not in the room any more: it goes when we are again (ks_outbox_entered). */
-    if (out.in_room && ks_str_is(condition, "not-acceptable"))
-        return ks_group_again(k, from);
+    /* We are not in the room any more: it goes when we are again (ks_outbox_entered), if that will be. */
+    if (out.in_room && ks_str_is(condition, "not-acceptable")) {
+        if ((err = ks_group_comes(k, from, &comes)) != KS_OK)
+            return err;
+        if (comes)
+            return ks_group_again(k, from);
+        err = ks_out_del_row(k, 's', seq);
+        return err == KS_OK ? ks_out_fail(k, &out, KS_CODE_ROOM_NOT_MEMBER, KS_STR_EMPTY) : err;
+    }
     if ((err = ks_out_del_row(k, 's', seq)) != KS_OK)
         return err;
     if (out.says == KS_SAYS_ROOM && ks_str_is(condition, "resource-constraint"))

@@ -66,6 +66,9 @@ KS_CHECK enum ks_err ks_outbox_online(struct konsil *k, bool resumed);
 /* We are in a room: what its server does not have is sent again, to those who are members now. */
 struct ks_group;
 KS_CHECK enum ks_err ks_outbox_entered(struct konsil *k, const struct ks_group *group);
+/* We left a room in which nothing was sent again since the login: if we do not come to it any more, what its server
+ * does not have has failed. */
+KS_CHECK enum ks_err ks_outbox_exited(struct konsil *k, struct ks_str room);
 /* The server has it: by acknowledgement, or because it stands in our archive. */
 KS_CHECK enum ks_err ks_outbox_acked(struct konsil *k, uint64_t seq);
 KS_CHECK enum ks_err ks_outbox_seen(struct konsil *k, struct ks_str id);

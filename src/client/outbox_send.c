@@ -412,6 +412,34 @@ static enum ks_err send_sealed(struct konsil *k, uint64_t seq)
                                               : fail_sealed(k, seq, KS_CODE_TOO_BIG);
 }
 
+/* In a room: when we are in it; if that will not be, it ends, and its author can act on that. */
+static enum ks_err look_after_sealed(struct konsil *k, const struct ks_out *out)
+{
+    bool comes;
+    enum ks_err err;
+
+    if (!out->in_room)
+        return send_sealed(k, out->seq);
+    if ((err = ks_group_comes(k, out->conversation, &comes)) != KS_OK || comes)
+        return err;
+    return fail_sealed(k, out->seq, KS_CODE_ROOM_NOT_MEMBER);
+}
+
+enum ks_err ks_outbox_exited(struct konsil *k, struct ks_str room)
+{
+    uint64_t *seqs;
+    size_t count;
+    enum ks_err err = ks_out_list(k, 'w', KS_OUT_LIST_MAX, &seqs, &count);
+
+    for (size_t i = 0; i < count && err == KS_OK; i++) {
+        struct ks_out out;
+
+        if ((err = ks_out_load(k, seqs[i], &out)) == KS_OK && out.in_room && ks_str_eq(out.conversation, room))
+            err = look_after_sealed(k, &out);
+    }
+    return err == KS_ENOTFOUND ? KS_ESTORE : err;
+}
+
 enum ks_err ks_outbox_online(struct konsil *k, bool resumed)
 {
     uint64_t *seqs;
@@ -429,7 +457,7 @@ enum ks_err ks_outbox_online(struct konsil *k, bool resumed)
 
         if ((err = ks_out_load(k, seqs[i], &out)) != KS_OK)
             return err == KS_ENOTFOUND ? KS_ESTORE : err;
-        if (!out.in_room && (err = send_sealed(k, seqs[i])) != KS_OK) /* in a room: when we are in it */
+        if ((err = look_after_sealed(k, &out)) != KS_OK)
             return err;
     }
     return KS_OK;

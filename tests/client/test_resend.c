@@ -138,8 +138,50 @@ static void check_too_big(uint64_t seed, bool again, const char *name)
     ward_end(&ward);
 }
 
+/* Its author is put out of the room before it reached anybody. */
+static void test_put_out(bool destroyed)
+{
+    struct ward ward;
+    const json_t *message, *state;
+    const char *id;
+
+    ward_begin(&ward, 95);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    (void)party_send(ward.jonas, ward.room, "0");
+    lab_run(&ward.lab, 20000);
+    ward.jonas->cut = true;
+    id = party_send(ward.jonas, ward.room, "1");
+    party_cut(ward.jonas);
+    if (destroyed)
+        check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_destroy\",\"room\":\"%s\"}", ward.room)),
+            "(its room is destroyed meanwhile)", "it is not");
+    else
+        check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_remove\",\"room\":\"%s\",\"member\":\"" JONAS "\"}",
+                      ward.room)),
+            "(an owner removes the author meanwhile)", "she cannot");
+    lab_run(&ward.lab, 20000);
+    party_reborn(ward.jonas);
+    ward.jonas->cut = false;
+    party_connect(ward.jonas);
+    lab_run(&ward.lab, 300000);
+    check_row(
+        json_is_true(json_object_get(room_of(ward.jonas, ward.room), "left")), "(he learns of it)", "he does not");
+    message = party_message(ward.jonas, ward.room, id);
+    check_text("what was sealed for a room that its author does not come to again has failed",
+        text_of(json_array_get(json_object_get(message, "recipients"), 0), "state"), "failed");
+    check_text(
+        "and why", text_of(json_array_get(json_object_get(message, "recipients"), 0), "reason"), "room.not_member");
+    state = party_do(ward.jonas, "{\"id\":\"x\",\"cmd\":\"state\"}");
+    check_row(json_integer_value(json_object_get(state, "waiting")) == 0, "nothing waits any more", "%lld",
+        (long long)json_integer_value(json_object_get(state, "waiting")));
+    check_text("and nobody got it", party_history(ward.mira, ward.room), "0");
+    ward_end(&ward);
+}
+
 int main(void)
 {
+    test_put_out(false);
+    test_put_out(true);
     test_broken_sessions();
     check_too_big(
         402, false, "XEP-0478 §3.3: what a room's server does not take any more fails, and its author is told");
