@@ -253,6 +253,19 @@ static void publish(struct ks_ctx *ctx, const struct words *words)
     ks_room_publish(ctx, words->stanza, words->author, words->who);
 }
 
+/* Who went by herself said it before; who was put out meanwhile, or may not speak any more, says nothing now. */
+static bool may_speak(struct ks_ctx *ctx, struct ks_str author)
+{
+    enum ks_affiliation affiliation = ks_room_affiliation(ctx->user, author);
+    const struct ks_seat *seat = ks_room_seat_of(ctx, ctx->parcel->stanza.from);
+    struct ks_room_config config;
+
+    ks_room_config(ctx->user, &config);
+    if (affiliation == KS_OUTCAST || (config.members_only && affiliation < KS_MEMBER))
+        return false;
+    return !seat || seat->occupant->role >= KS_PARTICIPANT;
+}
+
 /* An earlier row, perhaps, and it is this one's turn. */
 static void looked(struct ks_ctx *ctx, struct ks_store_req *req)
 {
@@ -263,8 +276,12 @@ static void looked(struct ks_ctx *ctx, struct ks_store_req *req)
         ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
         return;
     }
-    if (!ks_room_is_there(ctx))
-        return;                                                                                     /* any more */
+    if (!ks_room_is_there(ctx)) /* any more */
+        return;
+    if (!may_speak(ctx, words->author)) {
+        ks_reply_error(ctx, KS_FORBIDDEN, NULL); /* XEP-0045 §7.4 */
+        return;
+    }
     if (words->takes_back && req->rows_count == 1 && ks_str_eq(req->rows[0].with[0], words->author) /* nobody else's */
         && ks_retraction_stands(&req->rows[0]))
         ks_retraction_bury(ctx, &req->rows[0], ctx->parcel->stanza.id, KS_STR_EMPTY);
