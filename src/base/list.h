@@ -2,10 +2,12 @@
 /* list.h -- a doubly linked ring inside the things it links.
  *
  * A head and its members are both ks_list. A member knows nothing of its head, so leaving costs nothing.
- * Initialise every head and every member with ks_list_init; leaving twice is then harmless. */
+ * Initialise every head and every member with ks_list_init; leaving twice is then harmless. Whoever is put on a list
+ * has left the one before: that is our own state, and asserted. */
 #ifndef KS_LIST_H
 #define KS_LIST_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -25,9 +27,16 @@ static inline bool ks_list_empty(const struct ks_list *head)
     return head->next == head;
 }
 
-/* Puts member in front of at; in front of the head is last. */
+/* Whether it is on no list: as ks_list_init leaves it, or all zeroes. */
+static inline bool ks_list_unlinked(const struct ks_list *member)
+{
+    return !member->next || member->next == member;
+}
+
+/* Puts member in front of at; in front of the head is last. It must be on no list: two would run into each other. */
 static inline void ks_list_before(struct ks_list *at, struct ks_list *member)
 {
+    assert(ks_list_unlinked(member));
     member->prev = at->prev;
     member->next = at;
     at->prev->next = member;

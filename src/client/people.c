@@ -86,6 +86,7 @@ static enum ks_err remember(struct konsil *k, struct ks_str jid, enum ks_js_show
     memcpy(resource + 1, jid.ptr, jid.len);
     if (status.len > 0)
         memcpy((char *)(resource + 1) + jid.len, status.ptr, status.len);
+    ks_list_init(&resource->link);
     ks_list_append(&k->people.resources, &resource->link);
     k->people.resource_count++;
     return KS_OK;

@@ -60,6 +60,7 @@ enum ks_err ks_sm_sent(struct ks_sm *sm, struct ks_str bytes, uint64_t tag)
     item->tag = tag;
     item->len = bytes.len;
     memcpy(item->bytes, bytes.ptr, bytes.len);
+    ks_list_init(&item->link);
     ks_list_append(&sm->queue, &item->link);
     sm->unacked++;
     return KS_OK;

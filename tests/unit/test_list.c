@@ -31,7 +31,11 @@ int main(void)
     ks_list_before(&things[2].link, &things[1].link);
     ks_list_before(&head, &things[3].link);
     check_str("list.h: members stand in order; before the head is last", names(&head), KS_STR("abcd"));
+    check_row(!ks_list_unlinked(&things[0].link) && !ks_list_unlinked(&things[3].link),
+        "list.h: a member is known to be on a list, which putting it on another one asserts against", "it is not");
     ks_list_leave(&things[1].link);
+    check_row(ks_list_unlinked(&things[1].link) && ks_list_unlinked(&(struct ks_list) { NULL, NULL }),
+        "list.h: and one that has left, or never was, to be on none", "it is not");
     check_str("list.h: one leaves from the middle", names(&head), KS_STR("acd"));
     ks_list_leave(&things[1].link);
     check_str("list.h: leaving twice is harmless", names(&head), KS_STR("acd"));
