@@ -87,6 +87,10 @@ void ks_c2s_sent_run(struct ks_ctx *ctx);
 
 /* --- c2s_stanza.c --- */
 void ks_c2s_on_stanza(struct ks_c2s *c, struct ks_parcel *parcel);
+/* Whether whoever gets ctx's stanza will be able to read it, as it is written for her (KS_STANZA_PASSED_MAX); if not,
+ * its sender is told. An answer too long is the business of iq.c: its sender can be told nothing, but whoever asked
+ * can. */
+bool ks_c2s_passes(struct ks_c2s *c, struct ks_ctx *ctx);
 void ks_c2s_on_r(struct ks_c2s *c, struct ks_parcel *parcel);
 void ks_c2s_on_a(struct ks_c2s *c, struct ks_parcel *parcel);
 void ks_c2s_on_csi(struct ks_c2s *c, struct ks_parcel *parcel);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "c2s_framing.h"
 #include "crypto.h"
 #include "enc.h"
 #include "route.h"
@@ -89,6 +90,7 @@ void ks_component_go_on(struct ks_c2s *c)
     }
     r->stats.logins++;
     ks_c2s_bound(c, session);
+    ks_framing_limit(c, (uint32_t)ks_config_number(c->reactor->config, "stream.bytes"));
     ks_log(r->log, KS_INFO, "component.connected", KS_ID("session", ks_session_id(session)));
     ks_c2s_write(c, KS_STR("<handshake/>"));
     ks_c2s_release(c);
@@ -146,7 +148,7 @@ void ks_component_on_stanza(struct ks_c2s *c, struct ks_parcel *parcel)
         ks_reply_error(&ctx, cond, NULL);
     else if (err != KS_OK)
         ks_reply_error(&ctx, KS_RESOURCE_CONSTRAINT, NULL);
-    else
+    else if (ks_c2s_passes(c, &ctx))
         send_on(&ctx, parcel);
     ks_user_touch(s->user);
     ks_ctx_end(&ctx);

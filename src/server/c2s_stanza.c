@@ -6,12 +6,11 @@
 #include "csi.h"
 #include "route.h"
 
-#define SMALL_TREE_BYTES 8192 /* see can_be_passed */
+#define SMALL_TREE_BYTES 8192 /* see ks_c2s_passes */
 
-/* Whether whoever gets it will be able to read it, as it is written for her (KS_STANZA_PASSED_MAX). An answer too long
- * is the business of iq.c: its sender can be told nothing, but whoever asked can. */
-static bool can_be_passed(struct ks_c2s *c, const struct ks_parcel *parcel)
+bool ks_c2s_passes(struct ks_c2s *c, struct ks_ctx *ctx)
 {
+    const struct ks_parcel *parcel = ctx->parcel;
     struct ks_reactor *r = c->reactor;
 
     /* Each element or attribute takes 56 bytes of the tree or more, and has at most one namespace written with it,
@@ -20,7 +19,12 @@ static bool can_be_passed(struct ks_c2s *c, const struct ks_parcel *parcel)
         || parcel->stanza.type == KS_IQ_ERROR)
         return true;
     struct ks_str text = ks_reactor_write(r, parcel->stanza.xml, KS_STR_EMPTY);
-    return ks_buf_err(&r->written) != KS_ELIMIT && text.len <= KS_STANZA_PASSED_MAX;
+    if (ks_buf_err(&r->written) != KS_ELIMIT && text.len <= KS_STANZA_PASSED_MAX)
+        return true;
+    /* RFC 6120 §8.3.3.12; to try it again later would not help */
+    ks_reply_error(ctx, KS_POLICY_VIOLATION,
+        KS_WIRE("wire.written-large", "This stanza, as it is written for others, is too large."));
+    return false;
 }
 
 void ks_c2s_on_stanza(struct ks_c2s *c, struct ks_parcel *parcel)
@@ -49,9 +53,8 @@ void ks_c2s_on_stanza(struct ks_c2s *c, struct ks_parcel *parcel)
         ks_reply_error(&ctx, cond, NULL);
     else if (err != KS_OK)
         ks_reply_error(&ctx, KS_RESOURCE_CONSTRAINT, NULL);
-    else if (!can_be_passed(c, parcel)) /* RFC 6120 §8.3.3.12; to try it again later would not help */
-        ks_reply_error(&ctx, KS_POLICY_VIOLATION,
-            KS_WIRE("wire.written-large", "This stanza, as it is written for others, is too large."));
+    else if (!ks_c2s_passes(c, &ctx))
+        ; /* it is answered */
     else if (s->user->state == KS_USER_LOADED && ks_list_empty(&s->user->waiting)) {
         ks_route_sent(&ctx, parcel);
     } else {

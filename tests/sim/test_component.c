@@ -255,6 +255,38 @@ static void test_limits(void)
     rig_done(&rig);
 }
 
+/* A quotation mark is a byte of what is said, and six of what is written for others: &quot; */
+static void say_quotes(struct host_conn *sms, const char *body, size_t elements)
+{
+    char *quotes = calloc(elements, 16100), *at = quotes;
+
+    if (!quotes)
+        abort();
+    for (size_t i = 0; i < elements; i++) {
+        at = stpcpy(at, "<x xmlns='k' a='");
+        memset(at, '"', 16000);
+        at = stpcpy(at + 16000, "'/>");
+    }
+    host_say(sms, "<message from='4917@" COMPONENT "' to='anna@" DOMAIN "' id='a'><body>%s</body>%s</message>", body,
+        quotes);
+    free(quotes);
+}
+
+static void test_large(void)
+{
+    struct rig rig;
+    struct host_conn *sms;
+
+    rig_init(&rig, 4);
+    sms = component(&rig);
+    say_quotes(sms, "zu viel", 24);
+    check(&rig, host_heard(sms, "policy-violation") && !sms->closed && !host_heard(rig.anna, "zu viel"),
+        "RFC 6120 §8.3.3.12: what nobody could read, as it is written, is not sent on");
+    say_quotes(sms, "genug", 12);
+    check(&rig, host_heard(rig.anna, "genug"), "(positive control: half of it is)");
+    rig_done(&rig);
+}
+
 /* XEP-0357: a push service is what components are mostly for. */
 static void test_push(void)
 {
@@ -304,6 +336,7 @@ int main(void)
     test_login();
     test_stanzas();
     test_limits();
+    test_large();
     test_push();
     test_many();
     return check_done();
