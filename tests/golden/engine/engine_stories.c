@@ -485,6 +485,50 @@ static const char *play_people(struct lab *lab)
         party_count(tablet, "bookmark", 0), party_count(tablet, "read", 0));
 }
 
+/* --- what an owner does in a room, and who is asked into one --- */
+
+/* The room has a picture and days of its own; what one says the other deletes for all, and puts him out for good. He is
+ * invited into another room, and declines. */
+static const char *play_ward(struct lab *lab)
+{
+    struct party *anna, *jonas;
+    const char *room, *id;
+
+    begin(lab, &anna, &jonas);
+    konsil_command(anna->engine, ROOM_CREATE, sizeof(ROOM_CREATE) - 1, now_of(anna));
+    lab_run(lab, 20000);
+    room = text_of(json_object_get(party_event(jonas, "room", 0, 0), "room"), "room");
+    do_later(anna, "{\"cmd\":\"room_picture_set\",\"room\":\"%s\",\"image\":\"" PNG "\"}", room);
+    do_later(anna, "{\"cmd\":\"room_retention_set\",\"room\":\"%s\",\"days\":3}", room);
+    lab_run(lab, 15000);
+    do_later(jonas, "{\"cmd\":\"room_picture\",\"room\":\"%s\"}", room);
+    do_later(jonas, "{\"cmd\":\"room_occupants\",\"room\":\"%s\"}", room);
+    id = party_send(jonas, room, "Frau Maier, Bett 12");
+    (void)party_send(jonas, room, "Guten Morgen");
+    lab_run(lab, 15000);
+    do_later(jonas, "{\"cmd\":\"moderate\",\"room\":\"%s\",\"message\":\"%s\"}", room, id);
+    do_later(anna,
+        "{\"cmd\":\"moderate\",\"room\":\"%s\",\"message\":\"%s\",\"author\":\"" JONAS "\",\"reason\":\"ein Name\"}",
+        room, id);
+    lab_run(lab, 15000);
+    do_later(anna, "{\"cmd\":\"room_picture_remove\",\"room\":\"%s\"}", room);
+    do_later(anna, "{\"cmd\":\"room_ban\",\"room\":\"%s\",\"member\":\"" JONAS "\"}", room);
+    (void)party_send(anna, room, "ohne ihn");
+    lab_run(lab, 15000);
+    party_give(jonas,
+        "<message from='" ANNA "/x' to='" JONAS
+        "'><x xmlns='jabber:x:conference' jid='tee@rooms.klinik.example'/></message>");
+    do_later(jonas, "{\"cmd\":\"invitations\"}");
+    do_later(jonas, "{\"cmd\":\"invitation_decline\",\"room\":\"tee@rooms.klinik.example\"}");
+    lab_run(lab, 5000);
+    return went(strcmp(party_history(anna, room), "-,Guten Morgen,ohne ihn") == 0
+            && strcmp(party_history(jonas, room), "-,Guten Morgen") == 0
+            && strcmp(text_of(party_event(jonas, "room_picture", 0, 0), "image"), PNG) == 0
+            && party_count(jonas, "invitation", 0) == 2,
+        "%s; %s; %s; %zu invitations", party_history(anna, room), party_history(jonas, room),
+        text_of(party_event(jonas, "room_picture", 0, 0), "image"), party_count(jonas, "invitation", 0));
+}
+
 const struct engine_story engine_stories[] = {
     { "talk", play_talk, { "talk_anna", "talk_jonas" } },
     { "repair", play_repair, { "repair_anna", "repair_jonas" } },
@@ -494,5 +538,6 @@ const struct engine_story engine_stories[] = {
     { "invite", play_invite, { NULL, NULL, "invite_clara" } },
     { "service", play_service, { "service_anna" } },
     { "people", play_people, { "people_anna", "people_jonas", "people_tablet" } },
+    { "ward", play_ward, { "ward_anna", "ward_jonas" } },
 };
 const size_t engine_stories_count = KS_COUNT(engine_stories);
