@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "group_commands.h"
 #include "group_picture.h"
+#include "group_register.h"
 #include "group_roles.h"
 #include "invitations.h"
 #include "invite_link.h"
@@ -397,6 +398,8 @@ static const struct {
     [KS_CMD_ROOM_ASK_VOICE] = { ks_group_ask_voice, true },
     [KS_CMD_ROOM_BAN] = { ks_group_ban, true },
     [KS_CMD_ROOM_UNBAN] = { ks_group_unban, true },
+    [KS_CMD_ROOM_REGISTER] = { ks_group_register, true },
+    [KS_CMD_ROOM_UNREGISTER] = { ks_group_unregister, true },
     [KS_CMD_ROOM_CREATE] = { on_room_change, true },
     [KS_CMD_ROOM_ADD] = { on_room_change, true },
     [KS_CMD_ROOM_REMOVE] = { on_room_change, true },

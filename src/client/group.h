@@ -339,6 +339,8 @@ KS_CHECK enum ks_err ks_group_again(struct konsil *k, struct ks_str room);
 KS_CHECK enum ks_err ks_group_presence(struct konsil *k, const struct ks_stanza *presence, bool *ret_taken);
 /* The real account behind a nick, as the server says; empty: unknown. */
 struct ks_str ks_group_occupant(const struct ks_group_live *live, struct ks_str nick);
+/* What we are known by in rooms: it tells nothing that the address does not. */
+struct ks_str ks_group_own_nick(const struct konsil *k);
 /* Statements are read: now the archive, then what came meanwhile. */
 KS_CHECK enum ks_err ks_group_synced(struct konsil *k, struct ks_group_live *live);
 KS_CHECK enum ks_err ks_group_caught_up(struct konsil *k, struct ks_catchup *catchup);

@@ -151,15 +151,14 @@ static void wait_until(struct konsil *k, struct ks_group_live *live, int64_t at_
     k->wait_ms[KS_WAIT_GROUP] = ks_sooner(k->wait_ms[KS_WAIT_GROUP], at_ms);
 }
 
-/* It tells nothing that the address does not. */
-static struct ks_str own_nick(const struct konsil *k)
+struct ks_str ks_group_own_nick(const struct konsil *k)
 {
     return ks_utf8_head(ks_str_z(k->local), NICK_MAX);
 }
 
 static enum ks_err own_place(struct konsil *k, struct ks_group_live *live, struct ks_str *ret_jid)
 {
-    return ks_arena_join(&k->arena, (struct ks_str[]) { live->room, KS_STR("/"), own_nick(k) }, 3, ret_jid);
+    return ks_arena_join(&k->arena, (struct ks_str[]) { live->room, KS_STR("/"), ks_group_own_nick(k) }, 3, ret_jid);
 }
 
 static enum ks_err send_presence(struct konsil *k, struct ks_group_live *live, const char *type)
@@ -318,7 +317,7 @@ static enum ks_err on_left(struct konsil *k, struct ks_group_live *live, struct 
     struct ks_occupant *occupant = ks_occupants_find(&live->occupants, nick);
 
     /* §10.9: "only one presence stanza of type "unavailable" to each occupant"; its examples have no status 110. */
-    if (ks_xml_child(x, NS_MUC_USER, "destroy") && ks_str_eq(nick, own_nick(k)))
+    if (ks_xml_child(x, NS_MUC_USER, "destroy") && ks_str_eq(nick, ks_group_own_nick(k)))
         return destroyed(k, live);
     if (!has_status(x, "110")) {
         if (occupant)

@@ -87,10 +87,9 @@
 #define NS_MUC_STABLE_ID "http://jabber.org/protocol/muc#stable_id"
 #define NS_MUC_SELF_PING "http://jabber.org/protocol/muc#self-ping-optimization" /* XEP-0410 */
 #define NS_CONFERENCE "jabber:x:conference"                                      /* XEP-0249 */
-#define NS_REGISTER "jabber:iq:register"
-#define NS_OCCUPANT_ID "urn:xmpp:occupant-id:0"   /* XEP-0421 */
-#define NS_MODERATE "urn:xmpp:message-moderate:1" /* XEP-0425 */
-#define NS_HATS "urn:xmpp:hats:0"                 /* XEP-0317 */
+#define NS_OCCUPANT_ID "urn:xmpp:occupant-id:0"                                  /* XEP-0421 */
+#define NS_MODERATE "urn:xmpp:message-moderate:1"                                /* XEP-0425 */
+#define NS_HATS "urn:xmpp:hats:0"                                                /* XEP-0317 */
 #define NS_OMEMO "urn:xmpp:omemo:2"
 #define NS_OMEMO_DEVICES "urn:xmpp:omemo:2:devices"
 #define NS_OMEMO_BUNDLES "urn:xmpp:omemo:2:bundles"

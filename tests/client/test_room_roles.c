@@ -85,6 +85,47 @@ static void test_foreign(void)
     ward_end(&ward);
 }
 
+/* What mira's room makes of a nick is seen by another's wish for it. */
+static bool registered(struct party *party)
+{
+    json_t *answer = say(party, "room_register", "");
+
+    return good(answer) && strcmp(text_of(answer, "cmd"), "room_register") == 0;
+}
+
+static void test_registered(void)
+{
+    struct ward ward;
+    struct host_conn *conn;
+
+    ward_begin(&ward, 97);
+    conn = together(&ward);
+    client_say(conn,
+        "<iq type='set' id='n' to='" WARD_FOREIGN "'><query xmlns='jabber:iq:register'><x xmlns='jabber:x:data' "
+        "type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#register</value></field>"
+        "<field var='muc#register_roomnick'><value>anna</value></field></x></query></iq>");
+    check_row(heard(conn, "<conflict"), "(somebody else's nick is not to be had while she is there)", "it is");
+    check_row(registered(ward.anna), "XEP-0045 §7.10: who registers with a room has the nick", "refused");
+    check_row(registered(ward.anna), "XEP-0045 §7.10: and is asked for nothing when it is hers already", "refused");
+    check_row(ks_str_find(ks_buf_str(&ward.anna->sent), KS_STR("<value>anna</value>")) < ward.anna->sent.len,
+        "it is the one that she is known by there", "another");
+    check_row(good(say(ward.anna, "room_leave", "")), "(she leaves)", "refused");
+    lab_run(&ward.lab, 3000);
+    conn->out.len = 0;
+    client_say(conn, "<presence to='" WARD_FOREIGN "/anna'><x xmlns='http://jabber.org/protocol/muc'/></presence>");
+    lab_run(&ward.lab, 3000);
+    check_row(heard(conn, "<conflict"), "XEP-0045 §7.2.8: and nobody else enters with it, or changes to it", "it is");
+    check_row(good(say(ward.anna, "room_unregister", "")), "XEP-0077 §3.2: she gives it up", "refused");
+    conn->out.len = 0;
+    client_say(conn, "<presence to='" WARD_FOREIGN "/anna'><x xmlns='http://jabber.org/protocol/muc'/></presence>");
+    lab_run(&ward.lab, 3000);
+    check_row(!heard(conn, "<conflict"), "and it is free again", "it is not");
+    check_text("XEP-0045 §7.10: with a room for members only nobody registers himself",
+        text_of(say(ward.anna, "room_register", ""), "code"), "server.refused");
+    host_conn_free(conn);
+    ward_end(&ward);
+}
+
 static void test_stated(void)
 {
     struct ward ward;
@@ -107,6 +148,9 @@ static void test_stated(void)
             ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_unban\",\"room\":\"%s\",\"member\":\"" MIRA "\"}", ward.room),
             "code"),
         "room.stated");
+    check_text("PROTOCOL §9.3: nor does anybody register with it",
+        text_of(ask(ward.mira, "{\"id\":\"r\",\"cmd\":\"room_register\",\"room\":\"%s\"}", ward.room), "code"),
+        "room.stated");
     check_text("a room that is not there puts nobody out",
         text_of(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_kick\",\"room\":\"x@klinik.example\",\"nick\":\"a\"}"),
             "code"),
@@ -117,6 +161,7 @@ static void test_stated(void)
 int main(void)
 {
     test_foreign();
+    test_registered();
     test_stated();
     return check_done();
 }
