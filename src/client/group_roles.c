@@ -2,7 +2,9 @@
 #include "group_roles.h"
 
 #include "command.h"
+#include "dataform.h"
 #include "engine.h"
+#include "inbox.h"
 
 static enum ks_err known(
     struct konsil *k, const struct ks_cmd *cmd, struct ks_str room, struct ks_group *ret_group, bool *ret_known)
@@ -82,6 +84,20 @@ enum ks_err ks_group_ask_voice(struct konsil *k, const struct ks_cmd *cmd)
         || !add_field(&k->arena, form, "muc#role", "participant"))
         return KS_ENOMEM;
     return (err = ks_send_stanza(k, message, 0)) == KS_OK ? ks_cmd_done(k, cmd) : err;
+}
+
+/* The form names who wishes it, and the room vouches for that: it is from its own address, and not an occupant's. */
+enum ks_err ks_group_voice_asked(struct konsil *k, const struct ks_inbound *in)
+{
+    struct ks_str room = ks_xml_attr(in->message, "from");
+    const struct ks_group_live *live = ks_group_live(k, room);
+    const struct ks_xml *form = live ? ks_form_find(&k->arena, in->message, NS_MUC_REQUEST) : NULL;
+    struct ks_ev_room_voice_asked event = { .room = room };
+
+    if (!form || live->place != KS_GROUP_IN)
+        return KS_OK;
+    event.nick = ks_form_value(&k->arena, form, "muc#roomnick");
+    return ks_occupants_find(&live->occupants, event.nick) ? ks_tell(k, KS_EV_ROOM_VOICE_ASKED, &event) : KS_OK;
 }
 
 enum ks_err ks_group_ban(struct konsil *k, const struct ks_cmd *cmd)

@@ -3,6 +3,7 @@
 
 #include "engine.h"
 #include "group.h"
+#include "group_roles.h"
 #include "heartbeat.h"
 #include "history.h"
 #include "invitations.h"
@@ -241,7 +242,9 @@ static enum ks_err look_at(struct konsil *k, void *arg)
         return err;
     if (look->device == 0) { /* not encrypted */
         look->known = true;
-        if ((err = note_archive(k, in)) != KS_OK || (!in->room && (err = ks_invitation_take(k, in)) != KS_OK))
+        if ((err = note_archive(k, in)) != KS_OK
+            || (!in->room
+                && ((err = ks_invitation_take(k, in)) != KS_OK || (err = ks_group_voice_asked(k, in)) != KS_OK)))
             return err;
         return ks_xml_child(in->message, NS_CLIENT, "body") ? tell_in_clear(k, in) : KS_OK;
     }

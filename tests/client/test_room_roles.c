@@ -63,6 +63,19 @@ static void test_foreign(void)
         "XEP-0045 §8.4: an owner takes a voice", "not");
     check_row(good(say(ward.anna, "room_ask_voice", "")) && heard(conn, "muc#request_allow"),
         "XEP-0045 §7.13: who has none asks for it, and moderators hear of it", "not");
+    check_row(strcmp(text_of(party_event(ward.jonas, "room_voice_asked", 0, 0), "nick"), "anna") == 0
+            && strcmp(text_of(party_event(ward.jonas, "room_voice_asked", 0, 0), "room"), WARD_FOREIGN) == 0,
+        "XEP-0045 §8.6: an owner is told who asks", "%s",
+        text_of(party_event(ward.jonas, "room_voice_asked", 0, 0), "nick"));
+    check_row(party_count(ward.anna, "room_voice_asked", 0) == 0, "and who is no moderator is not", "she is");
+    party_give(ward.jonas,
+        "<message from='" WARD_FOREIGN "/anna' to='" JONAS
+        "'><x xmlns='jabber:x:data' type='form'><field var='FORM_TYPE' type='hidden'>"
+        "<value>http://jabber.org/protocol/muc#request</value></field><field var='muc#roomnick'>"
+        "<value>mira</value></field></x></message>");
+    lab_run(&ward.lab, 1000);
+    check_row(party_count(ward.jonas, "room_voice_asked", 0) == 1,
+        "nor does somebody in the room ask in another's name", "%zu", party_count(ward.jonas, "room_voice_asked", 0));
     check_row(good(say(ward.jonas, "room_voice", ",\"nick\":\"anna\",\"voice\":true"))
             && strcmp(role(ward.anna, "anna"), "participant") == 0,
         "XEP-0045 §8.3: and is given it", "not");
