@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* xep_0133_admin.c -- XEP-0133 Service Administration, version 1.3.1, as far as konsilctl can do the same: each command
  * is one of control.h, audited as that, with the account that gave it as its actor. It acts on accounts of its own
- * domain only. What would tell who is here, when, and with whom they talk is known and not done. */
+ * domain only. What would tell who is here, when, and with whom they talk is known and not done; nor is what a domain's
+ * configuration says, or what would put the server's words in clear before everybody. */
 #include <jansson.h>
 
 #include "adhoc.h"
@@ -18,6 +19,7 @@
 #define ADMIN "http://jabber.org/protocol/admin"
 #define OPTION "admin.accounts"
 #define ACCOUNTS_MAX 20 /* of one command */
+#define LISTED_MAX 2000
 
 bool ks_admin_may(const struct ks_ctx *ctx)
 {
@@ -57,6 +59,18 @@ static void fill_add(struct ks_ctx *ctx, struct ks_xml *form)
     add_field(ctx, form, "password-verify", "text-private", "The password again");
     ks_form_add(ctx->arena, form, "given_name", "text-single", KS_STR_EMPTY);
     ks_form_add(ctx->arena, form, "surname", "text-single", KS_STR_EMPTY);
+}
+
+/* §4.18: "none" is no limit. */
+static void fill_list(struct ks_ctx *ctx, struct ks_xml *form)
+{
+    static const char *const numbers[] = { "25", "50", "100", "200", "none" };
+    struct ks_xml *field = ks_form_add(ctx->arena, form, "max_items", "list-single", KS_STR_EMPTY);
+
+    ks_xml_set(ctx->arena, field, "label", KS_STR("How many at most"));
+    for (size_t i = 0; i < KS_COUNT(numbers); i++)
+        ks_xml_add_text(
+            ctx->arena, ks_xml_add(ctx->arena, field, NS_DATA, "option"), NS_DATA, "value", ks_str_z(numbers[i]));
 }
 
 /* --- answers --- */
@@ -235,7 +249,16 @@ static void run_add(struct ks_ctx *ctx, const struct ks_xml *form)
         ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
 }
 
-/* --- how many there are, which says nothing about anybody --- */
+/* --- which there are, and how many --- */
+
+static bool is_asked_for(const struct ks_ctx *ctx, const char *state)
+{
+    struct ks_str node = ks_xml_attr(ctx->parcel->stanza.payload, "node");
+
+    return state
+        && (strcmp(state, "disabled") == 0
+            || (strcmp(state, "active") == 0 && ks_str_find(node, KS_STR("#get-registered-")) < node.len));
+}
 
 static void count_page(struct ks_ctx *ctx, const char *error, json_t *result, struct ks_str so_far);
 
@@ -255,8 +278,7 @@ static void ask_page(struct ks_ctx *ctx, const char *after, uint64_t so_far)
 
 static void count_page(struct ks_ctx *ctx, const char *error, json_t *result, struct ks_str so_far)
 {
-    bool disabled = ks_str_is(ks_xml_attr(ctx->parcel->stanza.payload, "node"), ADMIN "#get-disabled-users-num");
-    const char *last = "", *state;
+    const char *last = "";
     struct ks_xml *form;
     struct ks_buf buf;
     struct ks_str text;
@@ -270,10 +292,8 @@ static void count_page(struct ks_ctx *ctx, const char *error, json_t *result, st
     }
     json_array_foreach(json_object_get(result, "users"), i, user)
     {
-        state = json_string_value(json_object_get(user, "state"));
         last = json_string_value(json_object_get(user, "local"));
-        count += ks_str_is(ks_str_z(state), disabled ? "disabled" : "active")
-            || (!disabled && ks_str_is(ks_str_z(state), "disabled"));
+        count += is_asked_for(ctx, json_string_value(json_object_get(user, "state")));
     }
     if (json_is_true(json_object_get(result, "more"))) {
         ask_page(ctx, last, count);
@@ -283,7 +303,8 @@ static void count_page(struct ks_ctx *ctx, const char *error, json_t *result, st
     ks_buf_init(&buf, 32);
     ks_buf_u64_dec(&buf, count);
     if (ks_buf_err(&buf) == KS_OK && ks_arena_copy(ctx->arena, ks_buf_str(&buf), &text) == KS_OK)
-        ks_form_add(ctx->arena, form, disabled ? "disabledusersnum" : "registeredusersnum", NULL, text);
+        ks_form_add(
+            ctx->arena, form, is_asked_for(ctx, "active") ? "registeredusersnum" : "disabledusersnum", NULL, text);
     ks_buf_done(&buf);
     ks_adhoc_done(ctx, NULL, NULL, form);
 }
@@ -294,13 +315,90 @@ static void run_count(struct ks_ctx *ctx, const struct ks_xml *form)
     ask_page(ctx, "", 0);
 }
 
+static void list_page(struct ks_ctx *ctx, const char *error, json_t *result, struct ks_str so_far);
+
+static void ask_list(struct ks_ctx *ctx, const char *after, struct ks_str so_far)
+{
+    json_t *args = json_pack("{s:s%, s:s}", "domain", ctx->domain->name.ptr, ctx->domain->name.len, "after", after);
+
+    ks_control_ask_for(ctx, "user.list", args, KS_RIGHT_ACCOUNTS, so_far, list_page);
+}
+
+static uint64_t listed_max(struct ks_ctx *ctx)
+{
+    const struct ks_xml *form = ks_form_find(ctx->arena, ctx->parcel->stanza.payload, ADMIN);
+    uint64_t most;
+
+    return ks_str_u64(ks_form_value(ctx->arena, form, "max_items"), LISTED_MAX, &most) == KS_OK ? most : LISTED_MAX;
+}
+
+/* A local part and its domain, behind those before, with blanks between them. */
+static enum ks_err add_listed(struct ks_ctx *ctx, const char *local, struct ks_str *list)
+{
+    return ks_arena_join(ctx->arena,
+        (struct ks_str[]) {
+            *list, list->len ? KS_STR(" ") : KS_STR(""), ks_str_z(local), KS_STR("@"), ctx->domain->name },
+        5, list);
+}
+
+static void list_page(struct ks_ctx *ctx, const char *error, json_t *result, struct ks_str so_far)
+{
+    uint64_t most = error ? 0 : listed_max(ctx), count = so_far.len > 0;
+    const char *last = "";
+    struct ks_xml *form;
+    bool more = json_is_true(json_object_get(result, "more"));
+    json_t *user;
+    size_t i;
+
+    if (error) {
+        ks_admin_failed(ctx, error);
+        return;
+    }
+    for (size_t at = 0; at < so_far.len; at++)
+        count += so_far.ptr[at] == ' ';
+    json_array_foreach(json_object_get(result, "users"), i, user)
+    {
+        last = json_string_value(json_object_get(user, "local"));
+        if (!is_asked_for(ctx, json_string_value(json_object_get(user, "state"))))
+            continue;
+        if (count++ < most && add_listed(ctx, last, &so_far) != KS_OK) {
+            ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
+            return;
+        }
+    }
+    if (more && count < most) {
+        ask_list(ctx, last, so_far);
+        return;
+    }
+    form = ks_form_new(ctx->arena, "result", ADMIN);
+    ks_form_add_words(
+        ctx->arena, form, is_asked_for(ctx, "active") ? "registereduserjids" : "disableduserjids", so_far);
+    if (more || count > most)
+        ks_adhoc_done(ctx, "info",
+            KS_WIRE("wire.admin-more", "There are more accounts: konsilctl user list shows all of them."), form);
+    else
+        ks_adhoc_done(ctx, NULL, NULL, form);
+}
+
+static void run_list(struct ks_ctx *ctx, const struct ks_xml *form)
+{
+    (void)form;
+    ask_list(ctx, "", KS_STR_EMPTY);
+}
+
 /* --- what there is --- */
 
 #define NEVER \
     KS_WIRE("wire.nobodys-business", "Who is here, when, and with whom somebody talks is nobody else's business.")
-#define REFUSED(node)                                      \
-    {                                                      \
-        ADMIN "#" node, node, ks_admin_may, .never = NEVER \
+#define COUNTED \
+    KS_WIRE("wire.admin-counted", "How many people are here is told by the metrics, and only while there are many.")
+#define CONFIGURED \
+    KS_WIRE("wire.admin-configured", "This is done where the server runs: in its configuration, or by hand.")
+#define SILENT \
+    KS_WIRE("wire.admin-silent", "The server itself writes to nobody. What all should know is on its outage page.")
+#define REFUSED(node, why)                                \
+    {                                                     \
+        ADMIN "#" node, node, ks_admin_may, .never = why, \
     }
 
 static const struct ks_adhoc_command commands[] = {
@@ -311,14 +409,33 @@ static const struct ks_adhoc_command commands[] = {
     { ADMIN "#end-user-session", "End User Sessions", ks_admin_may, fill_accounts, ADMIN, run_accounts }, /* §4.5 */
     { ADMIN "#change-user-password", "Change a User's Password", ks_admin_may, fill_password, ADMIN,
         run_password }, /* §4.7 */
-    { ADMIN "#get-registered-users-num", "Number of Registered Users", ks_admin_may, NULL, ADMIN, run_count },
-    { ADMIN "#get-disabled-users-num", "Number of Disabled Users", ks_admin_may, NULL, ADMIN, run_count },
-    REFUSED("get-user-roster"),
-    REFUSED("get-user-lastlogin"),
-    REFUSED("get-user-stats"),
-    REFUSED("get-online-users-list"),
-    REFUSED("get-active-users"),
-    REFUSED("get-idle-users"),
+    { ADMIN "#get-registered-users-num", "Number of Registered Users", ks_admin_may, NULL, ADMIN,
+        run_count },                                                                                       /* §4.13 */
+    { ADMIN "#get-disabled-users-num", "Number of Disabled Users", ks_admin_may, NULL, ADMIN, run_count }, /* §4.14 */
+    { ADMIN "#get-registered-users-list", "List of Registered Users", ks_admin_may, fill_list, ADMIN,
+        run_list }, /* §4.18 */
+    { ADMIN "#get-disabled-users-list", "List of Disabled Users", ks_admin_may, fill_list, ADMIN,
+        run_list },                           /* §4.19 */
+    REFUSED("get-user-roster", NEVER),        /* §4.8 */
+    REFUSED("get-user-lastlogin", NEVER),     /* §4.9 */
+    REFUSED("user-stats", NEVER),             /* §4.10 */
+    REFUSED("edit-blacklist", CONFIGURED),    /* §4.11 */
+    REFUSED("edit-whitelist", CONFIGURED),    /* §4.12 */
+    REFUSED("get-online-users-num", COUNTED), /* §4.15 */
+    REFUSED("get-active-users-num", COUNTED), /* §4.16 */
+    REFUSED("get-idle-users-num", COUNTED),   /* §4.17 */
+    REFUSED("get-online-users-list", NEVER),  /* §4.20 */
+    REFUSED("get-active-users", NEVER),       /* §4.21 */
+    REFUSED("get-idle-users", NEVER),         /* §4.22 */
+    REFUSED("announce", SILENT),              /* §4.23 */
+    REFUSED("set-motd", SILENT),              /* §4.24 */
+    REFUSED("edit-motd", SILENT),             /* §4.25 */
+    REFUSED("delete-motd", SILENT),           /* §4.26 */
+    REFUSED("set-welcome", SILENT),           /* §4.27 */
+    REFUSED("delete-welcome", SILENT),        /* §4.28 */
+    REFUSED("edit-admin", CONFIGURED),        /* §4.29 */
+    REFUSED("restart", CONFIGURED),           /* §4.30 */
+    REFUSED("shutdown", CONFIGURED),          /* §4.31 */
     { NULL },
 };
 
