@@ -529,6 +529,45 @@ static const char *play_ward(struct lab *lab)
         text_of(party_event(jonas, "room_picture", 0, 0), "image"), party_count(jonas, "invitation", 0));
 }
 
+/* --- people, and what a device keeps --- */
+
+/* One pins a colleague, asks to see his presence, blocks him and takes that back, looks for a word, and shortens what
+ * this device keeps; both read what the other says of himself. */
+static const char *play_colleagues(struct lab *lab)
+{
+    struct party *anna, *jonas;
+
+    begin(lab, &anna, &jonas);
+    do_later(anna, "{\"cmd\":\"contact_add\",\"jid\":\"" JONAS "\"}");
+    do_later(anna, "{\"cmd\":\"subscribe\",\"jid\":\"" JONAS "\",\"decision\":\"request\"}");
+    do_later(jonas, "{\"cmd\":\"contacts\"}");
+    do_later(jonas, "{\"cmd\":\"subscribe\",\"jid\":\"" ANNA "\",\"decision\":\"approve\"}");
+    do_later(jonas, "{\"cmd\":\"presence\",\"show\":\"dnd\"}");
+    do_later(anna, "{\"cmd\":\"vcard\",\"jid\":\"" JONAS "\"}");
+    do_later(jonas, "{\"cmd\":\"vcard_set\",\"title\":\"Chefarzt\"}");
+    (void)party_send(jonas, ANNA, "Bett 12 ist frei");
+    lab_run(lab, 15000);
+    do_later(anna, "{\"cmd\":\"search\",\"text\":\"frei\"}");
+    do_later(anna, "{\"cmd\":\"conversations\"}");
+    do_later(anna, "{\"cmd\":\"history\",\"with\":\"" JONAS "\"}");
+    do_later(anna, "{\"cmd\":\"transfers\"}");
+    do_later(anna, "{\"cmd\":\"devices\",\"jid\":\"" JONAS "\"}");
+    do_later(anna, "{\"cmd\":\"block\",\"jid\":\"" JONAS "\"}");
+    do_later(anna, "{\"cmd\":\"unblock\",\"jid\":\"" JONAS "\"}");
+    do_later(anna, "{\"cmd\":\"retention\"}");
+    do_later(anna, "{\"cmd\":\"retention_set\",\"days\":2}");
+    do_later(anna, "{\"cmd\":\"subscribe\",\"jid\":\"" JONAS "\",\"decision\":\"cancel\"}");
+    do_later(anna, "{\"cmd\":\"contact_remove\",\"jid\":\"" JONAS "\"}");
+    lab_run(lab, 200000000); /* more than two days */
+    return went(party_count(anna, "vcard", 0) == 1 && party_count(anna, "found", 0) == 1
+            && json_array_size(json_object_get(party_event(anna, "found", 0, 0), "messages")) == 1
+            && party_count(anna, "error", 0) == 0 && party_count(jonas, "error", 0) == 1
+            && strcmp(party_history(anna, JONAS), "") == 0
+            && strcmp(party_history(jonas, ANNA), "Bett 12 ist frei") == 0,
+        "%zu vcards, %zu found, %zu and %zu errors; %s", party_count(anna, "vcard", 0), party_count(anna, "found", 0),
+        party_count(anna, "error", 0), party_count(jonas, "error", 0), party_history(anna, JONAS));
+}
+
 const struct engine_story engine_stories[] = {
     { "talk", play_talk, { "talk_anna", "talk_jonas" } },
     { "repair", play_repair, { "repair_anna", "repair_jonas" } },
@@ -538,6 +577,7 @@ const struct engine_story engine_stories[] = {
     { "invite", play_invite, { NULL, NULL, "invite_clara" } },
     { "service", play_service, { "service_anna" } },
     { "people", play_people, { "people_anna", "people_jonas", "people_tablet" } },
+    { "colleagues", play_colleagues, { "colleagues_anna", "colleagues_jonas" } },
     { "ward", play_ward, { "ward_anna", "ward_jonas" } },
 };
 const size_t engine_stories_count = KS_COUNT(engine_stories);
