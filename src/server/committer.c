@@ -7,6 +7,7 @@
 #include "archive_settings.h"
 #include "archive_tail.h"
 #include "audit_chain.h"
+#include "deletion.h"
 #include "expire.h"
 #include "store_read.h"
 #include "store_write.h"

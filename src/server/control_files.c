@@ -55,7 +55,7 @@ static void remove_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
         ks_control_answer(call, NULL, result);
         return;
     }
-    ks_files_remove_all(ctx);
+    ks_files_remove_all(ctx, ks_str_z(call->actor));
     ks_control_audit(ctx, call);
     ks_control_answer_durable(ctx, call, result);
 }

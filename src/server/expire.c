@@ -2,29 +2,13 @@
 #include "expire.h"
 
 #include "audit_chain.h"
+#include "deletion.h"
 #include "enc.h"
 #include "store_write.h"
 
 #define COUNTED KS_STR("store.retention.") /* with the domain's name behind: counts until it is done */
 #define COUNTED_BYTES_MAX 65536
 #define DAY_MS 86400000
-
-/* --- the log's words --- */
-
-void ks_deletion_begin(struct ks_buf *detail, const char *reason, int64_t oldest_ms)
-{
-    char stamp[KS_STAMP_LEN + 1];
-
-    ks_buf_printf(detail, "reason=%s", reason);
-    if (oldest_ms)
-        ks_buf_printf(detail, " oldest=%.*s", KS_STR_FMT(ks_stamp_write(oldest_ms, stamp)));
-}
-
-void ks_deletion_add(struct ks_buf *detail, struct ks_str category, uint64_t rows)
-{
-    if (rows)
-        ks_buf_printf(detail, " %.*s=%llu", KS_STR_FMT(category), (unsigned long long)rows);
-}
 
 /* --- one slice --- */
 

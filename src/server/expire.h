@@ -12,18 +12,12 @@
  * log: from its beginning, and the number and hash of the last row that went stay as the chain's anchor
  * (audit_chain.h); the newest row always stays.
  *
- * What was deleted is counted in the store until a domain is done, and then is one row of the audit log:
- * action "delete", subject the domain, detail as ks_deletion_write makes it; nothing in it says whose it was. */
+ * What was deleted is counted in the store until a domain is done, and then is one row of the log of deletions
+ * (deletion.h). */
 #ifndef KS_EXPIRE_H
 #define KS_EXPIRE_H
 
 #include "archive_read.h"
-
-#define KS_ACTION_DELETE KS_STR("delete")
-
-/* Adds " CATEGORY=ROWS" to "reason=WHY [oldest=STAMP]"; nothing when rows is 0. */
-void ks_deletion_begin(struct ks_buf *detail, const char *reason, int64_t oldest_ms);
-void ks_deletion_add(struct ks_buf *detail, struct ks_str category, uint64_t rows);
 
 /* Where a slice writes, beside the store. */
 struct ks_expire_into {

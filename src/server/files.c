@@ -135,13 +135,15 @@ void ks_files_add_slot(
     put(ctx, ks_str(name, sizeof name), &file);
 }
 
-bool ks_files_remove(struct ks_ctx *ctx, struct ks_str name)
+static bool take_away(struct ks_ctx *ctx, struct ks_str name, uint64_t *files)
 {
     struct ks_store_req *txn;
-    struct ks_str own;
+    struct ks_file file;
+    struct ks_str own, row = ks_kv_get(ctx->user, KS_STORE_FILES, name);
 
-    if (!is_hex(name, KS_FILE_NAME_LEN) || !ks_kv_get(ctx->user, KS_STORE_FILES, name).ptr)
+    if (!row.ptr)
         return false;
+    *files += !ks_file_row_read(row, &file) || file.state == KS_FILE_STORED;
     /* The name may be a view into the row that goes. */
     if (ks_arena_copy(ctx->arena, name, &own) != KS_OK || !(txn = ks_ctx_txn(ctx))) {
         ctx->arena->failed = true;
@@ -152,7 +154,7 @@ bool ks_files_remove(struct ks_ctx *ctx, struct ks_str name)
     return true;
 }
 
-bool ks_files_remove_url(struct ks_ctx *ctx, struct ks_str url)
+bool ks_files_remove_url(struct ks_ctx *ctx, struct ks_str url, uint64_t *files)
 {
     char name[KS_FILE_NAME_LEN];
     struct ks_str id;
@@ -160,23 +162,23 @@ bool ks_files_remove_url(struct ks_ctx *ctx, struct ks_str url)
     if (!ks_file_id_of(url, &id))
         return false;
     ks_file_name_of(id, name);
-    return ks_files_remove(ctx, ks_str(name, sizeof name));
+    return take_away(ctx, ks_str(name, sizeof name), files);
 }
 
-/* All rows that go says yes to. */
-static void remove_some(struct ks_ctx *ctx, bool (*go)(const struct ks_file *file, uint64_t number), uint64_t number)
+/* All rows that go says yes to; returns how many of them were more than a slot. */
+static uint64_t remove_some(
+    struct ks_ctx *ctx, bool (*go)(const struct ks_file *file, uint64_t number), uint64_t number)
 {
     const struct ks_kv *row = NULL, *next = ks_kv_next(ctx->user, KS_STORE_FILES, NULL);
     struct ks_file file;
+    uint64_t files = 0;
 
     while ((row = next)) {
-        char key[KS_FILE_NAME_LEN];
         next = ks_kv_next(ctx->user, KS_STORE_FILES, row);
-        if (row->key.len != sizeof key || !ks_file_row_read(row->value, &file) || !go(&file, number))
-            continue;
-        memcpy(key, row->key.ptr, sizeof key);
-        ks_files_remove(ctx, ks_str(key, sizeof key));
+        if (row->key.len == KS_FILE_NAME_LEN && ks_file_row_read(row->value, &file) && go(&file, number))
+            take_away(ctx, row->key, &files);
     }
+    return files;
 }
 
 static bool is_any(const struct ks_file *file, uint64_t number)
@@ -186,9 +188,10 @@ static bool is_any(const struct ks_file *file, uint64_t number)
     return true;
 }
 
-void ks_files_remove_all(struct ks_ctx *ctx)
+void ks_files_remove_all(struct ks_ctx *ctx, struct ks_str actor)
 {
-    remove_some(ctx, is_any, 0);
+    ks_deletion_log(
+        ctx, &(struct ks_deletion) { actor, "administrator" }, KS_FILES_CATEGORY, remove_some(ctx, is_any, 0));
 }
 
 static bool is_expired(const struct ks_file *file, uint64_t wall_ms)
@@ -198,7 +201,9 @@ static bool is_expired(const struct ks_file *file, uint64_t wall_ms)
 
 void ks_files_remove_expired(struct ks_ctx *ctx)
 {
-    remove_some(ctx, is_expired, (uint64_t)ctx->now.wall_ms);
+    uint64_t files = remove_some(ctx, is_expired, (uint64_t)ctx->now.wall_ms);
+
+    ks_deletion_log(ctx, &(struct ks_deletion) { KS_STR("konsild"), "period" }, KS_FILES_CATEGORY, files);
 }
 
 static bool is_slot_of(const struct ks_file *file, uint64_t device)

@@ -11,7 +11,7 @@
 #ifndef KS_FILES_H
 #define KS_FILES_H
 
-#include "feature.h"
+#include "deletion_log.h"
 #include "file_ask.h"
 
 enum ks_file_state { KS_FILE_SLOT = 1, KS_FILE_STORED };
@@ -32,12 +32,13 @@ bool ks_file_row_read(struct ks_str row, struct ks_file *ret_file);
 /* A slot for ctx->user: its row in ctx's transaction, its id and token to be told. */
 void ks_files_add_slot(
     struct ks_ctx *ctx, const struct ks_file *slot, char ret_id[KS_FILE_ID_LEN], char ret_token[KS_FILE_TOKEN_LEN]);
-/* Removes the file behind a URL, or by its name, with its bytes, if it belongs to ctx->user: both are gone when ctx's
- * transaction is durable. False: it does not, or is not there. A slot is a file, too. */
-bool ks_files_remove_url(struct ks_ctx *ctx, struct ks_str url);
-bool ks_files_remove(struct ks_ctx *ctx, struct ks_str name);
-/* All of ctx->user; slots, too. */
-void ks_files_remove_all(struct ks_ctx *ctx);
+/* Removes the file behind a URL, with its bytes, if it belongs to ctx->user: both are gone when ctx's transaction is
+ * durable. False: it does not, or is not there. A slot is a file, too. Whoever calls it gives *files, which counts what
+ * was more than a slot, to ks_deletion_log. */
+bool ks_files_remove_url(struct ks_ctx *ctx, struct ks_str url, uint64_t *files);
+#define KS_FILES_CATEGORY KS_STR("files") /* in the log of deletions */
+/* All of ctx->user; slots, too. actor: who wants it, for the log of deletions. */
+void ks_files_remove_all(struct ks_ctx *ctx, struct ks_str actor);
 /* Those whose time is up, with what may be left of their bytes. */
 void ks_files_remove_expired(struct ks_ctx *ctx);
 /* The slots that a device asked for, which is out; KS_DEVICES_ALL: all. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "retraction.h"
 
-#include "expire.h"
+#include "deletion_log.h"
 #include "reactor.h"
 #include "xml_reader.h"
 #include "xml_writer.h"
@@ -135,26 +135,11 @@ static void keep_attr(struct ks_ctx *ctx, struct ks_xml *tombstone, const struct
         ks_xml_set(ctx->arena, tombstone, name, value);
 }
 
-/* The log of deletions says that one went, and by which kind of hand; not whose it was. */
-static void log_one(struct ks_ctx *ctx, struct ks_store_req *txn, bool moderated)
-{
-    struct ks_audit_row row = { .actor = moderated ? KS_STR("moderator") : KS_STR("author"),
-        .action = KS_ACTION_DELETE,
-        .subject = ctx->domain->name };
-    struct ks_buf detail;
-
-    ks_buf_init(&detail, 1000);
-    ks_deletion_begin(&detail, "retraction", 0);
-    ks_deletion_add(&detail, KS_STR("archive"), 1);
-    row.detail = ks_buf_str(&detail);
-    ks_store_txn_audit(txn, &row);
-    ks_buf_done(&detail);
-}
-
 void ks_retraction_bury(
     struct ks_ctx *ctx, const struct ks_archive_row *row, struct ks_str retraction, struct ks_str by)
 {
     static const char *const kept[] = { "from", "to", "type", "id" };
+    const struct ks_deletion why = { by.len ? KS_STR("moderator") : KS_STR("author"), "retraction" };
     struct ks_xml *tombstone = ks_xml_new(ctx->arena, NS_CLIENT, "message"), *retracted, *message;
     struct ks_store_req *txn = ks_ctx_txn(ctx);
     char *stamp = ks_arena_alloc(ctx->arena, KS_STAMP_LEN + 1);
@@ -173,7 +158,7 @@ void ks_retraction_bury(
         text = ks_reactor_write(ctx->reactor, tombstone, KS_STR_EMPTY);
         if (txn && text.ptr) {
             ks_store_txn_archive_replace(txn, row->id, text);
-            log_one(ctx, txn, by.len > 0);
+            ks_deletion_log(ctx, &why, KS_STR("archive"), 1);
         } else {
             ctx->arena->failed = true;
         }

@@ -247,6 +247,32 @@ static void test_asks(struct host *h, struct host_conn *anna)
         ask(h, 0, KS_FILE_WANT_BEGIN, ANNA, &one, 10, &later) == KS_FILE_NO, "a slot ends after files.slot", "no");
 }
 
+/* --- the log of deletions --- */
+
+static char deletions[4096]; /* "WHO(WHAT) " for each row, since it was emptied */
+static uint64_t last_seq;
+
+static bool add_deletion(void *user, const struct ks_audit_row *row)
+{
+    size_t used = strlen(deletions);
+
+    (void)user;
+    last_seq = row->seq;
+    if (ks_str_is(row->action, "delete") && ks_str_is(row->subject, "offen.example"))
+        snprintf(
+            deletions + used, sizeof deletions - used, "%.*s(%.*s) ", KS_STR_FMT(row->actor), KS_STR_FMT(row->detail));
+    return true;
+}
+
+/* Of the rows since the last question. */
+static struct ks_str logged(struct host *h)
+{
+    *deletions = 0;
+    if (h->store->ops->audit_scan(h->store, last_seq + 1, add_deletion, NULL) != KS_OK)
+        exit(1);
+    return ks_str_z(deletions);
+}
+
 static void delete_url(struct host_conn *conn, const char *id)
 {
     char text[300];
@@ -275,14 +301,44 @@ static void test_removal(struct host *h, struct host_conn *anna, struct host_con
     check_row(ks_str_find(ks_buf_str(&anna->out), KS_STR("resource-constraint")) < anna->out.len,
         "a file that cannot be removed is not said to be", "%.*s", KS_STR_FMT(ks_buf_str(&anna->out)));
     remove_result = KS_OK;
+    (void)logged(h);
     delete_url(anna, slot.id);
     check_row(
         removed_count == 1 && strcmp(removed[0], name) == 0 && syncs == 1 && between(anna, "found='", "'").len == 4,
         "DSK I.7-a: its owner deletes it, and its bytes are gone before she is told", "%zu %zu", removed_count, syncs);
+    check_str("DSK I.7-f: the log of deletions says that a file went, by its owner, and not which or whose", logged(h),
+        KS_STR("owner(reason=owner files=1) "));
     slot = get_slot(anna, "1000");
     delete_url(anna, slot.id);
+    check_str("a place that nothing came to is no file: its end is in no log", logged(h), KS_STR_EMPTY);
     check_row(ask(h, 0, KS_FILE_WANT_END, ANNA, &slot, 1000, &until) == KS_FILE_NO,
         "bytes of a slot that was deleted meanwhile are not recorded", "no");
+}
+
+/* A sealed message with two files, taken back: one of them, one that is another's, and one that never came. */
+static void test_taken_back(struct host *h, struct host_conn *anna, struct host_conn *berta)
+{
+    struct slot slots[] = { get_slot(anna, "1000"), get_slot(berta, "1000"), get_slot(anna, "1000") };
+    int64_t until = h->now.wall_ms + 1000;
+    char text[2000];
+
+    if (ask(h, 0, KS_FILE_WANT_END, ANNA, &slots[0], 1000, &until) != KS_FILE_YES
+        || ask(h, 0, KS_FILE_WANT_END, BERTA, &slots[1], 1000, &until) != KS_FILE_YES)
+        exit(1);
+    ks_buf_reset(&anna->out);
+    snprintf(text, sizeof text,
+        "<iq type='set' id='e'><erase xmlns='" NS_KONSIL_ERASE "' with='" BERTA "'>"
+        "<slot url='https://o/files/%s/f'/><slot url='https://o/files/%s/f'/><slot url='https://o/files/%s/f'/>"
+        "</erase></iq>",
+        slots[0].id, slots[1].id, slots[2].id);
+    client_say(anna, text);
+    check_str("DSK I.7-f: files that go with a message that is taken back are counted there, in one row", logged(h),
+        KS_STR("author(reason=retraction files=1) "));
+}
+
+static void all_run(struct ks_ctx *ctx)
+{
+    ks_files_remove_all(ctx, KS_STR("uid:0"));
 }
 
 static void kick_run(struct ks_ctx *ctx)
@@ -290,17 +346,17 @@ static void kick_run(struct ks_ctx *ctx)
     ks_files_device_out(ctx, ctx->parcel->number);
 }
 
-/* What konsilctl does at the account's home. */
-static void device_out(struct host *h, uint64_t device)
+/* Runs it at anna's home, as konsilctl does. */
+static void at_home(struct host *h, void (*run)(struct ks_ctx *ctx), uint64_t number)
 {
     for (uint16_t i = 0; i < h->reactor_count; i++) {
         struct ks_parcel *parcel = ks_parcel_new(65536);
         if (!parcel)
             exit(1);
         parcel->home = KS_STR(ANNA);
-        parcel->run = kick_run;
+        parcel->run = run;
         parcel->refused = ks_parcel_ignore;
-        parcel->number = device;
+        parcel->number = number;
         if (ks_home_of(h->server, parcel->home) == i)
             ks_post(h->reactors[i], parcel);
         else
@@ -315,17 +371,41 @@ static void test_device_out(struct host *h, struct host_conn *anna)
     struct slot slot = get_slot(anna, "10"), file = get_slot(anna, "11");
     int64_t until = h->now.wall_ms + 1000;
 
-    device_out(h, 12345);
+    at_home(h, kick_run, 12345);
     check_row(ask(h, 0, KS_FILE_WANT_BEGIN, ANNA, &slot, 10, &until) == KS_FILE_YES,
         "control: another device's end leaves a slot", "no");
     if (ask(h, 0, KS_FILE_WANT_END, ANNA, &file, 11, &until) != KS_FILE_YES)
         exit(1);
     removed_count = 0;
-    device_out(h, KS_DEVICES_ALL);
+    at_home(h, kick_run, KS_DEVICES_ALL);
     check_row(ask(h, 0, KS_FILE_WANT_BEGIN, ANNA, &slot, 10, &until) == KS_FILE_NO
             && ask(h, 0, KS_FILE_WANT_END, ANNA, &slot, 10, &until) == KS_FILE_NO && removed_count == 1,
         "DSK I.5-c part (uploads): a device that is out has no slots any more, and no bytes of them", "%zu",
         removed_count);
+}
+
+static void test_all(struct host *h, struct host_conn *anna)
+{
+    struct slot slots[] = { get_slot(anna, "8"), get_slot(anna, "9") };
+    int64_t until = h->now.wall_ms + 1000;
+
+    at_home(h, all_run, 0);
+    (void)logged(h);
+    for (size_t i = 0; i < KS_COUNT(slots); i++) {
+        slots[i] = get_slot(anna, "8");
+        if (ask(h, 0, KS_FILE_WANT_END, ANNA, &slots[i], 8, &until) != KS_FILE_YES)
+            exit(1);
+    }
+    at_home(h, all_run, 0);
+    check_str("DSK I.7-f: and those that an administrator removes, with his number", logged(h),
+        KS_STR("uid:0(reason=administrator files=2) "));
+    slots[0] = get_slot(anna, "8");
+    if (ask(h, 0, KS_FILE_WANT_END, ANNA, &slots[0], 8, &until) != KS_FILE_YES)
+        exit(1);
+    h->now.wall_ms = until;
+    (void)get_slot(anna, "8");
+    check_str("DSK I.7-f: and those whose time is up, when their owner asks for more before the daily run comes",
+        logged(h), KS_STR("konsild(reason=period files=1) "));
 }
 
 static void test_account(struct host *h, struct host_conn *anna)
@@ -374,7 +454,9 @@ int main(void)
     berta = login(h, "berta");
     test_asks(h, anna);
     test_removal(h, anna, berta);
+    test_taken_back(h, anna, berta);
     test_device_out(h, anna);
+    test_all(h, anna);
     test_account(h, anna);
     host_conn_free(anna);
     host_conn_free(berta);

@@ -21,6 +21,7 @@ static void erase(struct ks_ctx *ctx, const struct ks_archive_row *rows, size_t 
     const struct asked *asked = ctx->parcel->user;
     struct ks_str retraction = ks_xml_attr(ctx->parcel->stanza.payload, "retraction");
     struct ks_xml *answer = ks_xml_new(ctx->arena, NS_KONSIL_ERASE, "erase");
+    uint64_t files = 0;
 
     for (size_t i = 0; i < asked->count; i++) {
         struct ks_xml *item = ks_xml_add(ctx->arena, answer, NS_KONSIL_ERASE, "item");
@@ -36,9 +37,10 @@ static void erase(struct ks_ctx *ctx, const struct ks_archive_row *rows, size_t 
     for (size_t i = 0; i < asked->slot_count; i++) {
         struct ks_xml *item = ks_xml_add(ctx->arena, answer, NS_KONSIL_ERASE, "slot");
         ks_xml_set(ctx->arena, item, "url", asked->slots[i]);
-        ks_xml_set(
-            ctx->arena, item, "found", ks_files_remove_url(ctx, asked->slots[i]) ? KS_STR("true") : KS_STR("false"));
+        ks_xml_set(ctx->arena, item, "found",
+            ks_files_remove_url(ctx, asked->slots[i], &files) ? KS_STR("true") : KS_STR("false"));
     }
+    ks_deletion_log(ctx, &(struct ks_deletion) { KS_STR("author"), "retraction" }, KS_FILES_CATEGORY, files);
     ks_reply_result(ctx, answer);
 }
 

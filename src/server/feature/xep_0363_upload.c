@@ -274,6 +274,7 @@ static void on_delete(struct ks_ctx *ctx, const struct ks_stanza *iq)
 {
     struct ks_xml *answer = ks_xml_new(ctx->arena, NS_KONSIL_FILES, "deleted");
     const struct ks_xml *file = ks_xml_child(iq->payload, NS_KONSIL_FILES, "file");
+    uint64_t files = 0;
     size_t count = 0;
 
     for (const struct ks_xml *at = file; at; at = ks_xml_next(at, NS_KONSIL_FILES, "file"))
@@ -289,8 +290,9 @@ static void on_delete(struct ks_ctx *ctx, const struct ks_stanza *iq)
         struct ks_str url = ks_xml_attr(file, "url");
         struct ks_xml *item = ks_xml_add(ctx->arena, answer, NS_KONSIL_FILES, "file");
         ks_xml_set(ctx->arena, item, "url", url);
-        ks_xml_set(ctx->arena, item, "found", ks_files_remove_url(ctx, url) ? KS_STR("true") : KS_STR("false"));
+        ks_xml_set(ctx->arena, item, "found", ks_files_remove_url(ctx, url, &files) ? KS_STR("true") : KS_STR("false"));
     }
+    ks_deletion_log(ctx, &(struct ks_deletion) { KS_STR("owner"), "owner" }, KS_FILES_CATEGORY, files);
     ks_reply_result(ctx, answer);
 }
 
