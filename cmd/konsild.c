@@ -62,6 +62,7 @@ static void begin_control(struct ks_conn_host *host, void *user)
     struct ks_control_work *work = user;
     struct daemon *d = work->user;
 
+    work->core = host->core;
     ks_control_socket_begin(d->parts.control, host);
 }
 
@@ -268,15 +269,42 @@ static bool reload(struct daemon *d, struct ks_buf *ret_restart)
     return true;
 }
 
+/* What the log's time has come for, and the audit log's word of it. */
+static void turn_log(struct daemon *d)
+{
+    struct ks_now now = ks_system_now();
+    char detail[64];
+    unsigned removed;
+
+    if (ks_log_file_turn(d->parts.log, d->log_keep_seconds, now, &removed) != KS_OK)
+        ks_log(ks_log_file_log(d->parts.log), KS_ERROR, "log.turn.failed");
+    snprintf(detail, sizeof detail, "reason=period log=%u", removed);
+    if (removed)
+        ks_control_work_note(&d->work, "delete", detail);
+    if (ks_log_file_debug_over(d->parts.log, now))
+        ks_control_work_note(&d->work, "log.normal", "by itself, after an hour");
+}
+
+/* Until debugging ends, but no longer than a turn. It never begins to end sooner: an hour is more than a turn. */
+static struct timespec turn_time(const struct daemon *d)
+{
+    int64_t end_ms = ks_log_file_debug_end_ms(d->parts.log), left_ms = end_ms - ks_system_now().mono_ms;
+
+    if (!end_ms || left_ms > LOG_TURN_SECONDS * 1000)
+        return (struct timespec) { .tv_sec = LOG_TURN_SECONDS };
+    return (struct timespec) { .tv_sec = left_ms > 0 ? left_ms / 1000 + 1 : 0 };
+}
+
 static void serve(struct daemon *d, const sigset_t *signals)
 {
+    struct timespec time;
     int number = 0;
 
     while (number != SIGTERM && number != SIGINT && number != SIGUSR1) {
         konsild_sweep_files(&d->sweep);
-        number = sigtimedwait(signals, NULL, &(struct timespec) { .tv_sec = LOG_TURN_SECONDS });
-        if (ks_log_file_turn(d->parts.log, d->log_keep_seconds, ks_system_now()) != KS_OK)
-            ks_log(ks_log_file_log(d->parts.log), KS_ERROR, "log.turn.failed");
+        time = turn_time(d);
+        number = sigtimedwait(signals, NULL, &time);
+        turn_log(d);
         if (number == SIGHUP) {
             struct ks_buf restart;
             ks_buf_init(&restart, 65536);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "backup.h"
+#include "deletion.h"
 #include "key_file.h"
 #include "say.h"
 #include "system.h"
@@ -70,6 +71,14 @@ static void answer(void *user)
             (json_int_t)run->facts.files, "file_bytes", (json_int_t)run->facts.file_bytes);
         json_object_set_new(result, "removed", json_integer(run->removed));
         json_object_set_new(result, "stuck", json_boolean(run->stuck));
+    }
+    if (run->removed) {
+        char detail[64];
+        snprintf(detail, sizeof detail, "reason=period backups=%u", run->removed);
+        ks_control_note(run->call->reactor,
+            &(struct ks_audit_row) {
+                .actor = KS_STR("konsild"), .action = KS_ACTION_DELETE, .detail = ks_str_z(detail) },
+            now);
     }
     ks_control_worked(run->call, sentence_of(run->err), result, now);
     atomic_store(&run->work->running, false);

@@ -2,6 +2,7 @@
 #include "control_work.h"
 
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
 
@@ -173,6 +174,38 @@ void ks_control_work_reloaded(struct ks_control_work *work, bool good, struct ks
         ks_reactors_run(work->reactors, 0, &answer->letter);
     }
     pthread_mutex_unlock(&work->lock);
+}
+
+/* Another letter of that kind. */
+struct note {
+    struct ks_reactors_call letter;
+    struct ks_control_work *work;
+    const char *action;
+    char detail[64];
+};
+
+static void take_note(void *user)
+{
+    struct note *note = user;
+
+    ks_control_note(note->work->core,
+        &(struct ks_audit_row) {
+            .actor = KS_STR("konsild"), .action = ks_str_z(note->action), .detail = ks_str_z(note->detail) },
+        ks_system_now());
+    free(note);
+}
+
+void ks_control_work_note(struct ks_control_work *work, const char *action, const char *detail)
+{
+    struct note *note = malloc(sizeof *note);
+
+    if (!note) {
+        ks_log(ks_log_file_log(work->log), KS_ERROR, "audit.failed", KS_ERR(KS_ENOMEM));
+        return;
+    }
+    *note = (struct note) { { take_note, note }, work, action, { 0 } };
+    snprintf(note->detail, sizeof note->detail, "%s", detail);
+    ks_reactors_run(work->reactors, 0, &note->letter);
 }
 
 void ks_control_work_do(struct ks_control_call *call, void *user)

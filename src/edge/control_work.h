@@ -19,6 +19,7 @@
 
 struct ks_control_work {
     struct ks_reactors *reactors;
+    struct ks_reactor *core; /* reactor 0's, for what runs in its thread */
     size_t threads;
     struct ks_store_thread *store;
     struct ks_log_file *log;
@@ -46,6 +47,8 @@ void ks_control_work_figures(struct ks_figures *ret_figures, void *user);
 bool ks_control_work_ready(void *user);
 /* In the thread of reactor 0; user is the ks_control_work. */
 void ks_control_work_do(struct ks_control_call *call, void *user);
+/* In the main thread: a row of the audit log for what konsild did by itself. action lives for ever. */
+void ks_control_work_note(struct ks_control_work *work, const char *action, const char *detail);
 /* In the main thread, after a reload: answers all who asked for it. restart: names of the options that were changed and
  * take a restart, separated by blanks; those who asked hear of them. */
 void ks_control_work_reloaded(struct ks_control_work *work, bool good, struct ks_str restart);

@@ -23,11 +23,21 @@ struct ks_log_file {
     int64_t day;                  /* since 1970, of the lines in it */
     _Atomic enum ks_level quiet;  /* the level when nobody debugs */
     _Atomic int64_t debug_end_ms; /* monotonic; 0: nobody debugs */
+    atomic_bool over;             /* it ended by itself, and nobody was told */
 };
 
 static void set_level(struct ks_log_file *file, enum ks_level level)
 {
     __atomic_store_n(&file->log.level, level, __ATOMIC_RELAXED);
+}
+
+/* What began meanwhile goes on. */
+static void end_debugging(struct ks_log_file *file, int64_t end_ms)
+{
+    if (!atomic_compare_exchange_strong(&file->debug_end_ms, &end_ms, 0))
+        return;
+    set_level(file, atomic_load(&file->quiet));
+    atomic_store(&file->over, true);
 }
 
 static void write_line(void *user, enum ks_level level, const char *event, const struct ks_log_field *fields)
@@ -38,7 +48,7 @@ static void write_line(void *user, enum ks_level level, const char *event, const
 
     int64_t debug_end_ms = atomic_load(&file->debug_end_ms);
     if (debug_end_ms && now.mono_ms >= debug_end_ms) {
-        ks_log_file_debug(file, false, now);
+        end_debugging(file, debug_end_ms);
         if (level > atomic_load(&file->quiet))
             return;
     }
@@ -76,6 +86,7 @@ struct ks_log_file *ks_log_file_open(const char *path, enum ks_level level)
     file->log = (struct ks_log) { level, write_line, file };
     atomic_init(&file->quiet, level);
     atomic_init(&file->debug_end_ms, 0);
+    atomic_init(&file->over, false);
     file->fd = open_target(path);
     if (file->fd < 0) {
         free(file);
@@ -128,7 +139,7 @@ static bool read_day(const char *name, const char *base, int64_t *ret_day)
     return true;
 }
 
-static enum ks_err delete_old(const struct ks_log_file *file, int64_t before_ms)
+static enum ks_err delete_old(const struct ks_log_file *file, int64_t before_ms, unsigned *ret_removed)
 {
     const char *slash = strrchr(file->path, '/');
     char directory[PATH_MAX];
@@ -142,16 +153,17 @@ static enum ks_err delete_old(const struct ks_log_file *file, int64_t before_ms)
         return KS_EIO;
     while ((entry = readdir(dir)))
         if (read_day(entry->d_name, slash ? slash + 1 : file->path, &day) && (day + 1) * DAY_MS <= before_ms)
-            unlinkat(dirfd(dir), entry->d_name, 0);
+            *ret_removed += unlinkat(dirfd(dir), entry->d_name, 0) == 0;
     closedir(dir);
     return KS_OK;
 }
 
-enum ks_err ks_log_file_turn(struct ks_log_file *file, int64_t keep_seconds, struct ks_now now)
+enum ks_err ks_log_file_turn(struct ks_log_file *file, int64_t keep_seconds, struct ks_now now, unsigned *ret_removed)
 {
     char date[DATE_LEN + 1], path[PATH_MAX], day_path[PATH_MAX + DATE_LEN + 1];
     int64_t today = now.wall_ms / DAY_MS;
 
+    *ret_removed = 0;
     if (!*file->path)
         return KS_OK;
     if (today > file->day) {
@@ -162,7 +174,7 @@ enum ks_err ks_log_file_turn(struct ks_log_file *file, int64_t keep_seconds, str
             return KS_EIO;
         file->day = today;
     }
-    return delete_old(file, now.wall_ms - keep_seconds * 1000);
+    return delete_old(file, now.wall_ms - keep_seconds * 1000, ret_removed);
 }
 
 void ks_log_file_close(struct ks_log_file *file)
@@ -182,4 +194,18 @@ void ks_log_file_debug(struct ks_log_file *file, bool on, struct ks_now now)
 {
     atomic_store(&file->debug_end_ms, on ? now.mono_ms + KS_LOG_DEBUG_MS : 0);
     set_level(file, on ? KS_DEBUG : atomic_load(&file->quiet));
+}
+
+int64_t ks_log_file_debug_end_ms(const struct ks_log_file *file)
+{
+    return atomic_load(&file->debug_end_ms);
+}
+
+bool ks_log_file_debug_over(struct ks_log_file *file, struct ks_now now)
+{
+    int64_t end_ms = atomic_load(&file->debug_end_ms);
+
+    if (end_ms && now.mono_ms >= end_ms)
+        end_debugging(file, end_ms);
+    return atomic_exchange(&file->over, false);
 }

@@ -19,13 +19,19 @@ KS_CHECK enum ks_err ks_log_file_reopen(struct ks_log_file *file, const char *pa
 void ks_log_file_close(struct ks_log_file *file);
 
 /* To be called now and then, by one thread: the day before gets its file, and files that are older than keep_seconds
- * are deleted. Does nothing for stderr. KS_OK; KS_EIO: the file could not be moved, or its directory not be read. */
-KS_CHECK enum ks_err ks_log_file_turn(struct ks_log_file *file, int64_t keep_seconds, struct ks_now now);
+ * are deleted; *ret_removed is how many, in any case. Does nothing for stderr. KS_OK; KS_EIO: the file could not be
+ * moved, or its directory not be read. */
+KS_CHECK enum ks_err ks_log_file_turn(
+    struct ks_log_file *file, int64_t keep_seconds, struct ks_now now, unsigned *ret_removed);
 
 /* What cores and threads log to. Good until close. */
 const struct ks_log *ks_log_file_log(const struct ks_log_file *file);
 
 /* Lines of KS_DEBUG for an hour from now, or no longer. Whoever calls this has a reason, and the audit log has it. */
 void ks_log_file_debug(struct ks_log_file *file, bool on, struct ks_now now);
+/* When that hour ends, in milliseconds of the monotonic clock; 0: nobody debugs. */
+int64_t ks_log_file_debug_end_ms(const struct ks_log_file *file);
+/* Ends what is over. True once for each hour that ended by itself: that has to be in the audit log, too. */
+bool ks_log_file_debug_over(struct ks_log_file *file, struct ks_now now);
 
 #endif

@@ -555,6 +555,33 @@ void ks_control_worked(struct ks_control_call *call, const char *error, json_t *
     ks_reactor_run(r);
 }
 
+static void noted(struct ks_ctx *ctx, struct ks_store_req *req)
+{
+    if (req->result != KS_OK)
+        ks_log(ctx->reactor->log, KS_ERROR, "audit.failed", KS_ERR(req->result));
+}
+
+void ks_control_note(struct ks_reactor *r, const struct ks_audit_row *row, struct ks_now now)
+{
+    struct ks_store_req *txn = ks_store_txn_new();
+    struct ks_parcel *parcel = ks_parcel_new(256);
+    struct ks_ctx ctx;
+
+    r->now = now;
+    if (txn && parcel) {
+        ks_store_txn_audit(txn, row);
+        parcel->refused = ks_parcel_ignore;
+        ks_ctx_begin(&ctx, r, NULL, NULL, parcel);
+        ks_ask(&ctx, txn, noted);
+        ks_ctx_end(&ctx);
+    } else {
+        ks_store_req_free(txn);
+        ks_log(r->log, KS_ERROR, "audit.failed", KS_ERR(KS_ENOMEM));
+    }
+    ks_parcel_unref(r, parcel);
+    ks_reactor_run(r);
+}
+
 bool ks_control_next_event(struct ks_reactor *r, struct ks_event *ret_event)
 {
     if (!ks_list_empty(&r->works)) {

@@ -127,5 +127,7 @@ const char *ks_control_call_name(const struct ks_control_call *call);
 /* Answers; that an audited command failed is a row of its own ("failed: " and the detail), in the log before the
  * answer is out. Takes the reference to result. In the thread of reactor 0. */
 void ks_control_worked(struct ks_control_call *call, const char *error, json_t *result, struct ks_now now);
+/* A row of the audit log for what konsild did by itself, durable soon. In the thread of reactor 0. */
+void ks_control_note(struct ks_reactor *r, const struct ks_audit_row *row, struct ks_now now);
 
 #endif

@@ -331,6 +331,10 @@ domains = (
                                "--lang", "en", *words], input=text, capture_output=True, text=True, check=check,
                               timeout=TIMEOUT)
 
+    def audit(self):
+        """The rows of the audit log."""
+        return json.loads(self.ctl("--json", "audit", "list").stdout)
+
     def account(self, local, domain="klinik.example"):
         jid = f"{local}@{domain}"
         self.passwords[jid] = "wort-" + "".join(random.choices("abcdefghijkmnpqrstuvwxyz", k=12))

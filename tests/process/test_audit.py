@@ -21,8 +21,7 @@ def sql(statement):
                           check=True, capture_output=True, text=True).stdout
 
 
-def log():
-    return json.loads(lab.ctl("--json", "audit", "list").stdout)
+log = lab.audit
 
 
 # --- every act is in it ---

@@ -93,6 +93,9 @@ row(sorted(os.listdir(keys)) == ["dienstag.key", "ersatz.key", "mittwoch.key", "
 row(not [name for path, _, files in os.walk(lab.data) for name in files if secret.strip() in open(os.path.join(path, name), "rb").read()]
     and all(verify(tape, name).returncode == 1 for name in ("dienstag", "ersatz", "mittwoch")),
     "DSK II.3-b: so a copy of Sunday's backup opens with nothing that konsild has today", os.listdir(keys))
+log = [(at["actor"], at["action"], at["subject"], at["detail"]) for at in lab.audit()]
+row(log[-1] == ("konsild", "delete", "", "reason=period backups=2") and [at for at in log if "backups=" in at[3]] == log[-1:],
+    "DSK I.7-f: the log of deletions says how many backups went, and why; and nothing when none did", log)
 row("Older backups that were deleted because their time was up (backup.keep): 2" in answer.stdout, "and konsilctl says how many", answer)
 row({"notizen.txt", "ordner", "verweis"} <= set(there()), "what is no backup stays, whatever its age", there())
 age("dienstag", 5)

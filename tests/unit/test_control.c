@@ -68,6 +68,29 @@ static struct ks_str audited(struct host *h)
 #define DEBUG "{\"v\":1,\"command\":\"log.debug\",\"args\":{\"reason\":\"Ticket 4711\"}}"
 #define RELOAD "{\"v\":1,\"command\":\"reload\"}"
 
+/* What konsild did by itself. */
+static void test_note(struct host *h)
+{
+    struct ks_audit_row row = {
+        .actor = KS_STR("konsild"), .action = KS_STR("log.normal"), .detail = KS_STR("by itself, after an hour")
+    };
+    size_t before = audited(h).len;
+
+    ks_control_note(h->reactors[0], &row, h->now);
+    host_settle(h);
+    check_str("DSK I.8-e: what ended by itself has a row, too", ks_str_from(audited(h), before),
+        KS_STR("log.normal(by itself, after an hour) "));
+    before = audited(h).len;
+    ks_memory_server_store_room(h->store, 0);
+    ks_control_note(h->reactors[0], &row, h->now);
+    host_settle(h);
+    ks_memory_server_store_room(h->store, SIZE_MAX);
+    check_row(audited(h).len == before, "on a full disk there is none, and nothing waits for it", "there is");
+    ks_control_note(h->reactors[0], &row, h->now);
+    host_settle(h);
+    check_row(audited(h).len > before, "(control: and afterwards there is)", "there is none");
+}
+
 static void test_order(struct host *h)
 {
     struct ks_str answer = say(h, DEBUG);
@@ -147,6 +170,7 @@ int main(void)
     if (!control)
         return 2;
     test_order(host);
+    test_note(host);
     test_arguments(host);
     ks_control_close(control);
     ks_buf_done(&answers);

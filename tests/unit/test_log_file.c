@@ -55,9 +55,11 @@ static bool is_there(const char *name)
     return access(name, F_OK) == 0;
 }
 
+static unsigned removed; /* by the last turn */
+
 static void turn(void)
 {
-    scratch_must(ks_log_file_turn(file, 7 * 86400, virtual_now) == KS_OK, "a turn");
+    scratch_must(ks_log_file_turn(file, 7 * 86400, virtual_now, &removed) == KS_OK, "a turn");
 }
 
 /* A file for each day, and none for longer than its period. */
@@ -87,6 +89,7 @@ static void days(void)
     wait_ms(86400000);
     turn();
     check_row(!is_there(of_day(0)), "DSK I.8-e: a day's log goes when its period is over", "it is there");
+    check_row(removed == 1, "DSK I.7-f: and is counted, for the log of deletions", "%u", removed);
     check_row(is_there(of_day(1)), "control: the next one's is not over", "it is gone");
     wait_ms(INT64_C(30) * 86400000);
     turn();
@@ -112,6 +115,15 @@ int main(void)
     check_str("DSK I.8-e: debugging ends by itself after an hour", said(), NORMAL);
     wait_ms(KS_LOG_DEBUG_MS);
     check_str("and does not come again", said(), NORMAL);
+    check_row(ks_log_file_debug_over(file, virtual_now) && !ks_log_file_debug_over(file, virtual_now),
+        "DSK I.8-e: that it ended by itself is told once, for the audit log", "it is not");
+    ks_log_file_debug(file, true, virtual_now);
+    check_row(ks_log_file_debug_end_ms(file) == virtual_now.mono_ms + KS_LOG_DEBUG_MS
+            && !ks_log_file_debug_over(file, virtual_now),
+        "and not before it did", "%lld", (long long)ks_log_file_debug_end_ms(file));
+    wait_ms(KS_LOG_DEBUG_MS);
+    check_row(ks_log_file_debug_over(file, virtual_now) && !ks_log_file_debug_end_ms(file),
+        "also when nothing was written meanwhile", "it is not");
 
     ks_log_file_debug(file, true, virtual_now);
     wait_ms(KS_LOG_DEBUG_MS - 1);
@@ -120,6 +132,7 @@ int main(void)
     check_str("asked for again, the hour begins anew", said(), BOTH);
     ks_log_file_debug(file, false, virtual_now);
     check_str("and it ends when somebody says so", said(), NORMAL);
+    check_row(!ks_log_file_debug_over(file, virtual_now), "which is no end by itself", "it is told");
 
     ks_log_file_debug(file, true, virtual_now);
     wait_ms(KS_LOG_DEBUG_MS / 2);
