@@ -43,13 +43,13 @@ static const struct word {
     { "keep", "archive", SAY("keep.archive") },
     { "keep", "days", SAY("keep.days") },
     { "keep", "always", SAY("keep.always") },
+    { "keep", "row", SAY("keep.row") },
     { "where", "values", SAY("where.values") },
     { "where", "archive", SAY("where.archive") },
     { "where", "accounts", SAY("where.accounts") },
     { "where", "audit", SAY("where.audit") },
-    { "where", "files", SAY("where.files") },
     { "where", "log", SAY("where.log") },
-    { "where", "memory", SAY("where.memory") },
+    { "where", "settings", SAY("where.settings") },
     { "reader", "nobody", SAY("reader.nobody") },
     { "reader", "owner", SAY("reader.owner") },
     { "reader", "contacts", SAY("reader.contacts") },
@@ -112,29 +112,56 @@ static void add_reading(const struct ctl *ctl, json_t *store)
     ks_buf_done(&text);
 }
 
+/* Of a field, whose place is its name. */
+static void add_readers(const struct ctl *ctl, json_t *field)
+{
+    struct ks_buf text;
+
+    ks_buf_init(&text, 10000);
+    ks_sentence_write(&text, ctl->language, SAY("describe.readers"),
+        (const struct ks_filling[]) { { "purpose", ks_str_z(json_string_value(json_object_get(field, "purpose"))) },
+            { "readers", ks_str_z(json_string_value(json_object_get(field, "readers"))) }, { NULL } });
+    json_object_set_new(field, "purpose", text_json(ks_buf_str(&text)));
+    ks_buf_done(&text);
+}
+
+static void translate_field(const struct ctl *ctl, json_t *field)
+{
+    char id[200];
+
+    snprintf(id, sizeof id, "field.%s", json_string_value(json_object_get(field, "field")));
+    for (char *at = id; *at; at++)
+        if (*at == ':')
+            *at = '.';
+    if (id[strlen(id) - 1] == '.')
+        id[strlen(id) - 1] = 0;
+    if (ks_sentence_find(ks_str_z(id)))
+        json_object_set_new(field, "purpose", text_json(ks_say(ctl->language, id)));
+}
+
 static int describe_fields(struct ctl *ctl)
 {
     static const struct ctl_column columns[] = { { "field", SAY("column.field") }, { "store", SAY("column.store") },
-        { "purpose", SAY("column.purpose") }, { NULL, NULL } };
+        { "keep", SAY("column.keep") }, { "purpose", SAY("column.purpose") }, { NULL, NULL } };
     json_t *result = NULL, *fields, *field;
     size_t index;
     int status = ctl_ask(ctl, "describe.fields", NULL, &result);
 
     fields = json_object_get(result, "fields");
-    json_array_foreach(fields, index, field)
-    {
-        char id[200];
-        snprintf(id, sizeof id, "field.%s", json_string_value(json_object_get(field, "field")));
-        for (char *at = id; *at; at++)
-            if (*at == ':')
-                *at = '.';
-        if (id[strlen(id) - 1] == '.')
-            id[strlen(id) - 1] = 0;
-        if (ks_sentence_find(ks_str_z(id)))
-            json_object_set_new(field, "purpose", text_json(ks_say(ctl->language, id)));
-    }
-    if (status == EXIT_SUCCESS && !ctl_json(ctl, fields))
+    json_array_foreach(fields, index, field) translate_field(ctl, field);
+    if (status == EXIT_SUCCESS && !ctl_json(ctl, fields)) {
+        json_array_foreach(fields, index, field)
+        {
+            if (!json_object_get(field, "keep"))
+                json_object_set_new(field, "keep", json_string("row"));
+            translate(ctl, field, "keep");
+            if (!json_object_get(field, "readers"))
+                continue;
+            translate_readers(ctl, field);
+            add_readers(ctl, field);
+        }
         ctl_table_print(stdout, ctl->language, columns, fields);
+    }
     json_decref(result);
     return status;
 }

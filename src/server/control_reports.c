@@ -40,27 +40,49 @@ static json_t *words(unsigned bits, const char *const *names)
     return list;
 }
 
-static void describe_feature(json_t *stores, const struct ks_config *config, const struct ks_feature *feature)
+/* How long, and who reads it. */
+static void describe_life(json_t *to, const struct ks_config *config, const struct ks_feature_store *store)
 {
-    static const char *const holds[] = { "none", "credentials", "contacts", "keys", "content", "traffic", "settings" };
-    static const char *const keeps[] = { "account", "session", "archive", "days", "always" };
-    static const char *const wheres[] = { "values", "archive", "accounts", "audit", "files", "log", "memory" };
+    static const char *const keeps[] = { [KS_KEEP_WITH_ACCOUNT] = "account",
+        [KS_KEEP_SESSION] = "session",
+        [KS_KEEP_ARCHIVE] = "archive",
+        [KS_KEEP_DAYS] = "days",
+        [KS_KEEP_ALWAYS] = "always" };
     static const char *const readers[] = { "nobody", "owner", "contacts", "domain", "admins", "auditors", "operators",
         NULL };
+    int64_t days = ks_retention_has_period(store) ? days_of(config, store) : 0;
+
+    json_object_set_new(to, "keep", json_string(days ? "days" : keeps[store->keep]));
+    if (days)
+        json_object_set_new(to, "days", json_integer(days));
+    json_object_set_new(to, "readers", words(store->readers, readers));
+}
+
+static void describe_feature(json_t *stores, const struct ks_config *config, const struct ks_feature *feature)
+{
+    static const char *const holds[] = { [KS_DATA_NONE] = "none",
+        [KS_DATA_CREDENTIALS] = "credentials",
+        [KS_DATA_CONTACTS] = "contacts",
+        [KS_DATA_KEYS] = "keys",
+        [KS_DATA_CONTENT] = "content",
+        [KS_DATA_TRAFFIC] = "traffic",
+        [KS_DATA_SETTINGS] = "settings" };
+    static const char *const wheres[] = { [KS_IN_VALUES] = "values",
+        [KS_IN_ARCHIVE] = "archive",
+        [KS_IN_ACCOUNTS] = "accounts",
+        [KS_IN_AUDIT] = "audit",
+        [KS_IN_LOG] = "log",
+        [KS_IN_SETTINGS] = "settings" };
 
     for (const struct ks_feature_store *at = feature->stores; at->store; at++) {
         json_t *store = json_object();
-        int64_t days = ks_retention_has_period(at) ? days_of(config, at) : 0;
         json_object_set_new(store, "feature", json_string(feature->name));
         json_object_set_new(store, "store", json_string(at->store));
         json_object_set_new(store, "holds", json_string(holds[at->holds]));
-        json_object_set_new(store, "keep", json_string(days ? "days" : keeps[at->keep]));
-        if (days)
-            json_object_set_new(store, "days", json_integer(days));
+        describe_life(store, config, at);
         if (at->period)
             json_object_set_new(store, "option", json_string(at->period));
         json_object_set_new(store, "where", json_string(wheres[at->where]));
-        json_object_set_new(store, "readers", words(at->readers, readers));
         json_object_set_new(store, "purpose", json_string(at->purpose));
         json_array_append_new(stores, store);
     }
@@ -76,14 +98,27 @@ static void describe_data(struct ks_control_call *call)
     ks_control_answer(call, NULL, result);
 }
 
+static const struct ks_feature_store *store_named(const char *name)
+{
+    for (size_t i = 0; ks_features[i]; i++)
+        for (const struct ks_feature_store *at = ks_features[i]->stores; at->store; at++)
+            if (strcmp(at->store, name) == 0)
+                return at;
+    return NULL;
+}
+
 /* Every field, and the store whose lifetime and readers it has. */
 static void describe_fields(struct ks_control_call *call)
 {
-    json_t *fields = json_array();
+    json_t *fields = json_array(), *field;
 
-    for (const struct ks_data_field *at = ks_data_register; at->name; at++)
-        json_array_append_new(
-            fields, json_pack("{s:s, s:s, s:s}", "field", at->name, "store", at->store, "purpose", at->purpose));
+    for (const struct ks_data_field *at = ks_data_register; at->name; at++) {
+        const struct ks_feature_store *store = store_named(at->store);
+        field = json_pack("{s:s, s:s, s:s}", "field", at->name, "store", at->store, "purpose", at->purpose);
+        if (store)
+            describe_life(field, call->reactor->config, store);
+        json_array_append_new(fields, field);
+    }
     ks_control_answer(call, NULL, json_pack("{s:o}", "fields", fields));
 }
 

@@ -143,7 +143,7 @@ struct ks_feature_pass {
 
 /* What is kept about a person: printed by `konsilctl describe data`, deleted by its lifetime. */
 enum ks_data_class {
-    KS_DATA_NONE,
+    KS_DATA_NONE, /* nothing about anybody */
     KS_DATA_CREDENTIALS,
     KS_DATA_CONTACTS,
     KS_DATA_KEYS,
@@ -159,7 +159,7 @@ enum ks_where {
     KS_IN_ACCOUNTS,
     KS_IN_AUDIT,
     KS_IN_LOG,
-    KS_IN_MEMORY,
+    KS_IN_SETTINGS, /* of the database itself */
 };
 /* Who can read it, beside konsild; administrators of the machine never see content (KS_DATA_CONTENT is ciphertext). */
 enum ks_reader {

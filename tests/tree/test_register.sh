@@ -40,4 +40,8 @@ refused src/server/data_register.c 's/{ "audit.actor".*/{ "audit.nothing", "audi
     'audit.nothing has a row, and nobody stores it' "a row of nothing is refused"
 refused src/server/data_register.c 's/"account.name", "account"/"account.name", "acount"/' \
     'belongs to a store that no descriptor has: acount' "so is one without a descriptor's lifetime and readers"
+refused src/server/data_register.c 's/"log:status", "log"/"log:status", ""/' \
+    'log:status belongs to a store that no descriptor has' "DSK II.3-a: so is one that has neither"
+refused src/server/data_register.c 's/"account.name", "account"/"account.name", "*"/' \
+    'account.name belongs to a store that no descriptor has' "and a column of its own that leaves it to the row"
 echo "1..$rows"

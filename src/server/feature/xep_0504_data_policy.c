@@ -70,7 +70,7 @@ static void write_keep(struct ks_buf *buf, const struct ks_domain *domain, const
         ks_buf_z(buf, keeps[store->keep]);
 }
 
-/* §3.13: a line for each store: its name, what it is for, how long it is kept. */
+/* §3.13: a line for each store that is about people: its name, what it is for, how long it is kept. */
 static void add_stores(struct ks_arena *arena, const struct ks_domain *domain, struct ks_xml *form)
 {
     struct ks_xml *field = ks_form_add(arena, form, "extra_info", "text-multi", KS_STR_EMPTY);
@@ -79,6 +79,8 @@ static void add_stores(struct ks_arena *arena, const struct ks_domain *domain, s
 
     for (size_t i = 0; ks_features[i]; i++)
         for (const struct ks_feature_store *at = ks_features[i]->stores; at->store; at++) {
+            if (at->holds == KS_DATA_NONE)
+                continue;
             ks_buf_init(&buf, 1000);
             ks_buf_printf(&buf, "%s: %s Kept ", at->store, at->purpose);
             write_keep(&buf, domain, at);
