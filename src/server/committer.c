@@ -7,6 +7,7 @@
 #include "archive_settings.h"
 #include "archive_tail.h"
 #include "audit_chain.h"
+#include "crypto.h"
 #include "deletion.h"
 #include "expire.h"
 #include "store_read.h"
@@ -245,13 +246,6 @@ static enum ks_err append_message(struct ks_committer *c, struct ks_archive_row 
     return err == KS_OK ? tail_add(c, row) : err;
 }
 
-static enum ks_err replace_message(struct ks_committer *c, const struct ks_archive_row *row)
-{
-    enum ks_err err = c->store->ops->archive_replace(c->store, row->id, row->stanza);
-
-    return err == KS_ENOTFOUND ? KS_OK : err; /* its owners are gone, and it with them */
-}
-
 static enum ks_err append_audit(struct ks_committer *c, struct ks_audit_row *row, struct ks_now now)
 {
     row->seq = ++c->at.audit_seq;
@@ -298,6 +292,25 @@ static bool remove_row(void *user, const struct ks_kv_row *row)
 
     removal->err = remove_file(removal->c, row->key);
     return removal->err == KS_OK;
+}
+
+static bool hash_stanza(void *user, const struct ks_archive_row *row)
+{
+    ks_hash(KS_SHA256, row->stanza, user);
+    return false;
+}
+
+/* Unless its owners are gone, and it with them, or somebody was first. */
+static enum ks_err replace_message(struct ks_committer *c, struct ks_store_replace *replace, struct ks_now now)
+{
+    uint8_t is[32];
+    enum ks_err err = c->store->ops->archive_get(c->store, replace->id, hash_stanza, is);
+
+    if (err == KS_ENOTFOUND || (err == KS_OK && memcmp(is, replace->was, sizeof is) != 0))
+        return KS_OK;
+    if (err == KS_OK)
+        err = c->store->ops->archive_replace(c->store, replace->id, replace->stanza);
+    return err == KS_OK ? append_audit(c, &replace->audit, now) : err;
 }
 
 /* Before anything of the transaction is written: what cannot be removed fails alone. A crash behind it leaves rows of
@@ -454,7 +467,7 @@ static enum ks_err apply(
     case KS_WRITE_ARCHIVE:
         return append_message(c, &write->archive, now);
     case KS_WRITE_ARCHIVE_REPLACE:
-        return replace_message(c, &write->archive);
+        return replace_message(c, &write->replace, now);
     case KS_WRITE_AUDIT:
         return append_audit(c, &write->audit, now);
     case KS_WRITE_META:

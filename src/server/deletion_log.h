@@ -10,6 +10,9 @@ struct ks_deletion {
     struct ks_str actor;
     const char *reason;
 };
+/* The row, whose detail is written to detail; for what writes it itself. */
+void ks_deletion_row(struct ks_ctx *ctx, const struct ks_deletion *why, struct ks_str category, uint64_t rows,
+    struct ks_buf *detail, struct ks_audit_row *ret_row);
 /* One row in ctx's transaction; none when rows is 0. */
 void ks_deletion_log(struct ks_ctx *ctx, const struct ks_deletion *why, struct ks_str category, uint64_t rows);
 

@@ -144,8 +144,11 @@ void ks_retraction_bury(
     struct ks_store_req *txn = ks_ctx_txn(ctx);
     char *stamp = ks_arena_alloc(ctx->arena, KS_STAMP_LEN + 1);
     struct ks_arena arena;
+    struct ks_audit_row audit;
+    struct ks_buf detail;
     struct ks_str text;
 
+    ks_buf_init(&detail, 1000);
     ks_arena_init(&arena, TREE_BYTES_MAX);
     if (stamp && ks_xml_read(&arena, row->stanza, KS_STR_EMPTY, KS_STR_EMPTY, &message) == KS_OK) {
         for (size_t i = 0; i < KS_COUNT(kept); i++)
@@ -157,11 +160,12 @@ void ks_retraction_bury(
         ks_xml_set(ctx->arena, retracted, "stamp", ks_stamp_write(ctx->now.wall_ms, stamp));
         text = ks_reactor_write(ctx->reactor, tombstone, KS_STR_EMPTY);
         if (txn && text.ptr) {
-            ks_store_txn_archive_replace(txn, row->id, text);
-            ks_deletion_log(ctx, &why, KS_STR("archive"), 1);
+            ks_deletion_row(ctx, &why, KS_STR("archive"), 1, &detail, &audit);
+            ks_store_txn_archive_replace(txn, row, text, &audit);
         } else {
             ctx->arena->failed = true;
         }
     }
     ks_arena_done(&arena);
+    ks_buf_done(&detail);
 }

@@ -29,7 +29,8 @@ bool ks_retraction_stands(const struct ks_archive_row *row);
 bool ks_retraction_names(struct ks_str author, const struct ks_archive_row *row, struct ks_str id);
 
 /* Puts a tombstone in the place of a row, for all its owners, in ctx's transaction: sender, recipient, type and id of
- * the message stay. retraction: the id of the message that says so; by: who moderated it (XEP-0425), or empty. */
+ * the message stay. A row that was buried meanwhile stays as that left it. retraction: the id of the message that says
+ * so; by: who moderated it (XEP-0425), or empty. */
 void ks_retraction_bury(
     struct ks_ctx *ctx, const struct ks_archive_row *row, struct ks_str retraction, struct ks_str by);
 

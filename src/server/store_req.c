@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "crypto.h"
 #include "store_write.h"
 
 /* For the rows of a small transaction. Its stanza, if it is a big one, has a chunk of its own size. */
@@ -166,13 +167,17 @@ void ks_store_txn_kv_del(struct ks_store_req *req, uint64_t account, struct ks_s
             (struct ks_kv_row) { account, ks_store_req_copy(req, store), ks_store_req_copy(req, key), KS_STR_EMPTY };
 }
 
-void ks_store_txn_archive_replace(struct ks_store_req *req, uint64_t id, struct ks_str stanza)
+void ks_store_txn_archive_replace(
+    struct ks_store_req *req, const struct ks_archive_row *seen, struct ks_str stanza, const struct ks_audit_row *audit)
 {
     struct ks_store_write *write = write_add(req, KS_WRITE_ARCHIVE_REPLACE);
 
-    assert(id && stanza.len);
-    if (write)
-        write->archive = (struct ks_archive_row) { .id = id, .stanza = ks_store_req_copy(req, stanza) };
+    assert(seen->id && stanza.len);
+    if (!write)
+        return;
+    write->replace = (struct ks_store_replace) { .id = seen->id, .stanza = ks_store_req_copy(req, stanza) };
+    ks_hash(KS_SHA256, seen->stanza, write->replace.was);
+    ks_store_req_copy_audit(req, audit, &write->replace.audit);
 }
 
 void ks_store_txn_account_add(struct ks_store_req *req, const struct ks_account_row *row)

@@ -166,9 +166,10 @@ void ks_store_txn_account_delete(struct ks_store_req *req, struct ks_str domain,
 /* One message for both owners; id and stamp_ms of row are ignored. An owner who was deleted is left out. When two rows
  * are appended in one transaction, the first has the smaller id. */
 void ks_store_txn_archive(struct ks_store_req *req, const struct ks_archive_row *row);
-/* Puts another stanza into a row, for all its owners; what it held is gone. A row that is gone meanwhile is no error.
- */
-void ks_store_txn_archive_replace(struct ks_store_req *req, uint64_t id, struct ks_str stanza);
+/* Puts another stanza into a row that holds what was seen in it, for all its owners; what it held is gone, and audit is
+ * a row of the audit log. If the row is gone meanwhile, or holds something else, neither happens, which is no error. */
+void ks_store_txn_archive_replace(struct ks_store_req *req, const struct ks_archive_row *seen, struct ks_str stanza,
+    const struct ks_audit_row *audit);
 /* On completion: the row that the nth call of ks_store_txn_archive wrote, with id and stamp_ms; id 0 when no owner was
  * left. NULL past the last.
  */

@@ -12,7 +12,7 @@ enum ks_write_kind {
     KS_WRITE_ACCOUNT_UPDATE,
     KS_WRITE_ACCOUNT_DELETE,
     KS_WRITE_ARCHIVE,
-    KS_WRITE_ARCHIVE_REPLACE, /* archive: id and stanza */
+    KS_WRITE_ARCHIVE_REPLACE, /* replace */
     KS_WRITE_AUDIT,
     KS_WRITE_META,
     KS_WRITE_EXPIRE, /* of req->expiry */
@@ -27,6 +27,12 @@ struct ks_store_write {
         struct ks_account_row account;
         struct ks_archive_row archive;
         struct ks_audit_row audit;
+        struct ks_store_replace {
+            uint64_t id;
+            uint8_t was[32]; /* SHA-256 of what stood there */
+            struct ks_str stanza;
+            struct ks_audit_row audit;
+        } replace;
     };
 };
 

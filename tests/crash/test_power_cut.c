@@ -99,7 +99,28 @@ static void expire(struct ks_store_req *req, const struct op *op, struct ks_str 
     ks_store_txn_expire(req, &x);
 }
 
-static struct ks_store_req *req_of(const struct op *op)
+static bool see(void *user, const struct ks_archive_row *row)
+{
+    static char text[40000];
+    struct ks_archive_row *seen = user;
+
+    seen->stanza = ks_str(memcpy(text, row->stanza.ptr, row->stanza.len), row->stanza.len);
+    return false;
+}
+
+/* A tombstone, in the place of what stands in a row before the turn. */
+static void retract(struct ks_store_req *req, const struct side *side, const struct op *op)
+{
+    struct ks_archive_row seen = { .id = 1 + (uint64_t)op->wall_ms % op->number, .stanza = KS_STR("<none/>") };
+    enum ks_err err = side->store->ops->archive_get(side->store, seen.id, see, &seen);
+
+    if (err != KS_OK && err != KS_ENOTFOUND)
+        fatal("a row", err);
+    ks_store_txn_archive_replace(req, &seen, KS_STR("<message n='tombstone'/>"),
+        &(struct ks_audit_row) { .actor = KS_STR("author"), .action = KS_STR("delete"), .subject = domain });
+}
+
+static struct ks_store_req *req_of(const struct side *side, const struct op *op)
 {
     struct ks_store_req *req = ks_store_txn_new();
     char text[32];
@@ -118,7 +139,7 @@ static struct ks_store_req *req_of(const struct op *op)
         ks_store_txn_archive(req,
             &(struct ks_archive_row) {
                 .owner = { op->a }, .with = { KS_STR("b@klinik.example") }, .stanza = text_of(op) });
-        ks_store_txn_archive_replace(req, 1 + (uint64_t)op->wall_ms % op->number, KS_STR("<message n='tombstone'/>"));
+        retract(req, side, op);
         break;
     case OP_PUT:
         ks_store_txn_kv_put(req, op->a, KS_STR("roster"), local_of(op->b, text), text_of(op));
@@ -190,7 +211,7 @@ static bool do_batch(struct side *side, const struct batch *batch, enum ks_err *
     bool well = true;
 
     for (size_t i = 0; i < batch->count; i++)
-        submit(side, req_of(&batch->ops[i]));
+        submit(side, req_of(side, &batch->ops[i]));
     for (req = ks_committer_turn(side->committer, (struct ks_now) { 0, batch->wall_ms }); req; req = next) {
         next = req->next;
         side->epoch = req->epoch;

@@ -295,10 +295,20 @@ static bool keep_x(const void *user, const struct ks_archive_row *row)
     return ks_str_is(row->stanza, "<x/>");
 }
 
+static bool keep_second(const void *user, const struct ks_archive_row *row)
+{
+    (void)user;
+    return ks_str_is(row->stanza, "<second/>");
+}
+
 static void replacing(void)
 {
     static int looks;
     struct ks_page_query q = { .account = 1, .last = true, .rows_max = 10, .keep = keep_none, .keep_user = &looks };
+    struct ks_archive_row x = { .id = 4, .stanza = KS_STR("<x/>") };
+    const struct ks_audit_row one = {
+        .actor = KS_STR("author"), .action = KS_STR("delete"), .detail = KS_STR("reason=retraction archive=1")
+    };
     struct ks_store_req *req;
 
     start_new();
@@ -314,9 +324,22 @@ static void replacing(void)
         "with looks_max it sees so many, and the page does not say that it is complete", "%d", looks);
     ks_store_req_free(req);
     req = ks_store_txn_new();
-    ks_store_txn_archive_replace(req, 4, KS_STR("<z/>"));
-    ks_store_txn_archive_replace(req, 99, KS_STR("<z/>"));
+    ks_store_txn_archive_replace(req, &x, KS_STR("<z/>"), &one);
+    x.id = 99;
+    ks_store_txn_archive_replace(req, &x, KS_STR("<z/>"), &one);
     check_err("a row is replaced; one that is gone meanwhile is no error", result_of(req), KS_OK);
+    req = ks_store_txn_new();
+    x.id = 4;
+    ks_store_txn_archive_replace(req, &x, KS_STR("<second/>"), &one);
+    check_err("nor is one that another request replaced first", result_of(req), KS_OK);
+    req = done(ks_store_audit_new(0, KS_AUDIT_ROWS_MAX));
+    check_row(req->audit_count == 1 && ks_str_is(req->audit[0].detail, "reason=retraction archive=1"),
+        "DSK I.7-f: the log has one row of it, and none of what did not happen", "%zu", req->audit_count);
+    ks_store_req_free(req);
+    q = (struct ks_page_query) { .account = 1, .rows_max = 10, .keep = keep_second };
+    req = done(ks_store_page_new(&q));
+    check_row(!req->rows_count, "the first one's word stays", "%zu rows", req->rows_count);
+    ks_store_req_free(req);
     q = (struct ks_page_query) { .account = 2, .rows_max = 10, .keep = keep_x };
     req = done(ks_store_page_new(&q));
     check_row(
