@@ -95,6 +95,7 @@
 #define KS_CODE_REPAIR_EXHAUSTED "repair.exhausted"
 #define KS_CODE_ROLLED_BACK "store.rolled_back"
 #define KS_CODE_ACK_DIFFERS "message.ack_differs"
+#define KS_CODE_CLOCK_DIFFERS "clock.differs"
 #define KS_CODE_KEYS_UNPUBLISHED "keys.unpublished"
 
 /* Rooms. */

@@ -7,11 +7,14 @@
 #include "erase.h"
 #include "history.h"
 #include "history_record.h"
+#include "iq_client.h"
+#include "ns.h"
 #include "transfer.h"
 
 #define OWN_KEY "lifetime"   /* days, of the person */
 #define SAID_KEY "lifetime " /* and the room's address, or nothing behind it */
 #define SAID_VERSION 1
+#define CLOCK_KEY "clock" /* the latest time that the server named, wall */
 #define KEY_BYTES_MAX 8192
 #define HOUR_MS INT64_C(3600000)
 #define DAY_MS (24 * HOUR_MS)
@@ -95,13 +98,13 @@ static int64_t shorter(int64_t one_ms, int64_t other_ms)
     return one_ms == 0 || (other_ms > 0 && other_ms < one_ms) ? other_ms : one_ms;
 }
 
-static int64_t in_force(const struct konsil *k, const struct said *said)
+static int64_t in_force(const struct said *said, int64_t now_ms)
 {
-    return k->now.wall_ms - (int64_t)said->since_ms < KS_LIFETIME_NOTICE_MS ? 0 : (int64_t)said->hours * HOUR_MS;
+    return now_ms - (int64_t)said->since_ms < KS_LIFETIME_NOTICE_MS ? 0 : (int64_t)said->hours * HOUR_MS;
 }
 
-/* What is older may go; 0: nothing. */
-static enum ks_err period_of(struct konsil *k, struct ks_str conversation, int64_t *ret_ms)
+/* What is older than that at now_ms may go; 0: nothing. */
+static enum ks_err period_of(struct konsil *k, struct ks_str conversation, int64_t now_ms, int64_t *ret_ms)
 {
     struct said all, room;
     uint64_t days;
@@ -109,7 +112,7 @@ static enum ks_err period_of(struct konsil *k, struct ks_str conversation, int64
 
     if (err != KS_OK || (err = load(k, KS_STR_EMPTY, &all)) != KS_OK || (err = load(k, conversation, &room)) != KS_OK)
         return err;
-    *ret_ms = shorter((int64_t)days * DAY_MS, shorter(in_force(k, &all), in_force(k, &room)));
+    *ret_ms = shorter((int64_t)days * DAY_MS, shorter(in_force(&all, now_ms), in_force(&room, now_ms)));
     return KS_OK;
 }
 
@@ -189,19 +192,67 @@ static enum ks_err expire_message(struct konsil *k, struct ks_message *message)
     return err == KS_OK ? ks_history_expire(k, message) : err;
 }
 
+/* The earlier of two clocks; and this device's. */
+struct clocks {
+    int64_t sure_ms, own_ms;
+};
+
+/* The server's time, as it was at its last word and went on since: never later than it is. 0: it never said any. */
+static enum ks_err server_now(struct konsil *k, int64_t *ret_ms)
+{
+    struct ks_lifetime *lifetime = &k->lifetime;
+    uint64_t stored_ms;
+    enum ks_err err;
+
+    *ret_ms = 0;
+    if (!lifetime->sure_ms) {
+        err = ks_meta_get_u64(k, CLOCK_KEY, &stored_ms);
+        if (err != KS_OK)
+            return err == KS_ENOTFOUND ? KS_OK : err;
+        lifetime->sure_ms = (int64_t)stored_ms;
+        lifetime->sure_at_ms = k->now.mono_ms;
+    }
+    *ret_ms = lifetime->sure_ms + (k->now.mono_ms - lifetime->sure_at_ms);
+    return KS_OK;
+}
+
+static enum ks_err read_clocks(struct konsil *k, struct clocks *ret_clocks)
+{
+    int64_t server_ms;
+    enum ks_err err = server_now(k, &server_ms);
+
+    *ret_clocks = (struct clocks) { ks_sooner(server_ms, k->now.wall_ms), k->now.wall_ms };
+    return err;
+}
+
+/* Of one conversation, by each. */
+struct periods {
+    int64_t sure_ms, own_ms;
+};
+
+static bool is_young(const struct row *row, int64_t now_ms, int64_t period_ms)
+{
+    return period_ms == 0 || now_ms - row->message.stamp_ms <= period_ms;
+}
+
 static enum ks_err expire_rows(struct konsil *k, struct slice *slice)
 {
     struct ks_str conversation = KS_STR_EMPTY;
-    int64_t period_ms = 0;
-    enum ks_err err = KS_OK;
+    struct periods periods = { 0, 0 };
+    struct clocks clocks;
+    enum ks_err err = read_clocks(k, &clocks);
 
     for (size_t i = 0; i < slice->count && err == KS_OK; i++) {
         struct row *row = &slice->rows[i];
 
         if (i == 0 || !ks_str_eq(conversation, row->message.conversation))
-            err = period_of(k, row->message.conversation, &period_ms);
+            err = period_of(k, row->message.conversation, clocks.own_ms, &periods.own_ms);
+        if (err == KS_OK && (i == 0 || !ks_str_eq(conversation, row->message.conversation)))
+            err = period_of(k, row->message.conversation, clocks.sure_ms, &periods.sure_ms);
         conversation = row->message.conversation;
-        if (err != KS_OK || row->waits || period_ms == 0 || k->now.wall_ms - row->message.stamp_ms <= period_ms)
+        k->lifetime.periods = k->lifetime.periods || periods.own_ms > 0;
+        if (err != KS_OK || row->waits || is_young(row, clocks.own_ms, periods.own_ms)
+            || is_young(row, clocks.sure_ms, periods.sure_ms))
             continue;
         err = k->lifetime.early ? k->store->ops->del(k->store, KS_T_MESSAGE_ID, row->key)
                                 : expire_message(k, &row->message);
@@ -230,8 +281,61 @@ static enum ks_err look(struct konsil *k, void *arg)
 static void begin_anew(struct konsil *k)
 {
     ks_buf_reset(&k->lifetime.after);
-    k->lifetime.early = false;
+    k->lifetime.early = k->lifetime.periods = false;
     k->wait_ms[KS_WAIT_LIFETIME] = k->now.mono_ms + KS_LIFETIME_AGAIN_MS;
+}
+
+/* --- the server's clock --- */
+
+static enum ks_err tell_difference(struct konsil *k, int64_t server_ms)
+{
+    int64_t ahead_ms = k->now.wall_ms - server_ms;
+
+    if (ahead_ms < KS_LIFETIME_CLOCKS_MS && ahead_ms > -KS_LIFETIME_CLOCKS_MS)
+        return KS_OK;
+    return ks_tell(k, KS_EV_WARNING, &(struct ks_ev_warning) { .code = KS_STR(KS_CODE_CLOCK_DIFFERS) });
+}
+
+static enum ks_err keep_time(struct konsil *k, int64_t server_ms)
+{
+    k->lifetime.sure_ms = server_ms;
+    k->lifetime.sure_at_ms = k->now.mono_ms;
+    return ks_meta_put_u64(k, CLOCK_KEY, (uint64_t)server_ms);
+}
+
+static enum ks_err take_time(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+{
+    const struct ks_xml *time = answer ? ks_xml_child(answer->xml, NS_TIME, "time") : NULL;
+    int64_t server_ms;
+    enum ks_err err;
+
+    (void)iq;
+    if (!ks_iq_ok(answer)
+        || ks_stamp_read(ks_xml_text(&k->arena, ks_xml_child(time, NS_TIME, "utc")), &server_ms) != KS_OK
+        || server_ms <= 0)
+        return KS_OK;
+    if ((err = keep_time(k, server_ms)) != KS_OK)
+        return err;
+    k->wait_ms[KS_WAIT_LIFETIME] = k->now.mono_ms; /* the walk that asked begins again */
+    return tell_difference(k, server_ms);
+}
+
+/* At the end of a walk, for the next ones. */
+static enum ks_err set_clocks(struct konsil *k, void *arg)
+{
+    struct ks_lifetime *lifetime = &k->lifetime;
+    bool lately = lifetime->asked_ms && k->now.mono_ms - lifetime->asked_ms < KS_LIFETIME_AGAIN_MS / 2;
+    int64_t server_ms;
+    enum ks_err err = server_now(k, &server_ms);
+
+    (void)arg;
+    if (err != KS_OK || !lifetime->periods || lately)
+        return err;
+    if (!ks_online(k))
+        return server_ms ? keep_time(k, server_ms) : KS_OK;
+    lifetime->asked_ms = k->now.mono_ms;
+    err = ks_iq_send(k, "get", ks_str_z(k->domain), ks_xml_new(&k->arena, NS_TIME, "time"), take_time, KS_STR_EMPTY, 0);
+    return err == KS_EAGAIN ? KS_OK : err;
 }
 
 /* Behind the last row that was looked at; or with the other table. The slice is good until the next step. */
@@ -241,6 +345,7 @@ static void go_on(struct konsil *k, const struct slice *slice)
     bool more = slice->count == KS_LIFETIME_ROWS;
 
     if (!more && lifetime->early) {
+        (void)ks_step(k, set_clocks, NULL);
         begin_anew(k);
         return;
     }
@@ -300,8 +405,8 @@ enum ks_err ks_lifetime_set(struct konsil *k, const struct ks_cmd *cmd)
 
     if (err != KS_OK)
         return err;
-    ks_buf_reset(&k->lifetime.after);
-    k->lifetime.early = false;
+    begin_anew(k);
+    k->lifetime.asked_ms = 0;
     k->wait_ms[KS_WAIT_LIFETIME] = k->now.mono_ms; /* from the beginning, at once */
     return tell(k, cmd->id);
 }

@@ -12,7 +12,12 @@
  * that it is not shown again, and its number and hash (chain.h).
  *
  * A server may be in wrong hands, or set wrongly for an hour, and nothing brings back what is deleted here: so its word
- * counts once it stood for KS_LIFETIME_NOTICE_MS. The person's own counts at once. */
+ * counts once it stood for KS_LIFETIME_NOTICE_MS. The person's own counts at once.
+ *
+ * A clock may be wrong, and nothing brings back what it deletes either: a message goes when its time is up by this
+ * device's clock and by the server's (XEP-0202), which is asked once a day while anything has a period. Without a
+ * connection its time goes on as this device runs, and not while it is switched off. The person is told when the two
+ * differ. */
 #ifndef KS_LIFETIME_H
 #define KS_LIFETIME_H
 
@@ -24,11 +29,16 @@
 #define KS_LIFETIME_AGAIN_MS 86400000            /* after the end of a walk */
 #define KS_LIFETIME_PAUSE_MS 50                  /* after a slice */
 #define KS_LIFETIME_ROWS 100                     /* of a slice */
+#define KS_LIFETIME_CLOCKS_MS 300000             /* by so much clocks may differ without a word */
 
 struct konsil;
 
 struct ks_lifetime {
     bool early;          /* of the walk: the messages are done */
+    bool periods;        /* of the walk: something has one */
+    int64_t asked_ms;    /* monotonic: when the server was asked for its time; 0: never */
+    int64_t sure_ms;     /* what it said, wall, or what went on from it; 0: the store may know */
+    int64_t sure_at_ms;  /* monotonic: when that was so */
     struct ks_buf after; /* the key that was looked at last; empty: it begins */
 };
 

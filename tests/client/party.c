@@ -13,9 +13,11 @@
 
 #define START ((struct ks_now) { .mono_ms = 1000, .wall_ms = 1795312800000 })
 
-static struct konsil_now now(const struct lab *lab)
+static struct konsil_now now(const struct party *party)
 {
-    return (struct konsil_now) { lab->host->now.mono_ms, lab->host->now.wall_ms };
+    const struct ks_now *now = &party->lab->host->now;
+
+    return (struct konsil_now) { now->mono_ms, now->wall_ms + party->ahead_ms };
 }
 
 static void die(const char *text)
@@ -107,7 +109,7 @@ const char *lab_control(struct lab *lab, const char *command)
 static void start_engine(struct party *party)
 {
     struct konsil_setup setup = {
-        .store = party->store, .now = now(party->lab), .device_name = "lab", .certificate = party->certificate
+        .store = party->store, .now = now(party), .device_name = "lab", .certificate = party->certificate
     };
     struct ks_prng prng;
 
@@ -157,14 +159,14 @@ static void drop_connection(struct party *party, bool tell)
         party->conn = NULL;
     }
     if (tell)
-        konsil_closed(party->engine, KONSIL_LOST_NETWORK, now(party->lab));
+        konsil_closed(party->engine, KONSIL_LOST_NETWORK, now(party));
 }
 
 static void open_connection(struct party *party)
 {
     drop_connection(party, false);
     if (party->cut) {
-        konsil_closed(party->engine, KONSIL_LOST_NETWORK, now(party->lab));
+        konsil_closed(party->engine, KONSIL_LOST_NETWORK, now(party));
         return;
     }
     party->conn = (party->websocket ? host_connect_websocket : host_connect)(party->lab->host, 1);
@@ -174,11 +176,11 @@ static void open_connection(struct party *party)
     ks_buf_reset(&party->in);
     party->in_seen = 0;
     if (!party->websocket) {
-        konsil_opened(party->engine, now(party->lab));
+        konsil_opened(party->engine, now(party));
         return;
     }
     host_secure(party->conn);
-    konsil_opened_messages(party->engine, now(party->lab)); /* as in a browser, which tells nothing of TLS */
+    konsil_opened_messages(party->engine, now(party)); /* as in a browser, which tells nothing of TLS */
 }
 
 static bool take_requests(struct party *party)
@@ -243,9 +245,9 @@ static void give(struct party *party, struct ks_str stanza)
     if (party->spy && !party->spy(party, &stanza, party->spy_user))
         return;
     if (party->websocket)
-        konsil_message(party->engine, stanza.ptr, stanza.len, now(party->lab));
+        konsil_message(party->engine, stanza.ptr, stanza.len, now(party));
     else
-        konsil_feed(party->engine, stanza.ptr, stanza.len, now(party->lab));
+        konsil_feed(party->engine, stanza.ptr, stanza.len, now(party));
 }
 
 static void take_messages(struct party *party)
@@ -330,7 +332,7 @@ static void secure(struct party *party)
     memcpy(tls.server_end_point, host_tls_facts.server_end_point, sizeof(tls.server_end_point));
     host_secure(party->conn);
     ks_framer_restart(&party->framer);
-    konsil_secured(party->engine, &tls, now(party->lab));
+    konsil_secured(party->engine, &tls, now(party));
 }
 
 static bool turn(struct party *party)
@@ -389,7 +391,7 @@ void lab_run(struct lab *lab, int64_t ms)
         next = next <= lab->host->now.mono_ms ? lab->host->now.mono_ms + 1 : next;
         host_wait(lab->host, next - lab->host->now.mono_ms);
         for (size_t i = 0; i < lab->count; i++)
-            konsil_tick(lab->parties[i].engine, now(lab));
+            konsil_tick(lab->parties[i].engine, now(&lab->parties[i]));
         settle(lab);
     }
 }
@@ -406,7 +408,7 @@ json_t *party_do(struct party *party, const char *format, ...)
     va_start(args, format);
     len = vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    konsil_command(party->engine, text, (size_t)len, now(party->lab));
+    konsil_command(party->engine, text, (size_t)len, now(party));
     take_events(party);
     for (size_t i = mark; i < party_mark(party); i++) {
         json_t *event = json_array_get(party->events, i);
@@ -427,7 +429,7 @@ void party_give(struct party *party, const char *format, ...)
     va_start(args, format);
     len = vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    konsil_feed(party->engine, text, (size_t)len, now(party->lab));
+    konsil_feed(party->engine, text, (size_t)len, now(party));
     lab_run(party->lab, 10);
 }
 

@@ -35,8 +35,9 @@ struct party {
     json_t *events;     /* all of them, in order */
     spy_fn *spy;
     void *spy_user;
-    bool cut;       /* the network is gone */
-    bool websocket; /* it comes over one (RFC 7395); what a spy sees is a message */
+    bool cut;         /* the network is gone */
+    int64_t ahead_ms; /* of its clock, before everybody's else */
+    bool websocket;   /* it comes over one (RFC 7395); what a spy sees is a message */
     struct ks_ws_reader reader;
     char *url; /* where it was asked to connect the last time, or NULL */
     /* What it shows to the server; the caller's. An engine learns at its start that there is one: party_reborn. */

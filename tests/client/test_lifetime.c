@@ -209,6 +209,51 @@ static void test_rooms(void)
     lab_end(&ward.lab);
 }
 
+/* The clock of a device that somebody set a year ahead, and then put right. */
+static void test_clock(void)
+{
+    struct party *anna, *jonas;
+    struct lab lab;
+    size_t mark;
+
+    begin(&lab, 6, 10, &anna, &jonas);
+    lab_run(&lab, 8 * DAY_MS); /* what a server says counts after a week */
+    (void)party_send(anna, JONAS, "canary");
+    lab_run(&lab, 15000);
+    mark = party_mark(jonas);
+    jonas->ahead_ms = 365 * DAY_MS;
+    lab_run(&lab, 2 * DAY_MS);
+    check_row(device_holds(jonas, "canary"), "a device whose clock is a year ahead deletes nothing before its time",
+        "it is gone");
+    check_row(party_count(jonas, "warning", mark) >= 1
+            && strcmp(text_of(party_event(jonas, "warning", mark, 1), "code"), "clock.differs") == 0,
+        "and its person is told that the clocks differ", "%s", answer_of(party_event(jonas, "warning", mark, 1)));
+    party_restart(jonas);
+    party_cut(jonas);
+    lab_run(&lab, 2 * DAY_MS);
+    check_row(device_holds(jonas, "canary"), "nor does it without a connection", "it is gone");
+    check_row(device_holds(anna, "canary"), "control: its time is not up on the other one", "it is");
+    party_connect(jonas);
+    lab_run(&lab, 8 * DAY_MS);
+    check_row(!device_holds(jonas, "canary") && !device_holds(anna, "canary"),
+        CACHE "when its time is up by the server's clock it goes, on both", "it is there");
+    lab_end(&lab);
+
+    begin(&lab, 7, 10, &anna, &jonas);
+    lab_run(&lab, 8 * DAY_MS);
+    (void)party_send(anna, JONAS, "canary");
+    lab_run(&lab, 15000);
+    jonas->ahead_ms = -3 * DAY_MS;
+    lab_run(&lab, 12 * DAY_MS);
+    check_row(device_holds(jonas, "canary") && !device_holds(anna, "canary"),
+        "a clock that is behind deletes so much later", "%d %d", device_holds(jonas, "canary"),
+        device_holds(anna, "canary"));
+    jonas->ahead_ms = 0;
+    lab_run(&lab, 2 * DAY_MS);
+    check_row(!device_holds(jonas, "canary"), CACHE "and when it is put right what is due goes", "it is there");
+    lab_end(&lab);
+}
+
 int main(void)
 {
     test_server();
@@ -216,5 +261,6 @@ int main(void)
     test_own();
     test_many();
     test_rooms();
+    test_clock();
     return check_done();
 }
