@@ -9,6 +9,7 @@
 #include "tls_client_cert.h"
 
 #define CERTIFICATE_BYTES_MAX 65536 /* texts of a client's */
+#define LATE_TELL_MS 60000          /* the log hears of late handshakes so often */
 
 enum conn_state {
     CONN_CLEAR,     /* before STARTTLS */
@@ -218,6 +219,17 @@ void ks_conn_accept(struct ks_conn_host *host, int fd, unsigned serves, uint64_t
     host->take_events(host);
 }
 
+/* A few are strangers; many are clients for whom this machine is too slow, and who will begin again. */
+static void note_late(struct ks_conn_host *host, struct ks_now now)
+{
+    host->late++;
+    if (host->late_told_ms && now.mono_ms - host->late_told_ms < LATE_TELL_MS)
+        return;
+    ks_log(host->log, KS_WARNING, "conn.handshakes.late", KS_NUM("handshakes", host->late));
+    host->late = 0;
+    host->late_told_ms = now.mono_ms;
+}
+
 static void on_timeout(struct ks_timer *timer, struct ks_now now)
 {
     struct ks_conn *conn = KS_CONTAINER(timer, struct ks_conn, timer);
@@ -227,6 +239,8 @@ static void on_timeout(struct ks_timer *timer, struct ks_now now)
         mind_http(conn);
         return;
     }
+    if (conn->state == CONN_HANDSHAKE)
+        note_late(conn->host, now);
     ks_log(conn->host->log, KS_DEBUG, "conn.timeout", KS_NUM("state", conn->state));
     drop(conn);
 }

@@ -38,6 +38,8 @@ struct ks_conn_host {
     int64_t handshake_ms; /* longest TLS handshake */
     atomic_uint *open;    /* connections in all threads */
     uint16_t index;       /* of the thread (ks_reactors_run) */
+    unsigned late;        /* handshakes that did not end in time, and the log does not know yet */
+    int64_t late_told_ms; /* when it was told of some the last time; 0: never */
     bool shutting_down;
     const struct ks_http_site *site; /* NULL: no HTTP */
     atomic_ushort *web_addresses;    /* KS_WEB_ADDRESSES: HTTP connections in all threads, by hash of the address */

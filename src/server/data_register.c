@@ -50,6 +50,7 @@ const struct ks_data_field ks_data_register[] = {
         "A random number of a session, to follow what happens to it; whose it is only konsilctl tells, audited." },
     { "log:address", "log",
         "A network address as a number that changes with each start, to see many failures from one place." },
+    { "log:handshakes", "log", "How many handshakes of TLS did not end in time." },
     { "log:tries", "log", "How often a login failed." },
     { "log:reason", "log", "Why a login was refused, as the protocol names it." },
     { "log:condition", "log", "Why a stream was closed, as the protocol names it." },
