@@ -85,7 +85,7 @@ static struct ks_js_occupant occupant_event(const struct ks_occupant *occupant)
 enum ks_err ks_group_occupants_ask(struct konsil *k, const struct ks_cmd *cmd)
 {
     struct ks_ev_room_occupants event = { .re = cmd->id, .room = cmd->room_occupants.room };
-    const struct ks_group_live *live = ks_group_live(k, event.room);
+    struct ks_group_live *live = ks_group_live(k, event.room);
     struct ks_js_occupant *items;
     struct ks_group group;
     enum ks_err err = ks_group_get(k, event.room, &group);
@@ -95,9 +95,11 @@ enum ks_err ks_group_occupants_ask(struct konsil *k, const struct ks_cmd *cmd)
     if (!(items = ks_arena_zero(&k->arena, ((live ? live->occupants.count : 0) + 1) * sizeof(*items))))
         return KS_ENOMEM;
     event.occupants.items = items;
-    if (live)
+    if (live) {
+        live->occupants.stale = false;
         for (KS_LIST_EACH(&live->occupants.list, at))
             items[event.occupants.count++] = occupant_event(KS_CONTAINER(at, struct ks_occupant, link));
+    }
     return ks_tell(k, KS_EV_ROOM_OCCUPANTS, &event);
 }
 

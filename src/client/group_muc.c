@@ -260,6 +260,17 @@ enum ks_err ks_group_again(struct konsil *k, struct ks_str room)
 
 /* --- presence --- */
 
+/* Of those who are there when one enters it is told once, with oneself. */
+static enum ks_err tell_change(struct konsil *k, struct ks_group_live *live)
+{
+    struct ks_ev_room_occupants_changed event = { .room = live->room };
+
+    if (live->occupants.stale || live->place != KS_GROUP_IN)
+        return KS_OK;
+    live->occupants.stale = true;
+    return ks_tell(k, KS_EV_ROOM_OCCUPANTS_CHANGED, &event);
+}
+
 static enum ks_err entered(struct konsil *k, struct ks_group_live *live)
 {
     struct ks_group group;
@@ -270,6 +281,8 @@ static enum ks_err entered(struct konsil *k, struct ks_group_live *live)
     live->place = KS_GROUP_IN;
     live->refusals = 0;
     wait_until(k, live, k->now.mono_ms + KS_GROUP_PING_MS);
+    if ((err = tell_change(k, live)) != KS_OK)
+        return err;
     if ((err = ks_group_get(k, live->room, &group)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
     if (group.flags & KS_GROUP_FOREIGN && !ks_group_may_state(live->room)) {
@@ -320,9 +333,10 @@ static enum ks_err on_left(struct konsil *k, struct ks_group_live *live, struct 
     if (ks_xml_child(x, NS_MUC_USER, "destroy") && ks_str_eq(nick, ks_group_own_nick(k)))
         return destroyed(k, live);
     if (!has_status(x, "110")) {
-        if (occupant)
-            ks_occupants_forget(&live->occupants, occupant);
-        return KS_OK;
+        if (!occupant)
+            return KS_OK;
+        ks_occupants_forget(&live->occupants, occupant);
+        return tell_change(k, live);
     }
     /* Put out, or the room's server ends: whether we may come back, the statements say. */
     forget_place(live);
@@ -342,7 +356,8 @@ static enum ks_err on_here(struct konsil *k, struct ks_group_live *live, const s
         && (err = ks_jid_text(&k->arena, ks_jid_bare(jid), &bare)) != KS_OK)
         return err;
     if ((err = ks_occupants_note(&live->occupants, presence->from.resource, bare, has_status(x, "110"), presence->xml))
-        != KS_OK)
+            != KS_OK
+        || (err = tell_change(k, live)) != KS_OK)
         return err;
     if (has_status(x, "110"))
         return entered(k, live);

@@ -24,7 +24,7 @@ void ks_occupants_init(struct ks_occupants *occupants)
 {
     ks_list_init(&occupants->list);
     occupants->count = 0;
-    occupants->ids = false;
+    occupants->ids = occupants->stale = false;
 }
 
 void ks_occupants_forget(struct ks_occupants *occupants, struct ks_occupant *occupant)

@@ -31,6 +31,7 @@ struct ks_occupants {
     size_t count;
     /* The room gives ids. XEP-0421 §3.2: the element "MUST be ignored if support for the feature is not advertised". */
     bool ids;
+    bool stale; /* the person was told that they are others than were asked for, and did not ask since */
 };
 
 void ks_occupants_init(struct ks_occupants *occupants);

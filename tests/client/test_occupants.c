@@ -133,9 +133,55 @@ static void test_ids(void)
     ward_end(&ward);
 }
 
+/* Told since mark. */
+static size_t told(struct party *party, size_t mark)
+{
+    return party_count(party, "room_occupants_changed", mark);
+}
+
+/* mira's other program in the room: present under a nick, or gone. */
+static void comes(struct ward *ward, struct host_conn *conn, const char *nick, const char *more)
+{
+    char text[256];
+
+    snprintf(text, sizeof(text), "<presence to='" WARD_FOREIGN "/%s'%s", nick, more);
+    client_say(conn, text);
+    lab_run(&ward->lab, 3000);
+}
+
+static void test_changes(void)
+{
+    struct host_conn *conn;
+    struct ward ward;
+    size_t mark;
+
+    ward_begin(&ward, 93);
+    conn = ward_foreign_room(&ward);
+    client_say(conn,
+        "<iq type='set' id='m' to='" WARD_FOREIGN "'><query xmlns='http://jabber.org/protocol/muc#admin'>"
+        "<item affiliation='member' jid='" ANNA "'/></query></iq>");
+    join(ward.anna);
+    mark = party_mark(ward.anna);
+    check_row(told(ward.anna, 0) == 1, "who enters a room is told once that somebody is there", "%zu times",
+        told(ward.anna, 0));
+    comes(&ward, conn, "neu", "/>");
+    check_row(told(ward.anna, mark) == 0, "until it is asked for, no change is told", "%zu", told(ward.anna, mark));
+    check_row(occupant(ward.anna, WARD_FOREIGN, "neu"), "(she has another nick)", "she does not");
+    comes(&ward, conn, "neu", "><show>away</show></presence>");
+    comes(&ward, conn, "neu", "/>");
+    check_row(told(ward.anna, mark) == 1, "then it is, once", "%zu", told(ward.anna, mark));
+    check_row(occupant(ward.anna, WARD_FOREIGN, "neu"), "(she is there)", "she is not");
+    comes(&ward, conn, "neu", " type='unavailable'/>");
+    check_row(told(ward.anna, mark) == 2 && !occupant(ward.anna, WARD_FOREIGN, "neu"), "and that somebody went", "%zu",
+        told(ward.anna, mark));
+    host_conn_free(conn);
+    ward_end(&ward);
+}
+
 int main(void)
 {
     test_hats();
+    test_changes();
     test_ids();
     return check_done();
 }
