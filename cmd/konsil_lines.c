@@ -6,6 +6,7 @@
 #include "konsil_files.h"
 #include "konsil_invitations.h"
 #include "konsil_picture.h"
+#include "konsil_roles.h"
 #include "konsil_rooms.h"
 #include "say.h"
 
@@ -62,6 +63,14 @@ static const struct {
     { { "/earlier", "/früheres" }, OWN_ROOM, true, rooms_earlier },
     { { "/days", "/tage" }, OWN_ROOM, true, rooms_days },
     { { "/delete", "/löschen" }, OWN_ROOM, true, rooms_delete },
+    { { "/kick", "/hinauswerfen" }, ROOM, true, roles_kick },
+    { { "/ban", "/sperren" }, ROOM, true, roles_ban },
+    { { "/unban", "/entsperren" }, ROOM, true, roles_unban },
+    { { "/voice", "/stimme" }, ROOM, true, roles_voice },
+    { { "/novoice", "/keinestimme" }, ROOM, true, roles_no_voice },
+    { { "/moderator", NULL }, ROOM, true, roles_moderator },
+    { { "/nomoderator", "/keinmoderator" }, ROOM, true, roles_no_moderator },
+    { { "/askvoice", "/wortmeldung" }, ROOM, false, roles_ask_voice },
     { { "/members", "/mitglieder" }, ROOM, false, rooms_members },
     { { "/join", "/beitreten" }, ANYWHERE, true, rooms_join },
     { { "/invitations", "/einladungen" }, ANYWHERE, false, invitations_show },

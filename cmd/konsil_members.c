@@ -4,6 +4,7 @@
 
 #include <curses.h>
 
+#include "konsil_roles.h"
 #include "konsil_rooms.h"
 #include "say.h"
 
@@ -12,7 +13,7 @@
 
 size_t members_count(const struct model_person *room)
 {
-    return json_array_size(room->members);
+    return json_array_size(rooms_is(room, "foreign") ? room->occupants : room->members);
 }
 
 static const char *text(json_t *object, const char *name)
@@ -51,9 +52,17 @@ static const char *say(const struct model *model, const char *id)
     return ks_say(model->language, id).ptr; /* catalogue texts end with a zero */
 }
 
-/* The name, and what sets this member apart. */
-static void draw_name(struct model *model, json_t *member, const struct area *area, int y, bool chosen)
+/* Behind what is in this line; returns the columns that are used then. */
+static int draw_mark(const struct model *model, const struct area *area, int y, int used, const char *id)
 {
+    return used + 2 + paint_text(y, area->left + used + 2, area->width - used - 2, say(model, id));
+}
+
+/* The name, and what sets this member apart. */
+static void draw_name(
+    struct model *model, const struct model_person *room, json_t *member, const struct area *area, int y, bool chosen)
+{
+    const char *role = roles_of_member(room, text(member, "jid"));
     bool own = model->self && strcmp(model->self, text(member, "jid")) == 0;
     int used;
 
@@ -61,22 +70,24 @@ static void draw_name(struct model *model, json_t *member, const struct area *ar
     used =
         paint_text(y, area->left, area->width, own ? say(model, SAY("konsil.me")) : model_member_name(model, member));
     attrset(A_NORMAL);
-    if (json_is_true(json_object_get(member, "owner"))) {
-        used += 2;
-        used += paint_text(y, area->left + used, area->width - used, say(model, SAY("konsil.member-owner")));
-    }
+    if (json_is_true(json_object_get(member, "owner")))
+        used = draw_mark(model, area, y, used, SAY("konsil.member-owner"));
+    else if (role)
+        used = draw_mark(model, area, y, used, role);
     if (own || json_integer_value(json_object_get(member, "devices")) > 0)
         return;
     attron(A_DIM);
-    paint_text(y, area->left + used + 2, area->width - used - 2, say(model, SAY("konsil.member-no-device")));
+    draw_mark(model, area, y, used, SAY("konsil.member-no-device"));
     attrset(A_NORMAL);
 }
 
-static int draw_member(struct model *model, json_t *member, const struct area *area, int y, bool chosen)
+static int draw_member(
+    struct model *model, const struct model_person *room, size_t at, const struct area *area, int y, bool chosen)
 {
+    json_t *member = json_array_get(room->members, at);
     const struct model_person *person = model_person(model, text(member, "jid"));
 
-    draw_name(model, member, area, y, chosen);
+    draw_name(model, room, member, area, y, chosen);
     if (y + 1 <= area->bottom) {
         attron(A_DIM);
         paint_text(y + 1, area->left + INDENT, area->width - INDENT,
@@ -86,11 +97,51 @@ static int draw_member(struct model *model, json_t *member, const struct area *a
     return y + LINES;
 }
 
+/* The same of somebody in a room that only its server knows. */
+static int draw_occupant(
+    struct model *model, const struct model_person *room, size_t at, const struct area *area, int y, bool chosen)
+{
+    json_t *occupant = json_array_get(room->occupants, at);
+    bool own = json_is_true(json_object_get(occupant, "own"));
+    int used;
+
+    attron(chosen ? A_REVERSE : A_BOLD);
+    used = paint_text(y, area->left, area->width, own ? say(model, SAY("konsil.me")) : roles_name(model, occupant));
+    attrset(A_NORMAL);
+    if (roles_of(occupant))
+        draw_mark(model, area, y, used, roles_of(occupant));
+    if (y + 1 <= area->bottom) {
+        attron(A_DIM);
+        used = INDENT + paint_text(y + 1, area->left + INDENT, area->width - INDENT, text(occupant, "nick"));
+        paint_text(y + 1, area->left + used + 2, area->width - used - 2, text(occupant, "jid"));
+        attrset(A_NORMAL);
+    }
+    return y + LINES;
+}
+
+/* For how long it is kept, if that is known; returns the line after it. */
+static int draw_days(const struct model *model, const struct model_person *room, const struct area *area, int y)
+{
+    json_int_t days = json_integer_value(json_object_get(room->room, "retention_days"));
+    char number[24], line[256];
+
+    if (days <= 0)
+        return y;
+    snprintf(number, sizeof number, "%lld", (long long)days);
+    model_fill(model, line, sizeof line, SAY("konsil.room-days"),
+        (const struct ks_filling[]) { { "days", ks_str_z(number) }, { NULL, KS_STR_EMPTY } });
+    return paint_wrapped(area, y, line);
+}
+
 /* What the room is like; returns the line after it. */
 static int draw_head(const struct model *model, const struct model_person *room, const struct area *area)
 {
     int y = area->top;
 
+    if (rooms_is(room, "foreign")) {
+        y = paint_wrapped(area, y, say(model, SAY("room.foreign")));
+        return paint_wrapped(area, y, ks_say_do(model->language, SAY("room.foreign")).ptr) + 1;
+    }
     if (rooms_is(room, "restricted")) {
         attron(COLOR_PAIR(PAIR_ALARM));
         y = paint_wrapped(area, y, say(model, SAY("konsil.room-restricted")));
@@ -99,6 +150,7 @@ static int draw_head(const struct model *model, const struct model_person *room,
     attron(A_DIM);
     y = paint_wrapped(area, y,
         say(model, rooms_is(room, "all_history") ? SAY("konsil.room-history-all") : SAY("konsil.room-history-join")));
+    y = draw_days(model, room, area, y);
     attrset(A_NORMAL);
     return y + 1;
 }
@@ -106,6 +158,7 @@ static int draw_head(const struct model *model, const struct model_person *room,
 void members_draw(struct model *model, const struct model_person *room, const struct area *area, size_t at)
 {
     struct area list = { area->top, area->bottom - 1, area->left, area->width };
+    bool foreign = rooms_is(room, "foreign");
     size_t fits, first;
     int y;
 
@@ -113,15 +166,10 @@ void members_draw(struct model *model, const struct model_person *room, const st
     paint_text(area->bottom, area->left, area->width,
         say(model, rooms_is(room, "owner") ? SAY("konsil.members-keys-owner") : SAY("konsil.members-keys")));
     attrset(A_NORMAL);
-    if (rooms_is(room, "foreign")) {
-        y = paint_wrapped(&list, list.top, say(model, SAY("room.foreign"))) + 1;
-        paint_wrapped(&list, y, ks_say_do(model->language, SAY("room.foreign")).ptr);
-        return;
-    }
     list.top = draw_head(model, room, &list);
     fits = (size_t)(list.bottom >= list.top ? (list.bottom - list.top + 1) / LINES : 0);
     first = at < fits ? 0 : at + 1 - fits;
     y = list.top;
     for (size_t i = first; i < members_count(room) && i < first + fits; i++)
-        y = draw_member(model, json_array_get(room->members, i), &list, y, i == at);
+        y = (foreign ? draw_occupant : draw_member)(model, room, i, &list, y, i == at);
 }

@@ -6,6 +6,7 @@
 #include "konsil_files.h"
 #include "konsil_invitations.h"
 #include "konsil_outage.h"
+#include "konsil_roles.h"
 #include "say.h"
 #include "utf8.h"
 
@@ -52,6 +53,7 @@ void model_done(struct model *model)
         json_decref(person->devices);
         json_decref(person->room);
         json_decref(person->members);
+        json_decref(person->occupants);
         free(person->jid);
         free(person->name);
         free(person->about);
@@ -578,6 +580,12 @@ void model_event(struct model *model, json_t *event)
         on_rooms(model, event);
     else if (strcmp(name, "members") == 0)
         on_members(model, event);
+    else if (strcmp(name, "room_occupants") == 0)
+        roles_occupants(model, event);
+    else if (strcmp(name, "room_voice_asked") == 0)
+        roles_voice_asked(model, event);
+    else if (strcmp(name, "room_put_out") == 0)
+        roles_put_out(model, event);
     else if (strcmp(name, "invitations") == 0)
         invitations_all(model, event);
     else if (strcmp(name, "invitation") == 0)

@@ -29,6 +29,7 @@ struct model_person {
     json_t *devices;             /* as the schema's "device"; NULL: not asked for yet */
     json_t *room;                /* as the schema's "room"; NULL: it is a person */
     json_t *members;             /* of a room, as the schema's "member", by name; NULL: not asked for yet */
+    json_t *occupants;           /* of a room, as the schema's "occupant"; NULL: likewise */
     json_int_t last_ms;
     struct model_message *messages; /* by order */
     size_t message_count, message_cap;

@@ -18,8 +18,37 @@ bool rooms_is(const struct model_person *person, const char *flag)
 
 json_t *rooms_ask(const struct model_person *room)
 {
-    return room->room && !rooms_is(room, "foreign") ? json_pack("{s:s, s:s}", "cmd", "members", "room", room->jid)
-                                                    : NULL;
+    json_t *commands = json_array();
+
+    if (room->room && !rooms_is(room, "foreign"))
+        json_array_append_new(commands, json_pack("{s:s, s:s}", "cmd", "members", "room", room->jid));
+    if (room->room)
+        json_array_append_new(commands, json_pack("{s:s, s:s}", "cmd", "room_occupants", "room", room->jid));
+    return commands;
+}
+
+static const char *text(const json_t *object, const char *name)
+{
+    const char *value = json_string_value(json_object_get(object, name));
+
+    return value ? value : "";
+}
+
+const char *rooms_made(const json_t *event)
+{
+    const char *re = text(event, "re");
+
+    return strcmp(text(event, "event"), "result") == 0
+            && (strcmp(re, SAY("konsil.room-made")) == 0 || strcmp(re, SAY("konsil.room-entered")) == 0)
+        ? json_string_value(json_object_get(event, "room"))
+        : NULL;
+}
+
+const char *rooms_changed(const json_t *event)
+{
+    return strcmp(text(event, "event"), "room") == 0                  ? text(json_object_get(event, "room"), "room")
+        : strcmp(text(event, "event"), "room_occupants_changed") == 0 ? text(event, "room")
+                                                                      : NULL;
 }
 
 /* --- whom a person means --- */
@@ -77,6 +106,11 @@ static int holds(const char *text, struct ks_str part)
     return held;
 }
 
+int rooms_fits(const char *jid, const char *name, struct ks_str typed)
+{
+    return jid && is_address(jid, typed) ? 2 : holds(name, typed);
+}
+
 /* NULL: nobody, which deed->wrong says as none does, or more than one. among: NULL for all that are known; else room
  * has them. */
 static const char *find(const struct model *model, const struct model_person *room, among_fn *among, const char *none,
@@ -88,9 +122,8 @@ static const char *find(const struct model *model, const struct model_person *ro
 
     for (size_t i = 0; i < model->people_count; i++) {
         const struct model_person *person = model->people[i];
-        int fit = person->room || (among && !among(room, person->jid)) ? 0
-            : is_address(person->jid, typed)                           ? 2
-                                                                       : holds(model_name(person), typed);
+        bool is = !person->room && (!among || among(room, person->jid));
+        int fit = is ? rooms_fits(person->jid, model_name(person), typed) : 0;
         several = fit > 0 && fit == best ? true : fit > best ? false : several;
         if (fit > best) {
             best = fit;
@@ -106,7 +139,7 @@ static const char *find(const struct model *model, const struct model_person *ro
     return NULL;
 }
 
-static const char *find_anybody(const struct model *model, struct ks_str typed, struct lines_deed *deed)
+const char *rooms_find_anybody(const struct model *model, struct ks_str typed, struct lines_deed *deed)
 {
     return find(model, NULL, NULL, SAY("konsil.person-none"), typed, deed);
 }
@@ -142,7 +175,7 @@ void rooms_join(const struct model *model, const struct model_person *person, co
 void rooms_invite(const struct model *model, const struct model_person *room, const char *rest, struct lines_deed *deed)
 {
     struct ks_str typed = ks_str_z(rest);
-    const char *jid = ks_str_find_byte(typed, '@') < typed.len ? rest : find_anybody(model, typed, deed);
+    const char *jid = ks_str_find_byte(typed, '@') < typed.len ? rest : rooms_find_anybody(model, typed, deed);
 
     if (jid)
         deed->command = json_pack("{s:s, s:s, s:s, s:s}", "cmd", "room_invite", "id", SAY("konsil.room-invited"),
@@ -160,7 +193,7 @@ void rooms_add(const struct model *model, const struct model_person *room, const
     while (!deed->wrong && left.len > 0 && ks_str_cut(&left, ',', &one)) {
         struct ks_str typed = ks_str_trim(one);
         bool is_jid = ks_str_find_byte(typed, '@') < typed.len;
-        const char *jid = is_jid || !typed.len ? NULL : find_anybody(model, typed, deed);
+        const char *jid = is_jid || !typed.len ? NULL : rooms_find_anybody(model, typed, deed);
         if (typed.len > 0 && (is_jid || jid))
             json_array_append_new(members, jid ? json_string(jid) : json_stringn(typed.ptr, typed.len));
     }

@@ -696,26 +696,16 @@ static const char *event_name(const json_t *event)
     return name ? name : "";
 }
 
-static bool is_about(const struct screen *screen, const json_t *room)
-{
-    const char *jid = json_string_value(room);
-
-    return jid && screen->selected && strcmp(jid, screen->selected) == 0;
-}
-
 /* A room that was made or entered is shown at once, and of one that is shown it is known who is in it. */
 static void follow_room(struct screen *screen, const json_t *event)
 {
-    const char *re = json_string_value(json_object_get(event, "re"));
-    const char *room = json_string_value(json_object_get(event, "room"));
+    const char *made = rooms_made(event), *changed = rooms_changed(event);
 
-    if (strcmp(event_name(event), "result") == 0 && re && room
-        && (strcmp(re, SAY("konsil.room-made")) == 0 || strcmp(re, SAY("konsil.room-entered")) == 0)) {
-        choose(screen, room);
+    if (made) {
+        choose(screen, made);
         screen->view = VIEW_TALK;
     }
-    if (strcmp(event_name(event), "room") == 0
-        && is_about(screen, json_object_get(json_object_get(event, "room"), "room")))
+    if (changed && screen->selected && strcmp(changed, screen->selected) == 0)
         ask_members(screen);
 }
 
