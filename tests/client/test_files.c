@@ -295,6 +295,9 @@ static void test_cancel(void)
 
 /* --- taken back --- */
 
+#define PICTURE "Kanarienbild klein" /* what a small picture holds, and how a command says it */
+#define PICTURE_CODED "S2FuYXJpZW5iaWxkIGtsZWlu"
+
 static void test_retracted(void)
 {
     struct party *anna, *jonas;
@@ -302,12 +305,14 @@ static void test_retracted(void)
     char *id, *url;
 
     begin(&lab, 86, &anna, &jonas);
-    send_file(anna, JONAS, "");
+    send_file(anna, JONAS, ",\"thumbnail\":\"" PICTURE_CODED "\",\"thumbnail_type\":\"image/jpeg\"");
     work(anna);
     id = strdup(text_of(newest(jonas, ANNA), "message"));
     url = strdup(web.files[0].url);
     check_row(device_holds(anna, url) && device_holds(jonas, url) && device_holds(jonas, NAME),
         "(positive control: both devices know where the file lies, and its name)", "they do not");
+    check_row(device_holds(anna, PICTURE) && device_holds(jonas, PICTURE),
+        "(positive control: both devices have the small picture of it)", "they have not");
     get_file(jonas, ANNA, id);
     check_row(next(jonas).kind == KONSIL_FILE_GET, "(positive control: it is being fetched)", "it is not");
     party_do(anna, "{\"id\":\"x\",\"cmd\":\"retract\",\"conversation\":\"" JONAS "\",\"message\":\"%s\"}", id);
@@ -317,6 +322,11 @@ static void test_retracted(void)
     check_row(!device_holds(jonas, url) && !device_holds(jonas, NAME),
         "DSK I.7-a: the recipient's store has neither its key nor its name any more", "it has");
     check_row(!device_holds(anna, url) && !device_holds(anna, NAME), "DSK I.7-a: nor has the author's", "it has");
+    for (size_t i = 0; i < 2; i++) {
+        struct party *party = i ? anna : jonas;
+        check_row(!device_holds(party, PICTURE) && !device_holds(party, PICTURE_CODED),
+            "DSK I.7-a: and the small picture of the file is in the store of neither", "it is in %s's", party->jid);
+    }
     check_row(ks_str_find(ks_buf_str(&anna->sent), KS_STR("<slot url='")) < anna->sent.len && holds(&anna->sent, url),
         "PROTOCOL §3.4: the author asks the server to delete the file", "no request");
     free(id);
