@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop"))
-from lab import Lab, done, row
+import search
+from lab import Lab, canary, done, row
 
 DAY = 86400000
 lab = Lab()
@@ -108,5 +109,40 @@ row(left[0]["seq"] == 2, "DSK I.7-c part (alerts): the audit log's oldest row we
 verdict = lab.ctl("audit", "verify")
 row("has not been altered" in verdict.stdout and "Rows before these whose time was up: 1" in verdict.stdout,
     "and what is left can be verified, from the number and hash of the last that went", verdict)
+
+# --- presence: it has no period, since it is not kept ---
+
+karla = lab.account("karla", "offen.example")  # a protected domain takes the words out
+resource, status, show, last, named = canary(), canary(), "xa", canary(), canary()
+stream = lab.stream(karla, resource).available()
+stream.iq("set", f"<query xmlns='jabber:iq:roster'><item jid='{anna}' name='{named}'/></query>")
+stream.send(f"<presence><show>{show}</show><status>{status}</status><priority>7</priority></presence>")
+stream.wait(lambda e: e.tag.endswith("}presence") and e.findtext("{jabber:client}status") == status)
+stream.send(f"<presence to='{anna}'><show>{show}</show><status>{status}</status></presence>")
+stream.sync()
+
+
+def everything():
+    """Each value of each table, as text and as bytes."""
+    tables = sql("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").split()
+    columns = {table: sql(f"SELECT name FROM pragma_table_info('{table}')").split() for table in tables}
+    values = [value for table in tables for column in columns[table] for value in sql(f"SELECT hex({column}) FROM {table}").split()]
+    return tables, b"\n".join(bytes.fromhex(value) for value in values)
+
+
+def stored(what):
+    lab.stop()
+    tables, values = everything()
+    lab.start()
+    return len(tables) > 3, what(values)
+
+
+row(stored(lambda values: search.in_bytes(values, [named]) and not search.in_bytes(values, [resource, status]) and b"<show>" not in values)
+    == (True, True), "DSK I.7-c part (alerts): of somebody who was there and whose connection broke no table has resource, show or status "
+    "(control: what he calls his contact is there)")
+stream = lab.stream(karla, resource).available()
+stream.send(f"<presence type='unavailable'><status>{last}</status></presence></stream:stream>")
+row(stored(lambda values: search.in_bytes(values, [named]) and not search.in_bytes(values, [resource, status, last]) and b"<show>" not in values)
+    == (True, True), "DSK I.7-c part (alerts): nor of somebody who said good-bye (control: the same)")
 row(lab.stop() == 0, "konsild ends in order")
 done()
