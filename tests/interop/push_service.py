@@ -6,8 +6,11 @@ by OpenSSL as python3-cryptography calls it, and by no code of ours.
     browser = service.subscribe(vapid_key)      # browser.endpoint, browser.p256dh, browser.auth
     message = browser.wait()                    # decrypted: text, size, urgency, topic, ttl, claims
     browser.answers = [429, 201]                # what the next requests are answered with
+    relay = PushRelay(certificate, key)         # of one's own: relay.url is for push.relay (doc/PROTOCOL.md §11.7)
 """
 import base64
+import contextlib
+import http.client
 import http.server
 import json
 import os
@@ -73,9 +76,11 @@ class Browser:
             return self.messages
 
 
-class PushService:
+class HttpsServer:
+    """One that takes POST: take(path, headers, body) says the status, and headers."""
+
     def __init__(self, certificate, key):
-        service, self.browsers, self.errors, self.news = self, {}, [], threading.Condition()
+        service = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -104,6 +109,27 @@ class PushService:
         self.port = self.server.server_address[1]
         self.origin = f"https://localhost:{self.port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+class PushRelay(HttpsServer):
+    """What comes goes on to the address that it names, as it is."""
+
+    def __init__(self, certificate, key):
+        self.url, self.trust = None, ssl.create_default_context(cafile=certificate)
+        super().__init__(certificate, key)
+        self.url = f"{self.origin}/relay"
+
+    def take(self, path, headers, body):
+        _, _, host, name = headers["konsil-endpoint"].split("/", 3)
+        with contextlib.closing(http.client.HTTPSConnection(host, context=self.trust, timeout=TIMEOUT)) as on:
+            on.request("POST", f"/{name}", body, {k: v for k, v in headers.items() if k.lower() not in ("host", "konsil-endpoint", "content-length")})
+            return on.getresponse().status, {}
+
+
+class PushService(HttpsServer):
+    def __init__(self, certificate, key):
+        self.browsers, self.errors, self.news = {}, [], threading.Condition()
+        super().__init__(certificate, key)
 
     def subscribe(self, vapid_key):
         name = os.urandom(8).hex()

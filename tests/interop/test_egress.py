@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 
 from lab import Lab, done, row, skip
-from push_service import PushService
+from push_service import PushRelay, PushService
 
 NS = "urn:konsil:webpush:0"
 # -D: the tracer is the program's grandchild, so that the program is ours to end.
@@ -89,6 +89,29 @@ lab.stream(jonas).send(f"<message to='{clara}' type='chat' id='m'><body>wach auf
 row(len(browser.wait(1)) == 1, "(control: a sleeping browser was woken through its push service)")
 row(ended == (0, 0) and lab.stop() == 0, "all end in order")
 
+
+def another_day(name, push, woken):
+    """A konsild of its own name: clara's browser is registered and asleep, and somebody writes. How it ends. woken: how often
+    she is woken from the first day on until then, if she is now."""
+    lab.under = lambda program: watched(name)
+    lab.of["offen.example"] = f'push: {{ hosts = "localhost:{service.port}"; subject = "mailto:it@klinik.example"; {push} }};'
+    lab.settings('push: { ca_file = "push.pem"; private_addresses = true; };')
+    lab.start()
+    lab.stream(clara, "browser").close()  # she was back: the next message is one to wake her for
+    writer = lab.stream(jonas)
+    writer.send(f"<message to='{clara}' type='chat' id='m'><body>wach auf</body></message>")
+    writer.sync()
+    if woken:
+        browser.wait(woken)
+    lab.under = watched
+    return lab.stop()
+
+
+relay = PushRelay(os.path.join(lab.dir, "push.pem"), os.path.join(lab.dir, "push-key.pem"))
+ends = another_day("off", "enabled = false;", 0), another_day("again", "", 2), another_day("relayed", f'relay = "{relay.url}";', 3)
+row(ends == (0, 0, 0) and len(browser.messages) == 3 and {m.text for m in browser.messages} == {'{"konsil":"wake"}'} and not service.errors,
+    "(control: she is written to with push off; with push on, which wakes her; and with a relay of one's own, which does)", browser.messages)
+
 # --- where it went ---
 
 here = {"127.0.0.1", "::1"}
@@ -100,6 +123,11 @@ server, its_local = named("konsild")
 row(server and {port for _, port in server} == {service.port} and {address for address, _ in server} <= here,
     "DSK I.8-a part (the web app): konsild connected to nobody, and its courier to the push service that is configured, and to nothing "
     "else", server)
+row(not named("off")[0] and service.port in {port for _, port in named("again")[0]},
+    "DSK II.3-d off: with push off konsild and its courier name no address of the network at all (control: with push on again the push "
+    "service's)", (named("off"), named("again")))
+row({port for _, port in named("relayed")[0]} == {relay.port}, "DSK II.3-d relay: with a relay of one's own its address is the only one, and "
+    "she is woken all the same", named("relayed"))
 mine = {os.path.join(lab.dir, "control"), "/var/run/nscd/socket", "/run/systemd/resolve/io.systemd.Resolve"}
 row(local | its_local <= mine, "nor did they tell another program of this machine: konsild looks whether its own socket is in use, and "
     "there may be one that knows names", local | its_local)
