@@ -561,11 +561,19 @@ static void test_ends(void)
     struct rig rig;
 
     rig_init(&rig);
+    anna_goes(&rig);
+    write_to(&rig, HELLO);
+    check_row(service.count == 1, "control: whose device is away and registered is woken", "%zu", service.count);
+    rig_done(&rig);
+
+    rig_init(&rig);
     administer(
         &rig, "{\"v\":1,\"command\":\"sessions.kill\",\"args\":{\"jid\":\"anna@" DOMAIN "\",\"resource\":\"desk\"}}\n");
     check_row(rig.anna->closed, "an administrator ends a session", "it is there");
     write_to(&rig, HELLO);
-    check_row(service.count == 0, "DSK I.5-c push: what was registered for its device is gone", "%zu", service.count);
+    check_row(service.count == 0,
+        "DSK I.5-c push, DSK II.3-b: with the session, what was registered to wake its device is gone", "%zu",
+        service.count);
     rig_done(&rig);
 
     rig_init(&rig);
