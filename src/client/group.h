@@ -116,6 +116,7 @@ struct ks_group_live {
     int64_t next_ms; /* of a ping, or another try */
     bool pinging;
     unsigned refusals;   /* to let us in, one after the other */
+    unsigned nicks;      /* of ours that others have there */
     unsigned unanswered; /* times that its statements were asked for in vain, likewise */
     struct ks_catchup catchup;
     struct ks_occupants occupants;

@@ -156,9 +156,20 @@ struct ks_str ks_group_own_nick(const struct konsil *k)
     return ks_utf8_head(ks_str_z(k->local), NICK_MAX);
 }
 
+/* A nick is nothing but an address (doc/PROTOCOL.md §9.3), so whoever takes another's must not keep him out by it. */
+static const char *const nick_ends[] = { "", "-2", "-3", "-4", "-5" };
+
+/* Under which we are there, or, until the room says so, wish to be. */
 static enum ks_err own_place(struct konsil *k, struct ks_group_live *live, struct ks_str *ret_jid)
 {
-    return ks_arena_join(&k->arena, (struct ks_str[]) { live->room, KS_STR("/"), ks_group_own_nick(k) }, 3, ret_jid);
+    const struct ks_occupant *own = ks_occupants_own(&live->occupants);
+    struct ks_str parts[] = { live->room, KS_STR("/"), ks_group_own_nick(k), ks_str_z(nick_ends[live->nicks]) };
+
+    if (own) {
+        parts[2] = own->nick;
+        parts[3] = KS_STR_EMPTY;
+    }
+    return ks_arena_join(&k->arena, parts, KS_COUNT(parts), ret_jid);
 }
 
 static enum ks_err send_presence(struct konsil *k, struct ks_group_live *live, const char *type)
@@ -240,10 +251,10 @@ enum ks_err ks_group_enter(struct konsil *k, struct ks_str room)
 enum ks_err ks_group_exit(struct konsil *k, struct ks_group_live *live)
 {
     bool was_in = live->place != KS_GROUP_OUT && ks_online(k), was_ready = live->ready;
-    enum ks_err err;
+    enum ks_err err = was_in ? send_presence(k, live, "unavailable") : KS_OK;
 
     forget_place(live);
-    if (was_in && (err = send_presence(k, live, "unavailable")) != KS_OK)
+    if (err != KS_OK)
         return err;
     return was_ready ? KS_OK : ks_outbox_exited(k, live->room);
 }
@@ -328,11 +339,13 @@ static enum ks_err destroyed(struct konsil *k, struct ks_group_live *live)
 static enum ks_err on_left(struct konsil *k, struct ks_group_live *live, struct ks_str nick, const struct ks_xml *x)
 {
     struct ks_occupant *occupant = ks_occupants_find(&live->occupants, nick);
+    const struct ks_occupant *own = ks_occupants_own(&live->occupants);
 
     /* §10.9: "only one presence stanza of type "unavailable" to each occupant"; its examples have no status 110. */
-    if (ks_xml_child(x, NS_MUC_USER, "destroy") && ks_str_eq(nick, ks_group_own_nick(k)))
+    if (ks_xml_child(x, NS_MUC_USER, "destroy") && ks_str_eq(nick, own ? own->nick : ks_group_own_nick(k)))
         return destroyed(k, live);
-    if (!has_status(x, "110")) {
+    /* §7.6: who takes another nick stays, and comes under that one in the next presence. */
+    if (!has_status(x, "110") || has_status(x, "303")) {
         if (!occupant)
             return KS_OK;
         ks_occupants_forget(&live->occupants, occupant);
@@ -375,9 +388,14 @@ static enum ks_err on_here(struct konsil *k, struct ks_group_live *live, const s
  * without it. */
 static enum ks_err refused(struct konsil *k, struct ks_group_live *live, const struct ks_stanza *presence)
 {
+    const struct ks_xml *why = ks_xml_child(presence->xml, NS_CLIENT, "error");
     struct ks_str command = ks_str_z(live->command);
     enum ks_err err = KS_OK;
 
+    if (ks_xml_child(why, NS_STANZAS, "conflict") && live->nicks + 1 < KS_COUNT(nick_ends)) { /* §7.2.8 */
+        live->nicks++;
+        return send_presence(k, live, NULL);
+    }
     if (live->command) {
         forget_place(live);
         err = ks_group_unfounded(k, live->room, command, presence);
@@ -385,7 +403,7 @@ static enum ks_err refused(struct konsil *k, struct ks_group_live *live, const s
         live->command = NULL;
         return err;
     }
-    if (ks_xml_child(ks_xml_child(presence->xml, NS_CLIENT, "error"), NS_STANZAS, "gone"))
+    if (ks_xml_child(why, NS_STANZAS, "gone"))
         return destroyed(k, live);
     return stay_out(k, live);
 }

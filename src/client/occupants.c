@@ -51,6 +51,17 @@ struct ks_occupant *ks_occupants_find(const struct ks_occupants *occupants, stru
     return NULL;
 }
 
+struct ks_occupant *ks_occupants_own(const struct ks_occupants *occupants)
+{
+    for (KS_LIST_EACH(&occupants->list, at)) {
+        struct ks_occupant *occupant = KS_CONTAINER(at, struct ks_occupant, link);
+
+        if (occupant->own)
+            return occupant;
+    }
+    return NULL;
+}
+
 static void read_hats(struct ks_occupant *said, const struct ks_xml *presence)
 {
     const struct ks_xml *hats = ks_xml_child(presence, NS_HATS, "hats");

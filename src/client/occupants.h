@@ -38,6 +38,7 @@ void ks_occupants_init(struct ks_occupants *occupants);
 void ks_occupants_forget_all(struct ks_occupants *occupants);
 /* NULL: nobody is known by it. */
 struct ks_occupant *ks_occupants_find(const struct ks_occupants *occupants, struct ks_str nick);
+struct ks_occupant *ks_occupants_own(const struct ks_occupants *occupants); /* NULL: we are not there */
 void ks_occupants_forget(struct ks_occupants *occupants, struct ks_occupant *occupant);
 /* What available presence says, in the place of what it said before; jid and own are what was read of it. Of more than
  * KS_OCCUPANTS_MAX none is noted. KS_ENOMEM. */
