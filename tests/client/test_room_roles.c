@@ -24,9 +24,11 @@ static struct host_conn *together(struct ward *ward)
     return conn;
 }
 
+static const char *place = WARD_FOREIGN; /* the room that the rows are about */
+
 static const char *role(struct party *party, const char *nick)
 {
-    json_t *event = party_do(party, "{\"id\":\"x\",\"cmd\":\"room_occupants\",\"room\":\"" WARD_FOREIGN "\"}"), *one;
+    json_t *event = party_do(party, "{\"id\":\"x\",\"cmd\":\"room_occupants\",\"room\":\"%s\"}", place), *one;
     size_t i;
 
     json_array_foreach(json_object_get(event, "occupants"), i,
@@ -36,7 +38,7 @@ static const char *role(struct party *party, const char *nick)
 
 static json_t *say(struct party *party, const char *cmd, const char *more)
 {
-    return ask(party, "{\"id\":\"r\",\"cmd\":\"%s\",\"room\":\"" WARD_FOREIGN "\"%s}", cmd, more);
+    return ask(party, "{\"id\":\"r\",\"cmd\":\"%s\",\"room\":\"%s\"%s}", cmd, place, more);
 }
 
 static void test_foreign(void)
@@ -171,10 +173,103 @@ static void test_stated(void)
     ward_end(&ward);
 }
 
+static void say_to(struct ward *ward, struct host_conn *conn, const char *before, const char *behind)
+{
+    conn->out.len = 0;
+    client_say(conn, before);
+    client_say(conn, ward->room);
+    client_say(conn, behind);
+    lab_run(&ward->lab, 3000);
+}
+
+static void test_stated_voice(void)
+{
+    struct ward ward;
+    struct host_conn *conn;
+    const char *id;
+
+    ward_begin(&ward, 98);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    place = ward.room;
+    check_row(strcmp(role(ward.mira, "anna"), "moderator") == 0 && strcmp(role(ward.mira, "jonas"), "participant") == 0,
+        "XEP-0045 §5.1.2: in a room with statements owners are moderators, and members have a voice", "%s, %s",
+        role(ward.mira, "anna"), role(ward.mira, "jonas"));
+    check_text("who moderates nothing there takes no voice",
+        text_of(say(ward.mira, "room_voice", ",\"nick\":\"jonas\",\"voice\":false"), "code"), "server.refused");
+    check_row(good(say(ward.anna, "room_voice", ",\"nick\":\"jonas\",\"voice\":false"))
+            && strcmp(role(ward.mira, "jonas"), "visitor") == 0,
+        "XEP-0045 §8.4: an owner takes one", "not");
+    id = party_send(ward.jonas, ward.room, "CANARY");
+    lab_run(&ward.lab, 20000);
+    check_text("then what he writes reaches nobody", party_history(ward.mira, ward.room), "");
+    check_text("and he is told so", text_of(party_message(ward.jonas, ward.room, id), "state"), "failed");
+    (void)party_send(ward.anna, ward.room, "eins");
+    lab_run(&ward.lab, 20000);
+    check_row(strstr(party_history(ward.jonas, ward.room), "eins"),
+        "PROTOCOL §9.3: a role refuses nobody a key: he reads on", "%s", party_history(ward.jonas, ward.room));
+    check_row(good(say(ward.jonas, "room_ask_voice", ""))
+            && strcmp(text_of(party_event(ward.anna, "room_voice_asked", 0, 0), "nick"), "jonas") == 0,
+        "XEP-0045 §8.6: he asks for it, and an owner is told who", "%s",
+        text_of(party_event(ward.anna, "room_voice_asked", 0, 0), "nick"));
+    check_row(party_count(ward.mira, "room_voice_asked", 0) == 0 && party_count(ward.jonas, "room_voice_asked", 0) == 0,
+        "and nobody else", "others are");
+    conn = host_connect(ward.lab.host, 97);
+    client_secure(conn, "klinik.example");
+    client_bind(conn, "klinik.example", "anna", "a-password");
+    say_to(&ward, conn, "<presence to='", "/anna'><x xmlns='http://jabber.org/protocol/muc'/></presence>");
+    say_to(&ward, conn, "<iq type='get' id='l' to='",
+        "'><query xmlns='http://jabber.org/protocol/muc#admin'><item role='participant'/></query></iq>");
+    check_row(heard(conn, "nick='mira'") && !heard(conn, "nick='jonas'"),
+        "XEP-0045 §8.5: who has a voice is listed for an owner's other program", "not");
+    say_to(&ward, conn, "<iq type='set' id='g' to='",
+        "'><query xmlns='http://jabber.org/protocol/muc#admin'><item nick='jonas' role='participant'/></query></iq>");
+    check_text("XEP-0045 §8.5: and given by that list", role(ward.mira, "jonas"), "participant");
+    (void)party_send(ward.jonas, ward.room, "zwei");
+    lab_run(&ward.lab, 20000);
+    check_row(strstr(party_history(ward.mira, ward.room), "zwei"), "and then he is heard", "%s",
+        party_history(ward.mira, ward.room));
+    host_conn_free(conn);
+    ward_end(&ward);
+}
+
+static void test_stated_moderator(void)
+{
+    struct ward ward;
+    size_t mark;
+
+    ward_begin(&ward, 99);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    place = ward.room;
+    check_text("(a member puts nobody out)", text_of(say(ward.jonas, "room_kick", ",\"nick\":\"mira\""), "code"),
+        "server.refused");
+    check_row(good(say(ward.anna, "room_moderator", ",\"nick\":\"jonas\",\"moderator\":true"))
+            && strcmp(role(ward.mira, "jonas"), "moderator") == 0,
+        "XEP-0045 §9.6: in a room with statements an owner makes a moderator", "not");
+    check_text("PROTOCOL §9.3: who is no owner by that",
+        text_of(say(ward.jonas, "room_rename", ",\"title\":\"x\""), "code"), "room.not_owner");
+    check_text(
+        "nor puts an owner out", text_of(say(ward.jonas, "room_kick", ",\"nick\":\"anna\""), "code"), "server.refused");
+    mark = party_mark(ward.mira);
+    check_row(good(say(ward.jonas, "room_kick", ",\"nick\":\"mira\"")) && !*role(ward.anna, "mira"),
+        "XEP-0045 §8.2: but another member", "not");
+    check_text("who is told so", text_of(party_event(ward.mira, "room_put_out", mark, 0), "why"), "kicked");
+    (void)party_send(ward.anna, ward.room, "eins");
+    lab_run(&ward.lab, 300000);
+    check_text("PROTOCOL §9.3: and comes back by herself, as the statements say that she belongs to it",
+        role(ward.anna, "mira"), "participant");
+    check_text("with what was said meanwhile", party_history(ward.mira, ward.room), "eins");
+    check_row(good(say(ward.anna, "room_moderator", ",\"nick\":\"jonas\",\"moderator\":false"))
+            && strcmp(role(ward.mira, "jonas"), "participant") == 0,
+        "XEP-0045 §9.7: and that ends", "not");
+    ward_end(&ward);
+}
+
 int main(void)
 {
     test_foreign();
     test_registered();
     test_stated();
+    test_stated_voice();
+    test_stated_moderator();
     return check_done();
 }
