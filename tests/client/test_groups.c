@@ -59,8 +59,8 @@ static void test_members(void)
         party_history(ward.mira, ward.room), "2,3");
     check_row(party_count(ward.mira, "gap", 0) == 0 && party_count(ward.mira2, "gap", 0) == 0,
         "PROTOCOL §6.5: and what was said before is no gap", "it is");
-    check_text("DSK IV.2-d: who was added, and by whom, is a line for all members", lines(ward.jonas, ward.room),
-        "founded,added:mira@");
+    check_text("DSK IV.2-d part (role/ward): who was added, and by whom, is a line for all members",
+        lines(ward.jonas, ward.room), "founded,added:mira@");
     check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_remove\",\"room\":\"%s\",\"member\":\"" MIRA "\"}",
                   ward.room)),
         "PROTOCOL §9.1: an owner removes a member", "she cannot");

@@ -123,7 +123,7 @@ static void test_ghost(void)
             "affiliation='owner' role='moderator' jid='" MIRA "/x'/></x></presence>",
             ward.room);
     check_row(warnings(ward.anna, "room.ghost") == 1,
-        "DSK IV.2-d: attack 21: a person whom only the server names is told, once", "%zu",
+        "DSK IV.2-d part (role/ward): attack 21: a person whom only the server names is told, once", "%zu",
         warnings(ward.anna, "room.ghost"));
     mark = ward.anna->sent.len;
     (void)party_send(ward.anna, ward.room, "1");

@@ -57,8 +57,17 @@ first, second = lab.stream(anna).available(), lab.stream(jonas).available()
 row(json.loads(lab.ctl("--json", "room", "list", "offen.example").stdout) == [], "room list: none")
 enter(first, "Anna")
 first.iq("set", f"<query xmlns='{OWNER}'><x xmlns='jabber:x:data' type='submit'/></query>", ROOM)
-row(all(affiliate(first, jid, "member") == "result" for jid in (jonas, clara, emil)) and "110" in enter(second, "Jonas"),
-    "control: a room of four, two of them in it")
+uninvited = enter(second, "Jonas")
+row(uninvited == "registration-required", "DSK IV.2-d part (role/ward): nobody joins a closed room of an open domain by himself (XEP-0045 "
+    "§7.2.6: the refusal is registration-required)", uninvited)
+row(affiliate(first, jonas, "member") == "result" and "110" in enter(second, "Jonas"), "(control: who was added may)")
+second.sync()
+second.waiting.clear()
+row(all(affiliate(first, jid, "member") == "result" for jid in (clara, emil)), "control: a room of four, two of them in it")
+second.sync()
+told = [e.find(f".//{{{USER}}}item") for e in second.waiting if e.tag == wire.CLIENT + "message" and e.get("from") == ROOM]
+row([(item.get("jid"), item.get("affiliation")) for item in told] == [(clara, "member"), (emil, "member")],
+    "DSK IV.2-d part (role/ward): and nobody is added silently: a member who is in the room is told of each (control: of no other)", told)
 rooms = json.loads(lab.ctl("--json", "room", "list", "offen.example").stdout)
 row([room["local"] for room in rooms] == ["tee"], "room list: the room", rooms)
 table = lab.ctl("room", "list", "offen.example").stdout
