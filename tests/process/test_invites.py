@@ -141,7 +141,7 @@ finder = Stream(lab, "klinik.example", ("127.0.0.7", 0))
 row(preauth(finder, first).get("type") == "result", "(control: who found the first link may use it)")
 second = re.search(r"preauth=([0-9a-f]+)", lab.ctl("user", "invite", "astray@klinik.example").stdout)[1]
 row(condition(register(finder, PASSWORD, "astray")) == "conflict",
-    "DSK IV.2-a: once another is made, it opens nothing, also not where it was shown before")
+    "DSK IV.2-a in full: once another is made, it opens nothing, also not where it was shown before")
 row(preauth(finder, second).get("type") == "result" and register(finder, PASSWORD, "astray").get("type") == "result",
     "(control: the other one does)")
 
@@ -150,21 +150,21 @@ row(preauth(finder, second).get("type") == "result" and register(finder, PASSWOR
 stream = Stream(lab, "klinik.example")
 row(stream.features.find("{urn:xmpp:ibr-token:0}register") is not None, "XEP-0445 §3: the stream says that it can be used",
     ET.tostring(stream.features))
-row(condition(register(stream, PASSWORD)) == "not-allowed", "DSK IV.2-a: nobody registers without one")
+row(condition(register(stream, PASSWORD)) == "not-allowed", "DSK IV.2-a in full: nobody registers without one")
 row(condition(preauth(stream, old)) == "item-not-found", "the token before it is not good any more")
 row(preauth(stream, token).get("type") == "result", "XEP-0445 §4: the token is")
 row(condition(register(stream, PASSWORD, "emil")) == "not-acceptable",
-    "DSK IV.2-a: it is bound to its person: no other name is registered")
+    "DSK IV.2-a in full: it is bound to its person: no other name is registered")
 row(register(stream, PASSWORD).get("type") == "result", "XEP-0077 §3.1: the password is taken")
 lab.passwords[ANNA] = PASSWORD
 anna = lab.konsil(ANNA)
 row(True, "she logs in with it, with konsil")
 anna.close()
 again = Stream(lab, "klinik.example", ("127.0.0.9", 0))
-row(condition(preauth(again, token)) == "item-not-found", "DSK IV.2-a: nobody uses it a second time")
+row(condition(preauth(again, token)) == "item-not-found", "DSK IV.2-a in full: nobody uses it a second time")
 users = json.loads(lab.ctl("--json", "user", "list", "klinik.example").stdout)
 row([u["profession"] for u in users if u["local"] == "a.brandt" and u["state"] == "active"] == ["Ärztin"],
-    "DSK IV.2-a: the account has the profession that she was invited with", users)
+    "DSK IV.2-a in full: the account has the profession that she was invited with", users)
 rows = json.loads(lab.ctl("--json", "audit", "list").stdout)
 acts = [(r["action"], r["actor"]) for r in rows if r["subject"] == ANNA]
 row([act[0] for act in acts] == ["user.invite", "user.invite", "user.register"] and acts[2][1] == "invite",
@@ -208,7 +208,7 @@ row(clara.wait_body("Willkommen auf Station 3")["from"] == ANNA, "and the first 
 clara.close()
 mallory = lab.konsil(CLARA, connect=False, directory=os.path.join(lab.dir, "mallory"))
 row(come(mallory, link, "sein eigenes Kennwort") == "invite.over",
-    "DSK IV.2-a: konsil says clearly of a used invitation that it is over")
+    "DSK IV.2-a in full: konsil says clearly of a used invitation that it is over")
 mallory.close()
 foreign = lab.konsil("clara@anderswo.example", connect=False, directory=os.path.join(lab.dir, "foreign"))
 foreign.do("connect", invite="xmpp:clara@anderswo.example?register;preauth=" + "00" * 21, password=PASSWORD, host="127.0.0.1",

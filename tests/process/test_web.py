@@ -306,13 +306,13 @@ row(len(names) > 10 and all(f"# HELP {name} " in text and name.startswith("konsi
     and all(name.endswith("_total") for name in re.findall(r"^# TYPE (\S+) counter$", text, re.M)) and "{" not in text,
     "each metric has HELP and TYPE; counters end in _total, and none has labels", text)
 row(not told(text) and "konsil_store_failing 0\n" in text,
-    "DSK I.8-d: one person with twelve sessions, fifty stanzas and what she stored: no figure of people is told, neither as a gauge nor as a counter", told(text))
+    "DSK I.8-d in full: one person with twelve sessions, fifty stanzas and what she stored: no figure of people is told, neither as a gauge nor as a counter", told(text))
 staff = [lab.stream(lab.account(name, "offen.example"), "station") for name in STAFF[:8]]
-row(not told(), "DSK I.8-d: nor of nine people with twenty sessions", told())
+row(not told(), "DSK I.8-d in full: nor of nine people with twenty sessions", told())
 staff += [lab.stream(lab.account(name, "offen.example"), "station") for name in STAFF[8:]]
 found = until(lambda found: found.get("konsil_people") == 12 and found.get("konsil_sessions") == 23)
 row(len(found) == 11 and found["konsil_logins_total"] < 12 and found["konsil_stanzas_received_total"] < 50,
-    "DSK I.8-d: (control: of twelve people it is told how many they are) and counters begin there: what one did alone is in none", found)
+    "DSK I.8-d in full: (control: of twelve people it is told how many they are) and counters begin there: what one did alone is in none", found)
 before = told()["konsil_stanzas_received_total"]
 for i in range(40):
     staff[0].send(f"<iq type='get' id='q{i}' to='offen.example'><ping xmlns='urn:xmpp:ping'/></iq>")
@@ -325,21 +325,21 @@ until(lambda found: not found)
 for i in range(500):
     streams[0].send(f"<iq type='get' id='n{i}' to='offen.example'><ping xmlns='urn:xmpp:ping'/></iq>")
 streams[0].wait(lambda e: e.get("id") == "n499")
-row(not told(), "DSK I.8-d: at night, when some have gone, the counters are hidden again")
+row(not told(), "DSK I.8-d in full: at night, when some have gone, the counters are hidden again")
 staff += [lab.stream(f"{name}@offen.example", "abend") for name in STAFF[:4]]
 after = until(lambda found: found.get("konsil_people") == 12)
 row(after["konsil_stanzas_received_total"] - before["konsil_stanzas_received_total"] < 100,
-    "DSK I.8-d: and the five hundred stanzas of one person at night are not in the difference between evening and morning", (before, after))
+    "DSK I.8-d in full: and the five hundred stanzas of one person at night are not in the difference between evening and morning", (before, after))
 text = metrics()
 row(not [name for name in [*STAFF, "anna", "offen.example", "klinik.example", "station", "abend", "r11", "@"] if name in text],
-    "DSK I.8-d: no name of twelve people, of an account, a device or a domain is in it", text)
+    "DSK I.8-d in full: no name of twelve people, of an account, a device or a domain is in it", text)
 
 room = "kleine-runde@rooms.offen.example"
 for i, stream in enumerate([streams[0], *staff[-2:]]):
     stream.send(f"<presence to='{room}/r{i}'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
     stream.wait(lambda e: e.get("from", "").startswith(room))
 text = metrics()
-row("kleine-runde" not in text and "room" not in re.sub(r"^# .*$", "", text, flags=re.M), "DSK I.8-d: a room of three people is not listed", text)
+row("kleine-runde" not in text and "room" not in re.sub(r"^# .*$", "", text, flags=re.M), "DSK I.8-d in full: a room of three people is not listed", text)
 
 # --- WebSocket ---
 
