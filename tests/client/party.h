@@ -15,7 +15,7 @@
 #include "ws_reader.h"
 #include "xml_framer.h"
 
-#define PARTIES_MAX 7
+#define PARTIES_MAX 64
 
 struct party;
 /* What becomes of a stanza (bytes, in *stanza, may be replaced by others that live as long as the lab): false drops it.
