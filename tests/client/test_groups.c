@@ -45,12 +45,8 @@ static void test_members(void)
     (void)party_send(ward.anna, ward.room, "1");
     lab_run(&ward.lab, 5000);
     check_row(!room_of(ward.mira, ward.room), "PROTOCOL §9.3: who is no member knows nothing of a room", "she does");
-    check_row(!good(ask(ward.jonas, "{\"id\":\"r\",\"cmd\":\"room_add\",\"room\":\"%s\",\"members\":[\"" MIRA "\"]}",
-                  ward.room)),
-        "PROTOCOL §9.1: a member who is no owner adds nobody", "he does");
-    check_row(good(ask(ward.anna2, "{\"id\":\"r\",\"cmd\":\"room_add\",\"room\":\"%s\",\"members\":[\"" MIRA "\"]}",
-                  ward.room)),
-        "PROTOCOL §9.1: an owner's other device adds a member", "it cannot");
+    check_row(!adds(ward.jonas, ward.room, MIRA), "PROTOCOL §9.1: a member who is no owner adds nobody", "he does");
+    check_row(adds(ward.anna2, ward.room, MIRA), "PROTOCOL §9.1: an owner's other device adds a member", "it cannot");
     lab_run(&ward.lab, 10000);
     (void)party_send(ward.anna, ward.room, "2");
     (void)party_send(ward.jonas, ward.room, "3");
@@ -61,9 +57,7 @@ static void test_members(void)
         "PROTOCOL §6.5: and what was said before is no gap", "it is");
     check_text("DSK IV.2-d part (role/ward): who was added, and by whom, is a line for all members",
         lines(ward.jonas, ward.room), "founded,added:mira@");
-    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_remove\",\"room\":\"%s\",\"member\":\"" MIRA "\"}",
-                  ward.room)),
-        "PROTOCOL §9.1: an owner removes a member", "she cannot");
+    check_row(removes(ward.anna, ward.room, MIRA), "PROTOCOL §9.1: an owner removes a member", "she cannot");
     lab_run(&ward.lab, 10000);
     mark = ward.anna->sent.len;
     (void)party_send(ward.anna, ward.room, "4");
@@ -111,9 +105,7 @@ static void test_away(void)
             party_crash(ward.anna2);
     }
     lab_run(&ward.lab, 1000LL * 3600 * 24 * 9);
-    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_remove\",\"room\":\"%s\",\"member\":\"" MIRA "\"}",
-                  ward.room)),
-        "an owner removes a member while others are away", "she cannot");
+    check_row(removes(ward.anna, ward.room, MIRA), "an owner removes a member while others are away", "she cannot");
     ward.mira2->cut = ward.jonas->cut = false;
     lab_run(&ward.lab, 600000);
     check_text("XEP-0313 §5.1.2: who was away reads everything, once", party_history(ward.jonas, ward.room),
@@ -155,9 +147,7 @@ static void test_newcomer(void)
     lab_run(&ward.lab, 30000);
     ward.jonas->spy = deaf;
     ward.jonas->spy_user = &sees;
-    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_add\",\"room\":\"%s\",\"members\":[\"" MIRA "\"]}",
-                  ward.room)),
-        "an owner adds a member", "she cannot");
+    check_row(adds(ward.anna, ward.room, MIRA), "an owner adds a member", "she cannot");
     lab_run(&ward.lab, 20000);
     (void)party_send(ward.jonas, ward.room, "2");
     lab_run(&ward.lab, 60000);
@@ -288,9 +278,7 @@ static const char *newcomer_reads(uint64_t seed, const char *history)
     lab_run(&ward.lab, 20000);
     (void)party_send(ward.jonas, ward.room, "2");
     lab_run(&ward.lab, 20000);
-    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_add\",\"room\":\"%s\",\"members\":[\"" MIRA "\"]}",
-                  ward.room)),
-        "an owner adds a member", "she cannot");
+    check_row(adds(ward.anna, ward.room, MIRA), "an owner adds a member", "she cannot");
     lab_run(&ward.lab, 60000);
     (void)party_send(ward.jonas, ward.room, "x");
     lab_run(&ward.lab, 60000);
@@ -325,10 +313,7 @@ static struct host_conn *foreign_room(struct ward *ward)
 {
     struct host_conn *conn = ward_foreign_room(ward);
 
-    client_say(conn,
-        "<iq type='set' id='a' to='" WARD_FOREIGN "'><query xmlns='http://jabber.org/protocol/muc#admin'>"
-        "<item affiliation='member' jid='" ANNA "'/></query></iq>");
-    lab_run(&ward->lab, 3000);
+    ward_foreign_lets(ward, conn, "member", ANNA);
     return conn;
 }
 

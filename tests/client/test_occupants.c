@@ -94,12 +94,6 @@ static bool no_feature(struct party *party, struct ks_str *stanza, void *user)
     return ks_arena_join(&party->lab->kept, parts, 2, stanza) == KS_OK;
 }
 
-static void join(struct party *party)
-{
-    (void)ask(party, "{\"id\":\"r\",\"cmd\":\"room_join\",\"room\":\"" WARD_FOREIGN "\"}");
-    lab_run(party->lab, 30000);
-}
-
 static void test_ids(void)
 {
     struct ward ward;
@@ -108,13 +102,11 @@ static void test_ids(void)
 
     ward_begin(&ward, 92);
     conn = ward_foreign_room(&ward);
-    client_say(conn,
-        "<iq type='set' id='m' to='" WARD_FOREIGN "'><query xmlns='http://jabber.org/protocol/muc#admin'>"
-        "<item affiliation='member' jid='" ANNA "'/><item affiliation='member' jid='" JONAS "'/></query></iq>");
-    lab_run(&ward.lab, 3000);
+    ward_foreign_lets(&ward, conn, "member", ANNA);
+    ward_foreign_lets(&ward, conn, "member", JONAS);
     ward.jonas->spy = no_feature;
-    join(ward.anna);
-    join(ward.jonas);
+    (void)ward_foreign_join(ward.anna);
+    (void)ward_foreign_join(ward.jonas);
     snprintf(first, sizeof(first), "%s", text_of(occupant(ward.anna, WARD_FOREIGN, "mira"), "occupant"));
     check_row(*first, "XEP-0421 §4.1: in a room of other programs an occupant has an id", "none");
     check_row(
@@ -157,10 +149,8 @@ static void test_changes(void)
 
     ward_begin(&ward, 93);
     conn = ward_foreign_room(&ward);
-    client_say(conn,
-        "<iq type='set' id='m' to='" WARD_FOREIGN "'><query xmlns='http://jabber.org/protocol/muc#admin'>"
-        "<item affiliation='member' jid='" ANNA "'/></query></iq>");
-    join(ward.anna);
+    ward_foreign_lets(&ward, conn, "member", ANNA);
+    (void)ward_foreign_join(ward.anna);
     mark = party_mark(ward.anna);
     check_row(told(ward.anna, 0) == 1, "who enters a room is told once that somebody is there", "%zu times",
         told(ward.anna, 0));

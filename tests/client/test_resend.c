@@ -23,9 +23,8 @@ static const char *unsent(struct ward *ward, uint64_t seed, const char *body)
 /* Who is in the room changes: what was sealed has to be sealed again. */
 static void restrict_room(struct ward *ward)
 {
-    check_row(good(ask(ward->anna2, "{\"id\":\"r\",\"cmd\":\"room_remove\",\"room\":\"%s\",\"member\":\"" MIRA "\"}",
-                  ward->room)),
-        "(another device of hers removes a member meanwhile)", "it cannot");
+    check_row(
+        removes(ward->anna2, ward->room, MIRA), "(another device of hers removes a member meanwhile)", "it cannot");
     lab_run(&ward->lab, 20000);
 }
 
@@ -156,9 +155,7 @@ static void test_put_out(bool destroyed)
         check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_destroy\",\"room\":\"%s\"}", ward.room)),
             "(its room is destroyed meanwhile)", "it is not");
     else
-        check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_remove\",\"room\":\"%s\",\"member\":\"" JONAS "\"}",
-                      ward.room)),
-            "(an owner removes the author meanwhile)", "she cannot");
+        check_row(removes(ward.anna, ward.room, JONAS), "(an owner removes the author meanwhile)", "she cannot");
     lab_run(&ward.lab, 20000);
     party_reborn(ward.jonas);
     ward.jonas->cut = false;

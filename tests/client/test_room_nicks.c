@@ -23,17 +23,7 @@ static bool is_there(struct party *party, const char *room, const char *nick)
     return false;
 }
 
-/* Another program of an account, in a room under a nick. */
-static struct host_conn *other(struct ward *ward, int seed, const char *local, const char *password)
-{
-    struct host_conn *conn = host_connect(ward->lab.host, seed);
-
-    client_secure(conn, "klinik.example");
-    client_bind(conn, "klinik.example", local, password);
-    client_say(conn, "<presence/>");
-    return conn;
-}
-
+/* Another program in a room under a nick. */
 static void presence(struct ward *ward, struct host_conn *conn, const char *room, const char *nick)
 {
     char text[512];
@@ -56,7 +46,7 @@ static void test_taken(void)
     (void)ask(ward.jonas2, "{\"id\":\"r\",\"cmd\":\"disconnect\"}");
     lab_run(&ward.lab, 600000);
     check_row(!is_there(ward.anna, ward.room, "jonas"), "(he is away)", "he is not");
-    conn = other(&ward, 99, "mira", "m-password");
+    conn = ward_program(&ward, 99, "mira", "m-password");
     presence(&ward, conn, ward.room, "jonas");
     check_row(is_there(ward.anna, ward.room, "jonas"), "(mira takes his nick)", "she does not");
     (void)party_send(ward.anna, ward.room, "eins");
@@ -88,9 +78,7 @@ static bool own_303(struct party *party, struct ks_str *stanza, void *user)
 
 static bool has_sent(const struct party *party, size_t from, const char *text)
 {
-    struct ks_str sent = ks_str_from(ks_buf_str(&party->sent), from);
-
-    return ks_str_find(sent, ks_str_z(text)) < sent.len;
+    return has(ks_str_from(ks_buf_str(&party->sent), from), text);
 }
 
 static void test_changed(void)
@@ -101,7 +89,7 @@ static void test_changed(void)
 
     ward_begin(&ward, 102);
     ward_room(&ward, "\"" JONAS "\"");
-    conn = other(&ward, 98, "jonas", "j-password");
+    conn = ward_program(&ward, 98, "jonas", "j-password");
     presence(&ward, conn, ward.room, "jonas");
     ward.jonas->spy = own_303;
     from = ward.jonas->sent.len;
@@ -133,16 +121,13 @@ static void test_left(void)
     ward_begin(&ward, 103);
     (void)ask(ward.jonas2, "{\"id\":\"r\",\"cmd\":\"disconnect\"}"); /* it would stay there */
     conn = ward_foreign_room(&ward);
-    client_say(conn,
-        "<iq type='set' id='m' to='" WARD_FOREIGN "'><query xmlns='http://jabber.org/protocol/muc#admin'>"
-        "<item affiliation='member' jid='" ANNA "'/><item affiliation='member' jid='" JONAS "'/></query></iq>");
-    lab_run(&ward.lab, 3000);
-    (void)ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_join\",\"room\":\"" WARD_FOREIGN "\"}");
+    ward_foreign_lets(&ward, conn, "member", ANNA);
+    ward_foreign_lets(&ward, conn, "member", JONAS);
+    (void)ward_foreign_join(ward.anna);
     client_say(conn, "<presence to='" WARD_FOREIGN "/jonas'/>");
     lab_run(&ward.lab, 3000);
     check_row(is_there(ward.anna, WARD_FOREIGN, "jonas"), "(mira takes his nick)", "she does not");
-    (void)ask(ward.jonas, "{\"id\":\"r\",\"cmd\":\"room_join\",\"room\":\"" WARD_FOREIGN "\"}");
-    lab_run(&ward.lab, 60000);
+    (void)ward_foreign_join(ward.jonas);
     check_text(
         "XEP-0045 §7.2.8: likewise into a room of other programs", own_nick(ward.jonas, WARD_FOREIGN), "jonas-2");
     (void)ask(ward.jonas, "{\"id\":\"r\",\"cmd\":\"room_leave\",\"room\":\"" WARD_FOREIGN "\"}");

@@ -6,7 +6,7 @@
 
 static bool heard(const struct host_conn *conn, const char *text)
 {
-    return ks_str_find(ks_buf_str(&conn->out), ks_str_z(text)) < conn->out.len;
+    return has(ks_buf_str(&conn->out), text);
 }
 
 /* A room of mira's other program, where jonas owns, too; anna is a member, and everybody is in it. */
@@ -14,13 +14,10 @@ static struct host_conn *together(struct ward *ward)
 {
     struct host_conn *conn = ward_foreign_room(ward);
 
-    client_say(conn,
-        "<iq type='set' id='m' to='" WARD_FOREIGN "'><query xmlns='http://jabber.org/protocol/muc#admin'>"
-        "<item affiliation='member' jid='" ANNA "'/><item affiliation='owner' jid='" JONAS "'/></query></iq>");
-    lab_run(&ward->lab, 3000);
-    (void)ask(ward->anna, "{\"id\":\"r\",\"cmd\":\"room_join\",\"room\":\"" WARD_FOREIGN "\"}");
-    (void)ask(ward->jonas, "{\"id\":\"r\",\"cmd\":\"room_join\",\"room\":\"" WARD_FOREIGN "\"}");
-    lab_run(&ward->lab, 30000);
+    ward_foreign_lets(ward, conn, "member", ANNA);
+    ward_foreign_lets(ward, conn, "owner", JONAS);
+    (void)ward_foreign_join(ward->anna);
+    (void)ward_foreign_join(ward->jonas);
     return conn;
 }
 
@@ -213,9 +210,7 @@ static void test_stated_voice(void)
         text_of(party_event(ward.anna, "room_voice_asked", 0, 0), "nick"));
     check_row(party_count(ward.mira, "room_voice_asked", 0) == 0 && party_count(ward.jonas, "room_voice_asked", 0) == 0,
         "and nobody else", "others are");
-    conn = host_connect(ward.lab.host, 97);
-    client_secure(conn, "klinik.example");
-    client_bind(conn, "klinik.example", "anna", "a-password");
+    conn = ward_program(&ward, 97, "anna", "a-password");
     say_to(&ward, conn, "<presence to='", "/anna'><x xmlns='http://jabber.org/protocol/muc'/></presence>");
     say_to(&ward, conn, "<iq type='get' id='l' to='",
         "'><query xmlns='http://jabber.org/protocol/muc#admin'><item role='participant'/></query></iq>");

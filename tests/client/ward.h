@@ -135,6 +135,22 @@ static bool good(const json_t *answer)
     return answer && strcmp(text_of(answer, "event"), "result") == 0;
 }
 
+static bool has(struct ks_str stanza, const char *text)
+{
+    return text && ks_str_find(stanza, ks_str_z(text)) < stanza.len;
+}
+
+/* An owner's statement; false if it was refused. */
+static bool adds(struct party *owner, const char *room, const char *jid)
+{
+    return good(ask(owner, "{\"id\":\"r\",\"cmd\":\"room_add\",\"room\":\"%s\",\"members\":[\"%s\"]}", room, jid));
+}
+
+static bool removes(struct party *owner, const char *room, const char *jid)
+{
+    return good(ask(owner, "{\"id\":\"r\",\"cmd\":\"room_remove\",\"room\":\"%s\",\"member\":\"%s\"}", room, jid));
+}
+
 /* Whether what a party sent last, from a place on, holds a key for a device: by its account's name in the header. */
 static bool sent_key_to(const struct party *party, size_t from, const char *jid)
 {
@@ -164,20 +180,49 @@ static void ward_end(struct ward *ward)
 
 #define WARD_FOREIGN "r-konferenzkonferenzkonferen@rooms.klinik.example"
 
+/* Another program of an account, logged in; n: a number of its own. */
+static struct host_conn *ward_program(struct ward *ward, uint64_t n, const char *local, const char *password)
+{
+    struct host_conn *conn = host_connect(ward->lab.host, n);
+
+    client_secure(conn, "klinik.example");
+    client_bind(conn, "klinik.example", local, password);
+    client_say(conn, "<presence/>");
+    return conn;
+}
+
 /* mira's other program makes it. */
 static struct host_conn *ward_foreign_room(struct ward *ward)
 {
-    struct host_conn *conn = host_connect(ward->lab.host, 99);
+    struct host_conn *conn = ward_program(ward, 99, "mira", "m-password");
 
-    client_secure(conn, "klinik.example");
-    client_bind(conn, "klinik.example", "mira", "m-password");
-    client_say(conn, "<presence/>");
     client_say(conn, "<presence to='" WARD_FOREIGN "/mira'><x xmlns='http://jabber.org/protocol/muc'/></presence>");
     client_say(conn,
         "<iq type='set' id='o' to='" WARD_FOREIGN "'><query xmlns='http://jabber.org/protocol/muc#owner'>"
         "<x xmlns='jabber:x:data' type='submit'/></query></iq>");
     lab_run(&ward->lab, 3000);
     return conn;
+}
+
+/* And lets somebody in. */
+static void ward_foreign_lets(struct ward *ward, struct host_conn *conn, const char *affiliation, const char *jid)
+{
+    char text[512];
+
+    snprintf(text, sizeof(text),
+        "<iq type='set' id='m' to='" WARD_FOREIGN "'><query xmlns='http://jabber.org/protocol/muc#admin'>"
+        "<item affiliation='%s' jid='%s'/></query></iq>",
+        affiliation, jid);
+    client_say(conn, text);
+    lab_run(&ward->lab, 3000);
+}
+
+static json_t *ward_foreign_join(struct party *party)
+{
+    json_t *answer = ask(party, "{\"id\":\"r\",\"cmd\":\"room_join\",\"room\":\"" WARD_FOREIGN "\"}");
+
+    lab_run(party->lab, 30000);
+    return answer;
 }
 
 #endif
