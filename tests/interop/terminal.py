@@ -31,6 +31,22 @@ def pair(lab, *others, columns=110):
     return a, b
 
 
+def shared(a, b, title, up):
+    """A room of hers with him in it, shown at both; up: how often he goes up to it."""
+    a.enter(f"/raum {title}")
+    a.sees("Raum gegründet.")
+    a.enter("/aufnehmen Murat")
+    a.sees("Murat Yılmaz aufgenommen.", f"{title} – 2 Mitglieder")
+    b.sees(f"# {title}")
+    b.key(*["Up"] * up)
+    b.sees(f"{title} – 2 members")
+
+
+def nobody(a, line):
+    """Whether a line in German that needs a person says so of one whom nobody knows, and the screen."""
+    return a.refused(f"{line} Niemand", "Diese Person ist hier nicht bekannt. (Niemand)")
+
+
 class Terminal(Screen):
     """A konsil; the same account has the same store each time."""
 

@@ -6,7 +6,7 @@ import os
 
 from lab import Lab, done, row
 from picture import png
-from terminal import Terminal, pair
+from terminal import Terminal, nobody, pair, shared
 
 TEA, COFFEE = "tee@rooms.offen.example", "kaffee@rooms.offen.example"
 
@@ -43,7 +43,7 @@ def invited(lab, a, b):
     a.enter("/beitreten 2")
     ok, seen = a.sees(f"{TEA} – nur lesen", "Noch keine Nachricht. Hier können Sie nur lesen.", "Sie lesen jetzt in diesem Raum mit.")
     row(ok and "Einladung:" not in seen, "/beitreten with its number accepts one: the room is shown, and nothing waits any more", seen)
-    ok, seen = a.refused("/einladen Niemand", "Diese Person ist hier nicht bekannt. (Niemand)")
+    ok, seen = nobody(a, "/einladen")
     row(ok, "somebody whom nobody knows cannot be invited", seen)
     a.enter("/einladen MURAT")
     ok, seen = b.sees("1 invitation: /invitations", "Dr. Jana Brandt invites you into a room")
@@ -65,13 +65,7 @@ def invited(lab, a, b):
 
 
 def deleted(a, b):
-    a.enter("/raum Station 5")
-    a.sees("Raum gegründet.")
-    a.enter("/aufnehmen Murat")
-    a.sees("Murat Yılmaz aufgenommen.")
-    b.sees("# Station 5")
-    b.key("Up", "Up", "Up")
-    b.sees("Station 5 – 2 members")
+    shared(a, b, "Station 5", 3)
     ok, seen = a.refused("/löschen Murat", "Eine solche Nachricht steht hier nicht.")
     row(ok, "of somebody who wrote nothing nothing can be deleted", seen)
     for text in ("Bett 4 heißt Müller", "Bett 5 ist frei", "Guten Morgen"):

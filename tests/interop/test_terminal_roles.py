@@ -2,19 +2,13 @@
 """Roles at a terminal: who is in a room is shown, put out, banned, given a voice and made a moderator, in a room with
 statements and in one of other programs."""
 from lab import Lab, done, row
-from terminal import pair
+from terminal import pair, shared
 
 TEA = "tee@rooms.offen.example"
 
 
 def stated(a, b):
-    a.enter("/raum Station 7")
-    a.sees("Raum gegründet.")
-    a.enter("/aufnehmen Murat")
-    a.sees("Murat Yılmaz aufgenommen.")
-    b.sees("# Station 7")
-    b.key("Up")
-    b.sees("Station 7 – 2 members")
+    shared(a, b, "Station 7", 1)
     ok, seen = a.refused("/hinauswerfen Zoe", "Diese Person ist jetzt nicht in diesem Raum. (Zoe)", "F6 zeigt")
     row(ok, "who is not there cannot be put out", seen)
     a.key("F6")

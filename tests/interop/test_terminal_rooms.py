@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Rooms at a terminal: made in one, shown in the other, changed, left and ended; and how urgent a message is."""
 from lab import Lab, done, row
-from terminal import Terminal, pair
+from terminal import Terminal, nobody, pair
 
 TITLE = "Station 3 – Übergabe"
 
@@ -17,7 +17,7 @@ def made(a, b):
     a.enter(f"/raum {TITLE}")
     ok, seen = a.sees(f"# {TITLE}", "ein Mitglied", "Raum gegründet.", "Der Raum ist da.")
     row(ok, "/raum makes a room, and shows it", seen)
-    ok, seen = a.refused("/aufnehmen Niemand", "Diese Person ist hier nicht bekannt. (Niemand)")
+    ok, seen = nobody(a, "/aufnehmen")
     row(ok, "somebody whom nobody knows cannot be added", seen)
     ok, seen = a.refused("/aufnehmen a", "Mehrere Personen heißen so. (a)")
     row(ok, "and a part of several names is too little", seen)
