@@ -173,6 +173,16 @@ static bool is_piece(struct ks_str name)
         || ks_str_starts(name, KS_STR("file_open"));
 }
 
+/* What the server sent. False: the line is none. */
+static bool give_bytes(struct replay *r, bool message, struct ks_str line, struct konsil_now now)
+{
+    ks_buf_reset(&r->bytes);
+    if (!transcript_read_text(&r->bytes, line))
+        return false;
+    (message ? konsil_message : konsil_feed)(r->engine, r->bytes.ptr, r->bytes.len, now);
+    return true;
+}
+
 /* One call into the engine. False: the line is none. */
 static bool give(struct replay *r, struct ks_str line)
 {
@@ -195,17 +205,16 @@ static bool give(struct replay *r, struct ks_str line)
     if (is_piece(name))
         return give_piece(r, name, line);
     now = moment(&line);
+    if (ks_str_is(name, "feed") || ks_str_is(name, "message"))
+        return give_bytes(r, ks_str_is(name, "message"), line, now);
     if (ks_str_is(name, "command")) {
         konsil_command(r->engine, line.ptr, line.len, now);
     } else if (ks_str_is(name, "opened")) {
         konsil_opened(r->engine, now);
+    } else if (ks_str_is(name, "opened_messages")) {
+        konsil_opened_messages(r->engine, now);
     } else if (ks_str_is(name, "secured")) {
         secure(r, line, now);
-    } else if (ks_str_is(name, "feed")) {
-        ks_buf_reset(&r->bytes);
-        if (!transcript_read_text(&r->bytes, line))
-            return false;
-        konsil_feed(r->engine, r->bytes.ptr, r->bytes.len, now);
     } else if (ks_str_is(name, "closed")) {
         konsil_closed(r->engine, (enum konsil_lost)number(&line), now);
     } else if (ks_str_is(name, "try_now")) {
@@ -241,6 +250,8 @@ static void take(struct replay *r, struct ks_str line)
         ks_buf_reset(&r->piece);
     } else if (ks_str_is(name, "output") && (konsil_output(r->engine, &text, &len), len > 0)) {
         transcript_output(&r->line, ks_str(text, len));
+    } else if (ks_str_is(name, "message") && konsil_next_message(r->engine, &text, &len)) {
+        transcript_message(&r->line, ks_str(text, len));
     } else if (ks_str_is(name, "deadline")) {
         transcript_deadline(&r->line, konsil_deadline_ms(r->engine));
     } else {
@@ -251,7 +262,7 @@ static void take(struct replay *r, struct ks_str line)
 /* Before the engine ends: true if nothing of it is left to be taken. */
 static bool taken(struct replay *r)
 {
-    static const char *const all[] = { "< event", "< request", "< file", "< piece", "< output" };
+    static const char *const all[] = { "< event", "< request", "< file", "< piece", "< output", "< message" };
 
     for (size_t i = 0; i < KS_COUNT(all); i++) {
         take(r, ks_str_z(all[i]));

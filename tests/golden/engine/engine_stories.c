@@ -568,6 +568,34 @@ static const char *play_colleagues(struct lab *lab)
         party_count(anna, "error", 0), party_count(jonas, "error", 0), party_history(anna, JONAS));
 }
 
+/* --- a browser's connection --- */
+
+/* Login over a WebSocket, a message each way, and the same again after the connection broke. */
+static const char *play_websocket(struct lab *lab)
+{
+    struct party *anna, *jonas;
+
+    lab_two(lab, 1, &anna, &jonas);
+    anna->websocket = true;
+    party_connect(anna);
+    party_connect(jonas);
+    lab_run(lab, 1000);
+    (void)party_send(anna, JONAS, "hin");
+    lab_run(lab, 15000);
+    (void)party_send(jonas, ANNA, "her");
+    lab_run(lab, 15000);
+    party_cut(anna);
+    (void)party_send(jonas, ANNA, "noch einmal her");
+    lab_run(lab, 60000);
+    (void)party_send(anna, JONAS, "noch einmal hin");
+    lab_run(lab, 15000);
+    party_do(anna, "{\"id\":\"x\",\"cmd\":\"disconnect\"}");
+    lab_run(lab, 1000);
+    return went(strcmp(party_history(anna, JONAS), "hin,her,noch einmal her,noch einmal hin") == 0
+            && strcmp(party_history(jonas, ANNA), "hin,her,noch einmal her,noch einmal hin") == 0,
+        "%s; %s", party_history(anna, JONAS), party_history(jonas, ANNA));
+}
+
 const struct engine_story engine_stories[] = {
     { "talk", play_talk, { "talk_anna", "talk_jonas" } },
     { "repair", play_repair, { "repair_anna", "repair_jonas" } },
@@ -579,5 +607,6 @@ const struct engine_story engine_stories[] = {
     { "people", play_people, { "people_anna", "people_jonas", "people_tablet" } },
     { "colleagues", play_colleagues, { "colleagues_anna", "colleagues_jonas" } },
     { "ward", play_ward, { "ward_anna", "ward_jonas" } },
+    { "websocket", play_websocket, { "websocket_anna" } },
 };
 const size_t engine_stories_count = KS_COUNT(engine_stories);

@@ -125,6 +125,12 @@ WRAP(void, opened, struct konsil *k, struct konsil_now now)
     __real_konsil_opened(k, now);
 }
 
+WRAP(void, opened_messages, struct konsil *k, struct konsil_now now)
+{
+    ks_buf_byte(call(k, "opened_messages", now), '\n');
+    __real_konsil_opened_messages(k, now);
+}
+
 WRAP(void, secured, struct konsil *k, const struct konsil_tls *tls, struct konsil_now now)
 {
     struct ks_buf *text = call(k, "secured", now);
@@ -143,14 +149,37 @@ WRAP(void, secured, struct konsil *k, const struct konsil_tls *tls, struct konsi
     __real_konsil_secured(k, tls, now);
 }
 
-WRAP(void, feed, struct konsil *k, const char *bytes, size_t len, struct konsil_now now)
+/* The same with what the server sent. */
+static void given(const struct konsil *k, const char *name, struct ks_str bytes, struct konsil_now now)
 {
-    struct ks_buf *text = call(k, "feed", now);
+    struct ks_buf *text = call(k, name, now);
 
     ks_buf_byte(text, ' ');
-    transcript_text(text, ks_str(bytes, len));
+    transcript_text(text, bytes);
     ks_buf_byte(text, '\n');
+}
+
+WRAP(void, feed, struct konsil *k, const char *bytes, size_t len, struct konsil_now now)
+{
+    given(k, "feed", ks_str(bytes, len), now);
     __real_konsil_feed(k, bytes, len, now);
+}
+
+WRAP(void, message, struct konsil *k, const char *text, size_t len, struct konsil_now now)
+{
+    given(k, "message", ks_str(text, len), now);
+    __real_konsil_message(k, text, len, now);
+}
+
+WRAP(bool, next_message, struct konsil *k, const char **ret_text, size_t *ret_len)
+{
+    struct tape *tape = tape_of(k);
+
+    if (!__real_konsil_next_message(k, ret_text, ret_len))
+        return false;
+    transcript_message(&tape->text, ks_str(*ret_text, *ret_len));
+    end_line(tape);
+    return true;
 }
 
 WRAP(void, closed, struct konsil *k, enum konsil_lost why, struct konsil_now now)
@@ -339,7 +368,7 @@ WRAP(void, free, struct konsil *k)
     size_t len;
 
     while (__wrap_konsil_next_event(k, &text, &len) || __wrap_konsil_next_request(k, &request)
-        || __wrap_konsil_next_file(k, &file))
+        || __wrap_konsil_next_file(k, &file) || __wrap_konsil_next_message(k, &text, &len))
         ;
     __wrap_konsil_output(k, &text, &len);
     if (len > 0)

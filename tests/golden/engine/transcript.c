@@ -91,6 +91,12 @@ void transcript_output(struct ks_buf *line, struct ks_str bytes)
     transcript_text(line, bytes);
 }
 
+void transcript_message(struct ks_buf *line, struct ks_str text)
+{
+    ks_buf_z(line, "< message ");
+    transcript_text(line, text);
+}
+
 void transcript_deadline(struct ks_buf *line, int64_t mono_ms)
 {
     ks_buf_printf(line, "< deadline %" PRId64, mono_ms);

@@ -8,9 +8,11 @@
  *   > free                          konsil_free, after everything was taken from it
  *   > command MONO WALL JSON
  *   > opened MONO WALL
+ *   > opened_messages MONO WALL
  *   > secured MONO WALL EXPORTER ENDPOINT    in hexadecimal; '-': there is none. "certified" behind it: the server
  *                                   was shown a certificate
  *   > feed MONO WALL TEXT           TEXT: bytes, with \\, \n and \xHH for a backslash, a line's end, a control
+ *   > message MONO WALL TEXT
  *   > closed MONO WALL WHY          WHY: enum konsil_lost
  *   > try_now MONO WALL
  *   > tick MONO WALL
@@ -32,6 +34,7 @@
  *   < file KIND TRANSFER BYTES TEXT KIND: enum konsil_file_kind; TEXT: path, name, url and headers, with zeroes between
  *   < piece GOOD HEX                GOOD: 1 or 0; the bytes that were written
  *   < output TEXT                   everything konsil_output says
+ *   < message TEXT                one of konsil_next_message
  *   < deadline MONO
  *   < nothing                       never in a file: what was asked for is not there
  *
@@ -52,6 +55,7 @@ void transcript_request(struct ks_buf *line, const struct konsil_request *reques
 void transcript_file(struct ks_buf *line, const struct konsil_file *file);
 void transcript_piece(struct ks_buf *line, bool good, struct ks_str bytes);
 void transcript_output(struct ks_buf *line, struct ks_str bytes);
+void transcript_message(struct ks_buf *line, struct ks_str text);
 void transcript_deadline(struct ks_buf *line, int64_t mono_ms);
 
 #endif
