@@ -166,26 +166,27 @@ static bool decrypts_to(const char *want)
     return len && ks_str_is(ks_str(plain, len - 1), want);
 }
 
+static const char *const waking[] = { HELLO, LOUD, "<body/>",
+    "<body>a text that is a good deal longer than the others are, so that it would show</body>",
+    "<propose xmlns='urn:xmpp:jingle-message:0' id='c'/>", "<encrypted xmlns='urn:xmpp:omemo:2'/>" };
+
 static void test_leaves(void)
 {
-    static const char *const insides[] = { HELLO, LOUD, "<body/>",
-        "<body>a text that is a good deal longer than the others are, so that it would show</body>",
-        "<propose xmlns='urn:xmpp:jingle-message:0' id='c'/>", "<encrypted xmlns='urn:xmpp:omemo:2'/>" };
     struct rig rig;
     size_t other_length = 0, other_text = 0, repeated = 0, bodies = 0;
 
     rig_init(&rig);
-    for (size_t i = 0; i < KS_COUNT(insides); i++) {
+    for (size_t i = 0; i < KS_COUNT(waking); i++) {
         anna_goes(&rig);
-        write_to(&rig, insides[i]);
+        write_to(&rig, waking[i]);
         bodies += service.count == i + 1;
         other_length += service.body.len != 256;
         other_text += !decrypts_to("{\"konsil\":\"wake\"}");
         repeated += ks_str_eq(ks_buf_str(&service.body), ks_buf_str(&service.body_before));
         anna_comes(&rig);
     }
-    check_row(bodies == KS_COUNT(insides), "a message, a loud one, a call: each wakes a device that is gone",
-        "%zu of %zu", bodies, KS_COUNT(insides));
+    check_row(bodies == KS_COUNT(waking), "a message, a loud one, a call: each wakes a device that is gone",
+        "%zu of %zu", bodies, KS_COUNT(waking));
     check_row(
         other_length == 0, "DSK II.3-d length: every wake-up is as long as every other", "%zu are not", other_length);
     check_row(other_text == 0, "DSK II.3-d content: a browser decrypts that there is something, and nothing else",
@@ -206,6 +207,42 @@ static void test_leaves(void)
     write_to(&rig, LOUD);
     check_row(has_header("Urgency: high\n"), "PROTOCOL §3.3: or as urgent as the author says", "%.*s",
         KS_STR_FMT(ks_buf_str(&service.headers)));
+    rig_done(&rig);
+}
+
+/* XEP-0357: to an account of this server in place of a push service. */
+static void test_service(void)
+{
+    struct host_conn *gate;
+    struct ks_buf first;
+    struct rig rig;
+    size_t others = 0, came = 0;
+
+    rig_init(&rig);
+    ks_buf_init(&first, 4096);
+    host_add_account(rig.host, DOMAIN, "gate", "gate", PASSWORD);
+    gate = host_bound(rig.host, DOMAIN, "gate", PASSWORD, "desk");
+    host_say(
+        rig.anna, "<iq type='set' id='e'><enable xmlns='urn:xmpp:push:0' jid='gate@" DOMAIN "/desk' node='n1'/></iq>");
+    for (size_t i = 0; i < KS_COUNT(waking); i++) {
+        anna_goes(&rig);
+        host_forget(gate);
+        write_to(&rig, waking[i]);
+        came += host_heard(gate, "<notification xmlns='urn:xmpp:push:0'/>");
+        if (i == 0)
+            ks_buf_add(&first, ks_buf_str(&gate->out));
+        others += !ks_str_eq(ks_buf_str(&first), ks_buf_str(&gate->out));
+        anna_comes(&rig);
+    }
+    check_row(came == KS_COUNT(waking), "XEP-0357 §7: a message, a loud one, a call: each is published once",
+        "%zu of %zu", came, KS_COUNT(waking));
+    check_row(others == 0, "DSK II.3-d length: what a service of XEP-0357 is told is the same bytes for all of them",
+        "%zu are others", others);
+    struct ks_str told = ks_buf_str(&first);
+    check_row(ks_str_find(told, KS_STR("jonas")) == told.len && ks_str_find(told, KS_STR("hello")) == told.len,
+        "DSK II.3-d content: without who wrote, and what", "%.*s", KS_STR_FMT(told));
+    ks_buf_done(&first);
+    host_conn_free(gate);
     rig_done(&rig);
 }
 
@@ -645,6 +682,7 @@ int main(void)
     for (size_t i = 0; i < KS_COUNT(bufs); i++)
         ks_buf_init(bufs[i], 1 << 16);
     test_leaves();
+    test_service();
     test_nobody();
     test_once();
     test_watched();
