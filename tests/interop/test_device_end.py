@@ -51,9 +51,25 @@ B.start()
 B.close()
 row(set(held(pages())) >= {heard, edited, long}, "(positive control: and one that ended in order)", held(pages()))
 
+# --- the clock of the device alone is ahead ---
+
+later = {"LD_PRELOAD": LATER, "LATER_SECONDS": str(3 * DAY)}
+B.environment = later
+B.start()
+B.do("retention_set", days=1)
+B.wait("warning", lambda e: e["code"] == "clock.differs")
+row(len(B.history(anna)) == 42, "PROTOCOL §12.1: a device whose clock is ahead of the server's says so, and deletes nothing before its time", len(B.history(anna)))
+B.close()
+
 # --- the period is over ---
 
-B.environment = {"LD_PRELOAD": LATER, "LATER_SECONDS": str(3 * DAY)}
+A.close()
+lab.stop()
+os.environ.update(later)
+lab.start()
+for name in later:
+    del os.environ[name]
+A.start()
 B.start()
 A.send(berta, younger)
 B.wait_body(younger)
