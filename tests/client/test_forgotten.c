@@ -103,7 +103,8 @@ static void comes_all_the_same(struct lab *lab, struct party *anna, struct party
     const char *id = party_send(anna, JONAS, "1");
 
     lab_run(lab, SOON_MS);
-    check_row(shown_unreadable(jonas, mark), "DSK II.2-f: what cannot be decrypted is shown as such, at once", "%s",
+    check_row(shown_unreadable(jonas, mark),
+        "DSK II.2-f part (the author is told): what cannot be decrypted is shown as such, at once", "%s",
         party_history(jonas, ANNA));
     check_row(strcmp(party_history(jonas, ANNA), "0,a,1") == 0,
         "DSK II.2-f: it repairs itself, and is readable within 30 seconds, nobody having done anything", "%s",

@@ -67,7 +67,7 @@ kinds = {node: "urn:xmpp:omemo:2" if node.startswith("urn:xmpp:omemo:2:") else "
 row(set(kinds.values()) == documented["OMEMO versions"], "DSK II.1-h: OMEMO versions: konsil publishes keys for those of the list, and for nothing else", nodes)
 stanza = watch.archive()[-1]
 sealed = {e.tag[1:].split("}")[0] for e in stanza if e.tag.endswith("}encrypted")}
-row(sealed == {"urn:xmpp:omemo:2"}, "DSK II.1-h: and konsils among themselves use the newer one", sealed)
+row(sealed == {"urn:xmpp:omemo:2"}, "DSK II.1-h part (constant time): and konsils among themselves use the newer one", sealed)
 watch.close()
 
 # --- the vault: Argon2id, XChaCha20-Poly1305, HKDF-SHA-256 (PROTOCOL.md §10) ---

@@ -62,9 +62,9 @@ for client, end in ((A, "SIGKILL"), (J, "an orderly end")):
     log = os.path.join(client.dir, "store.db-wal")
     row((os.path.exists(log) and os.path.getsize(log) > 0) == (client is A),
         f"DSK I.3-c: control: after {end} pages are {'still in the write-ahead log' if client is A else 'all in the database'}", os.listdir(client.dir))
-    row(not search.in_directory(client.dir, words.values()), f"DSK I.3-c: after {end} no word is in the directory",
+    row(not search.in_directory(client.dir, words.values()), f"DSK I.3-c part (the web app): after {end} no word is in the directory",
         search.in_directory(client.dir, words.values()))
-    row(not search.in_directory(client.dir, [identity]), f"DSK I.3-i, DSK I.2-g: after {end} the private identity key is not in the directory")
+    row(not search.in_directory(client.dir, [identity]), f"DSK I.3-i part (the web app), DSK I.2-g: after {end} the private identity key is not in the directory")
     # Own keys and the sessions of both versions (engine_store.h): a piece from the middle of each.
     pieces = [value[len(value) // 2 - 12:len(value) // 2 + 12] for table, value in records if table in (2, 4, 5) and len(value) >= 32]
     row(len(pieces) > 50 and not search.in_directory(client.dir, pieces),
@@ -127,7 +127,7 @@ row(result.returncode == 1 and "fewer than 8 characters" in result.stderr and no
 result = konsil("ähnliche", "--dir", os.path.join(lab.dir, "fresh"))
 row(result.returncode == 0 and os.path.exists(os.path.join(lab.dir, "fresh")), "control: with 8 it is", result)
 
-row(programs.keys() == {"konsil", "konsilctl", "konsild"}, "DSK I.2-g: no other program has keys: there is no gateway yet", programs)
+row(programs.keys() == {"konsil", "konsilctl", "konsild"}, "DSK I.2-g part (the gateway): no other program has keys: there is no gateway yet", programs)
 
 # --- the tools of the administrator ---
 

@@ -124,9 +124,9 @@ row(server and {port for _, port in server} == {service.port} and {address for a
     "DSK I.8-a part (the web app): konsild connected to nobody, and its courier to the push service that is configured, and to nothing "
     "else", server)
 row(not named("off")[0] and service.port in {port for _, port in named("again")[0]},
-    "DSK II.3-d off: with push off konsild and its courier name no address of the network at all (control: with push on again the push "
+    "DSK II.3-d in full, off: with push off konsild and its courier name no address of the network at all (control: with push on again the push "
     "service's)", (named("off"), named("again")))
-row({port for _, port in named("relayed")[0]} == {relay.port}, "DSK II.3-d relay: with a relay of one's own its address is the only one, and "
+row({port for _, port in named("relayed")[0]} == {relay.port}, "DSK II.3-d in full, relay: with a relay of one's own its address is the only one, and "
     "she is woken all the same", named("relayed"))
 mine = {os.path.join(lab.dir, "control"), "/var/run/nscd/socket", "/run/systemd/resolve/io.systemd.Resolve"}
 row(local | its_local <= mine, "nor did they tell another program of this machine: konsild looks whether its own socket is in use, and "

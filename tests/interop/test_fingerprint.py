@@ -35,23 +35,23 @@ agents = [agent for agent in agents if agent is not None]
 row(len(agents) >= 2 and b"urn:konsil:" in heard, "control: two programs said what they are, and all that they said was heard", len(heard))
 row(all({child.tag: child.text for child in agent} == {SASL2 + "software": "konsil", SASL2 + "device": "konsil"} and set(agent.attrib) == {"id"}
         and re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", agent.get("id")) for agent in agents),
-    "DSK II.3-e: a program says that it is konsil, and a random id of its installation, and nothing of its device",
+    "DSK II.3-e in full: a program says that it is konsil, and a random id of its installation, and nothing of its device",
     [list(map(lambda child: (child.tag, child.text), agent)) for agent in agents])
-row(len({agent.get("id") for agent in agents}) == 2, "DSK II.3-e: that id is not made of the machine: two programs on one have two", len(agents))
+row(len({agent.get("id") for agent in agents}) == 2, "DSK II.3-e in full: that id is not made of the machine: two programs on one have two", len(agents))
 about = {"name": socket.gethostname(), "release": platform.release(), "kind": platform.machine(), "system": platform.system(),
          "zone": ZONE, "city": "Chatham", "language": "eo_XX", "home": os.path.expanduser("~"), "processor": platform.version()}
 found = [what for what, value in about.items() if len(value) > 2 and value.encode() in heard]
-row(not found, "DSK II.3-e: neither name, system, kind, language, time zone nor folders of the machine are in what was heard", found)
+row(not found, "DSK II.3-e in full: neither name, system, kind, language, time zone nor folders of the machine are in what was heard", found)
 row(not any(word in heard for word in (b"geoloc", b"<os>", b"latitude", b"<lat>", b"<tzo>")),
-    "DSK II.3-e: no place, no operating system and no local time either")
+    "DSK II.3-e in full: no place, no operating system and no local time either")
 told = [answer for answer in answers if answer.get("type") == "result"
         and any(child.tag.rpartition("}")[2] in ("os", "tzo") for child in answer.iter())]
-row(not told, "DSK II.3-e: nor does anybody get them who asks for them", [answer.get("type") for answer in answers])
+row(not told, "DSK II.3-e in full: nor does anybody get them who asks for them", [answer.get("type") for answer in answers])
 stores = json.loads(lab.ctl("--lang", "en", "--json", "describe", "data").stdout)
 place = re.compile(r"\b(location|position|latitude|longitude|whereabouts|gps|operating system|hardware|screen|battery|time zone|language|model)\b", re.I)
 row(len(stores) > 20 and any("device" in store["purpose"].lower() for store in stores), "control: the register is there", len(stores))
 row(not [store for store in stores if place.search(store["store"] + " " + store["purpose"])],
-    "DSK II.3-e: the register, which is all that is stored (II.3-a), has no place and no trait of a device",
+    "DSK II.3-e in full: the register, which is all that is stored (II.3-a), has no place and no trait of a device",
     [store["purpose"] for store in stores if place.search(store["purpose"])])
 row(lab.stop() == 0, "konsild ends in order")
 done()

@@ -64,7 +64,7 @@ known, salt = shape("anna", "127.0.1.1")
 unknown, salts = shape("nobody", "127.0.1.2"), set()
 row(re.fullmatch(r"r=…,s=24 letters,i=\d+(,h=[^,]+)?", known[0]) and "not-authorized" in known[1],
     "DSK IV.2-f: control: the answers to a wrong password have the form they should", known)
-row(unknown[0] == known, "DSK IV.2-f: an unknown name gets the same two answers as a known one", (known, unknown))
+row(unknown[0] == known, "DSK IV.2-f in full: an unknown name gets the same two answers as a known one", (known, unknown))
 row(shape("gone", "127.0.1.3")[0] == known, "DSK IV.2-f: so does a deleted account's")
 row(shape("off", "127.0.1.4")[0] == known, "DSK IV.2-f: so does a disabled account's")
 row(shape("nobody", "127.0.1.5")[1] == unknown[1] and unknown[1] not in (salt, shape("nobody2", "127.0.1.6")[1]),
@@ -101,7 +101,7 @@ for i in range(COUNT):
 s.close()
 medians = {kind: statistics.median(values) * 1e6 for kind, values in times.items()}
 note("median time to the challenge: known %(known).0f us, unknown %(other).0f us" % medians)
-row(0.5 < medians["known"] / medians["other"] < 2, "DSK IV.2-f: an unknown name takes as long as a known one", medians)
+row(0.5 < medians["known"] / medians["other"] < 2, "DSK IV.2-f in full: an unknown name takes as long as a known one", medians)
 
 # --- growing waits ---
 
@@ -120,7 +120,7 @@ for i, s in enumerate(strangers):
            f"{wire.base64.b64encode(f'n,,n=anna,r=fremd{i}'.encode()).decode()}</auth>")
 again = stream(HOME).login(anna, lab.passwords[anna], "again")  # the 16th: its address is known
 row(all(silent(s) for s in strangers),
-    "DSK IV.2-f: after 20 wrong logins a known device gets in at once, while strangers wait, from other addresses too",
+    "DSK IV.2-f in full: after 20 wrong logins a known device gets in at once, while strangers wait, from other addresses too",
     [i for i, s in enumerate(strangers) if not silent(s)])
 row(again.jid == anna + "/again", "DSK IV.2-f: control: it did get in")
 nobodies = stream(("127.0.2.2", 0))

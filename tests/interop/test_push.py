@@ -82,8 +82,8 @@ for count, (body, more) in enumerate([("kurz", ""), ("x" * 3000, ""), ("laut", "
     if count == 3:
         row(last.urgency == "high", "PROTOCOL §3.3: what is urgent is urgent to the push service, too", last)
     state()  # anna was back, and is gone again
-row(len(sizes) == 1, "DSK II.3-d length: the push service sees one length for all messages", sizes)
-row(texts == {'{"konsil":"wake"}'}, "DSK II.3-d content: what the browser decrypts says that there is something, and nothing else", texts)
+row(len(sizes) == 1, "DSK II.3-d in full, length: the push service sees one length for all messages", sizes)
+row(texts == {'{"konsil":"wake"}'}, "DSK II.3-d in full, content: what the browser decrypts says that there is something, and nothing else", texts)
 row(len(bodies) == count, "no two are encrypted alike", len(bodies))
 row(last.claims.get("sub") == "mailto:it@klinik.example" and last.topic == "konsil" and last.ttl == 86400,
     "RFC 8292 §2.1, RFC 8030 §5.2, §5.4: with whom to write to, a topic and a lifetime", last)
@@ -144,7 +144,7 @@ configure(f'ca_file = "{certificate}"; private_addresses = true;', "enabled = fa
 J = lab.stream(jonas, "desk")
 write("aus")
 J.sync()
-row(not local.messages, "DSK II.3-d off: with push = off nothing leaves", local.messages)
+row(not local.messages, "DSK II.3-d in full, off: with push = off nothing leaves", local.messages)
 configure(f'ca_file = "{certificate}"; private_addresses = true;')
 J = lab.stream(jonas, "desk")
 write("an")

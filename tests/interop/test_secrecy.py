@@ -64,7 +64,7 @@ def from_device(device, to):
 # With a second device. J2 was told of the reading, so that the sending of it is over; then a further message comes and
 # is acknowledged, after what Anna would have been told.
 J2.wait_body("x" * 200)
-row(not J.do("state").get("tell_read"), "DSK I.12-c: a fresh client is not set to tell authors what was read")
+row(not J.do("state").get("tell_read"), "DSK I.12-c part (clinical acknowledgement): a fresh client is not set to tell authors what was read")
 watch.sync()
 before, heard = len(from_device(device_of(J), jonas)), list(watch.waiting)
 J.do("mark_read", conversation=anna)
@@ -198,7 +198,7 @@ stored = {"jonas": watch.archive(), "anna": hand.archive(), "zwei": two.archive(
 as_text = {who: b"".join(wire.ET.tostring(m) for m in messages) for who, messages in stored.items()}
 everything = list(words.values()) + [clear, mark]
 row(not search.in_bytes(bytes(watch.heard) + as_text["jonas"] + as_text["anna"], everything),
-    "DSK II.1-a: another session of the recipient, and both archives, show no word",
+    "DSK II.1-a in full: another session of the recipient, and both archives, show no word",
     search.in_bytes(bytes(watch.heard) + as_text["jonas"] + as_text["anna"], everything))
 row(plain.encode() in as_text["zwei"], "DSK II.1-a: control: the unprotected domain's archive shows the word")
 ids = {m.get("id") for m in stored["jonas"]}
@@ -215,7 +215,7 @@ lab.stop()
 dump = tap.text(lab.tap)
 heard = tap.stanzas(lab.tap)
 row(not search.planted(words["text"]), "DSK II.1-a: control: the search finds a word in each disguise", search.planted(words["text"]))
-row(not search.in_bytes(dump, words.values()), "DSK II.1-a: of two people's words no byte crossed the server, in a full dump of all stanzas",
+row(not search.in_bytes(dump, words.values()), "DSK II.1-a in full: of two people's words no byte crossed the server, in a full dump of all stanzas",
     search.in_bytes(dump, words.values()))
 row(plain.encode() in dump and clear.encode() in dump and all(i.encode() in dump for i in (first, reply, gone)),
     "DSK II.1-a: control: the dump has what was said in clear, and the messages' names")
@@ -227,14 +227,14 @@ copy = os.path.join(lab.dir, "copy")
 shutil.copytree(lab.data, copy)
 key = os.path.join(copy, "konsild.key")
 sealed = search.in_directory(lab.data, everything + [plain]) + search.in_bytes(open(lab.log_path, "rb").read(), everything + [plain])
-row(not sealed, "DSK II.1-a: no word is in the data directory or the log", sealed)
+row(not sealed, "DSK II.1-a in full: no word is in the data directory or the log", sealed)
 opened = subprocess.run([os.path.join(BUILD, "tests", "interop", "open_store"), "konsild", os.path.join(copy, "konsild.db"), key],
                         capture_output=True, text=True)
 database = open(os.path.join(copy, "konsild.db"), "rb").read()
 row(opened.returncode == 0 and database.startswith(b"SQLite format 3") and plain.encode() in database
     and all(i.encode() in database for i in (first, reply, gone, last)),
     "DSK II.1-a: control: the decrypted database has the unprotected domain's word, and the messages' names", opened.stderr)
-row(not search.in_bytes(database, everything), "DSK II.1-a: no word is in the decrypted database", search.in_bytes(database, everything))
+row(not search.in_bytes(database, everything), "DSK II.1-a in full: no word is in the decrypted database", search.in_bytes(database, everything))
 
 # --- I.12-e: nothing but what PROTOCOL.md §3.1 lists, in every message stanza that a konsil sent or was sent ---
 
@@ -278,7 +278,7 @@ def messages(direction):
 by_konsil = [m for m in messages("<") if m.get("id") and not m.get("id").startswith(("clear", "beside", "habit"))]
 extra = sum((strangers(m, TREE, MESSAGE) for m in by_konsil), [])
 row(len(by_konsil) >= 20 and not extra, "DSK I.12-e: a stanza holds only what the list of PROTOCOL.md §3.1 names", (len(by_konsil), extra))
-row(not extra, "DSK II.1-d: replies, edits, reactions, retractions and urgency stand inside the envelope", extra)
+row(not extra, "DSK II.1-d part (patients and places, which no client sends): replies, edits, reactions, retractions and urgency stand inside the envelope", extra)
 delivered = [m for m in messages(">") if not m.get("id", "").startswith("beside")]
 server_tree = dict(TREE, **{"{urn:xmpp:message-retract:1}retracted": ({"id", "stamp", "from"}, {}), SID + "stanza-id": ({"id", "by"}, {}), "{urn:xmpp:delay}delay": ({"from", "stamp"}, {})})
 extra = sum((strangers(m, server_tree, MESSAGE) for m in delivered), [])

@@ -34,7 +34,7 @@ event, stored = final(m, "delivered")
 names = [state for state, _ in states(m)]
 row(names[-2:] == ["server", "delivered"] and "failed" not in names, "DSK II.2-e: a message to somebody online is on the server, then delivered", names)
 row([r["jid"] for r in event["recipients"]] == [jonas] and stored["state"] == "delivered" and stored["recipients"] == event["recipients"],
-    "DSK II.2-e: the state is told for each recipient, and kept in the history", (event, stored))
+    "DSK II.2-e part (confirmed): the state is told for each recipient, and kept in the history", (event, stored))
 
 # --- read, which is the reader's to tell ---
 

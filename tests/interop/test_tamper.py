@@ -26,10 +26,10 @@ for part in ("payload", "key"):
     lab.flip(f"</{part}>")
     sent = A.send(jonas, words)
     event = J.wait("message", lambda e: e["message"]["message"] == sent or e["message"].get("unreadable"))["message"]
-    row(event.get("unreadable") and not event.get("body"), f"DSK II.2-a: with an altered {part} an event says that a message cannot be read, and has no text", event)
+    row(event.get("unreadable") and not event.get("body"), f"DSK II.2-a in full: with an altered {part} an event says that a message cannot be read, and has no text", event)
     last = shown()[-1]
-    row(last.get("unreadable") and not last.get("body"), f"DSK II.2-a: a placeholder stands in its place ({part})", last)
-    row(not any(words in str(e) for e in J.lines.all), f"DSK II.2-a: its text is in no event ({part})")
+    row(last.get("unreadable") and not last.get("body"), f"DSK II.2-a in full: a placeholder stands in its place ({part})", last)
+    row(not any(words in str(e) for e in J.lines.all), f"DSK II.2-a in full: its text is in no event ({part})")
     lab.flip("")
     healed = J.wait_body(words)
     row(healed["order"] == event["order"] and shown()[-1].get("body") == words and not shown()[-1].get("unreadable"),

@@ -106,10 +106,10 @@ for what, stanza in reasons.items():
 one = next(iter(seen.values()))
 row(all(push["event"] == "push" for push in seen.values()), "each of them wakes: " + ", ".join(seen), seen)
 row({push.get("size") for push in seen.values()} == {one.get("size")},
-    "DSK II.3-d length: a direct message, a room's message and an invitation are bodies of one length", seen)
+    "DSK II.3-d in full, length: a direct message, a room's message and an invitation are bodies of one length", seen)
 row({push.get("head") for push in seen.values()} == {one.get("head")} and {(push.get("urgency"), push.get("topic"), push.get("ttl")) for push in seen.values()}
-    == {("normal", "konsil", 86400)}, "DSK II.3-d length: with the same fields, as long", seen)
-row({push.get("text") for push in seen.values()} == {'{"konsil":"wake"}'}, "DSK II.3-d content: of which a browser decrypts that there is something", seen)
+    == {("normal", "konsil", 86400)}, "DSK II.3-d in full, length: with the same fields, as long", seen)
+row({push.get("text") for push in seen.values()} == {'{"konsil":"wake"}'}, "DSK II.3-d in full, content: of which a browser decrypts that there is something", seen)
 
 J.send(f"<message to='{anna}' type='chat' id='r8'><body>laut</body><wake xmlns='urn:konsil:wake:0' level='high'/></message>")
 loud = pushed(browser)

@@ -53,18 +53,18 @@ reader.sync()
 reader.close()
 lab.ctl("backup", "montag")
 seen = restored("montag")
-row(seen[2] == 0, "DSK II.3-b: that a message waits is forgotten when it is delivered", seen)
+row(seen[2] == 0, "DSK II.3-b in full: that a message waits is forgotten when it is delivered", seen)
 row(seen[1] > 0, "(positive control: a backup has what paul has)", seen)
 lab.ctl("user", "delete", paul)
 lab.ctl("backup", "dienstag")
 row(there() == ["dienstag", "montag", "sonntag"] and sorted(os.listdir(keys)) == [f"{name}.key" for name in there()], "backup: within backup.keep the older one stays", there())
 seen = restored("dienstag")
-row(seen == [0, 0, 0], "DSK II.3-b: what was deleted is in no backup that is made afterwards", seen)
+row(seen == [0, 0, 0], "DSK II.3-b in full: what was deleted is in no backup that is made afterwards", seen)
 tape = os.path.join(lab.dir, "band")  # a copy of Sunday's backup that was carried away; konsild does not know of it
 shutil.copy(os.path.join(backups, "sonntag"), tape)
 verify = lambda path, name: lab.ctl("backup", "verify", path, "--key-file", key_of(name), check=False)
 row("complete" in verify(tape, "sonntag").stdout, "(positive control: as long as its key is there, a copy of Sunday's backup can be read)")
-row(verify(tape, "dienstag").returncode == 1, "DSK II.3-b: with another backup's key it cannot")
+row(verify(tape, "dienstag").returncode == 1, "DSK II.3-b in full: with another backup's key it cannot")
 with open(key_of("sonntag"), "rb") as file:
     secret = file.read()
 with open(os.path.join(keys, "notizen.txt"), "w") as file:
@@ -87,15 +87,15 @@ answer = lab.ctl("--dry-run", "backup", "mittwoch")
 row("montag" in there(), "nor does one that is only tried", (answer, there()))
 answer = lab.ctl("backup", "mittwoch")
 row("montag" not in there() and {"dienstag", "mittwoch"} <= set(there()),
-    "DSK II.3-b: with a new backup those whose time is up go, and with them what was deleted meanwhile", there())
+    "DSK II.3-b in full: with a new backup those whose time is up go, and with them what was deleted meanwhile", there())
 row(sorted(os.listdir(keys)) == ["dienstag.key", "ersatz.key", "mittwoch.key", "notizen.txt"],
-    "DSK II.3-b: and their keys go with them", os.listdir(keys))
+    "DSK II.3-b in full: and their keys go with them", os.listdir(keys))
 row(not [name for path, _, files in os.walk(lab.data) for name in files if secret.strip() in open(os.path.join(path, name), "rb").read()]
     and all(verify(tape, name).returncode == 1 for name in ("dienstag", "ersatz", "mittwoch")),
-    "DSK II.3-b: so a copy of Sunday's backup opens with nothing that konsild has today", os.listdir(keys))
+    "DSK II.3-b in full: so a copy of Sunday's backup opens with nothing that konsild has today", os.listdir(keys))
 log = [(at["actor"], at["action"], at["subject"], at["detail"]) for at in lab.audit()]
 row(log[-1] == ("konsild", "delete", "", "reason=period backups=2") and [at for at in log if "backups=" in at[3]] == log[-1:],
-    "DSK I.7-f: the log of deletions says how many backups went, and why; and nothing when none did", log)
+    "DSK I.7-f in full: the log of deletions says how many backups went, and why; and nothing when none did", log)
 row("Older backups that were deleted because their time was up (backup.keep): 2" in answer.stdout, "and konsilctl says how many", answer)
 row({"notizen.txt", "ordner", "verweis"} <= set(there()), "what is no backup stays, whatever its age", there())
 age("dienstag", 5)
@@ -104,7 +104,7 @@ shutil.move(os.path.join(backups, "ersatz"), os.path.join(lab.dir, "ersatz-band"
 age("ersatz", 5)
 shown = json.loads(lab.ctl("--json", "backup", "donnerstag").stdout)
 row(sorted(os.listdir(keys)) == ["donnerstag.key", "notizen.txt"],
-    "DSK II.3-b: the key of one that was carried away goes when its time is up", os.listdir(keys))
+    "DSK II.3-b in full: the key of one that was carried away goes when its time is up", os.listdir(keys))
 row(shown["removed"] == 2 and "donnerstag" in there() and not {"dienstag", "mittwoch"} & set(there()),
     "backup --json: how many went; the new one stays", (shown, there()))
 answer = lab.ctl("backup", "verify", os.path.join(backups, "donnerstag"), "--key-file", key_of("donnerstag"))

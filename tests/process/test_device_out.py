@@ -115,7 +115,7 @@ for command, words in (("sessions kill", lambda d: ("sessions", "kill", ANNA, "-
     row(answer.tag == f"{{{SM}}}failed" and wire.condition(answer) == "item-not-found", "XEP-0198 §5: its session is resumed by nobody", answer.tag)
     row(put(slots[1], CONTENT) == 403, f"XEP-0363 §7: a slot that it was given before {command} takes no file")
     row(before > 0 and registrations() == before - 1,
-        f"DSK II.3-b: and with {command} its push registration goes, so that nobody wakes it any more (control: her other device's stays)", registrations())
+        f"DSK II.3-b in full: and with {command} its push registration goes, so that nobody wakes it any more (control: her other device's stays)", registrations())
     row(other.by_token()[0].tag == f"{{{SASL2}}}success" and put(slots[2], CONTENT) == 201, "her other device has all of that as before")
     other.stream.send("</stream:stream>")
 row(lab.stop() == 0, "konsild ends in order")

@@ -22,7 +22,7 @@ os.mkdir(out)
 log = os.path.join(lab.dir, "log.json")
 with open(log, "w", encoding="utf-8") as file:
     file.write(json.dumps({"name": "one", "result": "OK", "stdout":
-                           "ok 1 - DSK I.7-c: goes\nok 2 - DSK I.7-f: one\nok 3 - DSK I.7-f: two\n"
+                           "ok 1 - DSK I.7-c in full: goes\nok 2 - DSK I.7-f: one\nok 3 - DSK I.7-f in full: two\n"
                            "ok 4 - DSK II.1-g part (<b>pictures</b>): is refused\nnot ok 5 - DSK I.12-d: a <link>\n"}) + "\n")
 results = os.path.join(lab.dir, "results.json")
 run = subprocess.run([os.path.join(ROOT, "tools", "dsk"), "--json", results, log], capture_output=True, text=True, check=False)

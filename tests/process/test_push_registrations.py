@@ -51,5 +51,5 @@ row([r["action"] for r in rows if r["subject"] == anna and r["action"].startswit
     and {"push.list", "push.remove"} <= {r["action"] for r in rows if r["subject"] == anna}, "both are in the audit log", rows)
 row(subscribe(phone).get("type") == "result" and len(registered(anna)) == 1, "a program may register anew")
 phone.iq("set", "<unsubscribe xmlns='urn:konsil:webpush:0'/>")
-row(registered(anna) == [], "DSK II.3-b: a push registration goes when the device says so")
+row(registered(anna) == [], "DSK II.3-b in full: a push registration goes when the device says so")
 done()

@@ -17,7 +17,7 @@ listed() {
 says() { grep -qE -- "$1" "$dir/seen"; }
 fresh() { : >"$dir/log.json"; }
 dsk=$1
-good="ok 1 - DSK II.1-g: a body in clear is refused"
+good="ok 1 - DSK II.1-g in full: a body in clear is refused"
 
 fresh && listed OK "$good" && says '^II.1-g +full \(1 tests\)' && says '^dsk: 1 of '
 row "control: a row that passed in a test that ended well makes its requirement full"
@@ -31,4 +31,10 @@ fresh && listed OK "$good" && listed FAIL "not ok 1 - DSK II.1-g: a body in clea
 row "a row that failed makes its requirement open, whatever passed elsewhere"
 fresh && listed OK "$good # SKIP no peer" && says '^II.1-g +- '
 row "a skipped row counts nothing"
+fresh && listed OK "ok 1 - DSK II.1-g: a body in clear is refused" && says '^II.1-g +part: no test says' && says '^dsk: 0 of '
+row "a row that does not say that it is the whole sentence makes a part"
+listed OK "ok 1 - DSK II.1-g part (pictures): a text is" && says '^II.1-g +part: pictures ' && says '^dsk: 0 of '
+row "and one that says what is missing is told"
+listed OK "$good" && says '^II.1-g +full \(3 tests\)' && says '^dsk: 1 of '
+row "with a row that says in full both are full"
 echo "1..$rows"

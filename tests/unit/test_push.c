@@ -187,9 +187,10 @@ static void test_leaves(void)
     }
     check_row(bodies == KS_COUNT(waking), "a message, a loud one, a call: each wakes a device that is gone",
         "%zu of %zu", bodies, KS_COUNT(waking));
-    check_row(
-        other_length == 0, "DSK II.3-d length: every wake-up is as long as every other", "%zu are not", other_length);
-    check_row(other_text == 0, "DSK II.3-d content: a browser decrypts that there is something, and nothing else",
+    check_row(other_length == 0, "DSK II.3-d in full, length: every wake-up is as long as every other", "%zu are not",
+        other_length);
+    check_row(other_text == 0,
+        "DSK II.3-d in full, content: a browser decrypts that there is something, and nothing else",
         "%zu say another thing", other_text);
     check_row(repeated == 0, "RFC 8188 §4.3: no two are encrypted alike", "%zu are", repeated);
     check_str("RFC 8030 §5: it goes to the endpoint", ks_buf_str(&service.url), KS_STR(ENDPOINT));
@@ -236,11 +237,12 @@ static void test_service(void)
     }
     check_row(came == KS_COUNT(waking), "XEP-0357 §7: a message, a loud one, a call: each is published once",
         "%zu of %zu", came, KS_COUNT(waking));
-    check_row(others == 0, "DSK II.3-d length: what a service of XEP-0357 is told is the same bytes for all of them",
+    check_row(others == 0,
+        "DSK II.3-d in full, length: what a service of XEP-0357 is told is the same bytes for all of them",
         "%zu are others", others);
     struct ks_str told = ks_buf_str(&first);
     check_row(ks_str_find(told, KS_STR("jonas")) == told.len && ks_str_find(told, KS_STR("hello")) == told.len,
-        "DSK II.3-d content: without who wrote, and what", "%.*s", KS_STR_FMT(told));
+        "DSK II.3-d in full, content: without who wrote, and what", "%.*s", KS_STR_FMT(told));
     ks_buf_done(&first);
     host_conn_free(gate);
     rig_done(&rig);
@@ -617,7 +619,7 @@ static void test_ends(void)
     anna_goes(&rig);
     set_option(&rig, "push.enabled", NULL, 0);
     write_to(&rig, HELLO);
-    check_row(service.count == 0, "DSK II.3-d off: with push = off nothing leaves", "%zu", service.count);
+    check_row(service.count == 0, "DSK II.3-d in full, off: with push = off nothing leaves", "%zu", service.count);
     set_option(&rig, "push.hosts", "push.klinik.example", 0);
     write_to(&rig, HELLO);
     check_row(service.count == 0, "a host that is no longer on the list is not asked", "%zu", service.count);
@@ -625,7 +627,7 @@ static void test_ends(void)
     anna_comes(&rig);
     anna_goes(&rig);
     write_to(&rig, HELLO);
-    check_str("DSK II.3-d relay: with a relay of one's own everything goes there", ks_buf_str(&service.url),
+    check_str("DSK II.3-d in full, relay: with a relay of one's own everything goes there", ks_buf_str(&service.url),
         KS_STR("https://push.klinik.example/relay"));
     check_row(has_header("Konsil-Endpoint: " ENDPOINT "\n"), "PROTOCOL §11.7: with the endpoint in a header", "%.*s",
         KS_STR_FMT(ks_buf_str(&service.headers)));
