@@ -10,11 +10,18 @@
 
 /* --- invitations --- */
 
+#define INVITED_MAX 20 /* of one message */
+
 struct invitation {
-    struct ks_str to, from;
-    struct ks_xml *message;
+    struct ks_str to;
+    const struct ks_xml *asked;
     struct ks_room_member member;
     bool admit;
+};
+
+struct invitations {
+    size_t count;
+    struct invitation all[INVITED_MAX];
 };
 
 static struct ks_xml *add_reason(struct ks_ctx *ctx, struct ks_xml *to, const struct ks_xml *from)
@@ -24,6 +31,21 @@ static struct ks_xml *add_reason(struct ks_ctx *ctx, struct ks_xml *to, const st
     if (reason.len && !ctx->domain->protected)
         ks_xml_add_text(ctx->arena, to, NS_MUC_USER, "reason", reason);
     return to;
+}
+
+/* §7.9: the room goes on with a conversation of two. In a protected domain that is nobody else's, and the name of a
+ * thread would be words. */
+static void add_continue(struct ks_ctx *ctx, struct ks_xml *to, const struct ks_xml *from)
+{
+    const struct ks_xml *asked = ks_xml_child(from, NS_MUC_USER, "continue");
+    struct ks_str thread = ks_xml_attr(asked, "thread");
+    struct ks_xml *element;
+
+    if (!asked || ctx->domain->protected)
+        return;
+    element = ks_xml_add(ctx->arena, to, NS_MUC_USER, "continue");
+    if (thread.len)
+        ks_xml_set(ctx->arena, element, "thread", thread);
 }
 
 /* A message of the room to an account, which is kept there. */
@@ -39,17 +61,21 @@ static struct ks_xml *letter(struct ks_ctx *ctx, struct ks_str to, struct ks_xml
 
 static void admitted(struct ks_ctx *ctx)
 {
-    const struct invitation *invitation = ctx->parcel->user;
+    const struct invitations *invitations = ctx->parcel->user;
     struct ks_xml *word, *x, *item;
 
     /* All who are there see who was let in (DSK IV.2-d). */
-    word = ks_stanza_new(ctx->arena, "message", NULL, KS_STR_EMPTY, ks_user_bare(ctx->user), KS_STR_EMPTY);
-    x = ks_xml_add(ctx->arena, word, NS_MUC_USER, "x");
-    item = ks_xml_add(ctx->arena, x, NS_MUC_USER, "item");
-    ks_xml_set(ctx->arena, item, "affiliation", KS_STR("member"));
-    ks_xml_set(ctx->arena, item, "role", KS_STR("none"));
-    ks_xml_set(ctx->arena, item, "jid", invitation->to);
-    ks_room_send_all(ctx, word);
+    for (size_t i = 0; i < invitations->count; i++) {
+        if (!invitations->all[i].admit)
+            continue;
+        word = ks_stanza_new(ctx->arena, "message", NULL, KS_STR_EMPTY, ks_user_bare(ctx->user), KS_STR_EMPTY);
+        x = ks_xml_add(ctx->arena, word, NS_MUC_USER, "x");
+        item = ks_xml_add(ctx->arena, x, NS_MUC_USER, "item");
+        ks_xml_set(ctx->arena, item, "affiliation", KS_STR("member"));
+        ks_xml_set(ctx->arena, item, "role", KS_STR("none"));
+        ks_xml_set(ctx->arena, item, "jid", invitations->all[i].to);
+        ks_room_send_all(ctx, word);
+    }
 }
 
 static bool may_invite(const struct ks_room_config *config, enum ks_affiliation affiliation)
@@ -57,57 +83,88 @@ static bool may_invite(const struct ks_room_config *config, enum ks_affiliation 
     return !config->members_only || affiliation >= KS_ADMIN || (config->invite_by_all && affiliation >= KS_MEMBER);
 }
 
-static void invite(struct ks_ctx *ctx, struct ks_seat *seat, const struct ks_xml *asked)
+static bool is_invited(const struct invitations *invitations, struct ks_str bare)
 {
-    struct invitation *invitation = KS_NEW(ctx->arena, struct invitation);
-    struct ks_str password;
-    struct ks_room_config config;
-    struct ks_xml *x, *element;
+    for (size_t i = 0; i < invitations->count; i++)
+        if (ks_str_eq(invitations->all[i].to, bare))
+            return true;
+    return false;
+}
+
+/* Who is to be invited, behind those before: KS_COND_COUNT, or why not. */
+static enum ks_cond read_invitation(struct ks_ctx *ctx, const struct ks_room_config *config, const struct ks_xml *asked,
+    struct invitations *invitations, size_t *admits)
+{
+    struct invitation *invitation = &invitations->all[invitations->count];
+    struct ks_str bare;
     struct ks_jid to;
 
-    ks_room_config(ctx->user, &config);
-    if (!invitation)
-        return;
-    if (!may_invite(&config, ks_room_affiliation(ctx->user, seat->occupant->bare))) {
-        ks_reply_error(ctx, KS_FORBIDDEN, NULL);
-        return;
-    }
-    if (ks_jid_parse(ctx->arena, ks_xml_attr(asked, "to"), &to) != KS_OK) {
-        ks_reply_error(ctx, KS_JID_MALFORMED, NULL);
-        return;
-    }
+    if (ks_jid_parse(ctx->arena, ks_xml_attr(asked, "to"), &to) != KS_OK)
+        return KS_JID_MALFORMED;
     if (!to.local.len || !ks_config_domain(ctx->reactor->config, to.domain)
-        || ks_jid_text(ctx->arena, ks_jid_bare(to), &invitation->to) != KS_OK) {
-        ks_reply_error(ctx, KS_ITEM_NOT_FOUND, NULL);
-        return;
-    }
-    ks_room_member(ctx->user, invitation->to, &invitation->member);
-    if (invitation->member.affiliation == KS_OUTCAST) {
-        ks_reply_error(ctx, KS_FORBIDDEN, NULL); /* who is banned is let in again by an admin, not by the way */
-        return;
-    }
-    if (config.members_only && invitation->member.affiliation < KS_MEMBER) {
-        if (ks_room_is_stated(ctx->user)) {
-            ks_reply_error(ctx, KS_NOT_ALLOWED, NULL); /* its owners sign who belongs to it */
-            return;
-        }
-        if (ks_kv_count(ctx->user, KS_STORE_ROOM_MEMBER)
-            >= (size_t)ks_domain_number(ctx->domain, "rooms.members_max")) {
-            ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
-            return;
-        }
+        || ks_jid_text(ctx->arena, ks_jid_bare(to), &bare) != KS_OK)
+        return KS_ITEM_NOT_FOUND;
+    if (is_invited(invitations, bare))
+        return KS_COND_COUNT;
+    if (invitations->count == INVITED_MAX)
+        return KS_POLICY_VIOLATION;
+    *invitation = (struct invitation) { .to = bare, .asked = asked };
+    ks_room_member(ctx->user, bare, &invitation->member);
+    if (invitation->member.affiliation == KS_OUTCAST)
+        return KS_FORBIDDEN; /* who is banned is let in again by an admin, not by the way */
+    if (config->members_only && invitation->member.affiliation < KS_MEMBER) {
+        if (ks_room_is_stated(ctx->user))
+            return KS_NOT_ALLOWED; /* its owners sign who belongs to it */
+        if (ks_kv_count(ctx->user, KS_STORE_ROOM_MEMBER) + *admits
+            >= (size_t)ks_domain_number(ctx->domain, "rooms.members_max"))
+            return KS_RESOURCE_CONSTRAINT;
         invitation->member = (struct ks_room_member) { .affiliation = KS_MEMBER, .since_ms = ctx->now.wall_ms };
-        ks_room_member_put(ctx, invitation->to, &invitation->member);
-        ctx->parcel->user = invitation;
+        invitation->admit = true;
+        ++*admits;
+    }
+    invitations->count++;
+    return KS_COND_COUNT;
+}
+
+/* Several at once are invited as a whole or not at all (§7.9 shows two in one message). */
+static void invite(struct ks_ctx *ctx, struct ks_seat *seat, const struct ks_xml *first)
+{
+    struct invitations *invitations = KS_NEW(ctx->arena, struct invitations);
+    struct ks_room_config config;
+    enum ks_cond cond = KS_COND_COUNT;
+    struct ks_str password, from;
+    size_t admits = 0;
+
+    ks_room_config(ctx->user, &config);
+    if (!invitations)
+        return;
+    if (!may_invite(&config, ks_room_affiliation(ctx->user, seat->occupant->bare)))
+        cond = KS_FORBIDDEN;
+    for (const struct ks_xml *at = first; at && cond == KS_COND_COUNT; at = ks_xml_next(at, NS_MUC_USER, "invite"))
+        cond = read_invitation(ctx, &config, at, invitations, &admits);
+    if (cond != KS_COND_COUNT) {
+        ks_reply_error(ctx, cond, NULL);
+        return;
+    }
+    from = config.anonymous ? ks_room_nick_jid(ctx, seat->occupant->nick) : seat->occupant->bare;
+    if (config.password.len && ks_arena_copy(ctx->arena, config.password, &password) != KS_OK)
+        return; /* ks_ctx_end sees to it */
+    for (size_t i = 0; i < invitations->count; i++) {
+        const struct invitation *invitation = &invitations->all[i];
+        struct ks_xml *x, *element, *message = letter(ctx, invitation->to, &x);
+        if (invitation->admit)
+            ks_room_member_put(ctx, invitation->to, &invitation->member);
+        element = add_reason(ctx, ks_xml_add(ctx->arena, x, NS_MUC_USER, "invite"), invitation->asked);
+        add_continue(ctx, element, invitation->asked);
+        ks_xml_set(ctx->arena, element, "from", from);
+        if (config.password.len)
+            ks_xml_add_text(ctx->arena, x, NS_MUC_USER, "password", password);
+        ks_send(ctx, message);
+    }
+    if (admits) {
+        ctx->parcel->user = invitations;
         ctx->committed = admitted;
     }
-    invitation->message = letter(ctx, invitation->to, &x);
-    element = add_reason(ctx, ks_xml_add(ctx->arena, x, NS_MUC_USER, "invite"), asked);
-    ks_xml_set(ctx->arena, element, "from",
-        config.anonymous ? ks_room_nick_jid(ctx, seat->occupant->nick) : seat->occupant->bare);
-    if (config.password.len && ks_arena_copy(ctx->arena, config.password, &password) == KS_OK)
-        ks_xml_add_text(ctx->arena, x, NS_MUC_USER, "password", password);
-    ks_send(ctx, invitation->message);
 }
 
 /* From somebody who was invited, so not necessarily one who may enter: to whom he says, and nobody else. */
