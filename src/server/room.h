@@ -10,6 +10,12 @@
  * a reactor with the ids of the sessions (room_out.c), where each stanza is written as "<name to='…'" and the bytes
  * that all share. A session that is not there any more is reported, and its seat goes: ghosts do not stay.
  *
+ * When the server ends in order no presence with 332 goes to occupants (§11.2, which says "SHOULD"): that is for those
+ * whose streams are to another server and stay. Here each occupant has a stream of this server, which is told
+ * <system-shutdown/> and ends, and with it her presence in every room; one presence for each seat would be written to
+ * buffers that the end of the stream overtakes or waits for. Streams are not resumed by the next start, and rooms are
+ * there again with nobody in them: who believes to be in one is told so by 333 (§7.2.18) or a ping (XEP-0410).
+ *
  * Handlers here run at the room's home (ctx->user), after its data is there. What depends on who is in the room happens
  * in ctx->committed, so in the order in which all came. */
 #ifndef KS_ROOM_H

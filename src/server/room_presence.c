@@ -87,8 +87,7 @@ static bool may_enter(struct ks_ctx *ctx, const struct ks_room_config *config, s
 }
 
 /* §7.2.3: who is there, then herself with what she has to know of the room, as one write. */
-static void tell_seat(
-    struct ks_ctx *ctx, const struct ks_room_config *config, struct ks_seat *seat, bool made, bool renamed)
+static void tell_seat(struct ks_ctx *ctx, const struct ks_room_config *config, struct ks_seat *seat, bool made)
 {
     const struct ks_room *room = ctx->user->room;
     struct ks_piece *pieces = ks_arena_alloc(ctx->arena, (room->count + 1) * sizeof *pieces);
@@ -112,8 +111,6 @@ static void tell_seat(
         statuses[status++] = 170;
     if (made)
         statuses[status++] = 201;
-    if (renamed)
-        statuses[status++] = 210;
     says = says_of(ctx, seat->occupant);
     says.statuses = statuses;
     pieces[count] = ks_room_presence(ctx, seat->occupant, true, &says);
@@ -144,7 +141,7 @@ static void enter(struct ks_ctx *ctx, struct ks_str full, struct ks_str bare, bo
     if (is_new)
         seat->occupant->role = ks_room_role_of(&config, ks_room_affiliation(ctx->user, bare));
     set_said(ctx, seat->occupant, presence->xml);
-    tell_seat(ctx, &config, seat, made, false);
+    tell_seat(ctx, &config, seat, made);
     says = says_of(ctx, seat->occupant);
     ks_room_show_others(ctx, seat->occupant, seat, &says);
     ks_room_give_history(ctx, seat, muc);
@@ -164,7 +161,7 @@ static void update(struct ks_ctx *ctx, struct ks_seat *seat)
     if (muc) { /* she thinks that she is not in it: she lost her memory, or we lost our word to her */
         ks_room_config(ctx->user, &config);
         seat->session = ctx->parcel->session;
-        tell_seat(ctx, &config, seat, false, false);
+        tell_seat(ctx, &config, seat, false);
         ks_room_show_others(ctx, seat->occupant, seat, &says);
         ks_room_give_history(ctx, seat, muc);
     } else {
