@@ -90,8 +90,9 @@ static void list_role(struct ks_ctx *ctx, const struct actor *actor, enum ks_rol
     struct ks_xml *query = ks_xml_new(ctx->arena, NS_MUC_ADMIN, "query");
     const struct ks_room *room = ctx->user->room;
 
-    if (actor->role < KS_MODERATOR) {
-        ks_reply_error(ctx, KS_FORBIDDEN, NULL); /* §8.5, §9.8 */
+    /* §8.5: a moderator; §9.8: an admin, who need not be there. */
+    if (actor->role < KS_MODERATOR && actor->affiliation < KS_ADMIN) {
+        ks_reply_error(ctx, KS_FORBIDDEN, NULL);
         return;
     }
     for (KS_LIST_EACH(&room->occupants, at)) {
