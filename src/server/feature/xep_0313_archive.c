@@ -49,24 +49,40 @@ static bool read_id(struct ks_ctx *ctx, struct ks_str text, uint64_t *ret_id)
     return ks_archive_id_read(ctx->reactor->server->archive_ids, text, ret_id) == KS_OK;
 }
 
-/* The form's fields into query. False: answered with an error. */
-static bool read_form(
-    struct ks_ctx *ctx, const struct ks_xml *form, struct ks_page_query *query, struct ks_str *ret_with)
+/* Whether all fields are ones that this archive knows. False: answered with an error. */
+static bool knows_fields(struct ks_ctx *ctx, const struct ks_xml *form, bool room)
 {
     static const char *const known[] = { "FORM_TYPE", "with", "start", "end", "before-id", "after-id", "ids" };
-    struct ks_str text;
-    struct ks_jid with;
+    bool yes;
 
     for (const struct ks_xml *field = ks_xml_child(form, NS_DATA, "field"); field;
          field = ks_xml_next(field, NS_DATA, "field")) {
-        bool is_known = false;
+        struct ks_str var = ks_xml_attr(field, "var");
+        bool is_known = !room && ks_str_is(var, "include-groupchat");
         for (size_t i = 0; i < KS_COUNT(known); i++)
-            is_known = is_known || ks_str_is(ks_xml_attr(field, "var"), known[i]);
+            is_known = is_known || ks_str_is(var, known[i]);
         if (!is_known) { /* §4.1: "MUST return a <feature-not-implemented/>" */
             bad(ctx, KS_FEATURE_NOT_IMPLEMENTED);
             return false;
         }
     }
+    /* "Including groupchat results in a user archive": what is said in a room stands in the room's archive, so an
+     * account's has nothing of it, whether she wants that or not. */
+    if (ks_form_field(form, "include-groupchat")
+        && !ks_form_bool(ks_form_value(ctx->arena, form, "include-groupchat"), &yes)) {
+        bad(ctx, KS_BAD_REQUEST);
+        return false;
+    }
+    return true;
+}
+
+/* The form's fields into query. False: answered with an error. */
+static bool read_form(
+    struct ks_ctx *ctx, const struct ks_xml *form, struct ks_page_query *query, struct ks_str *ret_with)
+{
+    struct ks_str text;
+    struct ks_jid with;
+
     if ((text = ks_form_value(ctx->arena, form, "with")).len) {
         if (ks_jid_parse(ctx->arena, text, &with) != KS_OK
             || ks_jid_text(ctx->arena, ks_jid_bare(with), &query->with) != KS_OK) {
@@ -171,6 +187,8 @@ static void ask(struct ks_ctx *ctx, const struct ks_stanza *iq, const struct ask
     asked->flip = ks_xml_child(iq->payload, NS_MAM, "flip-page") != NULL;
     if (ctx->session)
         ctx->session->catches_up = true;
+    if (!knows_fields(ctx, form, asked->room))
+        return;
     if (ks_form_field(form, "ids")) {
         ask_ids(ctx, ks_form_field(form, "ids"), asked);
         return;
@@ -394,7 +412,7 @@ static void answered(struct ks_ctx *ctx, struct ks_store_req *req)
 /* --- what is asked about the archive itself --- */
 
 /* §4.1.5: the fields that a query may have. */
-static void on_form(struct ks_ctx *ctx, const struct ks_stanza *iq)
+static void give_form(struct ks_ctx *ctx, bool room)
 {
     static const struct {
         const char *var, *type;
@@ -403,11 +421,26 @@ static void on_form(struct ks_ctx *ctx, const struct ks_stanza *iq)
     struct ks_xml *query = ks_xml_new(ctx->arena, NS_MAM, "query");
     struct ks_xml *form = ks_form_new(ctx->arena, "form", NS_MAM);
 
-    (void)iq;
     for (size_t i = 0; i < KS_COUNT(fields); i++)
         ks_form_add(ctx->arena, form, fields[i].var, fields[i].type, KS_STR_EMPTY);
+    if (!room)
+        ks_form_add(ctx->arena, form, "include-groupchat", "boolean", KS_STR_EMPTY);
     ks_xml_graft(query, form);
     ks_reply_result(ctx, query);
+}
+
+static void on_form(struct ks_ctx *ctx, const struct ks_stanza *iq)
+{
+    (void)iq;
+    give_form(ctx, false);
+}
+
+static void on_room_form(struct ks_ctx *ctx, const struct ks_stanza *iq)
+{
+    struct asked how;
+
+    if (may_read_room(ctx, iq, &how))
+        give_form(ctx, true);
 }
 
 static void add_end(struct ks_ctx *ctx, struct ks_xml *metadata, const char *name, const struct ks_archive_row *row)
@@ -492,12 +525,12 @@ static void on_room_metadata(struct ks_ctx *ctx, const struct ks_stanza *iq)
 
 const struct ks_feature ks_feature_archive = {
     .name = "archive",
-    .disco_account = (const char *const[]) { NS_MAM, NS_MAM_EXTENDED, NULL },
+    .disco_account = (const char *const[]) { NS_MAM, NS_MAM_EXTENDED, NS_MAM_GROUPCHAT, NULL },
     .disco_room = (const char *const[]) { NS_MAM, NS_MAM_EXTENDED, NULL },
-    .iq = { { KS_IQ_SET, NS_MAM, "query", KS_TO_SELF, on_query },
-        { KS_IQ_GET, NS_MAM, "query", KS_TO_SELF | KS_TO_ROOM, on_form },
+    .iq = { { KS_IQ_SET, NS_MAM, "query", KS_TO_SELF, on_query }, { KS_IQ_GET, NS_MAM, "query", KS_TO_SELF, on_form },
         { KS_IQ_GET, NS_MAM, "metadata", KS_TO_SELF, on_metadata },
         { KS_IQ_SET, NS_MAM, "query", KS_TO_ROOM, on_room_query },
+        { KS_IQ_GET, NS_MAM, "query", KS_TO_ROOM, on_room_form },
         { KS_IQ_GET, NS_MAM, "metadata", KS_TO_ROOM, on_room_metadata } },
     .stores = { { "archive", KS_DATA_CONTENT, KS_KEEP_ARCHIVE, 0,
         "Messages, encrypted between devices, so that each device of sender and recipient gets them.", KS_READ_OWNER,
