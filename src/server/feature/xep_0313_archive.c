@@ -365,6 +365,11 @@ static void answered(struct ks_ctx *ctx, struct ks_store_req *req)
         bad(ctx, req->result == KS_ENOTFOUND ? KS_ITEM_NOT_FOUND : KS_RESOURCE_CONSTRAINT);
         return;
     }
+    for (size_t i = 0; asked->ids && i < req->rows_count; i++)
+        if (asked->since_ms > req->rows[i].stamp_ms) {
+            bad(ctx, KS_ITEM_NOT_FOUND); /* §4.1.3: of hers there is none */
+            return;
+        }
     for (size_t i = 0; i < req->rows_count; i++) {
         size_t at = asked->flip ? req->rows_count - 1 - i : i;
         if (!(id = id_of(ctx, req->rows[at].id))) {
@@ -375,8 +380,6 @@ static void answered(struct ks_ctx *ctx, struct ks_store_req *req)
             first_id = id;
         if (at == req->rows_count - 1)
             last_id = id;
-        if (asked->since_ms > req->rows[at].stamp_ms)
-            continue; /* asked for by its id */
         err = asked->room ? give_row(ctx, asked, &req->rows[at], id) : write_row(ctx, asked, &req->rows[at], id);
         if (err == KS_ELIMIT) {
             /* To refuse the page would keep from the client all that is behind it. */
