@@ -195,7 +195,8 @@ static struct ks_str ending_of(struct ks_str name)
     return ks_str_from(name, name.len - 1 - len);
 }
 
-/* How long the file is to stay, by what §5.3 calls ephemeral; false: that is no time to come. */
+/* How long the file is to stay, by what §5.3 calls ephemeral; false: that is no time to come. Nothing stays longer than
+ * files.keep, so neither profile (§5.2) nor permanent (§5.4) is announced, and each is a message (§5: the default). */
 static bool keep_of(const struct ks_ctx *ctx, const struct ks_xml *request, int64_t *ret_keep_ms)
 {
     const struct ks_xml *ephemeral = ks_xml_child(request, NS_PURPOSE, "ephemeral");
