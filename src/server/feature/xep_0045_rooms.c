@@ -56,14 +56,16 @@ static enum ks_pass enter(struct ks_ctx *ctx, struct ks_stanza *presence)
     const struct ks_account_row *row = ks_user_row(ctx->user);
     struct ks_xml *hats;
 
-    if (!is_to_room(ctx, presence) || presence->type != KS_TYPE_NONE)
+    if (!is_to_room(ctx, presence))
+        return KS_PASS_ON;
+    ks_xml_filter(presence->xml, is_no_hat); /* nor with her last word */
+    if (presence->type != KS_TYPE_NONE)
         return KS_PASS_ON;
     /* Also without <x/>, by which older clients make rooms. */
     if (ks_room_index_full(ctx, presence->to)) {
         ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
         return KS_PASS_STOP;
     }
-    ks_xml_filter(presence->xml, is_no_hat);
     if (row->profession.len || row->department.len) {
         hats = ks_xml_add(ctx->arena, presence->xml, NS_HATS, "hats");
         add_hat(ctx, hats, "urn:konsil:hats:profession", row->profession);
