@@ -262,10 +262,18 @@ static void on_room_items(struct ks_ctx *ctx, const struct ks_stanza *iq)
     ks_reply_result(ctx, query);
 }
 
-static void on_room_ping(struct ks_ctx *ctx, const struct ks_stanza *iq)
+static void on_service_ping(struct ks_ctx *ctx, const struct ks_stanza *iq)
 {
     (void)iq;
     ks_reply_result(ctx, NULL);
+}
+
+static void on_room_ping(struct ks_ctx *ctx, const struct ks_stanza *iq)
+{
+    if (may_know(ctx, iq))
+        ks_reply_result(ctx, NULL);
+    else
+        ks_reply_error(ctx, KS_ITEM_NOT_FOUND, NULL);
 }
 
 const struct ks_feature ks_feature_rooms = {
@@ -274,7 +282,8 @@ const struct ks_feature ks_feature_rooms = {
         { KS_IQ_GET, NS_DISCO_ITEMS, "query", KS_TO_ROOMS, on_service_items },
         { KS_IQ_GET, NS_DISCO_INFO, "query", KS_TO_ROOM, on_room_info },
         { KS_IQ_GET, NS_DISCO_ITEMS, "query", KS_TO_ROOM, on_room_items },
-        { KS_IQ_GET, NS_PING, "ping", KS_TO_ROOMS | KS_TO_ROOM, on_room_ping } },
+        { KS_IQ_GET, NS_PING, "ping", KS_TO_ROOMS, on_service_ping },
+        { KS_IQ_GET, NS_PING, "ping", KS_TO_ROOM, on_room_ping } },
     .pass = { { KS_STAGE_CLEAN, 1U << KS_MESSAGE | 1U << KS_PRESENCE, no_forgery },
         { KS_STAGE_SEND, 1U << KS_PRESENCE, enter } },
     .stores = { { KS_STORE_ROOM, KS_DATA_SETTINGS, KS_KEEP_WITH_ACCOUNT, 0,
