@@ -168,6 +168,7 @@ static void add_info(struct ks_ctx *ctx, const struct ks_room_config *config, st
         NS_MUC_STABLE_ID,
         NS_MUC_SELF_PING,
         NS_OCCUPANT_ID,
+        NS_HATS,
         NS_SID,
     };
     const struct ks_room *room = ctx->user->room;
@@ -276,6 +277,14 @@ static void on_room_ping(struct ks_ctx *ctx, const struct ks_stanza *iq)
         ks_reply_error(ctx, KS_ITEM_NOT_FOUND, NULL);
 }
 
+/* XEP-0317 makes and gives hats by commands. Here they are what the hospital certifies of a person, so a room has no
+ * command for them, and none at all, for whoever asks (XEP-0050 §4.4). */
+static void on_room_command(struct ks_ctx *ctx, const struct ks_stanza *iq)
+{
+    (void)iq;
+    ks_reply_error(ctx, KS_ITEM_NOT_FOUND, NULL);
+}
+
 const struct ks_feature ks_feature_rooms = {
     .name = "rooms",
     .iq = { { KS_IQ_GET, NS_DISCO_INFO, "query", KS_TO_ROOMS, on_service_info },
@@ -283,7 +292,8 @@ const struct ks_feature ks_feature_rooms = {
         { KS_IQ_GET, NS_DISCO_INFO, "query", KS_TO_ROOM, on_room_info },
         { KS_IQ_GET, NS_DISCO_ITEMS, "query", KS_TO_ROOM, on_room_items },
         { KS_IQ_GET, NS_PING, "ping", KS_TO_ROOMS, on_service_ping },
-        { KS_IQ_GET, NS_PING, "ping", KS_TO_ROOM, on_room_ping } },
+        { KS_IQ_GET, NS_PING, "ping", KS_TO_ROOM, on_room_ping },
+        { KS_IQ_SET, NS_COMMANDS, "command", KS_TO_ROOM, on_room_command } },
     .pass = { { KS_STAGE_CLEAN, 1U << KS_MESSAGE | 1U << KS_PRESENCE, no_forgery },
         { KS_STAGE_SEND, 1U << KS_PRESENCE, enter } },
     .stores = { { KS_STORE_ROOM, KS_DATA_SETTINGS, KS_KEEP_WITH_ACCOUNT, 0,
