@@ -37,6 +37,7 @@ static bool is_subject(struct ks_str children)
 {
     return ks_str_find(children, KS_STR("<subject")) < children.len
         && ks_str_find(children, KS_STR("<body")) == children.len
+        && ks_str_find(children, KS_STR("<thread")) == children.len
         && ks_str_find(children, KS_STR("<encrypted")) == children.len;
 }
 

@@ -312,7 +312,10 @@ static void say(struct ks_ctx *ctx, struct ks_stanza *message)
 {
     struct ks_seat *seat = ks_room_seat_of(ctx, message->from);
     const struct ks_xml *subject = ks_xml_child(message->xml, NS_CLIENT, "subject");
-    bool is_subject = subject && !ks_xml_child(message->xml, NS_CLIENT, "body");
+    /* §8.1: "a <subject/> and a <thread/> is a legitimate message, but it SHALL NOT be interpreted as a subject change"
+     */
+    bool is_subject =
+        subject && !ks_xml_child(message->xml, NS_CLIENT, "body") && !ks_xml_child(message->xml, NS_CLIENT, "thread");
     struct words *words = KS_NEW(ctx->arena, struct words);
     struct ks_room_config config;
     struct ks_xml *id;
