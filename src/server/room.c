@@ -172,6 +172,7 @@ struct ks_room *ks_room_of(struct ks_user *user)
     if (room || !(room = calloc(1, sizeof *room)))
         return room;
     ks_list_init(&room->occupants);
+    ks_list_init(&room->waiting);
     ks_map_init(&room->nicks, user->reactor->users.key);
     ks_map_init(&room->seats, user->reactor->users.key);
     user->room = room;

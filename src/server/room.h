@@ -137,7 +137,7 @@ struct ks_room {
     struct ks_map nicks, seats; /* occupants by nick, seats by full JID */
     size_t count;               /* of occupants */
     uint64_t last_row;          /* of the archive, that went to all; 0: none since it is in memory */
-    uint32_t looking;           /* messages that wait until a row of the archive was read (room_message.c) */
+    struct ks_list waiting;     /* messages, until a row of the archive was read (room_message.c) */
 };
 
 /* The room of a user, made if need be; NULL without memory. */
@@ -235,6 +235,8 @@ void ks_room_tell_end(struct ks_ctx *ctx, struct ks_str reason, struct ks_str ve
 void ks_room_delete(struct ks_ctx *ctx);
 /* room_message.c, xep_0045_invite.c: to all or one of them; to the room itself. */
 void ks_room_message_arrived(struct ks_ctx *ctx, struct ks_stanza *message);
+/* room_message.c: what an account (bare) said and what waits still is not said any more. */
+void ks_room_silence(struct ks_room *room, struct ks_str author);
 /* A message of the room to all who are in it, once it is in the archive, if such messages are kept; 'from' is set, 'to'
  * is not. author: a bare JID, whose it is there; who: <x/> with her address for those who may know it, or NULL. Takes
  * ctx->committed and ctx->parcel->user; ctx may write more. */

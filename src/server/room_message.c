@@ -240,10 +240,12 @@ void ks_room_publish(struct ks_ctx *ctx, struct ks_xml *stanza, struct ks_str au
 
 /* What somebody said, and who that was at that moment: she may be gone when it is stored. */
 struct words {
+    struct ks_list link; /* in room->waiting */
     struct ks_xml *stanza, *who;
     struct ks_str author, nick; /* author: bare */
     const struct ks_xml *subject;
     bool takes_back;
+    bool silenced; /* she was put out meanwhile */
 };
 
 static void publish(struct ks_ctx *ctx, const struct words *words)
@@ -253,15 +255,24 @@ static void publish(struct ks_ctx *ctx, const struct words *words)
     ks_room_publish(ctx, words->stanza, words->author, words->who);
 }
 
-/* Who went by herself said it before; who was put out meanwhile, or may not speak any more, says nothing now. */
-static bool may_speak(struct ks_ctx *ctx, struct ks_str author)
+void ks_room_silence(struct ks_room *room, struct ks_str author)
 {
-    enum ks_affiliation affiliation = ks_room_affiliation(ctx->user, author);
+    for (KS_LIST_EACH(&room->waiting, at)) {
+        struct words *words = KS_CONTAINER(at, struct words, link);
+
+        words->silenced = words->silenced || ks_str_eq(words->author, author);
+    }
+}
+
+/* Who went by herself said it before; who was put out meanwhile, or may not speak any more, says nothing now. */
+static bool may_speak(struct ks_ctx *ctx, const struct words *words)
+{
+    enum ks_affiliation affiliation = ks_room_affiliation(ctx->user, words->author);
     const struct ks_seat *seat = ks_room_seat_of(ctx, ctx->parcel->stanza.from);
     struct ks_room_config config;
 
     ks_room_config(ctx->user, &config);
-    if (affiliation == KS_OUTCAST || (config.members_only && affiliation < KS_MEMBER))
+    if (words->silenced || affiliation == KS_OUTCAST || (config.members_only && affiliation < KS_MEMBER))
         return false;
     return !seat || seat->occupant->role >= KS_PARTICIPANT;
 }
@@ -269,16 +280,16 @@ static bool may_speak(struct ks_ctx *ctx, struct ks_str author)
 /* An earlier row, perhaps, and it is this one's turn. */
 static void looked(struct ks_ctx *ctx, struct ks_store_req *req)
 {
-    const struct words *words = ctx->parcel->user;
+    struct words *words = ctx->parcel->user;
 
-    ctx->user->room->looking--;
+    ks_list_leave(&words->link);
     if ((req->result != KS_OK && req->result != KS_ENOTFOUND) || ctx->user->state != KS_USER_LOADED) {
         ks_reply_error(ctx, KS_RESOURCE_CONSTRAINT, NULL);
         return;
     }
     if (!ks_room_is_there(ctx)) /* any more */
         return;
-    if (!may_speak(ctx, words->author)) {
+    if (!may_speak(ctx, words)) {
         ks_reply_error(ctx, KS_FORBIDDEN, NULL); /* XEP-0045 §7.4 */
         return;
     }
@@ -305,7 +316,8 @@ static void look_first(struct ks_ctx *ctx, struct words *words, uint64_t row)
 
     ctx->parcel->user = words;
     ks_ask(ctx, ks_store_rows_new(ks_user_account(ctx->user), &row, words->takes_back), looked);
-    ctx->user->room->looking += ctx->user->questions - before; /* else it was refused */
+    if (ctx->user->questions > before) /* else it was refused */
+        ks_list_append(&ctx->user->room->waiting, &words->link);
 }
 
 static void say(struct ks_ctx *ctx, struct ks_stanza *message)
@@ -346,7 +358,7 @@ static void say(struct ks_ctx *ctx, struct ks_stanza *message)
         || ks_arena_copy(ctx->arena, seat->occupant->nick, &words->nick) != KS_OK)
         return; /* likewise */
     words->takes_back = takes_back(ctx, &config, words->stanza, &row);
-    if (words->takes_back || ctx->user->room->looking)
+    if (words->takes_back || !ks_list_empty(&ctx->user->room->waiting))
         look_first(ctx, words, row);
     else
         publish(ctx, words);

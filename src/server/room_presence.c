@@ -265,6 +265,7 @@ void ks_room_remove(struct ks_ctx *ctx, struct ks_occupant *occupant, struct ks_
 
     says->type = "unavailable";
     says->role = KS_NO_ROLE;
+    ks_room_silence(ctx->user->room, occupant->bare);
     ks_bytes_unref(occupant->said);
     occupant->said = NULL;
     ks_room_show(ctx, occupant, says);
