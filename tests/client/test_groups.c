@@ -38,6 +38,7 @@ static void test_talk(void)
 static void test_members(void)
 {
     struct ward ward;
+    char read[16];
     size_t mark;
 
     ward_begin(&ward, 12);
@@ -64,7 +65,8 @@ static void test_members(void)
     lab_run(&ward.lab, 30000);
     check_row(sent_key_to(ward.anna, mark, JONAS) && !sent_key_to(ward.anna, mark, MIRA),
         "DSK II.1-b part (500 members: make bench): from the next message on who was removed gets no key", "she does");
-    check_text("PROTOCOL §9.3: nor reads anything", party_history(ward.mira, ward.room), "2,3");
+    check_text("DSK I.7-g part (purge by policy): nor reads anything, and keeps what she read (PROTOCOL §9.3)",
+        party_history(ward.mira, ward.room), "2,3");
     check_row(json_is_true(json_object_get(room_of(ward.mira, ward.room), "left")),
         "PROTOCOL §9.3: and is told by the statement itself", "not told");
     check_text("PROTOCOL §9.3: the others go on", party_history(ward.jonas2, ward.room), "1,2,3,4");
@@ -75,11 +77,21 @@ static void test_members(void)
     check_text("PROTOCOL §9.2: which members learn", text_of(room_of(ward.jonas2, ward.room), "title"), "Abend");
     check_text(
         "PROTOCOL §9.2: and who is none any more does not", text_of(room_of(ward.mira, ward.room), "title"), "Visite");
+    snprintf(read, sizeof(read), "%s", party_history(ward.jonas, ward.room)); /* he wrote 3 before he had 2 */
     check_row(good(ask(ward.jonas, "{\"id\":\"r\",\"cmd\":\"room_leave\",\"room\":\"%s\"}", ward.room)),
         "PROTOCOL §9.4: a member leaves", "he cannot");
     lab_run(&ward.lab, 20000);
     check_text("PROTOCOL §9.4: an owner's device states it", lines(ward.anna, ward.room),
         "founded,added:mira@,removed:mira@,renamed,removed:jonas");
+    (void)party_send(ward.anna, ward.room, "5");
+    lab_run(&ward.lab, 30000);
+    check_text("(control: what is said then is in the room)", party_history(ward.anna2, ward.room), "1,2,3,4,5");
+    check_row(strlen(read) == strlen("1,2,3,4") && strcmp(party_history(ward.jonas, ward.room), read) == 0,
+        "DSK I.7-g part (purge by policy): who left keeps what he read, and reads nothing more", "%s, not %s",
+        party_history(ward.jonas, ward.room), read);
+    party_restart(ward.jonas);
+    lab_run(&ward.lab, 30000);
+    check_text("DSK I.7-g part (purge by policy): after a new start, too", party_history(ward.jonas, ward.room), read);
     check_row(!good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_leave\",\"room\":\"%s\"}", ward.room)),
         "PROTOCOL §9.1: the last owner cannot leave", "she can");
     ward_end(&ward);

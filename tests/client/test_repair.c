@@ -123,10 +123,12 @@ static void test_dropped_live(void)
         party_count(jonas, "gap", 0));
     lab_run(&lab, 20000);
     check_row(plan.dropped == 1 && party_count(jonas, "gap", 0) == 2,
-        "PROTOCOL §6.3: then it is told, and that it closed", "%zu dropped, told %zu times", plan.dropped,
-        party_count(jonas, "gap", 0));
-    check_text(
-        "PROTOCOL §8.1: it comes from the archive, and stands in its place", party_history(jonas, ANNA), "0,a,1,2");
+        "DSK II.2-c part (within ten seconds; the author's sight): then it is told that one is missing, and that it "
+        "closed (PROTOCOL §6.3)",
+        "%zu dropped, told %zu times", plan.dropped, party_count(jonas, "gap", 0));
+    check_text("DSK II.2-c part (within ten seconds; the author's sight): it is fetched without anybody's doing, and "
+               "stands in its place (PROTOCOL §8.1)",
+        party_history(jonas, ANNA), "0,a,1,2");
     lab_run(&lab, 20000);
     check_row(party_count(jonas, "message", 0) == 4, "each was shown once", "%zu", party_count(jonas, "message", 0));
     lab_end(&lab);
@@ -209,8 +211,9 @@ static void test_dropped_for_ever(void)
     (void)party_send(anna, JONAS, "3");
     lab_run(&lab, 120000);
     gap = party_event(jonas, "gap", 0, 0);
-    check_row(json_integer_value(json_object_get(gap, "missing")) == 2, "PROTOCOL §6.3: two messages are missing",
-        "%lld", (long long)json_integer_value(json_object_get(gap, "missing")));
+    check_row(json_integer_value(json_object_get(gap, "missing")) == 2,
+        "DSK II.2-c part (within ten seconds; the author's sight): two messages are missing (PROTOCOL §6.3)", "%lld",
+        (long long)json_integer_value(json_object_get(gap, "missing")));
     check_text("PROTOCOL §8.2: the author hands them in again, and they stand in their places",
         party_history(jonas, ANNA), "0,a,1,2,3");
     gap = party_event(jonas, "gap", 0, party_count(jonas, "gap", 0) - 1);
