@@ -223,8 +223,10 @@ KS_CHECK enum ks_err ks_group_retention_set(struct konsil *k, const struct ks_cm
 
 /* Answered when its server told what it is: room.not_member, if it has statements. */
 KS_CHECK enum ks_err ks_group_join(struct konsil *k, struct ks_str room, struct ks_str answer, const char **ret_code);
-/* Another program of ours is in it: if it exists and is not known here, we are, too. */
+/* Another program of ours is in it: if it exists and is not known here, or was left, we are, too. Or none is any more
+ * (XEP-0402 §4): it is left. */
 KS_CHECK enum ks_err ks_group_kept(struct konsil *k, struct ks_str room);
+KS_CHECK enum ks_err ks_group_kept_no_more(struct konsil *k, struct ks_str room);
 KS_CHECK enum ks_err ks_group_found_foreign(struct konsil *k, struct ks_group *group);
 KS_CHECK enum ks_err ks_group_leave_foreign(struct konsil *k, struct ks_group *group);
 

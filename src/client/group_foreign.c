@@ -9,6 +9,7 @@
 #include "engine.h"
 #include "group.h"
 #include "invitations.h"
+#include "kept_rooms.h"
 
 /* One whose name may be made of a foundation is asked for its statements first (group_sync.c): nobody can show us
  * others under it. Whether we belong to it they say; how it is called another device of ours (ks_groups_show_sibling).
@@ -59,8 +60,12 @@ static enum ks_err look(struct konsil *k, struct ks_str room, const struct ks_st
 
 static enum ks_err on_kept(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
 {
+    struct ks_bookmark bookmark;
     bool is;
+    enum ks_err err = ks_bookmark_get(k, iq->text, &bookmark);
 
+    if (err != KS_OK || !bookmark.autojoin) /* it was left meanwhile */
+        return err == KS_ENOTFOUND ? KS_OK : err;
     return look(k, iq->text, answer, &is);
 }
 
@@ -69,14 +74,40 @@ static enum ks_err ask(struct konsil *k, struct ks_str room, ks_iq_done_fn *done
     return ks_iq_send(k, "get", room, ks_xml_new(&k->arena, NS_DISCO_INFO, "query"), done, text, 0);
 }
 
+static bool is_left(const struct ks_group *group)
+{
+    return group->flags & KS_GROUP_FOREIGN && group->flags & KS_GROUP_LEFT;
+}
+
 enum ks_err ks_group_kept(struct konsil *k, struct ks_str room)
 {
-    bool known;
-    enum ks_err err = ks_group_is(k, room, &known);
+    struct ks_group group;
+    enum ks_err err = ks_group_get(k, room, &group);
 
-    if (err == KS_OK && !known)
+    if (err == KS_ENOTFOUND || (err == KS_OK && is_left(&group)))
         err = ask(k, room, on_kept, room);
     return err == KS_EAGAIN ? KS_OK : err;
+}
+
+static enum ks_err go(struct konsil *k, struct ks_group *group)
+{
+    struct ks_group_live *live = ks_group_live(k, group->room);
+    enum ks_err err;
+
+    group->flags |= KS_GROUP_LEFT;
+    if ((err = ks_group_put(k, group)) != KS_OK || (live && (err = ks_group_exit(k, live)) != KS_OK))
+        return err;
+    return ks_group_tell(k, group);
+}
+
+enum ks_err ks_group_kept_no_more(struct konsil *k, struct ks_str room)
+{
+    struct ks_group group;
+    enum ks_err err = ks_group_get(k, room, &group);
+
+    if (err != KS_OK || !(group.flags & KS_GROUP_FOREIGN) || is_left(&group))
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    return go(k, &group);
 }
 
 /* Its server has no statements of it. If it lies we write nothing there. */
@@ -128,12 +159,8 @@ enum ks_err ks_group_join(struct konsil *k, struct ks_str room, struct ks_str an
 
 enum ks_err ks_group_leave_foreign(struct konsil *k, struct ks_group *group)
 {
-    struct ks_group_live *live = ks_group_live(k, group->room);
     enum ks_err err;
 
     group->flags |= KS_GROUP_LEFT;
-    if ((err = ks_group_put(k, group)) != KS_OK || (err = ks_group_keep(k, group)) != KS_OK
-        || (live && (err = ks_group_exit(k, live)) != KS_OK))
-        return err;
-    return ks_group_tell(k, group);
+    return (err = ks_group_keep(k, group)) == KS_OK ? go(k, group) : err;
 }

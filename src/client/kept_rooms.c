@@ -142,8 +142,8 @@ static enum ks_err keep(struct konsil *k, struct ks_str room, const struct ks_xm
         && !ks_str_eq(before, ks_buf_str(&bytes))) {
         describe(k, room, element, &bookmark);
         if ((err = k->store->ops->put(k->store, KS_T_META, ks_buf_str(&key), ks_buf_str(&bytes))) == KS_OK
-            && (err = tell(k, &bookmark, false)) == KS_OK && bookmark.autojoin)
-            err = ks_group_kept(k, room);
+            && (err = tell(k, &bookmark, false)) == KS_OK)
+            err = bookmark.autojoin ? ks_group_kept(k, room) : ks_group_kept_no_more(k, room);
     }
     ks_buf_done(&key);
     ks_buf_done(&bytes);
@@ -163,7 +163,9 @@ static enum ks_err forget(struct konsil *k, struct ks_str room)
         err = k->store->ops->del(k->store, KS_T_META, ks_buf_str(&key));
     ks_buf_done(&key);
     bookmark.name = bookmark.nick = KS_STR_EMPTY;
-    return err == KS_OK ? tell(k, &bookmark, true) : err;
+    if (err == KS_OK)
+        err = tell(k, &bookmark, true);
+    return err == KS_OK ? ks_group_kept_no_more(k, room) : err;
 }
 
 /* KS_ENOTFOUND: an item that names no room. */
@@ -260,7 +262,8 @@ enum ks_err ks_bookmark_keep(struct konsil *k, struct ks_str room, bool ours)
 
     if (err != KS_OK && err != KS_ENOTFOUND)
         return err;
-    if (ours ? err == KS_OK && bookmark.autojoin : err == KS_ENOTFOUND)
+    /* One that leads into no room is another program's. */
+    if (ours ? err == KS_OK && bookmark.autojoin : err == KS_ENOTFOUND || !bookmark.autojoin)
         return KS_OK;
     if (!ours) {
         err = ks_pep_retract(k, NS_BOOKMARKS, room, on_kept, KS_STR_EMPTY);

@@ -635,6 +635,58 @@ static void test_made_at_once(void)
     ks_buf_done(&kept.bytes);
 }
 
+static bool is_in(struct party *party)
+{
+    const json_t *room = room_of(party, WARD_FOREIGN);
+
+    return room && !json_is_true(json_object_get(room, "left"));
+}
+
+/* What one device, or another program, does about it, the others do. */
+static void test_foreign_left(void)
+{
+    struct host_conn *conn, *program;
+    struct ward ward;
+
+    ward_begin(&ward, 19);
+    conn = foreign_room(&ward);
+    (void)ward_foreign_join(ward.anna);
+    check_row(is_in(ward.anna) && is_in(ward.anna2), "XEP-0402 §3.1: both devices enter what one of them keeps", "not");
+    check_row(good(ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_leave\",\"room\":\"" WARD_FOREIGN "\"}")),
+        "(she leaves it)", "she cannot");
+    lab_run(&ward.lab, 30000);
+    check_row(!is_in(ward.anna2), "XEP-0402 §4: a device leaves a room whose bookmark is taken out", "it stays");
+    (void)ward_foreign_join(ward.anna);
+    check_row(is_in(ward.anna) && is_in(ward.anna2), "and both enter it again", "not");
+    program = ward_program(&ward, 97, "anna", "a-password");
+    client_say(program,
+        "<iq type='set' id='b'><pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='urn:xmpp:bookmarks:1'>"
+        "<item id='" WARD_FOREIGN "'><conference xmlns='urn:xmpp:bookmarks:1' autojoin='false'/></item>"
+        "</publish></pubsub></iq>");
+    lab_run(&ward.lab, 30000);
+    check_row(!is_in(ward.anna) && !is_in(ward.anna2),
+        "XEP-0402 §4: and one that another program keeps without being in it", "they stay");
+    party_restart(ward.anna2);
+    lab_run(&ward.lab, 30000);
+    check_row(!is_in(ward.anna2)
+            && json_array_size(
+                   json_object_get(party_do(ward.anna, "{\"id\":\"x\",\"cmd\":\"bookmarks\"}"), "bookmarks"))
+                == 1,
+        "whose bookmark stays as it is", "it does not");
+    (void)ward_foreign_join(ward.anna);
+    check_row(is_in(ward.anna2), "(they are in it)", "not");
+    (void)ask(ward.anna2, "{\"id\":\"r\",\"cmd\":\"disconnect\"}");
+    (void)ask(ward.anna, "{\"id\":\"r\",\"cmd\":\"room_leave\",\"room\":\"" WARD_FOREIGN "\"}");
+    lab_run(&ward.lab, 30000);
+    party_connect(ward.anna2);
+    lab_run(&ward.lab, 60000);
+    check_row(!is_in(ward.anna2) && !is_in(ward.anna),
+        "a device that was away when it was left leaves it, and keeps it for nobody", "it stays");
+    host_conn_free(program);
+    host_conn_free(conn);
+    ward_end(&ward);
+}
+
 int main(void)
 {
     test_made_at_once();
@@ -643,6 +695,7 @@ int main(void)
     test_destroyed();
     test_history();
     test_foreign();
+    test_foreign_left();
     test_later();
     test_talk();
     test_newcomer();
