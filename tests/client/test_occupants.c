@@ -7,12 +7,9 @@
 
 static const json_t *occupant(struct party *party, const char *room, const char *nick)
 {
-    json_t *event = party_do(party, "{\"id\":\"x\",\"cmd\":\"room_occupants\",\"room\":\"%s\"}", room), *one;
-    size_t i;
+    json_t *event = party_do(party, "{\"id\":\"x\",\"cmd\":\"room_occupants\",\"room\":\"%s\"}", room);
 
-    json_array_foreach(
-        json_object_get(event, "occupants"), i, one) if (strcmp(text_of(one, "nick"), nick) == 0) return one;
-    return NULL;
+    return one_of(json_object_get(event, "occupants"), "nick", nick);
 }
 
 static const char *hat(const json_t *who, size_t n)
@@ -24,11 +21,9 @@ static const char *hat(const json_t *who, size_t n)
 
 static const json_t *member(struct party *party, const char *room, const char *jid)
 {
-    json_t *event = party_do(party, "{\"id\":\"x\",\"cmd\":\"members\",\"room\":\"%s\"}", room), *one;
-    size_t i;
+    json_t *event = party_do(party, "{\"id\":\"x\",\"cmd\":\"members\",\"room\":\"%s\"}", room);
 
-    json_array_foreach(json_object_get(event, "members"), i, one) if (strcmp(text_of(one, "jid"), jid) == 0) return one;
-    return NULL;
+    return one_of(json_object_get(event, "members"), "jid", jid);
 }
 
 static void give(struct ward *ward, const char *room, const char *nick, const char *jid, const char *more)

@@ -104,24 +104,28 @@ static const char *lines(struct party *party, const char *room)
     return text;
 }
 
+/* The one of a list whose value under key is this, or NULL. */
+static const json_t *one_of(const json_t *list, const char *key, const char *value)
+{
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (strcmp(text_of(json_array_get(list, i), key), value) == 0)
+            return json_array_get(list, i);
+    return NULL;
+}
+
 /* A message as the history has it, or NULL. */
 static const json_t *party_message(struct party *party, const char *room, const char *id)
 {
-    json_t *event = party_do(party, "{\"id\":\"x\",\"cmd\":\"history\",\"with\":\"%s\",\"limit\":200}", room), *one;
-    size_t i;
+    json_t *event = party_do(party, "{\"id\":\"x\",\"cmd\":\"history\",\"with\":\"%s\",\"limit\":200}", room);
 
-    json_array_foreach(
-        json_object_get(event, "messages"), i, one) if (strcmp(text_of(one, "message"), id) == 0) return one;
-    return NULL;
+    return one_of(json_object_get(event, "messages"), "message", id);
 }
 
 static const json_t *room_of(struct party *party, const char *room)
 {
-    json_t *event = party_do(party, "{\"id\":\"x\",\"cmd\":\"rooms\"}"), *one;
-    size_t i;
+    json_t *event = party_do(party, "{\"id\":\"x\",\"cmd\":\"rooms\"}");
 
-    json_array_foreach(json_object_get(event, "rooms"), i, one) if (strcmp(text_of(one, "room"), room) == 0) return one;
-    return NULL;
+    return one_of(json_object_get(event, "rooms"), "room", room);
 }
 
 static void all_show(struct ward *ward, const char *name, const char *want)

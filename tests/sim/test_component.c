@@ -4,50 +4,32 @@
 #include "../unit/check.h"
 
 #include "crypto.h"
-#include "host_client.h"
 #include "ns.h"
+#include "rig.h"
 
-#define DOMAIN "offen.example"
 #define COMPONENT "sms.offen.example"
 #define SECRET "acht und zwanzig Zeichen lang"
 #define HEADER(to) "<stream:stream xmlns='" NS_COMPONENT "' xmlns:stream='" NS_STREAM "' to='" to "'>"
 
-static const struct ks_now start = { .mono_ms = 1000, .wall_ms = 1795312800000 };
-
-struct rig {
-    struct ks_config *config;
-    struct ks_server_store *store;
-    struct host *host;
-    struct host_conn *anna;
-};
-
-static void set_text(struct rig *rig, const char *name, const char *value)
+static void set_text(struct ks_config *config, const char *name, const char *value)
 {
-    if (ks_config_set_text(rig->config, ks_config_domain(rig->config, KS_STR(DOMAIN)), ks_str_z(name), ks_str_z(value)))
+    if (ks_config_set_text(config, ks_config_domain(config, KS_STR(DOMAIN)), ks_str_z(name), ks_str_z(value)))
         abort();
 }
 
 static void rig_init(struct rig *rig, uint16_t reactors)
 {
-    rig->config = host_config();
-    set_text(rig, "component.host", COMPONENT);
-    set_text(rig, "component.secret", SECRET);
-    rig->store = ks_memory_server_store_new();
-    rig->host = host_new(rig->config, rig->store, reactors, 7, start, getenv("VERBOSE") != NULL);
+    struct ks_config *config = host_config();
+
+    set_text(config, "component.host", COMPONENT);
+    set_text(config, "component.secret", SECRET);
+    rig_open(rig, config, reactors);
     host_add_account(rig->host, DOMAIN, "anna", "Anna", "p");
     host_add_account(rig->host, DOMAIN, "bert", "Bert", "p");
     host_add_account(rig->host, "klinik.example", "jonas", "Jonas", "p");
     rig->anna = host_bound(rig->host, DOMAIN, "anna", "p", "desk");
     host_say(rig->anna, "<presence/>");
     host_forget(rig->anna);
-}
-
-static void rig_done(struct rig *rig)
-{
-    host_close_all(rig->host);
-    host_free(rig->host);
-    ks_server_store_free(rig->store);
-    ks_config_unref(rig->config);
 }
 
 /* When it is not so, all that was heard by those who are there. */

@@ -5,41 +5,17 @@
 
 #include "../unit/failmalloc.h"
 #include "crypto.h"
-#include "host_client.h"
 #include "ns.h"
+#include "rig.h"
 #include "store_write.h"
-
-#define DOMAIN "offen.example"
-
-#define PASSWORD "ein Kennwort"
-
-static const struct ks_now start = { .mono_ms = 1000, .wall_ms = 1795312800000 };
-
-struct rig {
-    struct ks_config *config;
-    struct ks_server_store *store;
-    struct host *host;
-    struct ks_server_store_ops ops; /* the store's, with what fails */
-};
 
 static void rig_init(struct rig *rig, uint16_t reactors)
 {
     static const char *const names[] = { "anna", "jonas" };
 
-    rig->config = host_config();
-    rig->store = ks_memory_server_store_new();
-    rig->ops = *rig->store->ops;
-    rig->host = host_new(rig->config, rig->store, reactors, 7, start, getenv("VERBOSE") != NULL);
+    rig_open(rig, host_config(), reactors);
     for (size_t i = 0; i < KS_COUNT(names); i++)
         host_add_account(rig->host, DOMAIN, names[i], names[i], PASSWORD);
-}
-
-static void rig_done(struct rig *rig)
-{
-    host_close_all(rig->host);
-    host_free(rig->host);
-    ks_server_store_free(rig->store);
-    ks_config_unref(rig->config);
 }
 
 static struct host_conn *client(struct rig *rig, const char *local, const char *resource)
@@ -199,6 +175,7 @@ static void test_many_elements(void)
 
 static bool loads_fail;
 static const struct ks_server_store_ops *real_ops;
+static struct ks_server_store_ops ops; /* the store's, with what fails */
 
 static enum ks_err account_find(
     struct ks_server_store *s, struct ks_str domain, struct ks_str local, ks_visit_account *visit, void *user)
@@ -219,8 +196,9 @@ static void rig_init_failing(struct rig *rig)
     rig_init(rig, 2);
     set_option(rig, "account.forget", 1);
     real_ops = rig->store->ops;
-    rig->ops.account_find = account_find;
-    rig->store->ops = &rig->ops;
+    ops = *real_ops;
+    ops.account_find = account_find;
+    rig->store->ops = &ops;
 }
 
 static uint64_t sessions(struct rig *rig)

@@ -3,20 +3,8 @@
  * what comes behind it. */
 #include "check.h"
 #include "crypto.h"
-#include "host_client.h"
 #include "ns.h"
-
-#define DOMAIN "offen.example"
-#define PASSWORD "ein Kennwort"
-
-static const struct ks_now start = { .mono_ms = 1000, .wall_ms = 1795312800000 };
-
-struct rig {
-    struct ks_config *config;
-    struct ks_server_store *store;
-    struct host *host;
-    struct host_conn *anna, *jonas;
-};
+#include "rig.h"
 
 static struct host_conn *enter(struct rig *rig, const char *local)
 {
@@ -31,21 +19,9 @@ static struct host_conn *enter(struct rig *rig, const char *local)
 
 static void rig_init(struct rig *rig)
 {
-    *rig = (struct rig) { .config = host_config(), .store = ks_memory_server_store_new() };
-    rig->host = host_new(rig->config, rig->store, 1, 7, start, getenv("VERBOSE") != NULL);
+    rig_open(rig, host_config(), 1);
     rig->anna = enter(rig, "anna");
     rig->jonas = enter(rig, "jonas");
-}
-
-static void rig_done(struct rig *rig)
-{
-    for (struct host_conn *at = rig->host->conns, *next; at; at = next) {
-        next = at->next;
-        host_conn_free(at);
-    }
-    host_free(rig->host);
-    ks_server_store_free(rig->store);
-    ks_config_unref(rig->config);
 }
 
 struct search {

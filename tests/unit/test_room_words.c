@@ -5,21 +5,10 @@
 
 #include "check.h"
 #include "crypto.h"
-#include "host_client.h"
 #include "ns.h"
+#include "rig.h"
 
-#define DOMAIN "offen.example"
 #define ROOM "visite@rooms." DOMAIN
-#define PASSWORD "ein Kennwort"
-
-static const struct ks_now start = { .mono_ms = 1000, .wall_ms = 1795312800000 };
-
-struct rig {
-    struct ks_config *config;
-    struct ks_server_store *store;
-    struct host *host;
-    struct host_conn *anna, *jonas; /* both are in ROOM; anna owns it */
-};
 
 static struct host_conn *enter(struct rig *rig, const char *local, const char *nick)
 {
@@ -29,12 +18,12 @@ static struct host_conn *enter(struct rig *rig, const char *local, const char *n
     return conn;
 }
 
+/* Both are in ROOM; anna owns it. */
 static void rig_init(struct rig *rig)
 {
     static const char *const names[] = { "anna", "jonas" };
 
-    *rig = (struct rig) { .config = host_config(), .store = ks_memory_server_store_new() };
-    rig->host = host_new(rig->config, rig->store, 1, 7, start, getenv("VERBOSE") != NULL);
+    rig_open(rig, host_config(), 1);
     for (size_t i = 0; i < KS_COUNT(names); i++)
         host_add_account(rig->host, DOMAIN, names[i], names[i], PASSWORD);
     rig->anna = enter(rig, "anna", "Anna");
@@ -51,14 +40,6 @@ static void rig_init(struct rig *rig)
     }
     host_forget(rig->anna);
     host_forget(rig->jonas);
-}
-
-static void rig_done(struct rig *rig)
-{
-    host_close_all(rig->host);
-    host_free(rig->host);
-    ks_server_store_free(rig->store);
-    ks_config_unref(rig->config);
 }
 
 /* --- the store --- */
