@@ -167,10 +167,12 @@ static void invite(struct ks_ctx *ctx, struct ks_seat *seat, const struct ks_xml
     }
 }
 
-/* From somebody who was invited, so not necessarily one who may enter: to whom he says, and nobody else. */
+/* From somebody who was invited: to whom he says, and nobody else. In a room for members that made him one, and who is
+ * banned says nothing here. */
 static void decline(struct ks_ctx *ctx, const struct ks_xml *asked)
 {
     struct ks_str to_text = KS_STR_EMPTY, from;
+    enum ks_affiliation affiliation;
     struct ks_room_config config;
     struct ks_xml *message, *x, *element;
     struct ks_occupant *occupant;
@@ -182,6 +184,11 @@ static void decline(struct ks_ctx *ctx, const struct ks_xml *asked)
         ks_reply_error(ctx, KS_JID_MALFORMED, NULL);
         return;
     }
+    affiliation = ks_room_affiliation(ctx->user, from);
+    if (affiliation == KS_OUTCAST || (config.members_only && affiliation < KS_MEMBER)) {
+        ks_reply_error(ctx, KS_FORBIDDEN, NULL);
+        return;
+    }
     occupant = ks_jid_eq_bare(to, ks_user_jid(ctx->user)) ? ks_room_nick(ctx->user->room, to.resource) : NULL;
     if (occupant)
         to_text = occupant->bare;
@@ -189,7 +196,8 @@ static void decline(struct ks_ctx *ctx, const struct ks_xml *asked)
         return;
     /* Only to one who belongs to the room: else it would be a way to write to strangers in the room's name. */
     if (!occupant && ks_room_affiliation(ctx->user, to_text) < KS_MEMBER) {
-        ks_reply_error(ctx, KS_ITEM_NOT_FOUND, NULL);
+        if (!config.anonymous) /* there the answer would tell who does */
+            ks_reply_error(ctx, KS_ITEM_NOT_FOUND, NULL);
         return;
     }
     message = letter(ctx, to_text, &x);
