@@ -163,6 +163,23 @@ bool ks_room_nick_ok(const struct ks_ctx *ctx, struct ks_str nick)
     return blanks < nick.len && nick.len <= (size_t)ks_domain_number(ctx->domain, "rooms.nick_bytes");
 }
 
+enum ks_cond ks_room_nick_read(struct ks_ctx *ctx, struct ks_str wish, struct ks_str bare, struct ks_str *ret_nick)
+{
+    struct ks_jid jid, room = ks_user_jid(ctx->user);
+    const struct ks_occupant *occupant;
+    struct ks_str text;
+
+    room.resource = wish; /* a nick is a resource (RFC 7622 §3.4) */
+    if (!wish.len || ks_jid_text(ctx->arena, room, &text) != KS_OK || ks_jid_parse(ctx->arena, text, &jid) != KS_OK
+        || !ks_room_nick_ok(ctx, jid.resource))
+        return KS_NOT_ACCEPTABLE;
+    occupant = ks_room_nick(ctx->user->room, jid.resource);
+    if (ks_room_is_reserved(ctx->user, jid.resource, bare) || (occupant && !ks_str_eq(occupant->bare, bare)))
+        return KS_CONFLICT;
+    *ret_nick = jid.resource;
+    return KS_COND_COUNT;
+}
+
 /* --- who is in it --- */
 
 struct ks_room *ks_room_of(struct ks_user *user)

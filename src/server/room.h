@@ -101,6 +101,9 @@ bool ks_room_is_reserved(const struct ks_user *room, struct ks_str nick, struct 
 size_t ks_room_count(const struct ks_user *room, enum ks_affiliation affiliation);
 /* Whether a nick can be somebody's: not too long, and to be seen (XEP-0045 §17.1). */
 bool ks_room_nick_ok(const struct ks_ctx *ctx, struct ks_str nick);
+/* A nick that is to be reserved for bare, as a resource has it: KS_COND_COUNT; KS_NOT_ACCEPTABLE: it can be nobody's;
+ * KS_CONFLICT: it is somebody else's. *ret_nick belongs to the arena. */
+enum ks_cond ks_room_nick_read(struct ks_ctx *ctx, struct ks_str wish, struct ks_str bare, struct ks_str *ret_nick);
 
 /* room_index.c: the account learns that it belongs to the room of ctx, or does not any more. */
 void ks_room_index(struct ks_ctx *ctx, struct ks_str bare, bool belongs);

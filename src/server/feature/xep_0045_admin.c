@@ -201,7 +201,10 @@ static enum ks_cond read_item(
             return KS_RESOURCE_CONSTRAINT;
         change->from = ks_room_affiliation(ctx->user, change->bare);
         size_t owners = ks_room_count(ctx->user, KS_OWNER);
-        return judge_affiliation(ctx, actor, change, owners ? owners - 1 : 0);
+        enum ks_cond cond = judge_affiliation(ctx, actor, change, owners ? owners - 1 : 0);
+        if (cond == KS_COND_COUNT && change->reserved.len && change->to >= KS_MEMBER) /* as she would (§7.10) */
+            cond = ks_room_nick_read(ctx, change->reserved, change->bare, &change->reserved);
+        return cond;
     }
     change->is_role = true;
     if (!role.ptr || !ks_role_read(role, &change->role))
@@ -302,6 +305,16 @@ static void changed(struct ks_ctx *ctx)
     }
 }
 
+/* Whether a change reserves a nick that one before it reserves for somebody else. */
+static bool is_promised(const struct changes *changes, const struct change *change)
+{
+    for (const struct change *at = changes->all; at < change; at++)
+        if (change->reserved.len && change->to >= KS_MEMBER && at->to >= KS_MEMBER
+            && ks_str_eq(at->reserved, change->reserved) && !ks_str_eq(at->bare, change->bare))
+            return true;
+    return false;
+}
+
 static void on_set(struct ks_ctx *ctx, const struct ks_stanza *iq)
 {
     struct changes *changes = ks_arena_zero(ctx->arena, sizeof *changes + ITEMS_MAX * sizeof changes->all[0]);
@@ -319,6 +332,8 @@ static void on_set(struct ks_ctx *ctx, const struct ks_stanza *iq)
             break;
         }
         cond = read_item(ctx, &actor, at, change);
+        if (cond == KS_COND_COUNT && is_promised(changes, change))
+            cond = KS_CONFLICT;
         owners_gone += !change->is_role && change->from == KS_OWNER && change->to != KS_OWNER;
         owners_new += !change->is_role && change->from != KS_OWNER && change->to == KS_OWNER;
         changes->count++;

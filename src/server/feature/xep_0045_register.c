@@ -51,19 +51,11 @@ static void affiliated(struct ks_ctx *ctx)
 
 static void reserve(struct ks_ctx *ctx, struct ks_str bare, struct ks_room_member *member, struct ks_str wish)
 {
-    const struct ks_occupant *occupant;
-    struct ks_jid jid, room = ks_user_jid(ctx->user);
-    struct ks_str text;
+    struct ks_str nick;
+    enum ks_cond cond = ks_room_nick_read(ctx, wish, bare, &nick);
 
-    room.resource = wish; /* a nick is a resource (RFC 7622 §3.4) */
-    if (!wish.len || ks_jid_text(ctx->arena, room, &text) != KS_OK || ks_jid_parse(ctx->arena, text, &jid) != KS_OK
-        || !ks_room_nick_ok(ctx, jid.resource)) {
-        ks_reply_error(ctx, KS_NOT_ACCEPTABLE, NULL);
-        return;
-    }
-    occupant = ks_room_nick(ctx->user->room, jid.resource);
-    if (ks_room_is_reserved(ctx->user, jid.resource, bare) || (occupant && !ks_str_eq(occupant->bare, bare))) {
-        ks_reply_error(ctx, KS_CONFLICT, NULL);
+    if (cond != KS_COND_COUNT) {
+        ks_reply_error(ctx, cond, NULL);
         return;
     }
     if (member->affiliation == KS_NO_AFFILIATION) {
@@ -76,7 +68,7 @@ static void reserve(struct ks_ctx *ctx, struct ks_str bare, struct ks_room_membe
         member->since_ms = ctx->now.wall_ms;
         ctx->committed = affiliated;
     }
-    member->nick = jid.resource;
+    member->nick = nick;
     ks_room_member_put(ctx, bare, member);
     ks_reply_result(ctx, NULL);
 }
