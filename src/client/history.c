@@ -351,6 +351,7 @@ static enum ks_err drop(struct konsil *k, struct ks_message *message)
         conversation.unread--;
     if ((err = ks_conversation_put(k, &conversation)) != KS_OK)
         return err;
+    ks_engine_store_scrub(k->store);
     message->flags |= KS_MSG_GONE;
     return ks_history_tell(k, message);
 }

@@ -173,11 +173,12 @@ enum ks_err ks_refer_reactions(struct konsil *k, const struct ks_reference *refe
 /* --- retractions --- */
 
 /* "keeps id, numbers, hash and the fact" */
-static void erase(struct ks_message *message)
+static void erase(struct konsil *k, struct ks_message *message)
 {
     message->flags &=
         ~(unsigned)(KS_MSG_EDITED | KS_MSG_UNKNOWN | KS_MSG_UNREADABLE | KS_MSG_REPLY_BROKEN | KS_MSG_FILES);
     message->flags |= KS_MSG_RETRACTED;
+    ks_engine_store_scrub(k->store);
     message->body = message->raw = message->reply_to = message->files = KS_STR_EMPTY;
     message->reaction_count = 0;
 }
@@ -187,7 +188,7 @@ static enum ks_err erase_moderated(struct konsil *k, struct ks_message *message,
 {
     struct ks_str parts[] = { reference->author, KS_STR("\n"), reference->content->body };
 
-    erase(message);
+    erase(k, message);
     message->flags |= KS_MSG_MODERATED;
     return ks_arena_join(&k->arena, parts, KS_COUNT(parts), &message->raw);
 }
@@ -241,7 +242,7 @@ enum ks_err ks_refer_retract(struct konsil *k, const struct ks_reference *refere
         && (err = ks_transfers_erased(k, target.conversation, target.order, KS_CODE_RETRACTED)) != KS_OK)
         return err;
     if (!moderated)
-        erase(&target);
+        erase(k, &target);
     else if ((err = erase_moderated(k, &target, reference)) != KS_OK)
         return err;
     if ((err = ks_history_put(k, &target)) != KS_OK || (err = ks_history_index(k, &target)) != KS_OK
@@ -275,7 +276,7 @@ static enum ks_err apply_early(
     *ret_over = true;
     switch (early->kind) {
     case KS_EARLY_RETRACT:
-        erase(message);
+        erase(k, message);
         break;
     case KS_EARLY_MODERATE:
         if (!(message->flags & KS_MSG_RETRACTED))

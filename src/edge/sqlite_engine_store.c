@@ -35,6 +35,7 @@ struct sqlite_store {
     struct ks_engine_store base;
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENTS];
+    bool scrub; /* when the transaction at hand is durable */
 };
 
 static struct sqlite_store *of(struct ks_engine_store *s)
@@ -203,7 +204,13 @@ static enum ks_err sqlite_begin(struct ks_engine_store *store)
 {
     sqlite3 *db = of(store)->db;
 
+    of(store)->scrub = false;
     return sqlite3_get_autocommit(db) ? exec(db, "BEGIN IMMEDIATE") : KS_ESTATE;
+}
+
+static void sqlite_scrub(struct ks_engine_store *store)
+{
+    of(store)->scrub = true;
 }
 
 static void sqlite_rollback(struct ks_engine_store *store)
@@ -223,6 +230,10 @@ static enum ks_err sqlite_commit(struct ks_engine_store *store)
         return KS_ESTATE; /* none open, or SQLite rolled back by itself after a failure */
     if ((err = exec(db, "COMMIT")) != KS_OK)
         sqlite_rollback(store);
+    /* Deleted text is overwritten in the pages, but older pages are still in the log. Were this to fail, the next
+     * checkpoint would do it. */
+    else if (of(store)->scrub)
+        sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     return err;
 }
 
@@ -423,6 +434,7 @@ static const struct ks_engine_store_ops sqlite_ops = {
     .begin = sqlite_begin,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,
+    .scrub = sqlite_scrub,
     .get = sqlite_get,
     .put = sqlite_put,
     .del = sqlite_del,

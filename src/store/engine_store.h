@@ -40,6 +40,9 @@ struct ks_engine_store_ops {
     enum ks_err (*begin)(struct ks_engine_store *s);  /* KS_ESTATE inside a transaction */
     enum ks_err (*commit)(struct ks_engine_store *s); /* durable when KS_OK; rolled back otherwise */
     void (*rollback)(struct ks_engine_store *s);      /* harmless outside of one */
+    /* Inside a transaction: what it takes away is to be gone from the file and from its log when commit returns, for it
+     * was deleted because somebody wants it gone. NULL: what is taken away is gone in any case. */
+    void (*scrub)(struct ks_engine_store *s);
     enum ks_err (*get)(
         struct ks_engine_store *s, enum ks_table table, struct ks_str key, struct ks_buf *ret_value); /* KS_ENOTFOUND */
     enum ks_err (*put)(struct ks_engine_store *s, enum ks_table table, struct ks_str key, struct ks_str value);
@@ -64,6 +67,12 @@ static inline void ks_engine_store_free(struct ks_engine_store *s)
 {
     if (s)
         s->ops->free(s);
+}
+
+static inline void ks_engine_store_scrub(struct ks_engine_store *s)
+{
+    if (s->ops->scrub)
+        s->ops->scrub(s);
 }
 
 /* --- the memory driver (memory_engine_store.c) --- */

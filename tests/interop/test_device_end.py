@@ -80,10 +80,10 @@ while gone < 42:
     gone += 1
 row(not B.do("search", text=heard)["messages"] and [m["body"] for m in B.history(anna)] == [younger],
     "(positive control: what is older went, and what is younger is there)", B.history(anna))
-B.close()
+B.kill()
 found = pages()
-row(not held(found), "DSK I.7-c part (alerts; the pages of a device until its program ends): no word of it is in the pages of its store, "
-    "free ones included, and there is no log", held(found))
+row(not held(found), "DSK I.7-c part (alerts): a konsil that is killed then has no word of it in the pages of its store, "
+    "free ones included, nor in its log", held(found))
 row(search.in_bytes(found, [younger]), "(positive control: what is younger is)")
 row(lab.stop() == 0, "konsild ends in order")
 done()

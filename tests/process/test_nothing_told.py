@@ -35,7 +35,7 @@ wrong.close()
 log = open(lab.log_path, "rb").read()
 row(b"c2s." in log and len(log) > 500, "(positive control: somebody debugs, and the log has much to say)", log[-2000:])
 row(word.encode() not in log and word.lower().encode() not in log,
-    "DSK I.8-e: no word, resource, id, namespace, address or password that a client sent is in the log", log[-2000:])
+    "DSK I.8-e in full: no word, resource, id, namespace, address or password that a client sent is in the log", log[-2000:])
 row(b"geheim" not in log, "DSK I.8-e: nor is anybody's address", log[-2000:])
 row(b"127.0.0.9" not in log, "DSK II.3-b in full: a client's network address is in no log, and so has no time to be kept")
 lab.ctl("log", "normal")

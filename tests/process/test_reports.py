@@ -140,7 +140,7 @@ open_ended = {field["field"] for field in fields if field["store"] == "*"}
 row(len(fields) > 60 and open_ended == {"meta.key", "meta.value", "kv.store", "kv.key", "kv.value"}
     and all(field["purpose"] and (field["store"] == "*" or (field["keep"] and field["readers"])) for field in fields)
     and {field["store"] for field in fields} - {"*"} <= {store["store"] for store in stores},
-    "DSK II.3-a: each field has a purpose, a lifetime and readers; the columns that hold all stores have those of the row's", fields)
+    "DSK II.3-a in full: each field has a purpose, a lifetime and readers; the columns that hold all stores have those of the row's", fields)
 table = lab.ctl("--lang", "de", "describe", "fields").stdout
 row(max(columns(line) for line in table.splitlines()) <= 100 and "Lesbar für" in table and "je nach Zeile" in table,
     "describe fields: a table with them, in words", table)

@@ -88,13 +88,13 @@ row("urn:xmpp:omemo:2".encode().hex().upper() not in "".join(line for line in af
 rows = retention("retention", "log")
 row(len(rows) == 1 and rows[0]["reason"] == "period" and rows[0]["actor"] == f"uid:{os.getuid()}" and rows[0]["domain"] == "klinik.example"
     and rows[0]["deleted"]["archive"] == dry[0]["rows"] and rows[0]["time"] and rows[0]["oldest"],
-    "DSK I.7-f: the log of deletions says what category, how much, when, why and by whom", rows)
+    "DSK I.7-f in full: the log of deletions says what category, how much, when, why and by whom", rows)
 lab.ctl("user", "delete", jonas)
 rows = retention("retention", "log")
 text = lab.ctl("retention", "log").stdout
 row(len(rows) == 2 and rows[1]["reason"] == "account" and rows[1]["deleted"]["values"] > 2 and "account deleted" in text,
     "DSK I.7-f: the deletion of an account, too", rows)
-row(not any(word in json.dumps(rows) + text for word in ("canary", "anna", "jonas")), "DSK I.7-f: and neither content nor whose it was", rows)
+row(not any(word in json.dumps(rows) + text for word in ("canary", "anna", "jonas")), "DSK I.7-f in full: and neither content nor whose it was", rows)
 
 # --- by itself, and its own period ---
 

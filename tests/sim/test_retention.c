@@ -461,7 +461,7 @@ static void test_descriptors(void)
             periods += ends;
         }
     check_row(!wrong && periods > 1,
-        "DSK II.3-a: each store has a purpose, readers, and a lifetime that something "
+        "DSK II.3-a in full: each store has a purpose, readers, and a lifetime that something "
         "ends",
         "%d have not", wrong);
 }

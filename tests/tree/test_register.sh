@@ -25,11 +25,11 @@ refused() {
     cp "$dir/kept" "$dir/$1"
 }
 "$check" "$root" >"$dir/said" 2>&1
-row $? "DSK II.3-a: every column, every setting of the store and every field of the log is in the register, and nothing else"
+row $? "DSK II.3-a in full: every column, every setting of the store and every field of the log is in the register, and nothing else"
 "$check" "$dir" >"$dir/said" 2>&1
 row $? "control: so is a copy of the tree"
 refused src/edge/sqlite_schema.c 's/state INTEGER NOT NULL,"/state INTEGER NOT NULL, last_seen_ms INTEGER,"/' \
-    'account.last_seen_ms is stored, and has no row' "DSK II.3-a: a new column without a row fails the build"
+    'account.last_seen_ms is stored, and has no row' "DSK II.3-a in full: a new column without a row fails the build"
 refused src/edge/sqlite_schema.c "s/ALTER TABLE account ADD COLUMN profession.*/&\n    \"CREATE TABLE visits (place TEXT NOT NULL);\"/" \
     'visits.place is stored, and has no row' "DSK II.3-a: so does a new table"
 refused src/server/c2s_login.c 's/KS_NUM("tries", login->tries)/KS_NUM("tries", login->tries), KS_NUM("birthday", 0)/' \

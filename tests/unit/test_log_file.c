@@ -88,7 +88,7 @@ static void days(void)
     check_row(is_there(of_day(0)), "within its period it stays", "it is gone");
     wait_ms(86400000);
     turn();
-    check_row(!is_there(of_day(0)), "DSK I.8-e: a day's log goes when its period is over", "it is there");
+    check_row(!is_there(of_day(0)), "DSK I.8-e, DSK II.3-b: a day's log goes when its period is over", "it is there");
     check_row(removed == 1, "DSK I.7-f: and is counted, for the log of deletions", "%u", removed);
     check_row(is_there(of_day(1)), "control: the next one's is not over", "it is gone");
     wait_ms(INT64_C(30) * 86400000);
