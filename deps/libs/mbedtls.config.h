@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* mbedtls/mbedtls_config.h as we build it: the parts of mbedTLS that the engine uses. No TLS, no files, no entropy
- * source, no clock: random bytes come through a callback, and the crypto driver supplies mbedtls_ms_time and
- * mbedtls_platform_gmtime_r, because the time of a certificate check is an argument of ours. */
+ * source, no clock: random bytes come through a callback, and who checks a certificate compares its dates himself. */
 #ifndef MBEDTLS_CONFIG_H
 #define MBEDTLS_CONFIG_H
 
 /* Platform */
-#define MBEDTLS_HAVE_TIME
-#define MBEDTLS_HAVE_TIME_DATE
 #define MBEDTLS_PLATFORM_C
-#define MBEDTLS_PLATFORM_MS_TIME_ALT
-#define MBEDTLS_PLATFORM_GMTIME_R_ALT
 #define MBEDTLS_NO_PLATFORM_ENTROPY
 
 /* Hash, MAC, key derivation */

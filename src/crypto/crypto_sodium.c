@@ -43,19 +43,6 @@ enum ks_err ks_crypto_init(void)
     return result ? KS_ECRYPTO : KS_OK;
 }
 
-/* mbedTLS is built to take the time from us (deps/libs/mbedtls.config.h). It gets none: where a certificate's dates
- * matter, the time is an argument of ours. */
-mbedtls_ms_time_t mbedtls_ms_time(void)
-{
-    return 0;
-}
-
-struct tm *mbedtls_platform_gmtime_r(const mbedtls_time_t *time, struct tm *broken_down)
-{
-    (void)time, (void)broken_down;
-    return NULL;
-}
-
 /* --- hashes --- */
 
 struct state {
