@@ -306,8 +306,8 @@ static void test_removal(struct host *h, struct host_conn *anna, struct host_con
     check_row(
         removed_count == 1 && strcmp(removed[0], name) == 0 && syncs == 1 && between(anna, "found='", "'").len == 4,
         "DSK I.7-a: its owner deletes it, and its bytes are gone before she is told", "%zu %zu", removed_count, syncs);
-    check_str("DSK I.7-f in full: the log of deletions says that a file went, by its owner, and not which or whose", logged(h),
-        KS_STR("owner(reason=owner files=1) "));
+    check_str("DSK I.7-f in full: the log of deletions says that a file went, by its owner, and not which or whose",
+        logged(h), KS_STR("owner(reason=owner files=1) "));
     slot = get_slot(anna, "1000");
     delete_url(anna, slot.id);
     check_str("a place that nothing came to is no file: its end is in no log", logged(h), KS_STR_EMPTY);
@@ -332,8 +332,8 @@ static void test_taken_back(struct host *h, struct host_conn *anna, struct host_
         "</erase></iq>",
         slots[0].id, slots[1].id, slots[2].id);
     client_say(anna, text);
-    check_str("DSK I.7-f in full: files that go with a message that is taken back are counted there, in one row", logged(h),
-        KS_STR("author(reason=retraction files=1) "));
+    check_str("DSK I.7-f in full: files that go with a message that is taken back are counted there, in one row",
+        logged(h), KS_STR("author(reason=retraction files=1) "));
 }
 
 static void all_run(struct ks_ctx *ctx)
@@ -404,7 +404,8 @@ static void test_all(struct host *h, struct host_conn *anna)
         exit(1);
     h->now.wall_ms = until;
     (void)get_slot(anna, "8");
-    check_str("DSK I.7-f in full: and those whose time is up, when their owner asks for more before the daily run comes",
+    check_str(
+        "DSK I.7-f in full: and those whose time is up, when their owner asks for more before the daily run comes",
         logged(h), KS_STR("konsild(reason=period files=1) "));
 }
 
