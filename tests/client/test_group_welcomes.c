@@ -86,6 +86,35 @@ static void test_welcomed_by_stranger(void)
     ward_end(&ward);
 }
 
+/* How far members are with numberings of a room, as receipts leave it: more than are deleted at once. */
+#define HEARD 70
+#define OTHER_ROOM "r-other@rooms.klinik.example"
+
+static void put_heard(struct party *party, const char *room, uint32_t count)
+{
+    struct ks_engine_store *store = party->store;
+    struct ks_buf key;
+
+    ks_buf_init(&key, 1024);
+    if (store->ops->begin(store) != KS_OK)
+        abort();
+    for (uint32_t i = 0; i < count; i++) {
+        ks_buf_reset(&key);
+        ks_buf_byte(&key, 'h');
+        ks_buf_z(&key, room);
+        ks_buf_byte(&key, 0);
+        ks_buf_z(&key, JONAS);
+        ks_buf_byte(&key, 0);
+        ks_buf_u32(&key, i);
+        ks_buf_u64(&key, 1);
+        if (ks_buf_err(&key) != KS_OK || store->ops->put(store, KS_T_GROUP, ks_buf_str(&key), KS_STR("x")) != KS_OK)
+            abort();
+    }
+    if (store->ops->commit(store) != KS_OK)
+        abort();
+    ks_buf_done(&key);
+}
+
 /* A device is welcomed, and its server shows what was long before, with a statement upon it that nobody signed. */
 static void test_welcomed_to_the_past(void)
 {
@@ -106,6 +135,11 @@ static void test_welcomed_to_the_past(void)
     spy_on(later, &plan);
     party_connect(later);
     lab_run(&ward.lab, 20000);
+    put_heard(later, ward.room, HEARD);
+    put_heard(later, OTHER_ROOM, 1);
+    check_row(records_of(later, KS_T_GROUP, ks_str_z(ward.room)) >= HEARD,
+        "(a device heard how far members of a room are)", "%zu records",
+        records_of(later, KS_T_GROUP, ks_str_z(ward.room)));
     check_row(removes(ward.anna, ward.room, JONAS) && adds(ward.anna, ward.room, MIRA),
         "and another one, and welcomes the first again", "she cannot");
     lab_run(&ward.lab, 60000);
@@ -119,6 +153,8 @@ static void test_welcomed_to_the_past(void)
     check_row(records_of(later, KS_T_GROUP, ks_str_z(ward.room)) == 0,
         "attack: a false welcome leaves nothing in the store", "%zu records",
         records_of(later, KS_T_GROUP, ks_str_z(ward.room)));
+    check_row(records_of(later, KS_T_GROUP, KS_STR(OTHER_ROOM)) == 1, "and what is stored of another one stays",
+        "%zu records", records_of(later, KS_T_GROUP, KS_STR(OTHER_ROOM)));
     snprintf(lifetime, sizeof(lifetime), "lifetime %s", ward.room);
     check_row(records_of(ward.mira, KS_T_META, ks_str_z(lifetime)) == 1
             && records_of(later, KS_T_META, ks_str_z(lifetime)) == 0,
