@@ -9,6 +9,7 @@
 #include "history.h"
 #include "inbox.h"
 #include "sealing.h"
+#include "xml_writer.h"
 
 #define ACCOUNTS_MAX 256 /* acknowledged in one round */
 #define READ_PAGE 200
@@ -179,7 +180,7 @@ struct gather {
     struct konsil *k;
     struct debt debt;
     struct ks_chain chains[KS_ACK_RANGES_MAX / 2]; /* each may give two ranges */
-    size_t count;
+    size_t count, max;
 };
 
 static bool gather_chain(void *user, const struct ks_chain *chain)
@@ -192,7 +193,7 @@ static bool gather_chain(void *user, const struct ks_chain *chain)
     /* Views of the call would not last. */
     gather->chains[gather->count].conversation = gather->debt.conversation;
     gather->chains[gather->count].author = gather->debt.author;
-    return ++gather->count < KS_COUNT(gather->chains);
+    return ++gather->count < gather->max;
 }
 
 static enum ks_err add_range(
@@ -276,13 +277,23 @@ static enum ks_err note_flying(
 
 struct sending {
     struct debt debt;
-    bool again, waits;
+    size_t chains_max; /* of how many devices it tells */
+    size_t chains;     /* results */
+    bool again, waits, too_long;
 };
 
-/* Sends what content says, if it says something. KS_ENOTFOUND: there is nobody who could read it. */
+static enum ks_err too_long(struct sending *sending, enum ks_err err)
+{
+    sending->too_long = err == KS_ELIMIT;
+    return err;
+}
+
+/* Sends what content says, if it says something. KS_ENOTFOUND: there is nobody who could read it. KS_ELIMIT: it is
+ * longer than an envelope, or than what the server takes; undo the step. */
 static enum ks_err send_ranges(struct konsil *k, struct sending *sending, struct ks_str to, struct ks_content *content)
 {
     struct ks_sealing sealing = { .to = to, .siblings = true, .wake = "none" };
+    struct ks_buf stanza;
     uint64_t number;
     enum ks_err err;
 
@@ -294,16 +305,21 @@ static enum ks_err send_ranges(struct konsil *k, struct sending *sending, struct
         return err;
     content->k.id = sealing.id;
     if ((err = ks_envelope_make(k, to, content, k->now.wall_ms, &sealing.envelope)) != KS_OK)
-        return err == KS_ELIMIT ? KS_OK : err;
+        return too_long(sending, err);
     if ((err = ks_seal(k, &sealing)) != KS_OK) {
         sending->again = err == KS_EAGAIN;
         return err;
     }
     if (!sealing.stanza)
         return KS_ENOTFOUND;
-    if ((err = note_flying(k, &sending->debt, content, &number)) != KS_OK)
-        return err;
-    return ks_send_stanza(k, sealing.stanza, KS_TAG(KS_TAG_ACK, number));
+    ks_buf_init(&stanza, KS_STANZA_SENT_MAX);
+    ks_xml_write(&stanza, sealing.stanza, KS_STR(NS_CLIENT));
+    if (stanza.len > k->stream.stanza_max)
+        err = KS_ELIMIT;
+    else if ((err = ks_buf_err(&stanza)) == KS_OK && (err = note_flying(k, &sending->debt, content, &number)) == KS_OK)
+        err = ks_send_bytes(k, ks_buf_str(&stanza), KS_TAG(KS_TAG_ACK, number));
+    ks_buf_done(&stanza);
+    return too_long(sending, err);
 }
 
 /* To the own devices alone: doc/PROTOCOL.md §7.2. Without another one it is done. */
@@ -336,14 +352,16 @@ static enum ks_err send_ack(struct konsil *k, void *arg)
         return KS_ENOMEM;
     gather->k = k;
     gather->debt = sending->debt;
+    gather->max = sending->chains_max;
     if ((err = ks_keys_ready(k, sending->debt.author, &ready)) != KS_OK
         || (err = ks_keys_ready(k, ks_own(k), &own_ready)) != KS_OK)
         return err;
     sending->waits = !ready || !own_ready;
     if (sending->waits)
         return KS_OK;
-    if ((err = ks_chain_visit(k, sending->debt.conversation, gather_chain, gather)) != KS_OK
-        || (err = add_ranges(k, &content, gather, true, k->acks.tell_read)) != KS_OK)
+    err = ks_chain_visit(k, sending->debt.conversation, gather_chain, gather);
+    sending->chains = gather->count;
+    if (err != KS_OK || (err = add_ranges(k, &content, gather, true, k->acks.tell_read)) != KS_OK)
         return err;
     err = send_ranges(k, sending, sending->debt.author, &content);
     if (err != KS_OK && err != KS_ENOTFOUND)
@@ -404,6 +422,21 @@ static void send_requests(struct konsil *k)
     }
 }
 
+/* What an undone step had noted as under way is not. */
+static bool try_ack(struct konsil *k, struct sending *sending)
+{
+    uint64_t next = k->acks.next;
+
+    if (ks_step(k, send_ack, sending))
+        return true;
+    for (KS_LIST_EACH_SAFE(&k->acks.flying, at))
+        if (KS_CONTAINER(at, struct flying, link)->number >= next) {
+            ks_list_leave(at);
+            free(KS_CONTAINER(at, struct flying, link));
+        }
+    return false;
+}
+
 void ks_acks_due(struct konsil *k)
 {
     struct debts debts = { .k = k };
@@ -418,11 +451,15 @@ void ks_acks_due(struct konsil *k)
     debts.arena = &arena;
     if (ks_step(k, find_debts, &debts))
         for (size_t i = 0; i < debts.count && k->failed == KS_OK; i++) {
-            struct sending sending = { .debt = debts.items[i] };
+            struct sending sending = { .debt = debts.items[i], .chains_max = KS_ACK_RANGES_MAX / 2 };
 
             if (is_flying(k, &sending.debt))
                 continue; /* ks_acks_acked looks again */
-            (void)ks_step(k, send_ack, &sending);
+            /* What is left out stays owed, and goes when the server has this one. */
+            while (!try_ack(k, &sending) && sending.too_long && sending.chains > 1) {
+                sending.chains_max = sending.chains / 2;
+                sending.too_long = false;
+            }
             k->acks.waits = k->acks.waits || sending.waits;
             if (sending.again)
                 ks_acks_wake(k);

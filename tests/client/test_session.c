@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* What a session tells the server of itself, and keeps to: attention, limits, and how far was read. */
+#include "chain.h"
 #include "check.h"
+#include "engine.h"
 #include "party.h"
 
 #define ANNA "anna@klinik.example"
@@ -516,6 +518,73 @@ static void test_hostile_marks(void)
     lab_end(&lab);
 }
 
+#define DEVICES 24
+#define FAR UINT64_C(1000000000000)
+
+static enum ks_err owe_step(struct konsil *k, void *arg)
+{
+    enum ks_err err = KS_OK;
+
+    (void)arg;
+    for (uint32_t i = 1; i <= DEVICES && err == KS_OK; i++) {
+        struct ks_chain chain = { .conversation = KS_STR(ANNA),
+            .author = KS_STR(ANNA),
+            .device = i,
+            .epoch = 5,
+            .base = FAR,
+            .top = FAR + 200,
+            .gap_count = KS_CHAIN_GAPS_MAX };
+        struct ks_number number = { .order = 0 };
+
+        for (size_t j = 0; j < chain.gap_count; j++)
+            chain.gaps[j] = (struct ks_range) { FAR + 2 + 3 * j, FAR + 3 + 3 * j };
+        if ((err = ks_chain_put(k, &chain)) == KS_OK)
+            err = ks_number_put(k, &chain, chain.top, &number);
+    }
+    return err;
+}
+
+static enum ks_err owed_step(struct konsil *k, void *arg)
+{
+    size_t *owed = arg;
+    enum ks_err err = KS_OK;
+
+    *owed = 0;
+    for (uint32_t i = 1; i <= DEVICES && err == KS_OK; i++) {
+        struct ks_chain chain;
+
+        err = ks_chain_get(k, KS_STR(ANNA), KS_STR(ANNA), i, 5, &chain);
+        *owed += chain.stored < FAR + 200;
+    }
+    return err;
+}
+
+/* Of many devices much is missing, and the server takes little at once. */
+static void test_long_receipts(void)
+{
+    struct limits limits = { "<max-bytes>16000</max-bytes>" };
+    struct party *anna, *jonas;
+    struct lab lab;
+    size_t owed;
+
+    lab_two(&lab, 29, &anna, &jonas);
+    jonas->spy = other_limits;
+    jonas->spy_user = &limits;
+    party_connect(anna);
+    party_connect(jonas);
+    lab_run(&lab, 1000);
+    if (!ks_step(jonas->engine, owe_step, NULL) || !ks_step(jonas->engine, owed_step, &owed))
+        abort();
+    check_row(owed == DEVICES, "(receipts for many devices are owed)", "%zu", owed);
+    (void)party_send(anna, JONAS, "1");
+    lab_run(&lab, 400000);
+    if (!ks_step(jonas->engine, owed_step, &owed))
+        abort();
+    check_row(owed == 0, "PROTOCOL §7.1: what is too long for one receipt goes in several", "%zu of %d are owed", owed,
+        DEVICES);
+    lab_end(&lab);
+}
+
 int main(void)
 {
     test_attention();
@@ -524,6 +593,7 @@ int main(void)
     test_push_service();
     test_limits();
     test_nonsense_limits();
+    test_long_receipts();
     test_idle();
     test_marks();
     test_marks_at_start();
