@@ -8,6 +8,7 @@
 #include "konsil_picture.h"
 #include "konsil_roles.h"
 #include "konsil_rooms.h"
+#include "konsil_said.h"
 #include "say.h"
 
 static void send_woken(
@@ -50,6 +51,7 @@ static const struct {
     { { "/send", "/senden" }, TALK, true, files_send },
     { { "/save", "/speichern" }, TALK, true, files_save },
     { { "/cancel", "/abbrechen" }, TALK, false, files_cancel },
+    { { "/forget", "/vergessen" }, TALK, true, said_forget },
     { { "/info", NULL }, TALK, true, send_info },
     { { "/important", "/wichtig" }, TALK, true, send_important },
     { { "/urgent", "/dringend" }, TALK, true, send_urgent },

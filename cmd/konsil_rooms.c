@@ -4,12 +4,10 @@
 #include <stdlib.h>
 
 #include "konsil_invitations.h"
+#include "konsil_said.h"
 #include "say.h"
 #include "unicode.h"
 #include "utf8.h"
-
-#define QUOTE_MAX 80           /* bytes */
-#define FOLDED_MAX (64 * 1024) /* of a text and what is looked for in it */
 
 bool rooms_is(const struct model_person *person, const char *flag)
 {
@@ -68,17 +66,10 @@ static bool is_member(const struct model_person *room, const char *jid)
     return false;
 }
 
-/* What they said, and what can be taken out of the room. */
-static bool is_said(const struct model_message *message, const char *jid)
-{
-    return message->from && strcmp(message->from, jid) == 0 && message->id && !message->notice && !message->retracted
-        && !message->gap;
-}
-
 static bool is_author(const struct model_person *room, const char *jid)
 {
     for (size_t i = 0; i < room->message_count; i++)
-        if (is_said(&room->messages[i], jid))
+        if (said_by(&room->messages[i], jid))
             return true;
     return false;
 }
@@ -91,24 +82,9 @@ static bool is_address(const char *jid, struct ks_str typed)
     return ks_str_eq(address, typed) || ks_str_eq(ks_str_head(address, ks_str_find_byte(address, '@')), typed);
 }
 
-/* Whatever their letters: 2: they are the same; 1: part of text; 0: not in it. */
-static int holds(const char *text, struct ks_str part)
-{
-    struct ks_str whole, wanted;
-    struct ks_arena arena;
-    int held = 0;
-
-    ks_arena_init(&arena, FOLDED_MAX);
-    if (ks_unicode_fold(&arena, ks_str_z(text), &whole) == KS_OK && ks_unicode_fold(&arena, part, &wanted) == KS_OK
-        && ks_str_find(whole, wanted) < whole.len)
-        held = ks_str_eq(whole, wanted) ? 2 : 1;
-    ks_arena_done(&arena);
-    return held;
-}
-
 int rooms_fits(const char *jid, const char *name, struct ks_str typed)
 {
-    return jid && is_address(jid, typed) ? 2 : holds(name, typed);
+    return jid && is_address(jid, typed) ? 2 : said_holds(name, typed);
 }
 
 /* NULL: nobody, which deed->wrong says as none does, or more than one. among: NULL for all that are known; else room
@@ -270,31 +246,6 @@ void rooms_days(const struct model *model, const struct model_person *room, cons
 
 /* --- taking another's message out of it --- */
 
-/* The newest of theirs that has these words, which may be none. */
-static const struct model_message *find_said(const struct model_person *room, const char *author, struct ks_str words)
-{
-    for (size_t i = room->message_count; i > 0; i--) {
-        const struct model_message *message = &room->messages[i - 1];
-        if (is_said(message, author)
-            && (words.len == 0 || (message->body && holds(message->body, words) > 0)
-                || (message->files && holds(message->files, words) > 0)))
-            return message;
-    }
-    return NULL;
-}
-
-/* Its beginning, or that of its files, in a line. */
-static void quote(const struct model_message *message, char *to, size_t cap)
-{
-    struct ks_str text = ks_str_z(message->body && *message->body ? message->body : message->files), line;
-    bool more;
-
-    if (!ks_str_cut(&text, '\n', &line))
-        line = KS_STR_EMPTY;
-    more = text.len > 0 || line.len > QUOTE_MAX;
-    snprintf(to, cap, "%.*s%s", KS_STR_FMT(ks_utf8_head(line, QUOTE_MAX)), more ? "…" : "");
-}
-
 /* "PERSON" or "PERSON, WORDS": names have blanks. */
 void rooms_delete(const struct model *model, const struct model_person *room, const char *rest, struct lines_deed *deed)
 {
@@ -306,13 +257,13 @@ void rooms_delete(const struct model *model, const struct model_person *room, co
     (void)ks_str_cut(&left, ',', &typed);
     if (!(author = find(model, room, is_author, SAY("konsil.said-none"), ks_str_trim(typed), deed)))
         return;
-    if (!(message = find_said(room, author, ks_str_trim(left)))) {
+    if (!(message = said_find(room, author, ks_str_trim(left)))) {
         deed->wrong = SAY("konsil.said-none");
         return;
     }
     person = model_person(model, author);
     snprintf(deed->detail, sizeof deed->detail, "%s", person ? model_name(person) : author);
-    quote(message, deed->what, sizeof deed->what);
+    said_quote(message, deed->what, sizeof deed->what);
     deed->ask = SAY("konsil.ask-delete");
     deed->command = json_pack("{s:s, s:s, s:s, s:s, s:s}", "cmd", "moderate", "id", SAY("konsil.deleted"), "room",
         room->jid, "message", message->id, "author", author);

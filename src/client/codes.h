@@ -20,6 +20,7 @@
 #define KS_CODE_NOT_YOURS "message.not_yours"
 #define KS_CODE_TO_SELF "message.to_self"
 #define KS_CODE_RETRACTED "message.retracted"
+#define KS_CODE_STILL_WAITS "message.still_waits" /* no server has it yet */
 #define KS_CODE_NO_DEVICE "device.none"
 #define KS_CODE_NO_PICTURE "picture.none" /* of a format and length that are taken */
 
@@ -58,12 +59,13 @@
 /* Why a message waits or failed. */
 #define KS_CODE_WAIT_CONNECTION "message.waits_connection"
 #define KS_CODE_WAIT_KEYS "message.waits_keys"
-#define KS_CODE_NO_KEYS "peer.no_keys"    /* the account has no device that could read it */
-#define KS_CODE_NO_TRUST "peer.no_trust"  /* it has, but none that is trusted */
-#define KS_CODE_CANNOT "peer.cannot"      /* its program cannot do this */
-#define KS_CODE_BOUNCED "message.bounced" /* refused by a server; detail: the condition */
-#define KS_CODE_EXPIRED "message.expired" /* nobody acknowledged it in 30 days */
-#define KS_CODE_TOO_BIG "message.too_big" /* the server takes nothing that long */
+#define KS_CODE_WAIT_ROOM "message.waits_room" /* this device is not in it yet, or not any more */
+#define KS_CODE_NO_KEYS "peer.no_keys"         /* the account has no device that could read it */
+#define KS_CODE_NO_TRUST "peer.no_trust"       /* it has, but none that is trusted */
+#define KS_CODE_CANNOT "peer.cannot"           /* its program cannot do this */
+#define KS_CODE_BOUNCED "message.bounced"      /* refused by a server; detail: the condition */
+#define KS_CODE_EXPIRED "message.expired"      /* nobody acknowledged it in 30 days */
+#define KS_CODE_TOO_BIG "message.too_big"      /* the server takes nothing that long */
 
 /* Files, and why one waits or failed. */
 #define KS_CODE_FILE_NONE "file.none"               /* the message has no such file */

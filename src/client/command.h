@@ -31,6 +31,7 @@ KS_CHECK enum ks_err ks_cmd_sent(struct konsil *k, const struct ks_cmd *cmd, enu
 KS_CHECK enum ks_err ks_cmd_on_send(struct konsil *k, const struct ks_cmd *cmd);
 KS_CHECK enum ks_err ks_cmd_on_edit(struct konsil *k, const struct ks_cmd *cmd);
 KS_CHECK enum ks_err ks_cmd_on_retract(struct konsil *k, const struct ks_cmd *cmd);
+KS_CHECK enum ks_err ks_cmd_on_forget(struct konsil *k, const struct ks_cmd *cmd);
 KS_CHECK enum ks_err ks_cmd_on_react(struct konsil *k, const struct ks_cmd *cmd);
 KS_CHECK enum ks_err ks_cmd_on_mark_read(struct konsil *k, const struct ks_cmd *cmd);
 KS_CHECK enum ks_err ks_cmd_on_history(struct konsil *k, const struct ks_cmd *cmd);

@@ -358,6 +358,7 @@ static const struct {
     [KS_CMD_EDIT] = { ks_cmd_on_edit, true },
     [KS_CMD_REACT] = { ks_cmd_on_react, true },
     [KS_CMD_RETRACT] = { ks_cmd_on_retract, true },
+    [KS_CMD_FORGET] = { ks_cmd_on_forget, true },
     [KS_CMD_MODERATE] = { ks_moderate_ask, true },
     [KS_CMD_MARK_READ] = { ks_cmd_on_mark_read, true },
     [KS_CMD_ATTENTION] = { on_attention, false },

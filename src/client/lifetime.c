@@ -131,6 +131,11 @@ struct slice {
     enum ks_err err;
 };
 
+bool ks_lifetime_waits(const struct ks_message *message)
+{
+    return message->flags & KS_MSG_MINE && message->outbox && ks_receipts_least(message) < KS_JS_STATE_SERVER;
+}
+
 /* What is needed of it to take it out. Its conversation stands in the key. */
 static enum ks_err take_record(struct slice *slice, struct ks_str value, struct row *row)
 {
@@ -140,7 +145,7 @@ static enum ks_err take_record(struct slice *slice, struct ks_str value, struct 
 
     if (err != KS_OK)
         return err == KS_ENOMEM ? err : KS_ESTORE;
-    row->waits = whole.flags & KS_MSG_MINE && whole.outbox && ks_receipts_least(&whole) < KS_JS_STATE_SERVER;
+    row->waits = ks_lifetime_waits(&whole);
     row->message = (struct ks_message) { .flags = whole.flags, .stamp_ms = whole.stamp_ms };
     if ((err = ks_arena_copy(arena, whole.id, &row->message.id)) != KS_OK)
         return err;
@@ -181,7 +186,7 @@ static bool take_early(void *user, struct ks_str key, struct ks_str value)
     return slice->err == KS_OK && ++slice->count < KS_LIFETIME_ROWS;
 }
 
-static enum ks_err expire_message(struct konsil *k, struct ks_message *message)
+enum ks_err ks_lifetime_forget(struct konsil *k, struct ks_message *message)
 {
     enum ks_err err = KS_OK;
 
@@ -255,7 +260,7 @@ static enum ks_err expire_rows(struct konsil *k, struct slice *slice)
             || is_young(row, clocks.sure_ms, periods.sure_ms))
             continue;
         err = k->lifetime.early ? k->store->ops->del(k->store, KS_T_MESSAGE_ID, row->key)
-                                : expire_message(k, &row->message);
+                                : ks_lifetime_forget(k, &row->message);
     }
     return err;
 }

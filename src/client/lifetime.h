@@ -32,6 +32,7 @@
 #define KS_LIFETIME_CLOCKS_MS 300000             /* by so much clocks may differ without a word */
 
 struct konsil;
+struct ks_message;
 
 struct ks_lifetime {
     bool early;          /* of the walk: the messages are done */
@@ -50,6 +51,11 @@ void ks_lifetime_due(struct konsil *k); /* KS_WAIT_LIFETIME; outside of steps */
 KS_CHECK enum ks_err ks_lifetime_said(struct konsil *k, struct ks_str room, int64_t hours);
 /* What it said last, in days, a day that is begun counted; 0: nothing. */
 KS_CHECK enum ks_err ks_lifetime_days(struct konsil *k, struct ks_str room, int64_t *ret_days);
+
+/* Takes a message out of this device at once, as if its time were up; all that belongs to it goes along. */
+KS_CHECK enum ks_err ks_lifetime_forget(struct konsil *k, struct ks_message *message);
+/* Whether it is ours, and no server has it yet: then it stays. */
+bool ks_lifetime_waits(const struct ks_message *message);
 
 /* Commands: retention, retention_set. */
 KS_CHECK enum ks_err ks_lifetime_ask(struct konsil *k, const struct ks_cmd *cmd);

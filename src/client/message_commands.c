@@ -6,6 +6,7 @@
 #include "erase.h"
 #include "group.h"
 #include "history.h"
+#include "lifetime.h"
 #include "refer.h"
 
 #define PAGE_DEFAULT 50
@@ -119,6 +120,22 @@ enum ks_err ks_cmd_on_retract(struct konsil *k, const struct ks_cmd *cmd)
     if ((err = ks_erase_want(k, &target, k->outbox.next)) != KS_OK)
         return err;
     return refer(k, cmd, retract->conversation, &content, &target, ks_refer_retract);
+}
+
+/* Also of one that was taken back: that it was said is a fact that this device need not keep. */
+enum ks_err ks_cmd_on_forget(struct konsil *k, const struct ks_cmd *cmd)
+{
+    const struct ks_cmd_forget *forget = &cmd->forget;
+    struct ks_message target;
+    enum ks_err err = ks_history_find(k, forget->conversation, forget->message, KS_STR_EMPTY, &target);
+
+    if (err == KS_ENOTFOUND)
+        return ks_cmd_refuse(k, cmd, KS_CODE_NO_MESSAGE, KS_STR_EMPTY);
+    if (err != KS_OK)
+        return err;
+    if (ks_lifetime_waits(&target))
+        return ks_cmd_refuse(k, cmd, KS_CODE_STILL_WAITS, KS_STR_EMPTY);
+    return (err = ks_lifetime_forget(k, &target)) == KS_OK ? ks_cmd_done_message(k, cmd, target.id) : err;
 }
 
 enum ks_err ks_cmd_on_react(struct konsil *k, const struct ks_cmd *cmd)

@@ -166,6 +166,7 @@ static enum ks_err find_members(
         return KS_OK;
     }
     audience->ready = live && live->ready && !live->resend;
+    audience->wait = audience->ready ? NULL : KS_CODE_WAIT_ROOM;
     if (audience->ready && (err = members_ready(k, audience)) != KS_OK)
         return err;
     /* Sessions that are missing are begun some at a time, each time durable: the host's loop goes on between. */

@@ -325,8 +325,8 @@ static void test_retracted(void)
     for (size_t i = 0; i < 2; i++) {
         struct party *party = i ? anna : jonas;
         check_row(!device_holds(party, PICTURE) && !device_holds(party, PICTURE_CODED),
-            "DSK I.7-a part (deleting for oneself alone): and the small picture of the file is in the store of neither",
-            "it is in %s's", party->jid);
+            "DSK I.7-a in full: and the small picture of the file is in the store of neither", "it is in %s's",
+            party->jid);
     }
     check_row(ks_str_find(ks_buf_str(&anna->sent), KS_STR("<slot url='")) < anna->sent.len && holds(&anna->sent, url),
         "PROTOCOL §3.4: the author asks the server to delete the file", "no request");

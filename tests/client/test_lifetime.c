@@ -254,6 +254,47 @@ static void test_clock(void)
     lab_end(&lab);
 }
 
+/* "Delete locally": one device, and nobody else. */
+static void test_forget(void)
+{
+    struct party *anna, *jonas, *tablet;
+    struct lab lab;
+    const json_t *answer;
+    char id[64];
+    size_t mark;
+
+    begin(&lab, 8, 180, &anna, &jonas);
+    tablet = lab_party(&lab, JONAS, "j-password");
+    party_connect(tablet);
+    lab_run(&lab, 10000);
+    snprintf(id, sizeof(id), "%s", party_send(anna, JONAS, "canary"));
+    (void)party_send(anna, JONAS, "stays");
+    lab_run(&lab, 15000);
+    check_row(device_holds(jonas, "canary") && device_holds(tablet, "canary") && finds(jonas, "canary"),
+        "control: both devices have it, and find it", "they do not");
+    mark = party_mark(jonas);
+    answer = party_do(jonas, "{\"id\":\"x\",\"cmd\":\"forget\",\"conversation\":\"" ANNA "\",\"message\":\"%s\"}", id);
+    check_text("a message is deleted from one device", text_of(answer, "event"), "result");
+    check_row(!device_holds(jonas, "canary") && !finds(jonas, "canary"),
+        "DSK I.7-a in full: deleted for oneself it is neither in the device's store nor found there", "it is");
+    check_row(json_is_true(json_object_get(json_object_get(party_event(jonas, "message", mark, 0), "message"), "gone")),
+        "who shows it is told that it is gone", "%s", answer_of(party_event(jonas, "message", mark, 0)));
+    lab_run(&lab, 15000);
+    check_row(device_holds(tablet, "canary") && device_holds(anna, "canary"),
+        "control: the account's other device and its author keep it", "they do not");
+    party_restart(jonas);
+    lab_run(&lab, 60000);
+    check_text("it does not come again, and what stood beside it stays", party_history(jonas, ANNA), "stays");
+    check_row(party_count(jonas, "gap", mark) == 0, "nor is it a gap", "%zu", party_count(jonas, "gap", mark));
+    answer = party_do(jonas, "{\"id\":\"x\",\"cmd\":\"forget\",\"conversation\":\"" ANNA "\",\"message\":\"%s\"}", id);
+    check_text("what is not there cannot be deleted", text_of(answer, "code"), "message.none");
+    party_do(anna, "{\"id\":\"x\",\"cmd\":\"disconnect\"}");
+    snprintf(id, sizeof(id), "%s", party_send(anna, JONAS, "waits"));
+    answer = party_do(anna, "{\"id\":\"x\",\"cmd\":\"forget\",\"conversation\":\"" JONAS "\",\"message\":\"%s\"}", id);
+    check_text("nor what no server has yet: somebody waits for it", text_of(answer, "code"), "message.still_waits");
+    lab_end(&lab);
+}
+
 int main(void)
 {
     test_server();
@@ -262,5 +303,6 @@ int main(void)
     test_many();
     test_rooms();
     test_clock();
+    test_forget();
     return check_done();
 }

@@ -169,14 +169,14 @@ name = hashlib.sha256(b"konsil file name\n" + taken.split("/")[4].encode()).dige
 watch.until(os.path.join(lab.data, "files", name[:2]), lambda names: name not in names, "the file that was taken back goes")
 gone = before - set(at_server())
 row([os.path.basename(path) for path in gone] == [name] and status(taken) == 404 and status(kept) == 200,
-    "DSK I.7-a: after the retraction of its message a GET of the upload URL is 404 (control: another file's is 200)", gone)
+    "DSK I.7-a in full: after the retraction of its message a GET of the upload URL is 404 (control: another file's is 200)", gone)
 ids = [taken.split("/")[4], name]
 hits = search.in_directory(lab.data, ids) + in_database(ids)
 row(not hits and in_database([os.path.basename(at_server()[0])]),
-    "DSK I.7-a: neither its number nor its address is anywhere at the server, in the opened database neither (control: another one's is)", hits)
+    "DSK I.7-a in full: neither its number nor its address is anywhere at the server, in the opened database neither (control: another one's is)", hits)
 row(not (A.do("search", text=kinds["image"]["words"]["text"])["messages"] or B.do("search", text=kinds["image"]["words"]["text"])["messages"])
     and B.do("search", text=kinds["video"]["words"]["text"])["messages"],
-    "DSK I.7-a: and neither program finds its text (control: another's it finds)")
+    "DSK I.7-a in full: and neither program finds its text (control: another's it finds)")
 
 # --- its time is up ---
 

@@ -39,7 +39,7 @@ def devices(a, b):
     row(ok, "and the next message arrives", seen)
 
 
-KEYS = ["↑ ↓ oder Tab", "Enter", "Bild ↑ ↓", "F2", "F3", "F4", "F5", "F6", "F7, F8", "/send, /save", "/info, /dringend", "/raum", "im Raum   ", "/tage", "/löschen", "/verlassen", "/einladungen", "/bild", "F9", "Esc", "F10 oder Strg-Q",
+KEYS = ["↑ ↓ oder Tab", "Enter", "Bild ↑ ↓", "F2", "F3", "F4", "F5", "F6", "F7, F8", "/senden", "/info, /dringend", "/wichtig", "/vergessen", "/raum", "im Raum   ", "/tage", "/löschen", "/verlassen", "/einladungen", "/bild", "F9", "Esc", "F10 oder Strg-Q",
         "Zeichen", "fehlgeschlagen"]  # the last of them stands in the last line
 
 
@@ -237,7 +237,7 @@ def main():
     a.key("C-c")
     row(*a.sees("ended 0")[:1], "Ctrl-C leaves, too", a.screen())
     a.close()
-    a = Terminal(lab, jana, environment={"LC_ALL": "en_ZZ.UTF-8"}, columns=80, lines=40)
+    a = Terminal(lab, jana, environment={"LC_ALL": "en_ZZ.UTF-8"}, columns=80, lines=46)
     ok, seen = a.sees("connected  F1", "Kommt das an?", "Murat Yılmaz")
     row(ok, "and is remembered; a locale that is not installed decides about the language all the same", seen)
     a.key("F1")
