@@ -29,6 +29,7 @@ enum ctl_option {
     CTL_RESULTS = 1 << 24,
     CTL_DEVIATIONS = 1 << 25,
     CTL_HOSPITAL = 1 << 26,
+    CTL_DOMAINS = 1 << 27,
 };
 
 struct ctl;
@@ -43,6 +44,7 @@ struct ctl_command {
 };
 extern const struct ctl_command ctl_users[];     /* konsilctl_users.c */
 extern const struct ctl_command ctl_backups[];   /* konsilctl_backup.c */
+extern const struct ctl_command ctl_cas[];       /* konsilctl_ca.c */
 extern const struct ctl_command ctl_rooms[];     /* konsilctl_rooms.c */
 extern const struct ctl_command ctl_files[];     /* konsilctl_files.c */
 extern const struct ctl_command ctl_push[];      /* konsilctl_push.c */
@@ -56,7 +58,7 @@ struct ctl {
     bool dry_run, json;
     unsigned given; /* which options of commands */
     const char *name, *department, *profession, *resource, *key_file, *to, *reason, *device, *results, *deviations,
-        *hospital;
+        *hospital, *domains;
     const struct ctl_command *command;
     char **words;
     struct ks_control_client *client;

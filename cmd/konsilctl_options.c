@@ -9,7 +9,7 @@
 static const struct ctl_command *command_at(size_t number)
 {
     static const struct ctl_command *const lists[] = { ctl_users, ctl_push, ctl_rooms, ctl_files, ctl_reports,
-        ctl_retention, ctl_evidences, ctl_backups };
+        ctl_retention, ctl_evidences, ctl_backups, ctl_cas };
 
     for (size_t i = 0; i < KS_COUNT(lists); i++)
         for (const struct ctl_command *at = lists[i]; at->name; at++)
@@ -40,6 +40,7 @@ static const struct known_option {
     { "results", "FILE", 0, CTL_RESULTS, offsetof(struct ctl, results), SAY("option.results") },
     { "deviations", "FILE", 0, CTL_DEVIATIONS, offsetof(struct ctl, deviations), SAY("option.deviations") },
     { "hospital", "TEXT", 0, CTL_HOSPITAL, offsetof(struct ctl, hospital), SAY("option.hospital") },
+    { "domains", "LIST", 0, CTL_DOMAINS, offsetof(struct ctl, domains), SAY("option.domains") },
     { "socket", "FILE", 's', 0, 0, SAY("option.socket") },
     { "dry-run", NULL, 'n', 0, 0, SAY("option.dry-run") },
     { "json", NULL, 'j', 0, 0, SAY("option.json") },
@@ -132,13 +133,16 @@ static void print_command(const struct ctl *ctl, const struct ctl_command *comma
     static const struct {
         const char *name, *doc;
     } words[] = { { "JID", SAY("argument.jid") }, { "DOMAIN", SAY("argument.domain") },
-        { "FILE", SAY("argument.file") }, { "NAME", SAY("argument.name") } };
+        { "FILE", SAY("argument.file") }, { "NAME", SAY("argument.name") }, { "DIRECTORY", SAY("argument.directory") },
+        { "OWNER", SAY("argument.owner") }, { "DAYS|domain", SAY("argument.days") } };
+    struct ks_str left = ks_str_z(command->words), word;
 
     print_usage(stdout, command);
     printf("      %.*s\n\n", KS_STR_FMT(ks_say(ctl->language, command->doc)));
-    for (size_t i = 0; i < KS_COUNT(words); i++)
-        if (strcmp(words[i].name, command->words) == 0)
-            print_row("", words[i].name, ks_say(ctl->language, words[i].doc));
+    while (left.len && ks_str_cut(&left, ' ', &word))
+        for (size_t i = 0; i < KS_COUNT(words); i++)
+            if (ks_str_is(word, words[i].name))
+                print_row("", words[i].name, ks_say(ctl->language, words[i].doc));
     for (size_t i = 0; i < KNOWN_OPTIONS; i++)
         if (!known_options[i].command || takes(command, &known_options[i]))
             print_row("--", known_options[i].name, ks_say(ctl->language, known_options[i].doc));

@@ -10,7 +10,6 @@
 #include "system.h"
 #include "unicode.h"
 
-#define PASSWORD_MAX 1024
 #define CHARACTERS_MIN 8 /* ctl.password-short names it */
 
 static bool set_key(json_t *object, const char *name, enum ks_hash hash, struct ks_str password)
@@ -61,16 +60,16 @@ json_t *ctl_password_keys(struct ks_str password, const char **ret_wrong)
 }
 
 /* One line of stdin without its end; false when there is none, or nothing in it. */
-static bool read_line(char line[PASSWORD_MAX])
+static bool read_line(char line[CTL_PASSWORD_MAX])
 {
-    if (!fgets(line, PASSWORD_MAX, stdin))
+    if (!fgets(line, CTL_PASSWORD_MAX, stdin))
         return false;
     line[strcspn(line, "\r\n")] = 0;
     return *line;
 }
 
 /* On the terminal, hidden before the question is there: what is typed at once must not show. */
-static bool prompt(const struct ctl *ctl, const char *id, char line[PASSWORD_MAX])
+static bool prompt(const struct ctl *ctl, const char *id, char line[CTL_PASSWORD_MAX])
 {
     struct termios shown, hidden;
 
@@ -88,7 +87,7 @@ static bool prompt(const struct ctl *ctl, const char *id, char line[PASSWORD_MAX
 
 json_t *ctl_password_ask(struct ctl *ctl)
 {
-    char password[PASSWORD_MAX] = "", again[PASSWORD_MAX] = "";
+    char password[CTL_PASSWORD_MAX] = "", again[CTL_PASSWORD_MAX] = "";
     const char *wrong = NULL;
     json_t *keys = NULL;
 
@@ -106,4 +105,27 @@ json_t *ctl_password_ask(struct ctl *ctl)
     ks_wipe(password, sizeof password);
     ks_wipe(again, sizeof again);
     return keys;
+}
+
+bool ctl_passphrase_ask(struct ctl *ctl, bool twice, size_t characters_min, char ret_passphrase[CTL_PASSWORD_MAX])
+{
+    bool from_stdin = ctl->given & CTL_PASSWORD_STDIN;
+    char again[CTL_PASSWORD_MAX] = "";
+    const char *wrong = NULL;
+
+    if (!from_stdin && !isatty(STDIN_FILENO))
+        wrong = SAY("ctl.password-terminal");
+    else if (from_stdin ? !read_line(ret_passphrase) : !prompt(ctl, SAY("ctl.passphrase"), ret_passphrase))
+        wrong = SAY("ctl.password-bad");
+    else if (ks_unicode_count(ks_str_z(ret_passphrase)) < characters_min)
+        wrong = SAY("ctl.passphrase-short");
+    else if (twice && !from_stdin
+        && (!prompt(ctl, SAY("ctl.password-again"), again) || strcmp(ret_passphrase, again) != 0))
+        wrong = SAY("ctl.password-differs");
+    ks_wipe(again, sizeof again);
+    if (wrong) {
+        ks_wipe(ret_passphrase, CTL_PASSWORD_MAX);
+        ctl_fail(ctl, wrong, NULL);
+    }
+    return !wrong;
 }

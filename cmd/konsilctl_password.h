@@ -13,4 +13,10 @@ KS_CHECK json_t *ctl_password_keys(struct ks_str password, const char **ret_wron
 /* Asks for it twice, or reads a line of stdin (--password-stdin). NULL: said why. */
 KS_CHECK json_t *ctl_password_ask(struct ctl *ctl);
 
+#define CTL_PASSWORD_MAX 1024
+/* Asks for what opens a key, once or twice, or reads a line of stdin (--password-stdin). False: said why; there are not
+ * so many characters as characters_min, or the two differ. The caller wipes it. */
+KS_CHECK bool ctl_passphrase_ask(
+    struct ctl *ctl, bool twice, size_t characters_min, char ret_passphrase[CTL_PASSWORD_MAX]);
+
 #endif

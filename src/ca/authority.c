@@ -229,6 +229,80 @@ enum ks_err ks_authority_issuing(struct ks_arena *arena, struct ks_str root, EVP
     return err;
 }
 
+/* --- what one says --- */
+
+static void read_attribute(const X509_NAME *name, int nid, char to[201])
+{
+    int at = X509_NAME_get_index_by_NID(name, nid, -1);
+    unsigned char *text = NULL;
+    int len = at >= 0 ? ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at))) : -1;
+
+    *to = 0;
+    if (len >= 0 && len <= 200 && !memchr(text, 0, (size_t)len)) {
+        memcpy(to, text, (size_t)len);
+        to[len] = 0;
+    }
+    OPENSSL_free(text);
+}
+
+static enum ks_err read_domains(struct ks_arena *arena, const X509 *cert, struct ks_str *ret_domains)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+    struct ks_buf list;
+    enum ks_err err;
+
+    ks_buf_init(&list, DOMAINS_BYTES_MAX);
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        int kind;
+        const ASN1_STRING *value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &kind);
+        if (kind != GEN_DNS)
+            continue;
+        if (list.len)
+            ks_buf_byte(&list, ' ');
+        ks_buf_add(&list, ks_str((const char *)ASN1_STRING_get0_data(value), (size_t)ASN1_STRING_length(value)));
+    }
+    if ((err = ks_buf_err(&list)) == KS_OK)
+        err = ks_arena_copy(arena, list.len ? ks_buf_str(&list) : KS_STR(""), ret_domains);
+    ks_buf_done(&list);
+    GENERAL_NAMES_free(names);
+    return err;
+}
+
+static bool read_time(const ASN1_TIME *time, int64_t *ret_s)
+{
+    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    int days, seconds;
+    bool good = epoch && ASN1_TIME_diff(&days, &seconds, epoch, time);
+
+    if (good)
+        *ret_s = (int64_t)days * 86400 + seconds;
+    ASN1_TIME_free(epoch);
+    return good;
+}
+
+enum ks_err ks_authority_read(struct ks_arena *arena, struct ks_str certificate, struct ks_authority_facts *ret_facts)
+{
+    X509 *cert = read_certificate(certificate);
+    struct ks_authority_facts facts = { .root = false };
+    unsigned char *spki = NULL;
+    enum ks_err err = KS_ESYNTAX;
+    int len = cert ? i2d_PUBKEY(X509_get0_pubkey(cert), &spki) : 0;
+
+    if (len > 0 && X509_check_ca(cert) == 1 && read_time(X509_get0_notBefore(cert), &facts.validity.from_s)
+        && read_time(X509_get0_notAfter(cert), &facts.validity.until_s)) {
+        read_attribute(X509_get_subject_name(cert), NID_organizationName, facts.organisation);
+        read_attribute(X509_get_subject_name(cert), NID_commonName, facts.name);
+        facts.root = X509_self_signed(cert, 1) == 1;
+        ks_hash(KS_SHA256, ks_str((char *)spki, (size_t)len), facts.key_hash);
+        err = read_domains(arena, cert, &facts.domains);
+    }
+    if (err == KS_OK)
+        *ret_facts = facts;
+    OPENSSL_free(spki);
+    X509_free(cert);
+    return err;
+}
+
 /* --- requests --- */
 
 /* The one extension with this name. Empty: none, or more. */

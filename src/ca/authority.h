@@ -36,6 +36,18 @@ KS_CHECK enum ks_err ks_authority_root(struct ks_arena *arena, EVP_PKEY *key, co
 KS_CHECK enum ks_err ks_authority_issuing(struct ks_arena *arena, struct ks_str root, EVP_PKEY *root_key, EVP_PKEY *key,
     const struct ks_authority_names *names, const struct ks_validity *validity, struct ks_str *ret_certificate);
 
+/* What a certificate of an authority says. */
+struct ks_authority_facts {
+    char organisation[201], name[201];
+    struct ks_str domains; /* separated by blanks; belongs to arena */
+    bool root;             /* signed by itself */
+    struct ks_validity validity;
+    uint8_t key_hash[32]; /* SHA-256 of its SubjectPublicKeyInfo: the pin of a root */
+};
+/* KS_ESYNTAX: it is no certificate of an authority. */
+KS_CHECK enum ks_err ks_authority_read(
+    struct ks_arena *arena, struct ks_str certificate, struct ks_authority_facts *ret_facts);
+
 /* --- devices --- */
 
 /* What a device asks for (device_cert.h writes it), after its signature was found to be its key's. The texts and the

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* control_files.c -- commands on uploaded files: how many an account has, and that they go. Whom they were sent to, and
- * what is in them, the server does not know. */
+ * what is in them, the server does not know. To be shown how much of its quota an account uses is no act that the audit
+ * log has: konsilctl files list asks it of all accounts of a domain. */
 #include "control.h"
 #include "files.h"
 #include "say.h"

@@ -204,5 +204,8 @@ row(end.find(f".//{{{USER}}}destroy") is not None, "room destroy: all who are in
 row(json.loads(lab.ctl("--json", "room", "list", "offen.example").stdout) == [] and ("room.destroy", ROOM, "") in audited(),
     "it is on no list any more, and in the audit log", audited())
 row(enter(second, "Jonas") == "gone", "and its name is not given again")
+for words, wanted in [(["room", "owner"], ["JID", "OWNER"]), (["room", "retention"], ["JID", "DAYS|domain"])]:
+    told = lab.ctl("help", *words, check=False).stdout
+    row(all(any(line.split()[:1] == [word] for line in told.splitlines()) for word in wanted), f"konsilctl help {' '.join(words)}: says what each word is", told)
 row(lab.stop() == 0, "konsild ends in order")
 done()
