@@ -59,6 +59,14 @@ void ks_aead_seal(const uint8_t key[KS_AEAD_KEY_LEN], const uint8_t nonce[KS_AEA
 KS_CHECK enum ks_err ks_aead_open(const uint8_t key[KS_AEAD_KEY_LEN], const uint8_t nonce[KS_AEAD_NONCE_LEN],
     struct ks_str extra, struct ks_str sealed, uint8_t *ret_bytes);
 
+/* ChaCha20-Poly1305 (RFC 8439 §2.8), for what others fix (HPKE). As above, but for the nonce: with 12 bytes it may not
+ * be random, and a key seals under each nonce once. Both lengths are public. */
+#define KS_CHACHA_NONCE_LEN 12
+void ks_chacha_seal(const uint8_t key[KS_AEAD_KEY_LEN], const uint8_t nonce[KS_CHACHA_NONCE_LEN], struct ks_str extra,
+    struct ks_str bytes, uint8_t *ret_sealed);
+KS_CHECK enum ks_err ks_chacha_open(const uint8_t key[KS_AEAD_KEY_LEN], const uint8_t nonce[KS_CHACHA_NONCE_LEN],
+    struct ks_str extra, struct ks_str sealed, uint8_t *ret_bytes);
+
 /* AES-CBC with PKCS#7 padding (OMEMO 2: 256 bit) and AES-GCM with a 12- or 16-byte nonce and a 16-byte tag (older
  * OMEMO: 128 bit). key.len is 16 or 32. CBC: *ret_len bytes are written; room for bytes.len + 16 (encrypt) or bytes.len
  * (decrypt). Decrypting CBC says KS_ECRYPTO for bad padding: verify a MAC over the ciphertext first. */

@@ -260,6 +260,27 @@ enum ks_err ks_aead_open(const uint8_t key[KS_AEAD_KEY_LEN], const uint8_t nonce
     return err;
 }
 
+void ks_chacha_seal(const uint8_t key[KS_AEAD_KEY_LEN], const uint8_t nonce[KS_CHACHA_NONCE_LEN], struct ks_str extra,
+    struct ks_str bytes, uint8_t *ret_sealed)
+{
+    struct aead aead = { fetched.chacha, key, ks_str(nonce, KS_CHACHA_NONCE_LEN), extra };
+
+    assert(fetched.chacha);
+    aead_seal(&aead, bytes, ret_sealed, ret_sealed + bytes.len);
+}
+
+enum ks_err ks_chacha_open(const uint8_t key[KS_AEAD_KEY_LEN], const uint8_t nonce[KS_CHACHA_NONCE_LEN],
+    struct ks_str extra, struct ks_str sealed, uint8_t *ret_bytes)
+{
+    struct aead aead = { fetched.chacha, key, ks_str(nonce, KS_CHACHA_NONCE_LEN), extra };
+
+    assert(fetched.chacha);
+    if (sealed.len < KS_AEAD_TAG_LEN)
+        return KS_ECRYPTO;
+    struct ks_str bytes = ks_str_head(sealed, sealed.len - KS_AEAD_TAG_LEN);
+    return aead_open(&aead, bytes, (const uint8_t *)sealed.ptr + bytes.len, ret_bytes);
+}
+
 static EVP_CIPHER *aes(EVP_CIPHER *const ciphers[2], struct ks_str key)
 {
     assert(key.len == 16 || key.len == 32);

@@ -12,8 +12,10 @@
 #include <mbedtls/sha1.h>
 #include <mbedtls/sha256.h>
 #include <mbedtls/sha512.h>
+#include <sodium/crypto_aead_chacha20poly1305.h>
 #include <sodium/crypto_aead_xchacha20poly1305.h>
 #include <sodium/crypto_pwhash_argon2id.h>
+#include <sodium/crypto_stream_chacha20.h>
 #include <sodium/crypto_stream_xchacha20.h>
 #include <stdlib.h>
 
@@ -23,6 +25,10 @@
 _Static_assert(AEAD(KEYBYTES) == KS_AEAD_KEY_LEN, "key");
 _Static_assert(AEAD(NPUBBYTES) == KS_AEAD_NONCE_LEN, "nonce");
 _Static_assert(AEAD(ABYTES) == KS_AEAD_TAG_LEN, "tag");
+#define CHACHA(part) crypto_aead_chacha20poly1305_ietf_##part
+_Static_assert(CHACHA(KEYBYTES) == KS_AEAD_KEY_LEN, "key");
+_Static_assert(CHACHA(NPUBBYTES) == KS_CHACHA_NONCE_LEN, "nonce");
+_Static_assert(CHACHA(ABYTES) == KS_AEAD_TAG_LEN, "tag");
 
 /* Both libraries say 0 for success; anything else on good arguments is memory or our mistake. */
 static void must(int result)
@@ -232,6 +238,30 @@ enum ks_err ks_aead_open(const uint8_t key[KS_AEAD_KEY_LEN], const uint8_t nonce
         return KS_ECRYPTO;
     if (len)
         must(crypto_stream_xchacha20_xor_ic(ret_bytes, bytes, len, nonce, 1, key));
+    return KS_OK;
+}
+
+void ks_chacha_seal(const uint8_t key[KS_AEAD_KEY_LEN], const uint8_t nonce[KS_CHACHA_NONCE_LEN], struct ks_str extra,
+    struct ks_str bytes, uint8_t *ret_sealed)
+{
+    must(CHACHA(encrypt)(ret_sealed, NULL, (const uint8_t *)bytes.ptr, bytes.len, (const uint8_t *)extra.ptr, extra.len,
+        NULL, nonce, key));
+}
+
+/* In two steps, as above. */
+enum ks_err ks_chacha_open(const uint8_t key[KS_AEAD_KEY_LEN], const uint8_t nonce[KS_CHACHA_NONCE_LEN],
+    struct ks_str extra, struct ks_str sealed, uint8_t *ret_bytes)
+{
+    const uint8_t *bytes = (const uint8_t *)sealed.ptr;
+
+    if (sealed.len < KS_AEAD_TAG_LEN)
+        return KS_ECRYPTO;
+    size_t len = sealed.len - KS_AEAD_TAG_LEN;
+    if (CHACHA(decrypt_detached)(
+            NULL, NULL, bytes, len, bytes + len, (const uint8_t *)extra.ptr, extra.len, nonce, key))
+        return KS_ECRYPTO;
+    if (len)
+        must(crypto_stream_chacha20_ietf_xor_ic(ret_bytes, bytes, len, nonce, 1, key));
     return KS_OK;
 }
 

@@ -320,6 +320,118 @@ static void xchacha_tampered(size_t len)
         err == KS_OK && memcmp(plain, sealed, len) == 0, "XChaCha20-Poly1305: opens in place", "%s", ks_err_name(err));
 }
 
+/* RFC 8439 §2.8.2 and §A.5 as printed; the edges are from the AEAD of Python's cryptography, which also gave those. */
+static const struct {
+    const char *name, *key, *nonce, *extra, *bytes, *want;
+} chacha_rows[] = {
+    { "RFC 8439 §2.8.2: ChaCha20-Poly1305", "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f",
+        "070000004041424344454647", "50515253c0c1c2c3c4c5c6c7", SUNSCREEN,
+        "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d63dbea45e8ca9671282fafb69da92728b1a71de0a"
+        "9e060b2905d6a5b67ecd3b3692ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc3ff4def08e4b7a9d"
+        "e576d26586cec64b61161ae10b594f09e26a7e902ecbd0600691" },
+    { "RFC 8439 §A.5: ChaCha20-Poly1305", "1c9240a5eb55d38af333888604f6b5f0473917c1402b80099dca5cbc207075c0",
+        "000000000102030405060708", "f33388860000000000004e91",
+        "496e7465726e65742d4472616674732061726520647261667420646f63756d656e74732076616c696420666f722061206d617869"
+        "6d756d206f6620736978206d6f6e74687320616e64206d617920626520757064617465642c207265706c616365642c206f72206f"
+        "62736f6c65746564206279206f7468657220646f63756d656e747320617420616e792074696d652e20497420697320696e617070"
+        "726f70726961746520746f2075736520496e7465726e65742d447261667473206173207265666572656e6365206d617465726961"
+        "6c206f7220746f2063697465207468656d206f74686572207468616e206173202fe2809c776f726b20696e2070726f6772657373"
+        "2e2fe2809d",
+        "64a0861575861af460f062c79be643bd5e805cfd345cf389f108670ac76c8cb24c6cfc18755d43eea09ee94e382d26b0bdb7b73c"
+        "321b0100d4f03b7f355894cf332f830e710b97ce98c8a84abd0b948114ad176e008d33bd60f982b1ff37c8559797a06ef4f0ef61"
+        "c186324e2b3506383606907b6a7c02b0f9f6157b53c867e4b9166c767b804d46a59b5216cde7a4e99040c5a40433225ee282a1b0"
+        "a06c523eaf4534d7f83fa1155b0047718cbc546a0d072b04b3564eea1b422273f548271a0bb2316053fa76991955ebd63159434e"
+        "cebb4e466dae5a1073a6727627097a1049e617d91d361094fa68f0ff77987130305beaba2eda04df997b714d6c6f2c29a6ad5cb4"
+        "022b02709beead9d67890cbb22392336fea1851f38" },
+    { "RFC 8439 §2.8: an empty text", "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f",
+        "070000004041424344454647", "50515253c0c1c2c3c4c5c6c7", "", "e622e5647a38d967a7ecbcb46c7f675c" },
+    { "RFC 8439 §2.8: no extra bytes", "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f",
+        "070000004041424344454647", "", SUNSCREEN,
+        "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d63dbea45e8ca9671282fafb69da92728b1a71de0a"
+        "9e060b2905d6a5b67ecd3b3692ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc3ff4def08e4b7a9d"
+        "e576d26586cec64b61166a23a4681fd59456aea1d29f82477216" },
+    { "RFC 8439 §2.8: nothing at all", "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f",
+        "070000004041424344454647", "", "", "a0784d7a4716f3feb4f64e7f4b39bf04" },
+    { "RFC 8439 §2.8: one whole block of both", "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f",
+        "070000004041424344454647", "4c616469657320616e642047656e746c",
+        "4c616469657320616e642047656e746c656d656e206f662074686520636c617373206f66202739393a204966204920636f756c64"
+        "206f6666657220796f75206f",
+        "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d63dbea45e8ca9671282fafb69da92728b1a71de0a"
+        "9e060b2905d6a5b67ecd3b36bf4c464ec3de13fa08d4b4e0fd43ae5a" },
+};
+
+/* Opens what has to be refused; what it wrote, or let pass, counts. */
+static size_t chacha_refuses(const uint8_t key[32], const uint8_t nonce[12], struct ks_str extra, struct ks_str sealed)
+{
+    static uint8_t opened[400];
+    size_t wrong = 0;
+
+    memset(opened, 0xa5, sizeof opened);
+    wrong += ks_chacha_open(key, nonce, extra, sealed, opened) != KS_ECRYPTO;
+    for (size_t i = 0; i < sizeof opened; i++)
+        wrong += opened[i] != 0xa5;
+    return wrong;
+}
+
+static void chacha(void)
+{
+    static uint8_t key[32], nonce[12], extra[32], sealed[400], opened[400];
+    const struct {
+        uint8_t *at;
+        size_t len;
+    } fixed[] = { { key, sizeof key }, { nonce, sizeof nonce } };
+
+    for (size_t i = 0; i < KS_COUNT(chacha_rows); i++) {
+        struct ks_str plain = unhex(chacha_rows[i].bytes), want = unhex(chacha_rows[i].want);
+        struct ks_str extra_row = unhex(chacha_rows[i].extra), extra_text = ks_str(extra, extra_row.len);
+        size_t len = plain.len + KS_AEAD_TAG_LEN, wrong = 0, tries = 0;
+
+        memcpy(key, unhex(chacha_rows[i].key).ptr, sizeof key);
+        memcpy(nonce, unhex(chacha_rows[i].nonce).ptr, sizeof nonce);
+        memcpy(extra, extra_row.len ? extra_row.ptr : "", extra_row.len);
+        ks_chacha_seal(key, nonce, extra_text, plain, sealed);
+        check_hex(chacha_rows[i].name, sealed, len, chacha_rows[i].want);
+        memset(opened, 0xa5, sizeof opened);
+        enum ks_err err = ks_chacha_open(key, nonce, extra_text, want, opened);
+        check_row(
+            err == KS_OK && memcmp(opened, plain.len ? plain.ptr : "", plain.len) == 0 && opened[plain.len] == 0xa5,
+            "ChaCha20-Poly1305: and back, and nothing is written past the end", "%s", chacha_rows[i].name);
+        memcpy(opened, plain.len ? plain.ptr : "", plain.len);
+        ks_chacha_seal(key, nonce, extra_text, ks_str(opened, plain.len), opened);
+        check_hex("ChaCha20-Poly1305: the same in place", opened, len, chacha_rows[i].want);
+        err = ks_chacha_open(key, nonce, extra_text, ks_str(opened, len), opened);
+        check_row(err == KS_OK && memcmp(opened, plain.len ? plain.ptr : "", plain.len) == 0,
+            "ChaCha20-Poly1305: and back in place", "%s", chacha_rows[i].name);
+
+        for (size_t at = 0; at < len; at++, tries++) { /* the text, and each byte of the tag */
+            sealed[at] ^= (uint8_t)(1U << at % 8);
+            wrong += chacha_refuses(key, nonce, extra_text, ks_str(sealed, len));
+            sealed[at] ^= (uint8_t)(1U << at % 8);
+        }
+        for (size_t at = 0; at < extra_text.len; at++, tries++) {
+            extra[at] ^= (uint8_t)(1U << at % 8);
+            wrong += chacha_refuses(key, nonce, extra_text, ks_str(sealed, len));
+            extra[at] ^= (uint8_t)(1U << at % 8);
+        }
+        for (size_t part = 0; part < KS_COUNT(fixed); part++)
+            for (size_t at = 0; at < fixed[part].len; at++, tries++) {
+                fixed[part].at[at] ^= (uint8_t)(1U << at % 8);
+                wrong += chacha_refuses(key, nonce, extra_text, ks_str(sealed, len));
+                fixed[part].at[at] ^= (uint8_t)(1U << at % 8);
+            }
+        check_row(wrong == 0 && tries >= 60, "ChaCha20-Poly1305: a flipped bit anywhere is refused, nothing written",
+            "%zu wrong in %zu", wrong, tries);
+        wrong = 0;
+        for (size_t cut = 0; cut < len; cut++)
+            wrong += chacha_refuses(key, nonce, extra_text, ks_str(sealed, cut));
+        sealed[len] = 0;
+        wrong += chacha_refuses(key, nonce, extra_text, ks_str(sealed, len + 1));
+        check_row(wrong == 0, "ChaCha20-Poly1305: cut anywhere, or longer by a byte, is refused", "%zu wrong", wrong);
+        err = ks_chacha_open(key, nonce, extra_text, ks_str(sealed, len), opened);
+        check_err("ChaCha20-Poly1305: and unchanged it opens", err, KS_OK);
+    }
+}
+
 /* --- AES --- */
 
 #define NIST_TEXT                                                      \
@@ -590,7 +702,7 @@ static struct ks_str some_bytes(struct ks_prng *prng, uint8_t *room, size_t len)
 }
 
 /* One program cannot hold both drivers, so each has to come to this digest of what it answers to the same chance. */
-#define AGREED "670c3fb14d0dff1313ab1d54006b41f93eddeb413055bb4237ed95d18e0bf434"
+#define AGREED "02045aa116e40f8932f7e2fde5b744538985d54fbcb757f66534675d355f75bf"
 static void agreement(void)
 {
     static uint8_t rooms[4][700], out[800];
@@ -620,6 +732,8 @@ static void agreement(void)
         }
         ks_aead_seal(nonce_at, nonce_at, a, b, out + 8);
         ks_hasher_add(all, ks_str(out + 8, b.len + KS_AEAD_TAG_LEN));
+        ks_chacha_seal(rooms[2], nonce_at, a, b, out + 8);
+        ks_hasher_add(all, ks_str(out + 8, b.len + KS_AEAD_TAG_LEN));
         ks_aes_cbc_encrypt(key, nonce_at, b, out, &len);
         ks_hasher_add(all, ks_str(out, len));
         ks_aes_gcm_seal(key, ks_str_head(nonce, i % 3 ? 12 : 16), a, b, out + 16, out);
@@ -643,6 +757,7 @@ int main(void)
     xchacha_tampered(0);
     xchacha_tampered(33);
     xchacha_tampered(LONG_LEN);
+    chacha();
     cbc();
     gcm();
     gcm_in_pieces();
