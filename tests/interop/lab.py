@@ -10,6 +10,7 @@
 The programs come from KONSIL_BUILD, a build directory without sanitizers: konsild runs in its sandbox. Everything that
 waits has one generous limit, and nothing passes because time went by."""
 import atexit
+import fcntl
 import json
 import os
 import random
@@ -77,11 +78,18 @@ def open_to_others(directory):
     return found
 
 
+_ports = open(os.path.join(tempfile.gettempdir(), "konsil-ports"), "a")
+
+
 def _free_port():
     """Below the ports that the kernel gives to clients: a client could otherwise take it, or connect to itself, while
-    konsild is down."""
+    konsild is down. And no other test's: it is this process's as long as that lives, by a lock on one byte of a file."""
     while True:
         port = random.randrange(12000, 32000)
+        try:
+            fcntl.lockf(_ports, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        except OSError:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
@@ -128,7 +136,7 @@ class Lines:
                         return self.open.pop(at)
                     at += 1
                 if self.ended:
-                    raise TimeoutError(f"{what}: the process ended")
+                    raise TimeoutError(f"{what}: the process ended; last seen: {self.all[-4:]}")
                 if not self.news.wait(end - time.monotonic()):
                     raise TimeoutError(f"{what}: not in {TIMEOUT} s; last seen: {self.open[-8:]}")
 
