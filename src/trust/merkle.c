@@ -1,243 +1,271 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "merkle.h"
 
-typedef uint8_t hash[KS_MERKLE_HASH_LEN];
+#include "crypto.h"
 
-static struct ks_str view(const uint8_t bytes[KS_MERKLE_HASH_LEN])
+static struct ks_str view(const struct ks_merkle_hash *hash)
 {
-    return ks_str((const char *)bytes, KS_MERKLE_HASH_LEN);
+    return ks_str(hash->bytes, sizeof hash->bytes);
 }
 
-/* --- the tree --- */
-
-void ks_merkle_leaf(struct ks_str entry, uint8_t ret_hash[KS_MERKLE_HASH_LEN])
+bool ks_merkle_eq(const struct ks_merkle_hash *a, const struct ks_merkle_hash *b)
 {
-    ks_hash_parts(KS_SHA256, (struct ks_str[]) { ks_str("\x00", 1), entry }, 2, ret_hash);
+    return ks_str_eq(view(a), view(b));
 }
 
-/* ret may be one of the two. */
-static void join(const uint8_t left[KS_MERKLE_HASH_LEN], const uint8_t right[KS_MERKLE_HASH_LEN], hash ret)
+void ks_merkle_leaf(struct ks_str leaf, struct ks_merkle_hash *ret_hash)
 {
-    ks_hash_parts(KS_SHA256, (struct ks_str[]) { ks_str("\x01", 1), view(left), view(right) }, 3, ret);
+    const struct ks_str parts[] = { KS_STR("\0"), leaf };
+
+    ks_hash_parts(KS_SHA256, parts, KS_COUNT(parts), ret_hash->bytes);
 }
 
-enum ks_err ks_merkle_append(struct ks_merkle *tree, const uint8_t leaf[KS_MERKLE_HASH_LEN])
+void ks_merkle_node(
+    const struct ks_merkle_hash *left, const struct ks_merkle_hash *right, struct ks_merkle_hash *ret_hash)
 {
+    const struct ks_str parts[] = { KS_STR("\1"), view(left), view(right) };
+    struct ks_merkle_hash hash; /* which may be one of them */
+
+    ks_hash_parts(KS_SHA256, parts, KS_COUNT(parts), hash.bytes);
+    *ret_hash = hash;
+}
+
+/* --- the frontier --- */
+
+enum ks_err ks_merkle_append(
+    struct ks_merkle_frontier *frontier, const struct ks_merkle_hash *leaf, ks_merkle_tell *tell, void *arg)
+{
+    struct ks_merkle_hash hash = *leaf;
+    uint64_t index = frontier->size;
     unsigned level = 0;
-    hash node;
 
-    if (tree->size >= KS_MERKLE_SIZE_MAX)
+    if (frontier->size >= KS_MERKLE_SIZE_MAX)
         return KS_ELIMIT;
-    memcpy(node, leaf, sizeof node);
-    for (; tree->size >> level & 1; level++)
-        join(tree->nodes[level], node, node);
-    memcpy(tree->nodes[level], node, sizeof node);
-    tree->size++;
+    for (;; level++, index >>= 1) {
+        if (tell)
+            tell(arg, level, index, &hash);
+        if (!(index & 1))
+            break;
+        ks_merkle_node(&frontier->peaks[level], &hash, &hash);
+    }
+    frontier->peaks[level] = hash;
+    frontier->size++;
     return KS_OK;
 }
 
-void ks_merkle_root(const struct ks_merkle *tree, uint8_t ret_root[KS_MERKLE_HASH_LEN])
+void ks_merkle_root(const struct ks_merkle_frontier *frontier, struct ks_merkle_hash *ret_root)
 {
+    struct ks_merkle_hash root;
     bool any = false;
 
-    if (!tree->size)
-        ks_hash(KS_SHA256, KS_STR_EMPTY, ret_root);
-    for (unsigned level = 0; level < 64; level++) {
-        if (!(tree->size >> level & 1))
+    for (unsigned level = 0; level < KS_MERKLE_LEVELS; level++) {
+        if (!(frontier->size >> level & 1))
             continue;
         if (any)
-            join(tree->nodes[level], ret_root, ret_root);
+            ks_merkle_node(&frontier->peaks[level], &root, &root);
         else
-            memcpy(ret_root, tree->nodes[level], KS_MERKLE_HASH_LEN);
+            root = frontier->peaks[level];
         any = true;
     }
+    if (!any)
+        ks_hash(KS_SHA256, KS_STR_EMPTY, root.bytes);
+    *ret_root = root;
 }
 
-void ks_merkle_write(struct ks_buf *buf, const struct ks_merkle *tree)
+void ks_merkle_frontier_write(const struct ks_merkle_frontier *frontier, struct ks_buf *buf)
 {
-    ks_buf_u64(buf, tree->size);
-    for (int level = 63; level >= 0; level--)
-        if (tree->size >> level & 1)
-            ks_buf_add(buf, view(tree->nodes[level]));
+    ks_buf_u64(buf, frontier->size);
+    for (unsigned level = KS_MERKLE_LEVELS; level-- > 0;)
+        if (frontier->size >> level & 1)
+            ks_buf_add(buf, view(&frontier->peaks[level]));
 }
 
-enum ks_err ks_merkle_read(struct ks_str record, struct ks_merkle *ret_tree)
+enum ks_err ks_merkle_frontier_read(struct ks_cursor *at, struct ks_merkle_frontier *ret_frontier)
 {
-    struct ks_cursor at = ks_cursor(record);
-    struct ks_merkle tree = { 0 };
-    struct ks_str node;
+    struct ks_merkle_frontier frontier = { 0 };
+    struct ks_cursor left = *at;
+    struct ks_str hash;
 
-    if (ks_cursor_u64(&at, &tree.size) != KS_OK || tree.size > KS_MERKLE_SIZE_MAX)
+    if (ks_cursor_u64(&left, &frontier.size) != KS_OK)
         return KS_ESYNTAX;
-    for (int level = 63; level >= 0; level--) {
-        if (!(tree.size >> level & 1))
-            continue;
-        if (ks_cursor_take(&at, KS_MERKLE_HASH_LEN, &node) != KS_OK)
-            return KS_ESYNTAX;
-        memcpy(tree.nodes[level], node.ptr, node.len);
-    }
-    if (!ks_cursor_done(&at))
-        return KS_ESYNTAX;
-    *ret_tree = tree;
+    if (frontier.size > KS_MERKLE_SIZE_MAX)
+        return KS_ELIMIT;
+    for (unsigned level = KS_MERKLE_LEVELS; level-- > 0;)
+        if (frontier.size >> level & 1) {
+            if (ks_cursor_take(&left, KS_MERKLE_HASH_LEN, &hash) != KS_OK)
+                return KS_ESYNTAX;
+            memcpy(frontier.peaks[level].bytes, hash.ptr, hash.len);
+        }
+    *at = left;
+    *ret_frontier = frontier;
     return KS_OK;
 }
 
 /* --- making proofs --- */
 
-/* The largest power of two below count, which is at least 2. */
-static unsigned split_level(uint64_t count)
+/* The largest power of two below count, which is at least 2: where RFC 9162 §2.1.1 divides a tree. */
+static uint64_t half(uint64_t count)
 {
-    unsigned level = 0;
-
-    while (UINT64_C(2) << level < count)
-        level++;
-    return level;
+    return (uint64_t)1 << (63 - __builtin_clzll(count - 1));
 }
 
-/* Of count entries from begin on; begin is a multiple of the power of two at or above count. */
-static enum ks_err subtree(const struct ks_merkle_source *source, uint64_t begin, uint64_t count, hash ret)
+/* MTH of the leaves from begin to end, as the tree divides them: begin is a multiple of the power of two that end -
+ * begin does not pass, so they are complete subtrees, the largest first. */
+static enum ks_err range_hash(
+    uint64_t begin, uint64_t end, ks_merkle_read *read, void *arg, struct ks_merkle_hash *ret_hash)
 {
-    hash left, right;
+    struct ks_merkle_hash hash, left;
+    uint64_t count = end - begin;
+    bool any = false;
     enum ks_err err;
 
-    if ((count & (count - 1)) == 0) {
-        unsigned level = count == 1 ? 0 : split_level(count) + 1;
-        return source->node(source->user, level, begin >> level, ret);
+    for (unsigned level = 0; level < KS_MERKLE_LEVELS; level++) {
+        if (!(count >> level & 1))
+            continue;
+        end -= (uint64_t)1 << level;
+        if ((err = read(arg, level, end >> level, any ? &left : &hash)) != KS_OK)
+            return err;
+        if (any)
+            ks_merkle_node(&left, &hash, &hash);
+        any = true;
     }
-    unsigned level = split_level(count);
-    uint64_t half = UINT64_C(1) << level;
-    if ((err = source->node(source->user, level, begin >> level, left)) != KS_OK
-        || (err = subtree(source, begin + half, count - half, right)) != KS_OK)
-        return err;
-    join(left, right, ret);
+    assert(any && end == begin);
+    *ret_hash = hash;
     return KS_OK;
 }
 
-/* From the bottom up, as the RFC has them: what is found first, from the top, stands last. */
+static enum ks_err prove_range(
+    struct ks_merkle_proof *proof, uint64_t begin, uint64_t end, ks_merkle_read *read, void *arg)
+{
+    assert(proof->count < KS_MERKLE_PROOF_MAX);
+    return range_hash(begin, end, read, arg, &proof->hashes[proof->count++]);
+}
+
+/* Hashes were gathered from the root down; they are given from the leaf up. */
 static void turn(struct ks_merkle_proof *proof)
 {
-    for (size_t i = 0; i < proof->count / 2; i++) {
-        hash kept;
-        memcpy(kept, proof->hashes[i], sizeof kept);
-        memcpy(proof->hashes[i], proof->hashes[proof->count - 1 - i], sizeof kept);
-        memcpy(proof->hashes[proof->count - 1 - i], kept, sizeof kept);
+    for (size_t i = 0, k = proof->count; i + 1 < k; i++) {
+        struct ks_merkle_hash hash = proof->hashes[i];
+
+        proof->hashes[i] = proof->hashes[--k];
+        proof->hashes[k] = hash;
     }
 }
 
-enum ks_err ks_merkle_inclusion(
-    const struct ks_merkle_source *source, uint64_t index, uint64_t size, struct ks_merkle_proof *ret_proof)
+enum ks_err ks_merkle_prove_leaf(
+    uint64_t index, uint64_t size, ks_merkle_read *read, void *arg, struct ks_merkle_proof *ret_proof)
 {
-    uint64_t begin = 0, count = size;
+    uint64_t begin = 0, end = size, middle;
     enum ks_err err = KS_OK;
 
-    if (index >= size || size > KS_MERKLE_SIZE_MAX)
-        return KS_ENOTFOUND;
-    ret_proof->count = 0;
-    while (count > 1 && err == KS_OK) {
-        uint64_t half = UINT64_C(1) << split_level(count);
-        bool left = index < begin + half;
-        err = left ? subtree(source, begin + half, count - half, ret_proof->hashes[ret_proof->count])
-                   : subtree(source, begin, half, ret_proof->hashes[ret_proof->count]);
-        ret_proof->count++;
-        begin += left ? 0 : half;
-        count = left ? half : count - half;
-    }
-    turn(ret_proof);
-    return err;
-}
-
-enum ks_err ks_merkle_consistency(
-    const struct ks_merkle_source *source, uint64_t old, uint64_t size, struct ks_merkle_proof *ret_proof)
-{
-    uint64_t begin = 0, count = size;
-    bool whole = true; /* what is left of the old tree begins where it began: its root is known */
-    enum ks_err err = KS_OK;
-
-    if (!old || old > size || size > KS_MERKLE_SIZE_MAX)
-        return KS_ENOTFOUND;
-    ret_proof->count = 0;
-    while (old != count && err == KS_OK) {
-        uint64_t half = UINT64_C(1) << split_level(count);
-        if (old <= half) {
-            err = subtree(source, begin + half, count - half, ret_proof->hashes[ret_proof->count]);
-            count = half;
+    if (size > KS_MERKLE_SIZE_MAX || index >= size)
+        return KS_ELIMIT;
+    for (ret_proof->count = 0; err == KS_OK && end - begin > 1;) {
+        middle = begin + half(end - begin);
+        if (index < middle) {
+            err = prove_range(ret_proof, middle, end, read, arg);
+            end = middle;
         } else {
-            err = subtree(source, begin, half, ret_proof->hashes[ret_proof->count]);
-            begin += half;
-            count -= half;
-            old -= half;
-            whole = false;
+            err = prove_range(ret_proof, begin, middle, read, arg);
+            begin = middle;
         }
-        ret_proof->count++;
     }
-    if (err == KS_OK && !whole)
-        err = subtree(source, begin, count, ret_proof->hashes[ret_proof->count++]);
     turn(ret_proof);
     return err;
 }
 
-/* --- checking them --- */
-
-bool ks_merkle_included(const uint8_t leaf[KS_MERKLE_HASH_LEN], uint64_t index, uint64_t size,
-    const struct ks_merkle_proof *proof, const uint8_t root[KS_MERKLE_HASH_LEN])
+enum ks_err ks_merkle_prove_growth(
+    uint64_t first, uint64_t size, ks_merkle_read *read, void *arg, struct ks_merkle_proof *ret_proof)
 {
-    uint64_t fn = index, sn = size - 1;
-    hash r;
+    uint64_t begin = 0, end = size, middle;
+    enum ks_err err = KS_OK;
 
-    if (index >= size || size > KS_MERKLE_SIZE_MAX || proof->count > KS_MERKLE_PROOF_MAX)
-        return false;
-    memcpy(r, leaf, sizeof r);
+    if (!first || size > KS_MERKLE_SIZE_MAX || first > size)
+        return KS_ELIMIT;
+    for (ret_proof->count = 0; err == KS_OK && end != first;) {
+        middle = begin + half(end - begin);
+        if (first <= middle) {
+            err = prove_range(ret_proof, middle, end, read, arg);
+            end = middle;
+        } else {
+            err = prove_range(ret_proof, begin, middle, read, arg);
+            begin = middle;
+        }
+    }
+    if (err == KS_OK && begin) /* the subtree that ends with them is not all of them, so its hash is not known */
+        err = prove_range(ret_proof, begin, end, read, arg);
+    turn(ret_proof);
+    return err;
+}
+
+/* --- verifying them --- */
+
+/* Where a proof has got to: the node on the way of the last leaf that counts, and the last of the tree, at one level.
+ */
+struct way {
+    uint64_t at, last;
+};
+
+/* True if the next hash stands left of the node. Then, where the node has no right neighbour, levels without one are
+ * stepped over; then one up. */
+static bool step(struct way *way)
+{
+    bool left = way->at & 1 || way->at == way->last;
+
+    while (left && !(way->at & 1) && way->at) {
+        way->at >>= 1;
+        way->last >>= 1;
+    }
+    way->at >>= 1;
+    way->last >>= 1;
+    return left;
+}
+
+enum ks_err ks_merkle_verify_leaf(const struct ks_merkle_hash *leaf, uint64_t index, uint64_t size,
+    const struct ks_merkle_proof *proof, const struct ks_merkle_hash *root)
+{
+    struct way way = { index, size - 1 };
+    struct ks_merkle_hash hash = *leaf;
+
+    if (size > KS_MERKLE_SIZE_MAX || index >= size || proof->count > KS_MERKLE_PROOF_MAX)
+        return KS_ECRYPTO;
     for (size_t i = 0; i < proof->count; i++) {
-        if (sn == 0)
-            return false;
-        if (fn & 1 || fn == sn) {
-            join(proof->hashes[i], r, r);
-            while (!(fn & 1) && fn != 0) {
-                fn >>= 1;
-                sn >>= 1;
-            }
-        } else {
-            join(r, proof->hashes[i], r);
-        }
-        fn >>= 1;
-        sn >>= 1;
+        if (!way.last)
+            return KS_ECRYPTO;
+        if (step(&way))
+            ks_merkle_node(&proof->hashes[i], &hash, &hash);
+        else
+            ks_merkle_node(&hash, &proof->hashes[i], &hash);
     }
-    return sn == 0 && memcmp(r, root, sizeof r) == 0;
+    return !way.last && ks_merkle_eq(&hash, root) ? KS_OK : KS_ECRYPTO;
 }
 
-bool ks_merkle_consistent(uint64_t old, const uint8_t old_root[KS_MERKLE_HASH_LEN], uint64_t size,
-    const uint8_t root[KS_MERKLE_HASH_LEN], const struct ks_merkle_proof *proof)
+enum ks_err ks_merkle_verify_growth(uint64_t first, const struct ks_merkle_hash *first_root, uint64_t size,
+    const struct ks_merkle_hash *root, const struct ks_merkle_proof *proof)
 {
-    uint64_t fn = old - 1, sn = size - 1;
-    size_t at = 0;
-    hash fr, sr;
+    struct way way = { first - 1, size - 1 };
+    struct ks_merkle_hash old, now;
+    size_t i = 0;
 
-    if (!old || old > size || size > KS_MERKLE_SIZE_MAX || proof->count > KS_MERKLE_PROOF_MAX)
-        return false;
-    if (old == size)
-        return proof->count == 0 && memcmp(old_root, root, KS_MERKLE_HASH_LEN) == 0;
+    if (!first || first > size || size > KS_MERKLE_SIZE_MAX || proof->count > KS_MERKLE_PROOF_MAX)
+        return KS_ECRYPTO;
+    if (first == size)
+        return !proof->count && ks_merkle_eq(first_root, root) ? KS_OK : KS_ECRYPTO;
     if (!proof->count)
-        return false;
-    /* A tree of 2^n is complete: the proof begins with what it does not say, its own root. */
-    memcpy(fr, (old & (old - 1)) == 0 ? old_root : proof->hashes[at++], sizeof fr);
-    memcpy(sr, fr, sizeof sr);
-    for (; fn & 1; fn >>= 1)
-        sn >>= 1;
-    for (; at < proof->count; at++) {
-        if (sn == 0)
-            return false;
-        if (fn & 1 || fn == sn) {
-            join(proof->hashes[at], fr, fr);
-            join(proof->hashes[at], sr, sr);
-            while (!(fn & 1) && fn != 0) {
-                fn >>= 1;
-                sn >>= 1;
-            }
+        return KS_ECRYPTO;
+    /* §2.1.4.2, 2: a complete tree is a node of the larger one, so its own root stands at the beginning. */
+    old = now = first & (first - 1) ? proof->hashes[i++] : *first_root;
+    for (; way.at & 1; way.at >>= 1)
+        way.last >>= 1;
+    for (; i < proof->count; i++) {
+        if (!way.last)
+            return KS_ECRYPTO;
+        if (step(&way)) {
+            ks_merkle_node(&proof->hashes[i], &old, &old);
+            ks_merkle_node(&proof->hashes[i], &now, &now);
         } else {
-            join(sr, proof->hashes[at], sr);
+            ks_merkle_node(&now, &proof->hashes[i], &now);
         }
-        fn >>= 1;
-        sn >>= 1;
     }
-    return sn == 0 && memcmp(fr, old_root, sizeof fr) == 0 && memcmp(sr, root, sizeof sr) == 0;
+    return !way.last && ks_merkle_eq(&old, first_root) && ks_merkle_eq(&now, root) ? KS_OK : KS_ECRYPTO;
 }

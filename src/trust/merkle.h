@@ -1,55 +1,71 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* merkle.h -- an append-only list as a Merkle tree over SHA-256 (RFC 9162 §2.1): its root, and proofs that an entry is
- * in it and that one tree is the beginning of another.
+/* merkle.h -- the Merkle tree of RFC 9162 §2.1 over SHA-256: roots, and proofs that a leaf is in a tree and that a tree
+ * is the beginning of another.
  *
- * Who follows a tree keeps its frontier, at most 64 hashes whatever its size; who serves proofs answers which hash a
- * complete subtree has, and is asked for at most two a level. Pure functions. */
+ * Who appends keeps a frontier, which is the hash of each complete subtree that has no complete one above it. Who makes
+ * proofs keeps the hash of every complete subtree: ks_merkle_append tells each once, and it never changes, so a row
+ * (level, index) of a table holds it for ever. Pure functions: nothing here allocates, but for the buffer written to.
+ */
 #ifndef KS_MERKLE_H
 #define KS_MERKLE_H
 
-#include "crypto.h"
+#include "buf.h"
 
 #define KS_MERKLE_HASH_LEN 32
-#define KS_MERKLE_SIZE_MAX 9007199254740991 /* 2^53 - 1 */
-#define KS_MERKLE_PROOF_MAX 64
-#define KS_MERKLE_BYTES_MAX (8 + 64 * KS_MERKLE_HASH_LEN)
+#define KS_MERKLE_SIZE_MAX 9007199254740991u /* 2^53 - 1 leaves */
+#define KS_MERKLE_LEVELS 53
+#define KS_MERKLE_PROOF_MAX 64 /* hashes; a tree within the limit needs at most 54 */
+#define KS_MERKLE_FRONTIER_BYTES_MAX (8 + KS_MERKLE_LEVELS * KS_MERKLE_HASH_LEN)
 
-struct ks_merkle {
-    uint64_t size;
-    uint8_t nodes[64][KS_MERKLE_HASH_LEN]; /* of the complete subtree of 2^i entries, where size has bit i */
+struct ks_merkle_hash {
+    uint8_t bytes[KS_MERKLE_HASH_LEN];
 };
 
-/* Of an entry: the hash that stands at the bottom of the tree. */
-void ks_merkle_leaf(struct ks_str entry, uint8_t ret_hash[KS_MERKLE_HASH_LEN]);
-/* Zeroes are the empty tree. KS_ELIMIT: it is full. */
-KS_CHECK enum ks_err ks_merkle_append(struct ks_merkle *tree, const uint8_t leaf[KS_MERKLE_HASH_LEN]);
-void ks_merkle_root(const struct ks_merkle *tree, uint8_t ret_root[KS_MERKLE_HASH_LEN]);
-/* For a store: the size, then the hashes that it has, the largest subtree first. KS_ESYNTAX. */
-void ks_merkle_write(struct ks_buf *buf, const struct ks_merkle *tree);
-KS_CHECK enum ks_err ks_merkle_read(struct ks_str record, struct ks_merkle *ret_tree);
+bool ks_merkle_eq(const struct ks_merkle_hash *a, const struct ks_merkle_hash *b);
+/* RFC 9162 §2.1.1: SHA-256 of 0x00 and the leaf; of 0x01 and both hashes. */
+void ks_merkle_leaf(struct ks_str leaf, struct ks_merkle_hash *ret_hash);
+void ks_merkle_node(
+    const struct ks_merkle_hash *left, const struct ks_merkle_hash *right, struct ks_merkle_hash *ret_hash);
 
-/* The hash of the complete subtree that has entries index * 2^level and the 2^level - 1 behind it. */
-typedef enum ks_err ks_merkle_node_fn(void *user, unsigned level, uint64_t index, uint8_t ret_hash[KS_MERKLE_HASH_LEN]);
-struct ks_merkle_source {
-    ks_merkle_node_fn *node;
-    void *user;
+/* The hash of the complete subtree of 2^level leaves that begins at leaf index * 2^level. */
+typedef void ks_merkle_tell(void *arg, unsigned level, uint64_t index, const struct ks_merkle_hash *hash);
+/* Any failure ends the call that asks, which returns it. */
+typedef enum ks_err ks_merkle_read(void *arg, unsigned level, uint64_t index, struct ks_merkle_hash *ret_hash);
+
+struct ks_merkle_frontier {
+    uint64_t size;                                 /* leaves */
+    struct ks_merkle_hash peaks[KS_MERKLE_LEVELS]; /* [level] counts where that bit of size is set */
 };
+
+/* A frontier of zeroes is that of the empty tree. Appends the hash of a leaf; tell (may be NULL) hears of each complete
+ * subtree that this makes, the leaf's own first. KS_ELIMIT: the tree is full, and stays as it is. */
+KS_CHECK enum ks_err ks_merkle_append(
+    struct ks_merkle_frontier *frontier, const struct ks_merkle_hash *leaf, ks_merkle_tell *tell, void *arg);
+/* Of the empty tree: SHA-256 of nothing. */
+void ks_merkle_root(const struct ks_merkle_frontier *frontier, struct ks_merkle_hash *ret_root);
+/* u64 size, then the peaks, the largest first. */
+void ks_merkle_frontier_write(const struct ks_merkle_frontier *frontier, struct ks_buf *buf);
+/* Steps behind it. KS_ESYNTAX: too short; KS_ELIMIT: a size over the limit. */
+KS_CHECK enum ks_err ks_merkle_frontier_read(struct ks_cursor *at, struct ks_merkle_frontier *ret_frontier);
+
 struct ks_merkle_proof {
     size_t count;
-    uint8_t hashes[KS_MERKLE_PROOF_MAX][KS_MERKLE_HASH_LEN];
+    struct ks_merkle_hash hashes[KS_MERKLE_PROOF_MAX];
 };
-/* §2.1.3.1: that entry number index is in the tree of size entries. KS_ENOTFOUND: it has no such entry; and what the
- * source says. */
-KS_CHECK enum ks_err ks_merkle_inclusion(
-    const struct ks_merkle_source *source, uint64_t index, uint64_t size, struct ks_merkle_proof *ret_proof);
-/* §2.1.4.1: that the tree of old entries is the beginning of that of size. KS_ENOTFOUND: old is 0 or above size. */
-KS_CHECK enum ks_err ks_merkle_consistency(
-    const struct ks_merkle_source *source, uint64_t old, uint64_t size, struct ks_merkle_proof *ret_proof);
 
-/* §2.1.3.2 and §2.1.4.2: whether a proof proves it. */
-bool ks_merkle_included(const uint8_t leaf[KS_MERKLE_HASH_LEN], uint64_t index, uint64_t size,
-    const struct ks_merkle_proof *proof, const uint8_t root[KS_MERKLE_HASH_LEN]);
-bool ks_merkle_consistent(uint64_t old, const uint8_t old_root[KS_MERKLE_HASH_LEN], uint64_t size,
-    const uint8_t root[KS_MERKLE_HASH_LEN], const struct ks_merkle_proof *proof);
+/* Proofs, by at most two reads for each level. Inclusion (§2.1.3.1): of the leaf at index, in the tree of size leaves;
+ * index < size. Consistency (§2.1.4.1): of the first leaves with all; 0 < first <= size. KS_ELIMIT: other numbers; else
+ * what read says. */
+KS_CHECK enum ks_err ks_merkle_prove_leaf(
+    uint64_t index, uint64_t size, ks_merkle_read *read, void *arg, struct ks_merkle_proof *ret_proof);
+KS_CHECK enum ks_err ks_merkle_prove_growth(
+    uint64_t first, uint64_t size, ks_merkle_read *read, void *arg, struct ks_merkle_proof *ret_proof);
+
+/* §2.1.3.2, §2.1.4.2. KS_OK, or KS_ECRYPTO: not proven, whatever the reason. Two trees of one size are consistent by an
+ * empty proof if their roots are equal. */
+KS_CHECK enum ks_err ks_merkle_verify_leaf(const struct ks_merkle_hash *leaf, uint64_t index, uint64_t size,
+    const struct ks_merkle_proof *proof, const struct ks_merkle_hash *root);
+KS_CHECK enum ks_err ks_merkle_verify_growth(uint64_t first, const struct ks_merkle_hash *first_root, uint64_t size,
+    const struct ks_merkle_hash *root, const struct ks_merkle_proof *proof);
 
 #endif
