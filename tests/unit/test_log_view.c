@@ -804,8 +804,9 @@ static void test_any_order(void)
 
 /* --- the record --- */
 
-#define FRONTIER_AT (1 + 4 + 14 + 16 + 1 + 8 + 4 + 8 + 8) /* behind what comes before it, with the domain's 14 bytes \
-                                                           */
+#define FRONTIER_AT                                                                                  \
+    (1 + 4 + 14 + 16 + 1 + 8 + 4 + 8 + 8) /* behind what comes before it, with the domain's 14 bytes \
+                                           */
 #define REVOKED_LEN 48
 #define OWN_LEN (8 + KS_LOG_LEAF_LEN)
 
