@@ -11,6 +11,8 @@
 
 #define NAME_BYTES_MAX 200
 #define DOMAINS_BYTES_MAX 8192
+#define SIGNS_CERTIFICATES "critical,keyCertSign,cRLSign"
+#define ARC "2.25.179182224142705796714361420395769147229." /* KS_OID_KONSIL, in words */
 
 /* --- keys --- */
 
@@ -134,9 +136,13 @@ static X509 *read_authority(struct ks_str der, EVP_PKEY *key)
 /* --- authorities --- */
 
 /* "DNS:a,DNS:b"; domains are letters, digits, dots and hyphens, so nothing in them is a word of OpenSSL's. */
-static enum ks_err domain_words(const struct ks_authority_names *names, struct ks_buf *words)
+static enum ks_err domain_words(const struct ks_authority_names *names, const char *jid, struct ks_buf *words)
 {
     static const char others[] = ".-";
+
+    /* A comma would end the name, and begin another. */
+    if (jid && (strchr(jid, ',') || strchr(jid, '\n')))
+        return KS_ESYNTAX;
 
     for (size_t i = 0; i < names->domain_count; i++) {
         for (const char *at = names->domains[i]; *at; at++)
@@ -144,6 +150,8 @@ static enum ks_err domain_words(const struct ks_authority_names *names, struct k
                 return KS_ESYNTAX;
         ks_buf_printf(words, "%sDNS:%s", i ? "," : "", names->domains[i]);
     }
+    if (jid)
+        ks_buf_printf(words, "%sotherName:id-on-xmppAddr;UTF8:%s", names->domain_count ? "," : "", jid);
     ks_buf_byte(words, 0);
     return ks_buf_err(words);
 }
@@ -163,7 +171,8 @@ static enum ks_err name_authority(X509 *cert, const struct ks_authority_names *n
 struct new_authority {
     X509 *issuer; /* NULL: it signs itself */
     EVP_PKEY *issuer_key, *key;
-    const char *constraints;
+    const char *constraints, *key_usage, *extended; /* extended: or NULL */
+    const char *jid;                                /* a name beside the domains, or NULL */
 };
 
 static enum ks_err fill_authority(X509 *cert, const struct new_authority *what, const struct ks_authority_names *names,
@@ -184,7 +193,8 @@ static enum ks_err fill_authority(X509 *cert, const struct new_authority *what, 
     return X509_set_version(cert, X509_VERSION_3) && set_serial(cert, serial) && set_validity(cert, validity)
             && X509_set_issuer_name(cert, X509_get_subject_name(issuer)) && X509_set_pubkey(cert, what->key)
             && add_worded(cert, issuer, NID_basic_constraints, what->constraints)
-            && add_worded(cert, issuer, NID_key_usage, "critical,keyCertSign,cRLSign")
+            && add_worded(cert, issuer, NID_key_usage, what->key_usage)
+            && (!what->extended || add_worded(cert, issuer, NID_ext_key_usage, what->extended))
             && add_worded(cert, issuer, NID_subject_key_identifier, "hash")
             && (!what->issuer || add_worded(cert, issuer, NID_authority_key_identifier, "keyid:always"))
             && (!names->domain_count || add_worded(cert, issuer, NID_subject_alt_name, domains))
@@ -200,7 +210,7 @@ static enum ks_err make_authority(struct ks_arena *arena, const struct new_autho
     enum ks_err err;
 
     ks_buf_init(&domains, DOMAINS_BYTES_MAX);
-    err = cert ? domain_words(names, &domains) : KS_ENOMEM;
+    err = cert ? domain_words(names, what->jid, &domains) : KS_ENOMEM;
     if (err == KS_OK)
         err = fill_authority(cert, what, names, validity, domains.ptr);
     if (err == KS_OK)
@@ -213,7 +223,7 @@ static enum ks_err make_authority(struct ks_arena *arena, const struct new_autho
 enum ks_err ks_authority_root(struct ks_arena *arena, EVP_PKEY *key, const struct ks_authority_names *names,
     const struct ks_validity *validity, struct ks_str *ret_certificate)
 {
-    const struct new_authority what = { NULL, key, key, "critical,CA:TRUE" };
+    const struct new_authority what = { NULL, key, key, "critical,CA:TRUE", SIGNS_CERTIFICATES, NULL, NULL };
 
     return make_authority(arena, &what, names, validity, ret_certificate);
 }
@@ -222,7 +232,21 @@ enum ks_err ks_authority_issuing(struct ks_arena *arena, struct ks_str root, EVP
     const struct ks_authority_names *names, const struct ks_validity *validity, struct ks_str *ret_certificate)
 {
     X509 *issuer = read_authority(root, root_key);
-    const struct new_authority what = { issuer, root_key, key, "critical,CA:TRUE,pathlen:0" };
+    const struct new_authority what = { issuer, root_key, key, "critical,CA:TRUE,pathlen:0", SIGNS_CERTIFICATES, NULL,
+        NULL };
+    enum ks_err err = issuer ? make_authority(arena, &what, names, validity, ret_certificate) : KS_ESYNTAX;
+
+    X509_free(issuer);
+    return err;
+}
+
+enum ks_err ks_signer_issue(struct ks_arena *arena, struct ks_str root, EVP_PKEY *root_key, EVP_PKEY *key,
+    const struct ks_authority_names *names, const char *jid, const struct ks_validity *validity,
+    struct ks_str *ret_certificate)
+{
+    X509 *issuer = read_authority(root, root_key);
+    const struct new_authority what = { issuer, root_key, key, "critical,CA:FALSE", "critical,digitalSignature",
+        "clientAuth," ARC "2.2," ARC "2.3", jid };
     enum ks_err err = issuer ? make_authority(arena, &what, names, validity, ret_certificate) : KS_ESYNTAX;
 
     X509_free(issuer);

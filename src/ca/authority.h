@@ -48,6 +48,14 @@ struct ks_authority_facts {
 KS_CHECK enum ks_err ks_authority_read(
     struct ks_arena *arena, struct ks_str certificate, struct ks_authority_facts *ret_facts);
 
+/* --- signers --- */
+
+/* Who may sign checkpoints and state policies for a domain (doc/PROTOCOL.md §15.4), and log in as the registrar's
+ * account (XEP-0178): a certificate by the root itself. names: one domain; jid: of the account. Errors as above. */
+KS_CHECK enum ks_err ks_signer_issue(struct ks_arena *arena, struct ks_str root, EVP_PKEY *root_key, EVP_PKEY *key,
+    const struct ks_authority_names *names, const char *jid, const struct ks_validity *validity,
+    struct ks_str *ret_certificate);
+
 /* --- devices --- */
 
 /* What a device asks for (device_cert.h writes it), after its signature was found to be its key's. The texts and the

@@ -361,6 +361,57 @@ enum ks_err ks_device_chain_check(struct ks_arena *arena, const struct ks_str *c
     return err == KS_ENOMEM ? err : KS_OK;
 }
 
+/* --- signers --- */
+
+static bool is_signer(const mbedtls_x509_crt *crt, struct ks_str usage, uint8_t ret_key[KS_P256_PUBLIC_LEN])
+{
+    return crt->version == 3 && crt->serial.len <= SERIAL_BYTES_MAX && read_public(crt, ret_key)
+        && mbedtls_x509_crt_has_ext_type(crt, MBEDTLS_X509_EXT_KEY_USAGE)
+        && mbedtls_x509_crt_check_key_usage(crt, MBEDTLS_X509_KU_DIGITAL_SIGNATURE) == 0
+        && !mbedtls_x509_crt_get_ca_istrue(crt)
+        && mbedtls_x509_crt_has_ext_type(crt, MBEDTLS_X509_EXT_EXTENDED_KEY_USAGE) && has_usage(crt, usage);
+}
+
+static enum ks_cert_verdict judge_signer(mbedtls_x509_crt *crt, mbedtls_x509_crt *root, struct ks_str domain,
+    struct ks_str usage, int64_t now_s, struct ks_signer *signer)
+{
+    struct walk walk = { .now_s = now_s };
+    uint32_t flags = 0;
+
+    if (!is_signer(crt, usage, signer->key))
+        return KS_CERT_FORM;
+    if (mbedtls_x509_crt_verify_with_profile(crt, root, NULL, &profile, NULL, &flags, on_certificate, &walk) != 0
+        || flags)
+        return KS_CERT_PATH;
+    ks_hash(KS_SHA256, view(&crt->raw), signer->hash);
+    signer->not_before_s = seconds(&crt->valid_from);
+    signer->not_after_s = seconds(&crt->valid_to);
+    if (!answers_for(crt, domain))
+        return KS_CERT_DOMAIN;
+    return walk.expired ? KS_CERT_EXPIRED : walk.early ? KS_CERT_EARLY : KS_CERT_GOOD;
+}
+
+enum ks_err ks_signer_check(struct ks_str certificate, struct ks_str root, struct ks_str domain, enum ks_signs signs,
+    int64_t now_s, struct ks_signer *ret_signer, enum ks_cert_verdict *ret_verdict)
+{
+    struct ks_str usage = signs == KS_SIGNS_STATUS ? KS_OID_STATUS : KS_OID_POLICY;
+    struct extensions other = { { 0 } };
+    mbedtls_x509_crt crt, root_crt;
+    struct ks_signer signer;
+    enum ks_err err;
+
+    *ret_verdict = KS_CERT_MALFORMED;
+    mbedtls_x509_crt_init(&crt);
+    mbedtls_x509_crt_init(&root_crt);
+    if ((err = parse(&root_crt, root, &other)) == KS_OK && (err = parse(&crt, certificate, &other)) == KS_OK)
+        *ret_verdict = judge_signer(&crt, &root_crt, domain, usage, now_s, &signer);
+    if (*ret_verdict == KS_CERT_GOOD)
+        *ret_signer = signer;
+    mbedtls_x509_crt_free(&root_crt);
+    mbedtls_x509_crt_free(&crt);
+    return err == KS_ENOMEM ? err : KS_OK;
+}
+
 /* --- pins --- */
 
 enum ks_err ks_cert_key_hash(struct ks_str certificate, uint8_t ret_hash[32])

@@ -47,6 +47,18 @@ enum ks_cert_verdict {
 KS_CHECK enum ks_err ks_device_chain_check(struct ks_arena *arena, const struct ks_str *chain, size_t count,
     struct ks_str root, int64_t now_s, struct ks_device_cert *ret_cert, enum ks_cert_verdict *ret_verdict);
 
+/* --- signers (§15.4) --- */
+
+enum ks_signs { KS_SIGNS_STATUS, KS_SIGNS_POLICY };
+struct ks_signer {
+    uint8_t key[KS_P256_PUBLIC_LEN], hash[32]; /* hash: SHA-256 of the certificate */
+    int64_t not_before_s, not_after_s;
+};
+/* One whom the root itself lets sign checkpoints or policies of a domain. KS_OK: *ret_verdict says it, and *ret_signer
+ * is filled if it is KS_CERT_GOOD; KS_ENOMEM. */
+KS_CHECK enum ks_err ks_signer_check(struct ks_str certificate, struct ks_str root, struct ks_str domain,
+    enum ks_signs signs, int64_t now_s, struct ks_signer *ret_signer, enum ks_cert_verdict *ret_verdict);
+
 /* SHA-256 of a certificate's public key with its algorithm (SubjectPublicKeyInfo): what a pin names. KS_ESYNTAX. */
 KS_CHECK enum ks_err ks_cert_key_hash(struct ks_str certificate, uint8_t ret_hash[32]);
 /* For an error that a person reads. A literal, "good" and so on. */

@@ -11,6 +11,8 @@
 #define KS_OID_KONSIL "\x69\x82\x8d\xcd\x9e\xee\x92\xe7\x8a\xa3\xf3\x90\xd5\xa1\x96\xd8\xbe\xba\xde\x5d"
 #define KS_OID_CLAIMS KS_STR(KS_OID_KONSIL "\x01")                  /* the extension */
 #define KS_OID_DEVICE KS_STR(KS_OID_KONSIL "\x02\x01")              /* extended key usage: a device of konsil */
+#define KS_OID_STATUS KS_STR(KS_OID_KONSIL "\x02\x02")              /* likewise: signs checkpoints of the key log */
+#define KS_OID_POLICY KS_STR(KS_OID_KONSIL "\x02\x03")              /* likewise: states policies */
 #define KS_OID_XMPP_ADDR KS_STR("\x2b\x06\x01\x05\x05\x07\x08\x05") /* id-on-xmppAddr, RFC 6120 §13.7.1.4 */
 
 #define KS_SEAL_KEY_LEN 65 /* P-256, uncompressed */
