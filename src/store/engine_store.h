@@ -29,6 +29,7 @@ enum ks_table {
     KS_T_CONTACT = 11,
     KS_T_GROUP = 12,    /* rooms: their statements, and what their members have of ours */
     KS_T_TRANSFER = 13, /* files on their way (src/client/transfer.h) */
+    KS_T_REGISTRAR = 14, /* of konsil-ca's own store, and all that is in it (src/ca/registrar.h) */
     KS_T_COUNT
 };
 
