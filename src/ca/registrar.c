@@ -102,8 +102,7 @@ static enum ks_err load_checkpoint(struct ks_registrar *r)
     uint64_t t;
     enum ks_err err;
 
-    if ((err = ks_registrar_get(r, KS_STR("p"), &record)) != KS_OK
-        || (err = ks_registrar_begin(record, &at)) != KS_OK)
+    if ((err = ks_registrar_get(r, KS_STR("p"), &record)) != KS_OK || (err = ks_registrar_begin(record, &at)) != KS_OK)
         return err;
     if (ks_cursor_u64(&at, &r->signed_size) != KS_OK || ks_cursor_u64(&at, &t) != KS_OK
         || ks_cursor_field(&at, &bytes) != KS_OK || bytes.len > sizeof r->checkpoint
@@ -124,17 +123,14 @@ static enum ks_err load(struct ks_registrar *r)
     struct ks_cursor at;
     enum ks_err err;
 
-    if ((err = ks_registrar_get(r, KS_STR("m"), &record)) != KS_OK
-        || (err = ks_registrar_begin(record, &at)) != KS_OK)
+    if ((err = ks_registrar_get(r, KS_STR("m"), &record)) != KS_OK || (err = ks_registrar_begin(record, &at)) != KS_OK)
         return err;
     if (ks_cursor_field(&at, &domain) != KS_OK || ks_registrar_bytes(&at, pin, sizeof pin) != KS_OK
-        || ks_registrar_bytes(&at, r->salt, sizeof r->salt) != KS_OK
-        || ks_cursor_u64(&at, &r->revocations) != KS_OK)
+        || ks_registrar_bytes(&at, r->salt, sizeof r->salt) != KS_OK || ks_cursor_u64(&at, &r->revocations) != KS_OK)
         return KS_ESTORE;
     if (!ks_str_eq(domain, r->setup.domain) || memcmp(pin, r->pin, sizeof pin) != 0)
         return KS_ESTATE;
-    if ((err = ks_registrar_get(r, KS_STR("f"), &record)) != KS_OK
-        || (err = ks_registrar_begin(record, &at)) != KS_OK)
+    if ((err = ks_registrar_get(r, KS_STR("f"), &record)) != KS_OK || (err = ks_registrar_begin(record, &at)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_ESTORE : err;
     if (ks_merkle_frontier_read(&at, &r->frontier) != KS_OK || !ks_cursor_done(&at))
         return KS_ESTORE;

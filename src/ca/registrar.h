@@ -3,9 +3,9 @@
  * §15, §21): invitations, enrolment, renewal, revocation, checkpoints. The core of konsil-ca.
  *
  * Nothing here does IO or asks a clock. Everything is in an engine store of its own (table KS_T_REGISTRAR), one
- * transaction for each call that changes something; what a call returned is durable. Who somebody is, only an operator's
- * invitation or a device that is certified already says: never konsild. Times are milliseconds since 1970. Results of
- * every call: KS_ESTORE, KS_EFULL, KS_ENOMEM; further ones are named. One thread. */
+ * transaction for each call that changes something; what a call returned is durable. Who somebody is, only an
+ * operator's invitation or a device that is certified already says: never konsild. Times are milliseconds since 1970.
+ * Results of every call: KS_ESTORE, KS_EFULL, KS_ENOMEM; further ones are named. One thread. */
 #ifndef KS_REGISTRAR_H
 #define KS_REGISTRAR_H
 
@@ -52,8 +52,9 @@ void ks_registrar_free(struct ks_registrar *r); /* wipes */
 /* --- invitations (registrar_invite.c) --- */
 
 struct ks_invited {
-    struct ks_str jid;              /* bare, normalised */
-    struct ks_device_person person; /* as the operator saw it on paper, or the directory says; organisation is the CA's */
+    struct ks_str jid; /* bare, normalised */
+    struct ks_device_person
+        person; /* as the operator saw it on paper, or the directory says; organisation is the CA's */
     enum ks_device_kind kind;
     uint32_t hours;      /* how long the code is good: 1 to KS_INVITE_HOURS_MAX */
     struct ks_str actor; /* who invites: "uid:1000" */
@@ -124,6 +125,9 @@ struct ks_issued {
 typedef bool ks_visit_issued(void *user, const struct ks_issued *issued); /* false stops; views are good in the call */
 /* jid empty: of everybody. By account and device, the oldest first. */
 KS_CHECK enum ks_err ks_registrar_issued(struct ks_registrar *r, struct ks_str jid, ks_visit_issued *visit, void *user);
+/* Whose certificate has that hash; jid in arena. KS_ENOTFOUND. */
+KS_CHECK enum ks_err ks_registrar_whose(struct ks_registrar *r, struct ks_arena *arena, const uint8_t hash[32],
+    struct ks_str *ret_jid, uint32_t *ret_device);
 /* device 0: all of the account. reason: of RFC 5280 §5.3.1. What was signed from since_ms on is not believed. Signs a
  * checkpoint. KS_ENOTFOUND: nothing that could still be revoked. */
 KS_CHECK enum ks_err ks_registrar_revoke(struct ks_registrar *r, struct ks_str jid, uint32_t device, uint8_t reason,

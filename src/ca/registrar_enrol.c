@@ -21,7 +21,7 @@ struct enrolling {
     uint8_t key_hashes[3][32]; /* by enum key_kind, from 1 */
     uint8_t mac_key[KS_ENROL_MAC_LEN];
     bool by_code;
-    struct ks_cert_record before;  /* of a renewal: what is renewed */
+    struct ks_cert_record before; /* of a renewal: what is renewed */
     bool renewal;
     uint8_t voucher[32];
     struct ks_device_person person;
@@ -135,8 +135,7 @@ static enum ks_err read_vouch(struct ks_registrar *r, struct enrolling *e, int64
         && (err = ks_statement_number(json_object_get(object, "t"), KS_LOG_TIME_MAX_MS / 1000, &t)) == KS_OK)
         *ret_t_s = (int64_t)t;
     json_decref(object);
-    if (err == KS_OK
-        && (!ks_str_eq(jid, e->request.names.jid) || memcmp(csr_hash, e->csr_hash, sizeof csr_hash) != 0))
+    if (err == KS_OK && (!ks_str_eq(jid, e->request.names.jid) || memcmp(csr_hash, e->csr_hash, sizeof csr_hash) != 0))
         err = KS_ESYNTAX;
     return err;
 }
@@ -167,8 +166,8 @@ static enum ks_err key_of(struct ks_registrar *r, const struct enrolling *e, enu
 {
     const char letter = (char)kind;
 
-    return ks_registrar_key(r, 'k',
-        (struct ks_str[]) { ks_str(&letter, 1), ks_str(e->key_hashes[kind - 1], 32) }, 2, ret_key);
+    return ks_registrar_key(
+        r, 'k', (struct ks_str[]) { ks_str(&letter, 1), ks_str(e->key_hashes[kind - 1], 32) }, 2, ret_key);
 }
 
 static enum ks_err check_keys(struct ks_registrar *r, struct enrolling *e)
@@ -211,9 +210,7 @@ static enum ks_err check(struct ks_registrar *r, struct enrolling *e)
 
 static enum ks_err append_issue(struct ks_registrar *r, const struct enrolling *e, struct ks_cert_record *cert)
 {
-    struct ks_log_leaf leaf = {
-        .type = KS_LOG_ISSUE, .device = e->request.claims.device, .time_ms = e->now_ms
-    };
+    struct ks_log_leaf leaf = { .type = KS_LOG_ISSUE, .device = e->request.claims.device, .time_ms = e->now_ms };
 
     ks_log_account(r->salt, e->request.names.jid, leaf.account);
     memcpy(leaf.object, cert->hash, sizeof leaf.object);
@@ -230,8 +227,7 @@ static enum ks_err note_keys(struct ks_registrar *r, const struct enrolling *e, 
         if ((err = key_of(r, e, (enum key_kind)kind, &key)) == KS_OK)
             err = r->setup.store->ops->put(r->setup.store, KS_T_REGISTRAR, key, hash);
     if (err == KS_OK)
-        err = ks_registrar_key(
-            r, 'q', &(struct ks_str) { (const char *)e->csr_hash, sizeof e->csr_hash }, 1, &key);
+        err = ks_registrar_key(r, 'q', &(struct ks_str) { (const char *)e->csr_hash, sizeof e->csr_hash }, 1, &key);
     return err == KS_OK ? r->setup.store->ops->put(r->setup.store, KS_T_REGISTRAR, key, hash) : err;
 }
 
@@ -253,8 +249,8 @@ static enum ks_err issue(struct ks_registrar *r, struct enrolling *e, struct ks_
         .person = e->person.person };
     e->request.claims.kind = e->kind; /* what the device says of itself is not what the hospital knows */
     ks_prng_bytes(r->setup.prng, serial, sizeof serial);
-    err = ks_device_issue(&r->arena, r->setup.issuing, r->setup.issuing_key, &e->request, &e->person, serial, &validity,
-        &cert->der);
+    err = ks_device_issue(
+        &r->arena, r->setup.issuing, r->setup.issuing_key, &e->request, &e->person, serial, &validity, &cert->der);
     if (err != KS_OK)
         return err;
     ks_hash(KS_SHA256, cert->der, cert->hash);

@@ -19,12 +19,11 @@ static enum ks_err invite_read(struct ks_str record, struct ks_invite_record *in
     if (err != KS_OK)
         return err;
     if (ks_registrar_bytes(&at, invite->mac_key, sizeof invite->mac_key) != KS_OK
-        || ks_registrar_bytes(&at, invite->used, sizeof invite->used) != KS_OK
-        || ks_cursor_u64(&at, &expires) != KS_OK || ks_cursor_u8(&at, &waits) != KS_OK
-        || ks_cursor_u8(&at, &kind) != KS_OK || ks_cursor_field(&at, &invite->name) != KS_OK
-        || ks_cursor_field(&at, &invite->profession) != KS_OK || ks_cursor_field(&at, &invite->department) != KS_OK
-        || ks_cursor_field(&at, &invite->organisation) != KS_OK || ks_cursor_field(&at, &invite->person) != KS_OK
-        || ks_cursor_field(&at, &invite->actor) != KS_OK)
+        || ks_registrar_bytes(&at, invite->used, sizeof invite->used) != KS_OK || ks_cursor_u64(&at, &expires) != KS_OK
+        || ks_cursor_u8(&at, &waits) != KS_OK || ks_cursor_u8(&at, &kind) != KS_OK
+        || ks_cursor_field(&at, &invite->name) != KS_OK || ks_cursor_field(&at, &invite->profession) != KS_OK
+        || ks_cursor_field(&at, &invite->department) != KS_OK || ks_cursor_field(&at, &invite->organisation) != KS_OK
+        || ks_cursor_field(&at, &invite->person) != KS_OK || ks_cursor_field(&at, &invite->actor) != KS_OK)
         return KS_ESTORE;
     invite->expires_ms = (int64_t)expires;
     invite->waits = waits;
@@ -205,8 +204,8 @@ static bool look_at(void *user, struct ks_str key, struct ks_str value)
 enum ks_err ks_registrar_invites(struct ks_registrar *r, ks_visit_invite *visit, void *user)
 {
     struct looking looking = { visit, user, KS_OK };
-    enum ks_err err = r->setup.store->ops->scan(
-        r->setup.store, KS_T_REGISTRAR, KS_STR("i"), KS_STR_EMPTY, false, look_at, &looking);
+    enum ks_err err =
+        r->setup.store->ops->scan(r->setup.store, KS_T_REGISTRAR, KS_STR("i"), KS_STR_EMPTY, false, look_at, &looking);
 
     return err == KS_OK ? looking.err : err;
 }

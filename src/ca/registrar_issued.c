@@ -17,8 +17,7 @@ static enum ks_err cert_key(
 
     for (int i = 0; leaf && i < 8; i++)
         tail[5 + i] = (char)(*leaf >> (56 - 8 * i));
-    return ks_registrar_key(
-        r, 'c', (struct ks_str[]) { jid, ks_str(tail, leaf ? sizeof tail : 5) }, 2, ret_key);
+    return ks_registrar_key(r, 'c', (struct ks_str[]) { jid, ks_str(tail, leaf ? sizeof tail : 5) }, 2, ret_key);
 }
 
 static enum ks_err cert_read(struct ks_str record, struct ks_cert_record *cert)
@@ -46,8 +45,7 @@ static enum ks_err cert_read(struct ks_str record, struct ks_cert_record *cert)
     return KS_OK;
 }
 
-enum ks_err ks_cert_put(
-    struct ks_registrar *r, struct ks_str jid, uint32_t device, const struct ks_cert_record *cert)
+enum ks_err ks_cert_put(struct ks_registrar *r, struct ks_str jid, uint32_t device, const struct ks_cert_record *cert)
 {
     struct ks_str key, hash_key;
     struct ks_buf record;
@@ -104,6 +102,18 @@ enum ks_err ks_cert_find(struct ks_registrar *r, const uint8_t hash[32], struct 
     return cert_read(record, ret_cert);
 }
 
+enum ks_err ks_registrar_whose(struct ks_registrar *r, struct ks_arena *arena, const uint8_t hash[32],
+    struct ks_str *ret_jid, uint32_t *ret_device)
+{
+    struct ks_cert_record cert;
+    struct ks_str jid;
+    enum ks_err err;
+
+    ks_arena_reset(&r->arena);
+    err = ks_cert_find(r, hash, &jid, ret_device, &cert);
+    return err == KS_OK ? ks_arena_copy(arena, jid, ret_jid) : err;
+}
+
 /* --- walking --- */
 
 struct walk {
@@ -138,8 +148,8 @@ static enum ks_err walk_over(
     struct ks_registrar *r, struct ks_str prefix, bool falling, ks_visit_issued *visit, void *user)
 {
     struct walk walk = { visit, user, KS_OK };
-    enum ks_err err = r->setup.store->ops->scan(
-        r->setup.store, KS_T_REGISTRAR, prefix, KS_STR_EMPTY, falling, walk_to, &walk);
+    enum ks_err err =
+        r->setup.store->ops->scan(r->setup.store, KS_T_REGISTRAR, prefix, KS_STR_EMPTY, falling, walk_to, &walk);
 
     return err == KS_OK ? walk.err : err;
 }
@@ -183,8 +193,7 @@ static bool count_one(void *user, const struct ks_issued *issued)
     return true;
 }
 
-enum ks_err ks_cert_count(
-    struct ks_registrar *r, struct ks_str jid, int64_t now_ms, size_t *ret_count, bool *ret_ever)
+enum ks_err ks_cert_count(struct ks_registrar *r, struct ks_str jid, int64_t now_ms, size_t *ret_count, bool *ret_ever)
 {
     struct counting counting = { .now_ms = now_ms };
     struct ks_str prefix;
@@ -211,8 +220,7 @@ static bool take_newest(void *user, const struct ks_issued *issued)
     return false;
 }
 
-enum ks_err ks_cert_newest(
-    struct ks_registrar *r, struct ks_str jid, uint32_t device, struct ks_cert_record *ret_cert)
+enum ks_err ks_cert_newest(struct ks_registrar *r, struct ks_str jid, uint32_t device, struct ks_cert_record *ret_cert)
 {
     struct newest newest = { .found = false };
     struct ks_str prefix, whose;
@@ -330,9 +338,7 @@ static enum ks_err wipe(struct ks_registrar *r, void *arg)
 enum ks_err ks_registrar_wipe(
     struct ks_registrar *r, struct ks_str jid, uint32_t device, const uint8_t slot[16], int64_t now_ms)
 {
-    struct wiping wiping = {
-        .leaf = { .type = KS_LOG_WIPE, .device = device, .time_ms = now_ms }, .now_ms = now_ms
-    };
+    struct wiping wiping = { .leaf = { .type = KS_LOG_WIPE, .device = device, .time_ms = now_ms }, .now_ms = now_ms };
 
     ks_arena_reset(&r->arena);
     ks_log_account(r->salt, jid, wiping.leaf.account);
@@ -359,8 +365,8 @@ static enum ks_err serial_of(struct ks_arena *arena, struct ks_str der, struct k
     enum ks_err err = KS_ESTORE;
 
     if (serial)
-        err = ks_arena_copy(
-            arena, ks_str(ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial)), ret_serial);
+        err =
+            ks_arena_copy(arena, ks_str(ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial)), ret_serial);
     X509_free(cert);
     return err;
 }
@@ -373,8 +379,7 @@ static bool list_one(void *user, const struct ks_issued *issued)
         return true;
     if (listing->revoked) {
         listing->revoked[listing->count].since_s = issued->revoked_ms / 1000;
-        listing->err =
-            serial_of(&listing->r->arena, issued->certificate, &listing->revoked[listing->count].serial);
+        listing->err = serial_of(&listing->r->arena, issued->certificate, &listing->revoked[listing->count].serial);
     }
     listing->count++;
     return listing->err == KS_OK;

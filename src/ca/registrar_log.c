@@ -2,7 +2,6 @@
 /* registrar_log.c -- the key log: entries, checkpoints, and what a reader lacks (registrar.h; doc/PROTOCOL.md §15). */
 #include "registrar_state.h"
 
-
 static enum ks_err leaf_key(struct ks_registrar *r, uint64_t number, struct ks_str *ret_key)
 {
     char text[8];
@@ -55,7 +54,8 @@ static enum ks_err put_checkpoint(struct ks_registrar *r)
 enum ks_err ks_registrar_sign(struct ks_registrar *r, int64_t now_ms)
 {
     struct ks_checkpoint checkpoint = { .size = r->frontier.size,
-        .t_s = now_ms / 1000 > r->signed_s ? now_ms / 1000 : r->signed_s, /* time does not go back, whatever clocks do */
+        .t_s =
+            now_ms / 1000 > r->signed_s ? now_ms / 1000 : r->signed_s, /* time does not go back, whatever clocks do */
         .crl = r->revocations,
         .envelope_min = r->setup.envelope_min };
     struct ks_buf bytes;

@@ -76,6 +76,10 @@ KS_CHECK enum ks_err ks_omemo_create(struct ks_omemo *o, int64_t wall_ms);
 
 uint32_t ks_omemo_device(const struct ks_omemo *o);
 void ks_omemo_identity(const struct ks_omemo *o, uint8_t ret_identity[KS_IDENTITY_LEN]);
+/* The same as it stands in bundles and certificates, as Ed25519; and what such a form names, whatever its sign bit.
+ * KS_ESYNTAX: nothing. */
+KS_CHECK enum ks_err ks_omemo_identity_ed(struct ks_omemo *o, uint8_t ret_ed[32]);
+KS_CHECK enum ks_err ks_omemo_identity_of_ed(const uint8_t ed[32], uint8_t ret_identity[KS_IDENTITY_LEN]);
 
 /* XEdDSA (libomemo-c's) by the own identity key. bytes begin with a purpose of doc/PROTOCOL.md §2, so that they are
  * never a pre-key. */
@@ -84,6 +88,9 @@ KS_CHECK enum ks_err ks_omemo_prove(struct ks_omemo *o, struct ks_str bytes, uin
 /* KS_ECRYPTO: not by that identity. */
 KS_CHECK enum ks_err ks_omemo_proof_check(struct ks_omemo *o, const uint8_t identity[KS_IDENTITY_LEN],
     struct ks_str bytes, const uint8_t proof[KS_OMEMO_PROOF_LEN]);
+
+/* The same of an identity as certificates have it (Ed25519), for who has no device: the registrar. */
+bool ks_omemo_proof_by(const uint8_t ed[32], struct ks_str bytes, struct ks_str proof);
 
 /* [w] Call at login, when catch-up ends, and once a day: rotates the signed pre-key, forgets those that are due, fills
  * the pre-keys up when few are left. caught_up: no message that waits on the server can still use a pre-key that was

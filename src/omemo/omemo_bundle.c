@@ -120,17 +120,12 @@ static enum ks_err key_id_read(const struct ks_xml *node, const char *attr, uint
 static enum ks_err identity_read(
     struct ks_arena *arena, enum ks_omemo_version version, const struct ks_xml *node, struct ks_omemo_bundle *bundle)
 {
-    ec_public_key *key = NULL;
     enum ks_err err;
 
     if (version == KS_OMEMO_1)
         return key_read(arena, version, node, bundle->identity);
-    if ((err = key_read(arena, version, node, bundle->identity_ed)) != KS_OK
-        || (err = omemo_read_err(curve_decode_point_ed(&key, bundle->identity_ed, 32, NULL))) != KS_OK)
-        return err;
-    err = omemo_identity_of(key, bundle->identity);
-    SIGNAL_UNREF(key);
-    return err;
+    err = key_read(arena, version, node, bundle->identity_ed);
+    return err == KS_OK ? ks_omemo_identity_of_ed(bundle->identity_ed, bundle->identity) : err;
 }
 
 enum ks_err ks_omemo_bundle_read(struct ks_arena *arena, enum ks_omemo_version version, const struct ks_xml *bundle,
@@ -225,22 +220,42 @@ struct own_bundle {
     bool has_signed;
 };
 
-static enum ks_err put_identity(struct own_bundle *b)
+enum ks_err ks_omemo_identity_ed(struct ks_omemo *o, uint8_t ret_ed[32])
 {
     ec_public_key *key = NULL;
     signal_buffer *ed = NULL;
+    enum ks_err err = omemo_err(o, curve_decode_point_mont(&key, o->identity, KS_IDENTITY_LEN, o->context));
+
+    if (err == KS_OK && !(ed = ec_public_key_get_ed(key)))
+        err = KS_ENOMEM;
+    if (err == KS_OK)
+        memcpy(ret_ed, signal_buffer_data(ed), 32);
+    signal_buffer_free(ed);
+    SIGNAL_UNREF(key);
+    return err;
+}
+
+enum ks_err ks_omemo_identity_of_ed(const uint8_t ed[32], uint8_t ret_identity[KS_IDENTITY_LEN])
+{
+    ec_public_key *key = NULL;
+    enum ks_err err = omemo_read_err(curve_decode_point_ed(&key, ed, 32, NULL));
+
+    if (err == KS_OK)
+        err = omemo_identity_of(key, ret_identity);
+    SIGNAL_UNREF(key);
+    return err;
+}
+
+static enum ks_err put_identity(struct own_bundle *b)
+{
+    uint8_t ed[32];
     enum ks_err err;
 
     if (b->version == KS_OMEMO_1)
         return put_key(b->arena, b->bundle, b->version, names[KS_OMEMO_1].identity, b->o->identity);
-    err = omemo_err(b->o, curve_decode_point_mont(&key, b->o->identity, KS_IDENTITY_LEN, b->o->context));
-    if (err == KS_OK && !(ed = ec_public_key_get_ed(key)))
-        err = KS_ENOMEM;
-    if (err == KS_OK)
-        err = put_bytes(b->arena, b->bundle, NS_OMEMO, names[KS_OMEMO_2].identity, ks_str(signal_buffer_data(ed), 32));
-    signal_buffer_free(ed);
-    SIGNAL_UNREF(key);
-    return err;
+    if ((err = ks_omemo_identity_ed(b->o, ed)) != KS_OK)
+        return err;
+    return put_bytes(b->arena, b->bundle, NS_OMEMO, names[KS_OMEMO_2].identity, ks_str(ed, sizeof ed));
 }
 
 static enum ks_err put_signed(void *user, const struct omemo_own_record *record)

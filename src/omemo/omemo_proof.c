@@ -32,3 +32,16 @@ enum ks_err ks_omemo_proof_check(struct ks_omemo *o, const uint8_t identity[KS_I
         return KS_ENOMEM;
     return rc == 1 ? KS_OK : KS_ECRYPTO;
 }
+
+bool ks_omemo_proof_by(const uint8_t ed[32], struct ks_str bytes, struct ks_str proof)
+{
+    uint8_t identity[KS_IDENTITY_LEN];
+    ec_public_key *key = NULL;
+    int rc = -1;
+
+    if (proof.len == KS_OMEMO_PROOF_LEN && ks_omemo_identity_of_ed(ed, identity) == KS_OK
+        && curve_decode_point_mont(&key, identity, KS_IDENTITY_LEN, NULL) >= 0)
+        rc = curve_verify_signature(key, (const uint8_t *)bytes.ptr, bytes.len, (const uint8_t *)proof.ptr, proof.len);
+    SIGNAL_UNREF(key);
+    return rc == 1;
+}

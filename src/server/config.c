@@ -456,3 +456,9 @@ struct ks_str ks_domain_text(const struct ks_domain *domain, const char *name)
 {
     return ks_str_z(reading(domain->values, name)->text);
 }
+
+bool ks_domain_has(const struct ks_domain *domain, const char *name)
+{
+    return ks_option_find(ks_str_z(name))->kind == KS_OPT_TEXT ? ks_domain_text(domain, name).len > 0
+                                                               : ks_domain_number(domain, name) != 0;
+}

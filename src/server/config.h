@@ -97,5 +97,7 @@ int64_t ks_config_number(const struct ks_config *config, const char *name);
 struct ks_str ks_config_text(const struct ks_config *config, const char *name);
 int64_t ks_domain_number(const struct ks_domain *domain, const char *name);
 struct ks_str ks_domain_text(const struct ks_domain *domain, const char *name);
+/* Whether it is set at all: a number that is not 0, a text that is not empty. */
+bool ks_domain_has(const struct ks_domain *domain, const char *name);
 
 #endif

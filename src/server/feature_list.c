@@ -32,6 +32,8 @@ const struct ks_feature *const ks_features[] = {
     &ks_feature_offline,
     &ks_feature_archive,
     &ks_feature_erase,
+    &ks_feature_enrol,
+    &ks_feature_log,
     &ks_feature_retraction,
     &ks_feature_caps,
     &ks_feature_csi,

@@ -22,6 +22,8 @@ extern const struct ks_feature ks_feature_directory;
 extern const struct ks_feature ks_feature_disco;
 extern const struct ks_feature ks_feature_displayed;
 extern const struct ks_feature ks_feature_erase;
+extern const struct ks_feature ks_feature_enrol;
+extern const struct ks_feature ks_feature_log;
 extern const struct ks_feature ks_feature_fast;
 extern const struct ks_feature ks_feature_invite;
 extern const struct ks_feature ks_feature_limits;

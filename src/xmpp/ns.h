@@ -109,5 +109,8 @@
 #define NS_JINGLE_MESSAGE "urn:xmpp:jingle-message:0"
 #define NS_KONSIL_ROOM "urn:konsil:room:0"
 #define NS_KONSIL_DEVICE_KEY "urn:konsil:device-key:0"
+#define NS_KONSIL_ENROL "urn:konsil:enrol:0"
+#define NS_KONSIL_LOG "urn:konsil:log:0"
+#define NS_X509 "urn:xmpp:x509:0"
 
 #endif

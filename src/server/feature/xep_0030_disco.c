@@ -27,7 +27,7 @@ static void add_all(struct ks_arena *arena, const struct ks_domain *domain, stru
 {
     for (size_t i = 0; ks_features[i]; i++) {
         const char *const *names = account ? ks_features[i]->disco_account : ks_features[i]->disco;
-        if (ks_features[i]->disco_if && !ks_domain_number(domain, ks_features[i]->disco_if))
+        if (ks_features[i]->disco_if && !ks_domain_has(domain, ks_features[i]->disco_if))
             continue;
         for (; names && *names; names++)
             ks_disco_add(arena, query, *names);
