@@ -47,6 +47,26 @@
 #define KS_CODE_LOGIN_CERTIFICATE "login.certificate" /* the server does not take ours, and no password is known */
 #define KS_CODE_LOGIN_DELAYED "login.delayed"         /* too many wrong tries: later */
 #define KS_CODE_LOGIN_DISABLED "login.disabled"
+#define KS_CODE_ENROL_LINK "enrol.link"       /* it is no such link */
+#define KS_CODE_ENROL_OTHER "enrol.other"     /* it is for another account */
+#define KS_CODE_ENROL_THERE "enrol.there"     /* the device has a certificate */
+#define KS_CODE_ENROL_NONE "enrol.none"       /* the device belongs to no hospital */
+#define KS_CODE_ENROL_REFUSED "enrol.refused" /* the registrar does not take the request */
+#define KS_CODE_ENROL_CODE "enrol.code"
+#define KS_CODE_ENROL_EXPIRED "enrol.expired"
+#define KS_CODE_ENROL_USED "enrol.used"
+#define KS_CODE_ENROL_WAITS "enrol.waits"
+#define KS_CODE_ENROL_DEVICES "enrol.devices"
+#define KS_CODE_ENROL_REVOKED "enrol.revoked"
+#define KS_CODE_ENROL_FORGED "enrol.forged" /* whoever answered is not the registrar that the link names */
+#define KS_CODE_DEVICE_ISSUED "device.issued"
+#define KS_CODE_DEVICE_REVOKED "device.revoked"
+#define KS_CODE_REVOKED_SELF "device.revoked_self"
+#define KS_CODE_UNCERTIFIED "device.uncertified" /* it gets no key, and what it says is not shown */
+#define KS_CODE_LOG_FORKED "log.forked"
+#define KS_CODE_LOG_CLOCK "log.clock"
+#define KS_CODE_LOG_STALE "log.stale"
+#define KS_CODE_LOG_DEAD "log.dead"
 #define KS_CODE_INVITE_LINK "invite.link"   /* it is no invitation */
 #define KS_CODE_INVITE_OTHER "invite.other" /* it is for another account */
 #define KS_CODE_INVITE_NONE "invite.none"   /* the server takes no invitations */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "certs.h"
 #include "enc.h"
 #include "engine.h"
 #include "group.h"
@@ -39,6 +40,17 @@ enum ks_err ks_device_key_load(struct konsil *k)
     if (err != KS_OK)
         return err;
     own->made = true;
+    return ks_p256_public(own->secret, own->key) == KS_OK ? KS_OK : KS_ESTORE;
+}
+
+enum ks_err ks_device_key_use(struct konsil *k, const uint8_t secret[KS_P256_PRIVATE_LEN])
+{
+    struct ks_device_key *own = &k->device_key;
+    enum ks_err err = ks_meta_put(k, META_SECRET, ks_str(secret, KS_P256_PRIVATE_LEN));
+
+    if (err != KS_OK)
+        return err;
+    memcpy(own->secret, secret, sizeof(own->secret));
     return ks_p256_public(own->secret, own->key) == KS_OK ? KS_OK : KS_ESTORE;
 }
 
@@ -351,6 +363,39 @@ static enum ks_err ask(struct konsil *k, struct ks_str jid, uint32_t device)
     return err == KS_OK ? KS_EAGAIN : err;
 }
 
+/* --- by certificates --- */
+
+struct verifying {
+    struct ks_str data, signature;
+    bool found, good, revoked;
+    struct konsil *k;
+};
+
+/* The key that a device had when it signed may have been renewed since. */
+static bool try_cert(void *user, const struct ks_cert *cert)
+{
+    struct verifying *verifying = user;
+
+    verifying->found = true;
+    verifying->good = check(cert->key, verifying->data, verifying->signature) == KS_OK;
+    verifying->revoked = ks_cert_judge(verifying->k, cert, NULL) == KS_GENUINE_REVOKED;
+    return !verifying->good;
+}
+
+static enum ks_err verify_certified(
+    struct konsil *k, struct ks_str jid, uint32_t device, struct ks_str data, struct ks_str signature)
+{
+    struct verifying verifying = { .data = data, .signature = signature, .k = k };
+    bool coming;
+    enum ks_err err = ks_cert_each(k, jid, device, try_cert, &verifying);
+
+    if (err != KS_OK || verifying.good)
+        return err != KS_OK ? err : verifying.revoked ? KS_ENOTFOUND : KS_OK;
+    if ((err = ks_certs_want(k, jid, device, &coming)) != KS_OK)
+        return err;
+    return coming || !ks_online(k) ? KS_EAGAIN : verifying.found ? KS_ECRYPTO : KS_ENOTFOUND;
+}
+
 enum ks_err ks_device_verify(
     struct konsil *k, struct ks_str jid, uint32_t device, struct ks_str data, struct ks_str signature)
 {
@@ -361,6 +406,10 @@ enum ks_err ks_device_verify(
 
     if (ks_str_eq(jid, ks_own(k)) && device == ks_omemo_device(k->omemo))
         return check(k->device_key.key, data, signature);
+    if (ks_certs_count(k, jid) && (err = verify_certified(k, jid, device, data, signature)) != KS_ENOTFOUND)
+        return err;
+    if (ks_certs_count(k, jid) && ((err = ks_cert_mixed(k, jid, &believed)) != KS_OK || !believed))
+        return err == KS_OK ? KS_ENOTFOUND : err;
     if ((err = kept(k, jid, device, &claim)) == KS_OK && (err = believe(k, jid, device, &claim, &believed)) == KS_OK)
         return believed ? check(claim.key, data, signature) : KS_ENOTFOUND;
     if (err != KS_ENOTFOUND)

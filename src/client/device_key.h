@@ -2,10 +2,10 @@
 /* device_key.h -- the signing keys of devices: ours, and those of others as far as they may be believed
  * (doc/PROTOCOL.md §2.1).
  *
- * A device signs with a P-256 key. Until the hospital's CA certifies it, the device says itself that it is its own: in
- * a statement signed by that key and by its OMEMO identity key, in a PEP node. So the key is worth as much as the
- * identity that messages trust, and no more; a certificate will take the statement's place, and everything outside of
- * this module stays. The private key is in the store, encrypted as everything there. */
+ * A device signs with a P-256 key. Where the hospital certifies devices, their certificates say whose it is (certs.h).
+ * Elsewhere the device says itself that it is its own: in a statement signed by that key and by its OMEMO identity key,
+ * in a PEP node. Such a key is worth as much as the identity that messages trust, and no more. The private key is in
+ * the store, encrypted as everything there. */
 #ifndef KS_DEVICE_KEY_H
 #define KS_DEVICE_KEY_H
 
@@ -30,6 +30,8 @@ void ks_device_key_done(struct konsil *k); /* wipes */
 
 /* Reads our own, or makes it. */
 KS_CHECK enum ks_err ks_device_key_load(struct konsil *k);
+/* Another one from now on: the hospital has certified it. */
+KS_CHECK enum ks_err ks_device_key_use(struct konsil *k, const uint8_t secret[KS_P256_PRIVATE_LEN]);
 /* Publishes it, unless the server has it. */
 KS_CHECK enum ks_err ks_device_key_online(struct konsil *k);
 /* Whether what was published to our node is there. */

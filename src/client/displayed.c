@@ -315,7 +315,7 @@ enum ks_err ks_displayed_online(struct konsil *k)
     enum ks_err err;
 
     k->displayed.known = false;
-    err = ks_pep_fetch_all(k, NS_MDS, on_marks);
+    err = ks_pep_fetch_items(k, KS_STR_EMPTY, NS_MDS, on_marks, KS_STR_EMPTY);
     return err == KS_EAGAIN ? KS_OK : err;
 }
 

@@ -302,6 +302,7 @@ enum ks_err ks_engine_account(struct konsil *k, struct ks_str bare)
     if ((err = keep_z(&k->bare, bare)) != KS_OK || (err = keep_z(&k->local, jid.local)) != KS_OK
         || (err = keep_z(&k->domain, jid.domain)) != KS_OK || (err = load_resource(k)) != KS_OK
         || (err = load_agent(k)) != KS_OK || (err = load_identity(k)) != KS_OK || (err = ks_device_key_load(k)) != KS_OK
+        || (err = ks_enrolment_load(k)) != KS_OK || (err = ks_log_follow_load(k)) != KS_OK
         || (err = ks_acks_load(k)) != KS_OK || (err = ks_heal_load(k)) != KS_OK)
         return err;
     return ks_outbox_load(k);
@@ -374,7 +375,8 @@ static enum ks_err session_began(struct konsil *k, void *arg)
     }
     if ((err = ks_tell(k, KS_EV_CONNECTION, &event)) != KS_OK || (err = ks_people_online(k)) != KS_OK
         || (err = ks_keys_online(k)) != KS_OK || (err = ks_displayed_online(k)) != KS_OK
-        || (err = ks_bookmarks_online(k)) != KS_OK || (err = ks_server_info_online(k)) != KS_OK)
+        || (err = ks_bookmarks_online(k)) != KS_OK || (err = ks_server_info_online(k)) != KS_OK
+        || (err = ks_log_follow_online(k)) != KS_OK)
         return err;
     return ks_catchup_begin(k, &k->catchup);
 }
@@ -450,6 +452,8 @@ void ks_engine_online(struct konsil *k, bool resumed)
         ks_catchup_lost(&k->catchup);
         ks_groups_lost(k);
         ks_device_key_lost(k);
+        ks_log_follow_lost(k);
+        ks_certs_lost(k);
         ks_transfers_lost(k);
         ks_services_lost(k);
     }
@@ -469,7 +473,8 @@ enum ks_err ks_engine_caught_up(struct konsil *k, bool resumed)
         return err;
     if ((err = ks_outage_online(k)) != KS_OK || (err = ks_keys_caught_up(k, resumed)) != KS_OK
         || (err = ks_heal_caught_up(k)) != KS_OK || (err = ks_displayed_caught_up(k)) != KS_OK
-        || (err = ks_device_key_online(k)) != KS_OK || (err = ks_groups_online(k, resumed)) != KS_OK)
+        || (err = ks_device_key_online(k)) != KS_OK || (err = ks_enrolment_online(k)) != KS_OK
+        || (err = ks_groups_online(k, resumed)) != KS_OK)
         return err;
     ks_acks_wake(k);
     ks_transfers_wake(k);
@@ -530,7 +535,10 @@ static enum ks_err take_presence(struct konsil *k, void *arg)
 
 static enum ks_err take_request(struct konsil *k, void *arg)
 {
-    return ks_people_request(k, arg);
+    bool told;
+    enum ks_err err = ks_service_request(k, arg, &told);
+
+    return err != KS_OK || told ? err : ks_people_request(k, arg);
 }
 
 /* Of those whose last page came with the stanza at hand, what was held back is taken in. */
@@ -588,6 +596,8 @@ static void (*const due[KS_WAIT_COUNT])(struct konsil *k) = {
     [KS_WAIT_TRANSFER] = ks_transfers_due,
     [KS_WAIT_SERVICES] = ks_services_due,
     [KS_WAIT_LIFETIME] = ks_lifetime_due,
+    [KS_WAIT_HELD] = ks_held_due,
+    [KS_WAIT_ENROL] = ks_enrolment_due,
 };
 
 int64_t konsil_deadline_ms(const struct konsil *k)
@@ -644,6 +654,9 @@ struct konsil *konsil_new(const struct konsil_setup *setup)
     ks_people_init(k);
     ks_keys_init(k);
     ks_device_key_init(k);
+    ks_log_follow_init(k);
+    ks_certs_init(k);
+    ks_held_init(k);
     ks_groups_init(k);
     ks_group_service_init(k);
     ks_acks_init(k);
@@ -675,6 +688,10 @@ void konsil_free(struct konsil *k)
     ks_transfers_done(k);
     ks_groups_done(k);
     ks_device_key_done(k);
+    ks_enrolment_done(k);
+    ks_log_follow_done(k);
+    ks_certs_done(k);
+    ks_held_done(k);
     ks_keys_done(k);
     ks_acks_done(k);
     ks_heal_done(k);

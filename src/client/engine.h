@@ -12,23 +12,28 @@
 
 #include "acks.h"
 #include "catchup.h"
+#include "certs.h"
 #include "codes.h"
 #include "device_key.h"
 #include "displayed.h"
 #include "engine_store.h"
+#include "enrolment.h"
 #include "external_services.h"
 #include "group.h"
 #include "heal.h"
+#include "held.h"
 #include "iq_client.h"
 #include "keys.h"
 #include "konsil/konsil.h"
 #include "lifetime.h"
 #include "log.h"
+#include "log_follow.h"
 #include "omemo.h"
 #include "outage.h"
 #include "outbox.h"
 #include "people.h"
 #include "schema.h"
+#include "service.h"
 #include "stanza.h"
 #include "stream.h"
 #include "transfer.h"
@@ -48,6 +53,8 @@ enum ks_wait {
     KS_WAIT_TRANSFER, /* files: the next one, the next try */
     KS_WAIT_SERVICES, /* servers for calls: before their passwords expire */
     KS_WAIT_LIFETIME, /* what is kept here too long */
+    KS_WAIT_HELD,     /* messages whose author's certificate is being fetched */
+    KS_WAIT_ENROL,    /* our own certificate: the next try, its renewal */
     KS_WAIT_COUNT
 };
 
@@ -90,6 +97,11 @@ struct konsil {
     struct ks_acks acks;
     struct ks_heal heal;
     struct ks_device_key device_key;
+    struct ks_enrolment enrolment;
+    struct ks_log_follow log_follow;
+    struct ks_certs certs;
+    struct ks_held_list held;
+    struct ks_served served;
     struct ks_groups groups;
     struct ks_displayed displayed;
     struct ks_transfers transfers;

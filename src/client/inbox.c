@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "inbox.h"
 
+#include "certs.h"
 #include "engine.h"
 #include "group.h"
 #include "group_roles.h"
 #include "heartbeat.h"
+#include "held.h"
 #include "history.h"
 #include "invitations.h"
 #include "kept_rooms.h"
@@ -87,7 +89,8 @@ static uint32_t sender_device(const struct ks_xml *encrypted)
 struct opening {
     struct ks_inbound *in;
     const struct ks_xml *encrypted;
-    enum ks_err err; /* of ks_omemo_open, when that is why the step was undone */
+    enum ks_err err;  /* of ks_omemo_open, when that is why the step was undone */
+    bool uncertified; /* it could be opened, and its author's device is not one of the hospital's */
 };
 
 /* Where we are in the archive, durable with what came. */
@@ -114,11 +117,18 @@ static enum ks_err open_it(struct konsil *k, void *arg)
     struct opening *opening = arg;
     struct ks_inbound *in = opening->in;
     struct ks_content content = { .says = KS_SAYS_TEXT };
+    bool permitted;
     enum ks_err err = ks_omemo_open(k->omemo, &k->arena, opening->encrypted, in->from, &in->opened);
 
     if (err != KS_OK) {
         opening->err = err;
         return err;
+    }
+    if ((err = ks_certs_permit(k, in->from, in->opened.device, in->opened.identity, &permitted)) != KS_OK)
+        return err;
+    if (!permitted) {
+        opening->uncertified = true;
+        return opening->err = KS_EDENIED; /* the ratchet is turned back: it may be permitted later */
     }
     if ((err = owe_answers(k, in)) != KS_OK || (err = note_archive(k, in)) != KS_OK)
         return err;
@@ -137,9 +147,10 @@ static enum ks_err open_it(struct konsil *k, void *arg)
 
 /* --- what could not be opened --- */
 
-static enum ks_err tell_identity(struct konsil *k, const struct ks_inbound *in)
+static enum ks_err tell_denied(struct konsil *k, const struct ks_inbound *in)
 {
-    struct ks_ev_warning event = { .code = KS_STR(KS_CODE_IDENTITY_CHANGED),
+    struct ks_ev_warning event = { .code = ks_certs_count(k, in->from) ? KS_STR(KS_CODE_UNCERTIFIED)
+                                                                       : KS_STR(KS_CODE_IDENTITY_CHANGED),
         .jid = in->from,
         .device = in->opened.device,
         .conversation = in->peer,
@@ -185,13 +196,37 @@ static enum ks_err note_failure(struct konsil *k, void *arg)
         return KS_OK; /* its author did not know us as a member; if that is wrong, its number is missing */
     if (in->idle && in->archive->twice)
         return KS_OK; /* receipts and the like are in no history to be known by, and their keys are used up */
-    if (opening->err == KS_EDENIED && (err = tell_identity(k, in)) != KS_OK)
+    if (opening->err == KS_EDENIED && (err = tell_denied(k, in)) != KS_OK)
         return err;
+    if (opening->err == KS_EAGAIN && ks_certs_count(k, in->from))
+        return tell_denied(k, in); /* nobody of the hospital's: nothing is missing */
     if (!in->idle && ((err = ks_intake_unreadable(k, in)) != KS_OK || (err = ks_displayed_note(k, in)) != KS_OK))
         return err;
     if (opening->err == KS_EDENIED || opening->err == KS_ESYNTAX)
         return KS_OK; /* a new session would not help */
     return ks_heal_lost(k, in, opening->err != KS_ENOTFOUND);
+}
+
+/* Whether an author's certificate is on its way, and his message waits for it. */
+struct waiting {
+    const struct ks_inbound *in;
+    uint32_t device;
+    bool coming;
+};
+
+static enum ks_err want(struct konsil *k, void *arg)
+{
+    struct waiting *waiting = arg;
+
+    return ks_certs_want(k, waiting->in->from, waiting->device, &waiting->coming);
+}
+
+static bool hold_back(struct konsil *k, const struct ks_inbound *in, uint32_t device)
+{
+    struct waiting waiting = { in, device, false };
+
+    return !in->again && ks_certs_count(k, in->from) && ks_step(k, want, &waiting) && waiting.coming
+        && ks_held_add(k, in, device);
 }
 
 static void open_one(struct konsil *k, struct ks_inbound *in, const struct ks_xml *newer, const struct ks_xml *older)
@@ -207,6 +242,8 @@ static void open_one(struct konsil *k, struct ks_inbound *in, const struct ks_xm
         if (ks_step(k, open_it, &opening) || k->failed != KS_OK)
             return;
     }
+    if ((opening.err == KS_EAGAIN || opening.uncertified) && hold_back(k, in, in->opened.device))
+        return;
     if (opening.err != KS_OK)
         (void)ks_step(k, note_failure, &opening);
 }
@@ -267,8 +304,11 @@ static void take(struct konsil *k, struct ks_inbound *in)
     const struct ks_xml *older = ks_xml_child(in->message, NS_AXOLOTL, "encrypted");
     struct look look = { .in = in, .device = sender_device(newer ? newer : older) };
 
-    if (ks_step(k, look_at, &look) && !look.known)
-        open_one(k, in, newer, older);
+    if (!ks_step(k, look_at, &look) || look.known)
+        return;
+    if (!in->again && ks_held_has(k, in->from, look.device) && ks_held_add(k, in, look.device))
+        return; /* one before it waits */
+    open_one(k, in, newer, older);
 }
 
 static void take_message(struct konsil *k, const struct ks_xml *message, int64_t stamp_ms, struct ks_str id)
@@ -536,9 +576,15 @@ static void take_live(struct konsil *k, const struct ks_stanza *stanza)
     take_message(k, message, stamp, archive_id(k, message));
 }
 
+static enum ks_err take_log(struct konsil *k, void *arg)
+{
+    return ks_log_follow_pushed(k, arg);
+}
+
 void ks_inbox_message(struct konsil *k, const struct ks_stanza *stanza)
 {
     const struct ks_xml *result = ks_xml_child(stanza->xml, NS_MAM, "result");
+    const struct ks_xml *pushed = ks_xml_child(stanza->xml, NS_KONSIL_LOG, "log");
     struct event event = { .event = ks_xml_child(stanza->xml, NS_PUBSUB_EVENT, "event") };
     struct ks_group_live *live;
 
@@ -550,6 +596,9 @@ void ks_inbox_message(struct konsil *k, const struct ks_stanza *stanza)
         else if (stanza->has_from && !stanza->from.resource.len /* not an occupant, who says so himself */
             && (live = room_of(k, ks_xml_attr(stanza->xml, "from"))))
             (void)ks_catchup_result(k, &live->catchup, result);
+    } else if (pushed) {
+        if (stanza->has_from && ks_jid_eq(stanza->from, ks_jid_split(ks_str_z(k->domain))))
+            (void)ks_step(k, take_log, (void *)(uintptr_t)pushed);
     } else if (event.event) {
         /* XEP-0163 §4.3: "The 'from' address of the notification MUST be the bare JID of the account owner"; a device
          * of his, or an occupant of a room, says nothing of nodes. */
@@ -561,6 +610,29 @@ void ks_inbox_message(struct konsil *k, const struct ks_stanza *stanza)
     } else if (!ks_catchup_hold(&k->catchup, stanza->xml)) {
         take_live(k, stanza);
     }
+}
+
+void ks_inbox_again(struct konsil *k, const struct ks_held *held)
+{
+    struct ks_group_live *live = held->room ? ks_group_live(k, held->peer) : NULL;
+    struct ks_inbound in = { .stamp_ms = held->stamp_ms,
+        .from = held->from,
+        .to = held->to,
+        .peer = held->peer,
+        .id = held->id,
+        .archive_id = held->room && !live ? KS_STR_EMPTY : held->archive_id,
+        .archive = live ? &live->catchup : &k->catchup,
+        .room = held->room,
+        .mine = held->mine,
+        .idle = held->idle,
+        .again = true };
+    struct ks_xml *message;
+
+    ks_arena_reset(&k->stream.element);
+    if (ks_xml_read(&k->stream.element, held->bytes, KS_STR_EMPTY, KS_STR_EMPTY, &message) != KS_OK)
+        return;
+    in.message = message;
+    take(k, &in);
 }
 
 void ks_inbox_held(struct konsil *k, struct ks_str bytes)

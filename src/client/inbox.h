@@ -23,6 +23,7 @@ struct ks_inbound {
     bool room;                    /* peer is a room */
     bool mine;                    /* from our own account: another device of ours, or this one */
     bool idle;                    /* wake level none: nothing that a person would miss */
+    bool again;                   /* it was held back for its author's certificate, and is not a second time */
     /* once opened */
     struct ks_omemo_opened opened;
     struct ks_str envelope; /* its bytes; empty in the older version */
@@ -36,6 +37,10 @@ void ks_inbox_archived(
     struct konsil *k, struct ks_catchup *archive, const struct ks_xml *forwarded, struct ks_str archive_id);
 /* One that was held back during catch-up, as the server sent it. */
 void ks_inbox_held(struct konsil *k, struct ks_str bytes);
+
+/* One that waited for its author's certificate. */
+struct ks_held;
+void ks_inbox_again(struct konsil *k, const struct ks_held *held);
 
 /* In a step (intake.c): what an opened envelope says takes effect. in->opened and in->envelope are set. */
 KS_CHECK enum ks_err ks_intake(struct konsil *k, struct ks_inbound *in, struct ks_content *content);

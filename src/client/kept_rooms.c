@@ -238,7 +238,7 @@ static enum ks_err on_bookmarks(struct konsil *k, const struct ks_iq *iq, const 
 
 enum ks_err ks_bookmarks_online(struct konsil *k)
 {
-    enum ks_err err = ks_pep_fetch_all(k, NS_BOOKMARKS, on_bookmarks);
+    enum ks_err err = ks_pep_fetch_items(k, KS_STR_EMPTY, NS_BOOKMARKS, on_bookmarks, KS_STR_EMPTY);
 
     return err == KS_EAGAIN ? KS_OK : err;
 }

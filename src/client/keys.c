@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "certs.h"
 #include "early.h"
 #include "engine.h"
 #include "group.h"
 #include "heartbeat.h"
+#include "held.h"
 #include "peers.h"
 #include "pep_client.h"
 #include "xml_writer.h"
@@ -136,13 +138,13 @@ static struct bundle *get_bundle(struct ring *ring, uint32_t device, enum ks_ome
     return bundle;
 }
 
-/* Those who wait for keys look again. */
-static void wake(struct konsil *k)
+void ks_keys_wake(struct konsil *k)
 {
     ks_outbox_wake(k);
     ks_acks_keys(k);
     ks_heal_wake(k);
     ks_groups_wake(k);
+    ks_held_wake(k);
 }
 
 /* --- our own list --- */
@@ -310,7 +312,7 @@ static enum ks_err tell_new_own(struct konsil *k, uint32_t device)
 static enum ks_err take_list(
     struct konsil *k, struct ks_str jid, enum ks_omemo_version version, const struct ks_xml *list)
 {
-    bool own = ks_str_eq(jid, ks_own(k)), fresh = false, changed;
+    bool own = ks_str_eq(jid, ks_own(k)), fresh = false, changed, ready;
     struct ks_omemo_device *devices = NULL;
     struct ks_peer peer;
     size_t count = 0, known;
@@ -335,7 +337,7 @@ static enum ks_err take_list(
         return err;
     if (changed && (err = ks_peer_tell(k, &peer)) != KS_OK)
         return err;
-    if (fresh && (err = ks_groups_show_sibling(k)) != KS_OK)
+    if ((fresh && (err = ks_groups_show_sibling(k)) != KS_OK) || (err = ks_certs_ready(k, jid, &ready)) != KS_OK)
         return err;
     return own ? check_own_list(k, &peer, version) : KS_OK;
 }
@@ -353,7 +355,7 @@ static enum ks_err on_list(struct konsil *k, const struct ks_iq *iq, const struc
          * it, but a room does not wait for it without end: one account would silence all. */
         ring->lists[version] = UNASKED;
         ring->unanswered[version] += ks_online(k);
-        wake(k);
+        ks_keys_wake(k);
         return KS_OK;
     }
     ring->unanswered[version] = 0;
@@ -361,11 +363,11 @@ static enum ks_err on_list(struct konsil *k, const struct ks_iq *iq, const struc
         /* Whoever cannot be asked now (a server that is away, a stranger) is asked again later. */
         ring->lists[version] = FAILED;
         ring->failed_ms = k->now.mono_ms;
-        wake(k);
+        ks_keys_wake(k);
         return KS_OK;
     }
     ring->lists[version] = HERE;
-    wake(k);
+    ks_keys_wake(k);
     return take_list(k, iq->text, version, ks_pep_payload(answer));
 }
 
@@ -440,7 +442,7 @@ enum ks_err ks_keys_event(struct konsil *k, struct ks_str from, const struct ks_
                 ring->lists[version] = HERE;
                 ring->unanswered[version] = 0;
             }
-            wake(k);
+            ks_keys_wake(k);
             return take_list(k, from, (enum ks_omemo_version)version, ks_xml_child(item, NULL, NULL));
         }
     return KS_OK;
@@ -482,7 +484,7 @@ static enum ks_err on_bundle(struct konsil *k, const struct ks_iq *iq, const str
     bundle->unanswered = answer ? 0 : bundle->unanswered + 1;
     bundle->state = bundle->bytes ? HERE : answer || bundle->unanswered >= UNANSWERED_MAX ? FAILED : UNASKED;
     bundle->at_ms = k->now.mono_ms;
-    wake(k);
+    ks_keys_wake(k);
     return KS_OK;
 }
 
@@ -512,10 +514,13 @@ static enum ks_err ask_device(
     enum ks_omemo_version version;
     struct ks_omemo_peer known;
     struct bundle *bundle;
+    bool permitted;
     enum ks_err err;
 
     if (!ks_peer_version(device, &version))
         return KS_OK;
+    if ((err = ks_certs_permit(k, ring->jid, device->id, NULL, &permitted)) != KS_OK || !permitted)
+        return err;
     bundle = find_bundle(ring, device->id, version);
     if (!bundle || !bundle->renew) {
         if ((err = ks_omemo_session_find(k->omemo, version, ring->jid, device->id)) != KS_ENOTFOUND)
@@ -570,6 +575,8 @@ enum ks_err ks_keys_ready(struct konsil *k, struct ks_str jid, bool *ret_ready)
         forget_lists(ring);
         return ask_lists(k, ring, ret_ready);
     }
+    if ((err = ks_certs_ready(k, jid, ret_ready)) != KS_OK || !*ret_ready)
+        return err;
     for (size_t i = 0; i < peer.count; i++)
         if (!(ks_str_eq(jid, ks_own(k)) && peer.devices[i].id == ks_omemo_device(k->omemo))
             && (err = ask_device(k, ring, &peer.devices[i], ret_ready)) != KS_OK)

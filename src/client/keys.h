@@ -48,6 +48,8 @@ KS_CHECK enum ks_err ks_keys_published(struct konsil *k, struct ks_str node, boo
 /* One of our pre-keys was used, or the signed one is due: bundles are looked at, and published if they changed. */
 KS_CHECK enum ks_err ks_keys_upkeep(struct konsil *k, bool caught_up);
 
+/* Those who wait for keys look again. */
+void ks_keys_wake(struct konsil *k);
 /* Asks for what is missing to send to an account: lists, then bundles. *ret_ready: everything is here or cannot be had;
  * otherwise ks_outbox_wake, ks_acks_keys and ks_heal_wake are called when more is known. */
 KS_CHECK enum ks_err ks_keys_ready(struct konsil *k, struct ks_str jid, bool *ret_ready);

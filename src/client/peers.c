@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "certs.h"
 #include "enc.h"
 #include "engine.h"
 #include "utf8.h"
@@ -191,6 +192,29 @@ bool ks_peer_version(const struct ks_peer_device *device, enum ks_omemo_version 
 
 /* --- events --- */
 
+static enum ks_err tell_certificate(struct konsil *k, struct ks_str jid, uint32_t device, struct ks_js_device *event)
+{
+    static const enum ks_js_genuine words[] = { [KS_GENUINE] = KS_JS_GENUINE_GENUINE,
+        [KS_GENUINE_UNKNOWN] = KS_JS_GENUINE_UNKNOWN,
+        [KS_GENUINE_OTHER] = KS_JS_GENUINE_OTHER,
+        [KS_GENUINE_ENDED] = KS_JS_GENUINE_ENDED,
+        [KS_GENUINE_REVOKED] = KS_JS_GENUINE_REVOKED };
+    enum ks_genuine genuine;
+    struct ks_cert cert;
+    enum ks_err err = ks_certs_genuine(k, jid, device, NULL, &genuine);
+
+    if (err != KS_OK)
+        return err;
+    event->genuine = words[genuine];
+    if (genuine != KS_GENUINE || (err = ks_cert_get(k, jid, device, &cert)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    event->name = cert.name;
+    event->profession = cert.profession;
+    event->department = cert.department;
+    event->organisation = cert.organisation;
+    return KS_OK;
+}
+
 static enum ks_err device_event(
     struct konsil *k, struct ks_str jid, const struct ks_peer_device *device, struct ks_js_device *ret_event)
 {
@@ -209,6 +233,8 @@ static enum ks_err device_event(
     } else if ((err = ks_omemo_peer_get(k->omemo, jid, device->id, &known)) != KS_OK && err != KS_ENOTFOUND) {
         return err;
     }
+    if (ks_certs_count(k, jid) && (err = tell_certificate(k, jid, device->id, ret_event)) != KS_OK)
+        return err;
     ret_event->encryption =
         !ks_peer_version(device, &version) || version == KS_OMEMO_2 ? KS_JS_ENCRYPTION_OMEMO2 : KS_JS_ENCRYPTION_OMEMO1;
     ret_event->trust = known.trust == KS_TRUST_VERIFIED ? KS_JS_TRUST_TRUSTED
@@ -252,10 +278,17 @@ enum ks_err ks_peer_tell(struct konsil *k, const struct ks_peer *peer)
 enum ks_omemo_trust ks_peers_judge(void *user, struct ks_str jid, uint32_t device,
     const uint8_t identity[KS_IDENTITY_LEN], enum ks_omemo_version version, bool changed)
 {
-    (void)user;
-    (void)jid;
-    (void)device;
-    (void)identity;
+    struct konsil *k = user;
+    enum ks_genuine genuine;
+    bool permitted;
+
     (void)version;
-    return changed ? KS_TRUST_NONE : KS_TRUST_FIRST;
+    if (!ks_certs_count(k, jid))
+        return changed ? KS_TRUST_NONE : KS_TRUST_FIRST;
+    if (ks_certs_genuine(k, jid, device, identity, &genuine) != KS_OK)
+        return KS_TRUST_NONE;
+    if (genuine == KS_GENUINE)
+        return KS_TRUST_VERIFIED;
+    return !changed && ks_certs_permit(k, jid, device, identity, &permitted) == KS_OK && permitted ? KS_TRUST_FIRST
+                                                                                                   : KS_TRUST_NONE;
 }

@@ -18,14 +18,15 @@ enum ks_err ks_pep_fetch(struct konsil *k, struct ks_str jid, const char *node, 
     return items ? ks_iq_send(k, "get", jid, pubsub, done, text, number) : KS_ENOMEM;
 }
 
-enum ks_err ks_pep_fetch_all(struct konsil *k, const char *node, ks_iq_done_fn *done)
+enum ks_err ks_pep_fetch_items(
+    struct konsil *k, struct ks_str jid, const char *node, ks_iq_done_fn *done, struct ks_str text)
 {
     struct ks_xml *pubsub = ks_xml_new(&k->arena, NS_PUBSUB, "pubsub");
     struct ks_xml *items = ks_xml_add(&k->arena, pubsub, NS_PUBSUB, "items");
 
     if (!ks_xml_set(&k->arena, items, "node", ks_str_z(node)))
         return KS_ENOMEM;
-    return ks_iq_send(k, "get", KS_STR_EMPTY, pubsub, done, KS_STR_EMPTY, 0);
+    return ks_iq_send(k, "get", jid, pubsub, done, text, 0);
 }
 
 const struct ks_xml *ks_pep_payload(const struct ks_stanza *answer)
@@ -82,8 +83,9 @@ static enum ks_err ended(struct konsil *k, const struct ks_iq *iq, const struct 
     enum ks_err err = KS_OK;
 
     if (ks_str_cut(&rest, '\0', &node))
-        err =
-            ks_str_is(node, NS_KONSIL_DEVICE_KEY) ? ks_device_key_published(k, good) : ks_keys_published(k, node, good);
+        err = ks_str_is(node, NS_KONSIL_DEVICE_KEY) ? ks_device_key_published(k, good)
+            : ks_str_is(node, NS_X509)              ? ks_enrolment_published(k, good)
+                                                    : ks_keys_published(k, node, good);
     return err == KS_OK && !good && answer ? ks_tell(k, KS_EV_WARNING, &event) : err;
 }
 

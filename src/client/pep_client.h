@@ -8,6 +8,9 @@
 /* item empty: the newest one. jid empty: our own node. */
 KS_CHECK enum ks_err ks_pep_fetch(struct konsil *k, struct ks_str jid, const char *node, struct ks_str item,
     ks_iq_done_fn *done, struct ks_str text, uint64_t number);
+/* All items; jid empty: of our own node. */
+KS_CHECK enum ks_err ks_pep_fetch_items(
+    struct konsil *k, struct ks_str jid, const char *node, ks_iq_done_fn *done, struct ks_str text);
 /* The payload in an answer to fetch, or NULL. */
 const struct ks_xml *ks_pep_payload(const struct ks_stanza *answer);
 /* Publishes readable for everybody (XEP-0384 §5.3); max: a node of many items. A node that is there with another access
@@ -17,8 +20,6 @@ KS_CHECK enum ks_err ks_pep_publish(
 /* XEP-0060 §6.1: changes are sent to us, also without a presence subscription. */
 KS_CHECK enum ks_err ks_pep_subscribe(struct konsil *k, struct ks_str jid, const char *node);
 
-/* All items of our own node. */
-KS_CHECK enum ks_err ks_pep_fetch_all(struct konsil *k, const char *node, ks_iq_done_fn *done);
 /* Takes an item out of our own node, and has that told. */
 KS_CHECK enum ks_err ks_pep_retract(
     struct konsil *k, const char *node, struct ks_str item, ks_iq_done_fn *done, struct ks_str text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "sealing.h"
 
+#include "certs.h"
 #include "engine.h"
 #include "peers.h"
 
@@ -53,11 +54,18 @@ static enum ks_err choose_device(struct konsil *k, struct choice *choice, struct
     bool peer = account != NOBODY;
     struct ks_omemo_peer known;
     enum ks_omemo_version version;
+    bool permitted;
     enum ks_err err;
 
     if (!ks_peer_version(device, &version))
         return KS_OK;
     choice->listed += peer;
+    if ((err = ks_certs_permit(k, jid, device->id, NULL, &permitted)) != KS_OK)
+        return err;
+    if (!permitted) {
+        choice->refused += peer;
+        return KS_OK;
+    }
     if ((err = ks_omemo_session_find(k->omemo, version, jid, device->id)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
     if (!ks_keys_usable(k, jid, device->id, version))

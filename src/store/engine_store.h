@@ -27,9 +27,10 @@ enum ks_table {
     KS_T_OUTBOX = 9,     /* envelopes until every recipient account has them */
     KS_T_CHAIN = 10,     /* (conversation, author, device, epoch): number, hash */
     KS_T_CONTACT = 11,
-    KS_T_GROUP = 12,    /* rooms: their statements, and what their members have of ours */
-    KS_T_TRANSFER = 13, /* files on their way (src/client/transfer.h) */
+    KS_T_GROUP = 12,     /* rooms: their statements, and what their members have of ours */
+    KS_T_TRANSFER = 13,  /* files on their way (src/client/transfer.h) */
     KS_T_REGISTRAR = 14, /* of konsil-ca's own store, and all that is in it (src/ca/registrar.h) */
+    KS_T_CERT = 15,      /* certificates of devices of others (src/client/certs.h) */
     KS_T_COUNT
 };
 
