@@ -12,6 +12,7 @@
 #define VERSION 1
 #define RECORD_BYTES_MAX (16 + KS_CERT_BYTES_MAX + 6 * 256)
 #define MIXED_KEY "mixed "
+#define TOLD_KEY "uncertified "
 #define PROOFS_MAX 100 /* in one question (doc/PROTOCOL.md §22.2) */
 #define UNANSWERED_MAX 2
 
@@ -232,9 +233,10 @@ enum fetch { UNASKED, ASKED, HERE };
 struct account {
     struct ks_list link;
     enum fetch state;
-    unsigned unanswered; /* questions, one after the other: one silent account does not silence a room */
-    int64_t asked_ms;    /* the last time */
-    struct ks_str jid;   /* behind this struct */
+    unsigned unanswered;              /* questions, one after the other: one silent account does not silence a room */
+    int64_t asked_ms;                 /* the last time */
+    uint8_t name[KS_LOG_ACCOUNT_LEN]; /* in the log */
+    struct ks_str jid;                /* behind this struct */
 };
 
 /* Good by itself; the log has not borne it out yet. */
@@ -294,10 +296,21 @@ static struct account *get_account(struct konsil *k, struct ks_str jid)
         return account;
     memcpy(account + 1, jid.ptr, jid.len);
     account->jid = ks_str(account + 1, jid.len);
+    ks_log_account(k->enrolment.salt, jid, account->name);
     ks_list_init(&account->link);
     ks_list_append(&k->certs.accounts, &account->link);
     k->certs.account_count++;
     return account;
+}
+
+void ks_certs_issued(struct konsil *k, const uint8_t name[KS_LOG_ACCOUNT_LEN])
+{
+    for (KS_LIST_EACH(&k->certs.accounts, at)) {
+        struct account *account = KS_CONTAINER(at, struct account, link);
+
+        if (memcmp(account->name, name, sizeof account->name) == 0 && account->state == HERE)
+            account->state = UNASKED;
+    }
 }
 
 static bool has_candidates(struct konsil *k, struct ks_str jid)
@@ -608,6 +621,34 @@ static enum ks_err is_complete(struct konsil *k, struct ks_str jid, bool *ret_co
     return err;
 }
 
+/* What the server lists and the hospital does not know is told once of each device (attack 1). */
+static enum ks_err tell_uncertified(struct konsil *k, struct ks_str jid, uint32_t device)
+{
+    struct ks_ev_warning event = { .code = KS_STR(KS_CODE_UNCERTIFIED), .jid = jid, .device = device };
+    struct ks_str prefix, key, there;
+    bool permitted;
+    enum ks_err err = ks_certs_permit(k, jid, device, NULL, &permitted);
+
+    if (err != KS_OK || permitted || (err = cert_prefix(k, jid, device, &prefix)) != KS_OK
+        || (err = ks_arena_join(&k->arena, (struct ks_str[]) { KS_STR(TOLD_KEY), prefix }, 2, &key)) != KS_OK
+        || (err = ks_store_get(k, KS_T_META, key, &there)) != KS_ENOTFOUND
+        || (err = k->store->ops->put(k->store, KS_T_META, key, KS_STR("1"))) != KS_OK)
+        return err;
+    return ks_tell(k, KS_EV_WARNING, &event);
+}
+
+static enum ks_err tell_listed(struct konsil *k, struct ks_str jid)
+{
+    enum ks_omemo_version version;
+    struct ks_peer peer;
+    enum ks_err err = ks_peer_load(k, jid, &peer);
+
+    for (size_t i = 0; err == KS_OK && i < peer.count; i++)
+        if (ks_peer_version(&peer.devices[i], &version))
+            err = tell_uncertified(k, jid, peer.devices[i].id);
+    return err;
+}
+
 enum ks_err ks_certs_ready(struct konsil *k, struct ks_str jid, bool *ret_ready)
 {
     struct account *account;
@@ -623,7 +664,7 @@ enum ks_err ks_certs_ready(struct konsil *k, struct ks_str jid, bool *ret_ready)
     if (may_ask(k, account) && (err = ask(k, account)) != KS_OK)
         return err;
     *ret_ready = account->state == HERE && !has_candidates(k, jid);
-    return KS_OK;
+    return *ret_ready ? tell_listed(k, jid) : KS_OK;
 }
 
 enum ks_err ks_certs_want(struct konsil *k, struct ks_str jid, uint32_t device, bool *ret_coming)

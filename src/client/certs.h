@@ -79,6 +79,8 @@ KS_CHECK enum ks_err ks_certs_ready(struct konsil *k, struct ks_str jid, bool *r
 /* A device spoke of which nothing is known: its account's certificates are fetched anew. *ret_coming: it is worth
  * waiting for them. */
 KS_CHECK enum ks_err ks_certs_want(struct konsil *k, struct ks_str jid, uint32_t device, bool *ret_coming);
+/* The log says that an account has a device more, and how the log names it: its certificates are fetched anew. */
+void ks_certs_issued(struct konsil *k, const uint8_t account[KS_LOG_ACCOUNT_LEN]);
 /* The server told what there is of the log. */
 KS_CHECK enum ks_err ks_certs_log_told(struct konsil *k);
 

@@ -65,6 +65,7 @@
 #define KS_CODE_UNCERTIFIED "device.uncertified" /* it gets no key, and what it says is not shown */
 #define KS_CODE_LOG_FORKED "log.forked"
 #define KS_CODE_LOG_CLOCK "log.clock"
+#define KS_CODE_LOG_OLD "log.old"
 #define KS_CODE_LOG_STALE "log.stale"
 #define KS_CODE_LOG_DEAD "log.dead"
 #define KS_CODE_INVITE_LINK "invite.link"   /* it is no invitation */

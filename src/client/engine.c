@@ -371,6 +371,8 @@ static enum ks_err session_began(struct konsil *k, void *arg)
     if (online->resumed) {
         /* Lost in the middle of it, the server sends the rest of the page again. */
         err = ks_catchup_done(k) ? ks_engine_caught_up(k, true) : ks_tell(k, KS_EV_CONNECTION, &event);
+        if (err == KS_OK)
+            err = ks_log_follow_ask(k);
         return err == KS_OK ? resume_archives(k) : err;
     }
     if ((err = ks_tell(k, KS_EV_CONNECTION, &event)) != KS_OK || (err = ks_people_online(k)) != KS_OK
@@ -598,6 +600,7 @@ static void (*const due[KS_WAIT_COUNT])(struct konsil *k) = {
     [KS_WAIT_LIFETIME] = ks_lifetime_due,
     [KS_WAIT_HELD] = ks_held_due,
     [KS_WAIT_ENROL] = ks_enrolment_due,
+    [KS_WAIT_LOG] = ks_log_follow_due,
 };
 
 int64_t konsil_deadline_ms(const struct konsil *k)

@@ -55,6 +55,7 @@ enum ks_wait {
     KS_WAIT_LIFETIME, /* what is kept here too long */
     KS_WAIT_HELD,     /* messages whose author's certificate is being fetched */
     KS_WAIT_ENROL,    /* our own certificate: the next try, its renewal */
+    KS_WAIT_LOG,      /* the key log: nothing was heard of it for long */
     KS_WAIT_COUNT
 };
 

@@ -188,6 +188,8 @@ static enum ks_err note_failure(struct konsil *k, void *arg)
         return err;
     if (opening->err == KS_EDENIED && is_refused(k, in))
         return KS_OK;
+    if (opening->uncertified || (opening->err == KS_EAGAIN && ks_certs_count(k, in->from)))
+        return tell_denied(k, in); /* by nobody of the hospital's: nothing is missing */
     if (opening->err == KS_EEXISTS)
         return KS_OK; /* here already */
     if (opening->err == KS_ENOTFOUND && in->stamp_ms < k->born_ms + EARLIER_MS)
@@ -198,8 +200,6 @@ static enum ks_err note_failure(struct konsil *k, void *arg)
         return KS_OK; /* receipts and the like are in no history to be known by, and their keys are used up */
     if (opening->err == KS_EDENIED && (err = tell_denied(k, in)) != KS_OK)
         return err;
-    if (opening->err == KS_EAGAIN && ks_certs_count(k, in->from))
-        return tell_denied(k, in); /* nobody of the hospital's: nothing is missing */
     if (!in->idle && ((err = ks_intake_unreadable(k, in)) != KS_OK || (err = ks_displayed_note(k, in)) != KS_OK))
         return err;
     if (opening->err == KS_EDENIED || opening->err == KS_ESYNTAX)

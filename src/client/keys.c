@@ -531,6 +531,8 @@ static enum ks_err ask_device(
         if (err != KS_OK && err != KS_ENOTFOUND)
             return err;
     }
+    if (!ks_log_follow_may_meet(k))
+        return KS_OK;
     if (!bundle && !(bundle = get_bundle(ring, device->id, version)))
         return KS_ENOMEM;
     if (wants(bundle->state, bundle->at_ms, k->now.mono_ms) && (err = ask_bundle(k, ring, bundle)) != KS_OK)

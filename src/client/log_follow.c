@@ -10,6 +10,7 @@
 #include "enrolment.h"
 
 #define META_VIEW "log view"
+#define SILENCE_MS (2 * 3600000ll) /* konsild pushes each hour */
 #define PAGE "1000"
 #define LEAVES_BYTES_MAX ((size_t)KS_LOG_LEAVES_MAX * KS_LOG_LEAF_LEN)
 
@@ -68,6 +69,26 @@ void ks_log_follow_time(struct konsil *k, struct ks_log_time *ret_time)
 {
     ks_log_view_time(
         k->log_follow.view, k->now.wall_ms, k->enrolment.not_before_s * 1000, KS_LOG_DAYS_DEFAULT, ret_time);
+}
+
+bool ks_log_follow_may_send(struct konsil *k)
+{
+    struct ks_log_time time;
+
+    if (!k->log_follow.view)
+        return true;
+    ks_log_follow_time(k, &time);
+    return time.may_send;
+}
+
+bool ks_log_follow_may_meet(struct konsil *k)
+{
+    struct ks_log_time time;
+
+    if (!k->log_follow.view)
+        return true;
+    ks_log_follow_time(k, &time);
+    return time.may_meet;
 }
 
 int64_t ks_log_follow_now_s(struct konsil *k)
@@ -176,8 +197,21 @@ static enum ks_err tell_own(struct konsil *k, uint64_t before)
     return err;
 }
 
+/* Whose certificates are to be looked at again. */
+static enum ks_err note_issued(struct konsil *k, struct ks_str leaves)
+{
+    struct ks_log_leaf leaf;
+
+    for (size_t at = 0; at < leaves.len; at += KS_LOG_LEAF_LEN)
+        if (ks_log_leaf_read(ks_str(leaves.ptr + at, KS_LOG_LEAF_LEN), &leaf) == KS_OK && leaf.type == KS_LOG_ISSUE)
+            ks_certs_issued(k, leaf.account);
+    return KS_OK;
+}
+
 static enum ks_err taken(struct konsil *k, uint64_t before)
 {
+    k->log_follow.told_age = KS_LOG_FRESH;
+    k->wait_ms[KS_WAIT_LOG] = k->now.mono_ms + SILENCE_MS;
     enum ks_err err = keep(k);
 
     return err == KS_OK ? tell_own(k, before) : err;
@@ -197,6 +231,8 @@ static enum ks_err take(struct konsil *k, struct page *page)
         return err;
     update.checkpoint = page->checkpoint;
     err = ks_log_view_take(follow->view, &update, k->now.wall_ms, &answer);
+    if (err == KS_OK && answer == KS_LOG_TAKEN)
+        err = note_issued(k, update.leaves);
     ks_buf_reset(&follow->leaves);
     if (err != KS_OK)
         return err;
@@ -267,6 +303,31 @@ enum ks_err ks_log_follow_ask(struct konsil *k)
     return err == KS_EAGAIN ? KS_OK : err;
 }
 
+static enum ks_err look_at_age(struct konsil *k, void *arg)
+{
+    static const char *const codes[] = {
+        [KS_LOG_AGEING] = KS_CODE_LOG_OLD, [KS_LOG_STALE] = KS_CODE_LOG_STALE, [KS_LOG_DEAD] = KS_CODE_LOG_DEAD
+    };
+    struct ks_log_time time;
+    enum ks_err err = ks_log_follow_ask(k);
+
+    (void)arg;
+    if (err != KS_OK || ks_log_view_size(k->log_follow.view) == 0)
+        return err;
+    ks_log_follow_time(k, &time);
+    if (time.age <= k->log_follow.told_age)
+        return KS_OK;
+    k->log_follow.told_age = time.age;
+    return ks_tell_warning(k, codes[time.age], KS_STR_EMPTY);
+}
+
+void ks_log_follow_due(struct konsil *k)
+{
+    k->wait_ms[KS_WAIT_LOG] = k->now.mono_ms + SILENCE_MS;
+    if (k->log_follow.view)
+        (void)ks_step(k, look_at_age, NULL);
+}
+
 static enum ks_err on_followed(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
 {
     (void)iq;
@@ -284,6 +345,7 @@ enum ks_err ks_log_follow_online(struct konsil *k)
         return KS_OK;
     if (!follow)
         return KS_ENOMEM;
+    k->wait_ms[KS_WAIT_LOG] = k->now.mono_ms + SILENCE_MS;
     err = ks_iq_send(k, "set", ks_str_z(k->domain), follow, on_followed, KS_STR_EMPTY, 0);
     return err == KS_OK || err == KS_EAGAIN ? ks_log_follow_ask(k) : err;
 }

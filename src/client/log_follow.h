@@ -16,7 +16,8 @@ struct ks_log_follow {
     struct ks_log_view *view; /* NULL: not enrolled */
     struct ks_buf leaves;     /* of an update that is not whole yet, from number first on */
     uint64_t first;
-    bool asking, again; /* again: there is something newer than what is being asked for */
+    bool asking, again;       /* again: there is something newer than what is being asked for */
+    enum ks_log_age told_age; /* of which the person was told */
     uint8_t signer_hash[32], signer_key[KS_P256_PUBLIC_LEN]; /* the last one that was found good */
     int64_t signer_until_s;
 };
@@ -35,8 +36,14 @@ KS_CHECK enum ks_err ks_log_follow_pushed(struct konsil *k, const struct ks_xml 
 /* Asks whether there is anything newer, unless that is being asked. */
 KS_CHECK enum ks_err ks_log_follow_ask(struct konsil *k);
 
+/* KS_WAIT_LOG, outside of steps: nothing was heard for long. */
+void ks_log_follow_due(struct konsil *k);
+
 /* Which time counts, how old what is known is, and what may be done at that age. */
 void ks_log_follow_time(struct konsil *k, struct ks_log_time *ret_time);
+/* Whether anything may be sent at that age; whether new devices may get keys. */
+bool ks_log_follow_may_send(struct konsil *k);
+bool ks_log_follow_may_meet(struct konsil *k);
 /* That time in seconds, for the dates of certificates. */
 int64_t ks_log_follow_now_s(struct konsil *k);
 

@@ -283,6 +283,8 @@ static enum ks_err try_one(struct konsil *k, void *arg)
     }
     if (audience->code)
         return ks_out_fail(k, &out, audience->code, KS_STR_EMPTY);
+    if (!ks_log_follow_may_send(k))
+        return wait_for(k, &out, attempt, KS_CODE_LOG_DEAD);
     if (!audience->ready)
         return wait_for(k, &out, attempt, audience->wait ? audience->wait : KS_CODE_WAIT_KEYS);
     if (attempt->begun > 0) {

@@ -197,6 +197,10 @@ enum ks_err ks_seal(struct konsil *k, struct ks_sealing *sealing)
 
     sealing->stanza = NULL;
     sealing->keys = 0;
+    if (!ks_log_follow_may_send(k)) {
+        sealing->code = KS_CODE_LOG_DEAD;
+        return KS_OK;
+    }
     if ((err = choice_init(k, &choice, (accounts + 1) * KS_PEER_DEVICES_MAX)) != KS_OK
         || (err = choose_others(k, &choice, sealing)) != KS_OK)
         return err;

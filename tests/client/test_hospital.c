@@ -82,8 +82,151 @@ static void enrolment(void)
     end();
 }
 
+/* --- what a hostile server adds --- */
+
+static size_t warnings(struct party *party, const char *code)
+{
+    size_t count = 0;
+    json_t *event;
+
+    for (size_t n = 0; (event = party_event(party, "warning", 0, n)); n++)
+        count += strcmp(text_of(event, "code"), code) == 0;
+    return count;
+}
+
+/* Attack 1: a device that a server, or who has the password, adds to an account gets no key, and is told of. */
+static void ghost(void)
+{
+    struct party *anna, *jonas, *extra;
+    char id[24];
+
+    begin(2);
+    anna = device(ANNA, "a-password");
+    jonas = device(JONAS, "j-password");
+    clinic_enrol(&clinic, anna, "Dr. Anna Brandt");
+    clinic_enrol(&clinic, jonas, "Jonas Weber");
+    party_send(anna, JONAS, "eins");
+    clinic_run(&clinic, 3000);
+    extra = device(JONAS, "j-password");
+    snprintf(id, sizeof id, "rid='%.0f'",
+        json_number_value(json_object_get(party_do(extra, "{\"id\":\"x\",\"cmd\":\"state\"}"), "device")));
+    size_t sent = anna->sent.len;
+    party_send(anna, JONAS, "zwei");
+    clinic_run(&clinic, 5000);
+    says("attack 1: who is certified gets the next message", party_history(jonas, ANNA), "eins,zwei");
+    check_row(ks_str_find(ks_str_from(ks_buf_str(&anna->sent), sent), ks_str_z(id)) == anna->sent.len - sent,
+        "attack 1: there is no key for the added device in it", "a key for %s", id);
+    check_row(ks_str_find(ks_str_from(ks_buf_str(&anna->sent), sent), KS_STR("rid='")) < anna->sent.len - sent,
+        "attack 1: (keys can be found so)", "none");
+    check_row(warnings(anna, "device.uncertified") == 1, "attack 1: who wrote is told once of the added device",
+        "%zu times", warnings(anna, "device.uncertified"));
+    party_send(extra, ANNA, "von niemandem");
+    clinic_run(&clinic, 5000);
+    says("attack 1: what it says is not shown", party_history(anna, JONAS), "eins,zwei");
+    party_send(anna, JONAS, "drei");
+    clinic_run(&clinic, 5000);
+    says("attack 1: others go on", party_history(jonas, ANNA), "eins,zwei,drei");
+    clinic_enrol(&clinic, extra, "Jonas Weber");
+    party_send(anna, JONAS, "vier");
+    clinic_run(&clinic, 5000);
+    check_row(strstr(party_history(extra, ANNA), "vier") != NULL, "once it is certified it gets what is written then",
+        "%s", party_history(extra, ANNA));
+    check_row(warnings(jonas, "device.issued") == 1, "and the account's other device says that there is a new one",
+        "%zu times", warnings(jonas, "device.issued"));
+    end();
+}
+
+/* --- revocation --- */
+
+static uint32_t number_of(struct party *party)
+{
+    return (uint32_t)json_number_value(json_object_get(party_do(party, "{\"id\":\"x\",\"cmd\":\"state\"}"), "device"));
+}
+
+static void revocation(void)
+{
+    struct party *anna, *jonas, *tablet;
+    size_t count, sent;
+    char id[24];
+
+    begin(3);
+    anna = device(ANNA, "a-password");
+    jonas = device(JONAS, "j-password");
+    tablet = device(JONAS, "j-password");
+    clinic_enrol(&clinic, anna, "Dr. Anna Brandt");
+    clinic_enrol(&clinic, jonas, "Jonas Weber");
+    clinic_enrol(&clinic, tablet, "Jonas Weber");
+    party_send(anna, JONAS, "an beide");
+    clinic_run(&clinic, 5000);
+    says("both devices of an account read", party_history(tablet, ANNA), "an beide");
+    snprintf(id, sizeof id, "rid='%u'", number_of(tablet));
+    size_t mark = party_mark(tablet);
+    clinic_must(ks_registrar_revoke(clinic.registrar, KS_STR(JONAS), number_of(tablet), 1, clinic_now_ms(&clinic),
+                    clinic_now_ms(&clinic), &count),
+        "a revocation");
+    clinic_run(&clinic, 4900);
+    check_row(party_count(tablet, "connection", mark) > 0
+            && strcmp(text_of(party_event(tablet, "connection", mark, 0), "state"), "offline") == 0,
+        "attack 11: its session is ended within 5 seconds", "%zu events", party_count(tablet, "connection", mark));
+    sent = anna->sent.len;
+    party_send(anna, JONAS, "nur an einen");
+    clinic_run(&clinic, 4900);
+    check_row(ks_str_find(ks_str_from(ks_buf_str(&anna->sent), sent), ks_str_z(id)) == anna->sent.len - sent,
+        "attack 11: there is no key for a revoked device in the next message", "a key for %s", id);
+    says("attack 11: the other device reads it", party_history(jonas, ANNA), "an beide,nur an einen");
+    check_row(warnings(jonas, "device.revoked") == 1, "the account's other device says what happened", "%zu times",
+        warnings(jonas, "device.revoked"));
+    clinic_run(&clinic, 60000);
+    says("it knows that it is revoked when it is back, if it is let in", state_of(tablet), "revoked");
+    party_send(tablet, ANNA, "ich bin noch da");
+    clinic_run(&clinic, 20000);
+    says("attack 11: what it says is not shown", party_history(anna, JONAS), "an beide,nur an einen");
+    end();
+}
+
+/* --- a server that withholds or alters the log --- */
+
+static bool without_log(struct party *party, struct ks_str *stanza, void *user)
+{
+    (void)party, (void)user;
+    return ks_str_find(*stanza, KS_STR("urn:konsil:log:0")) == stanza->len;
+}
+
+/* Attack 11 with a hostile server: a revocation can be held back for as long as the log may be old, and no longer. */
+static void withheld(void)
+{
+    struct party *anna, *jonas;
+
+    begin(4);
+    anna = device(ANNA, "a-password");
+    jonas = device(JONAS, "j-password");
+    clinic_enrol(&clinic, anna, "Dr. Anna Brandt");
+    clinic_enrol(&clinic, jonas, "Jonas Weber");
+    party_send(anna, JONAS, "eins");
+    clinic_run(&clinic, 5000);
+    anna->spy = without_log;
+    clinic_run(&clinic, 26 * 3600000ll);
+    party_send(anna, JONAS, "zwei");
+    clinic_run(&clinic, 5000);
+    says("attack 9: after 26 hours without the log it still sends", party_history(jonas, ANNA), "eins,zwei");
+    check_row(warnings(anna, "log.old") >= 1, "attack 9: and says how old it is", "no warning");
+    clinic_run(&clinic, 14 * 24 * 3600000ll);
+    party_send(anna, JONAS, "drei");
+    clinic_run(&clinic, 5000);
+    says("attack 9: after fifteen days it sends nothing", party_history(jonas, ANNA), "eins,zwei");
+    anna->spy = NULL;
+    party_cut(anna);
+    anna->cut = false;
+    clinic_run(&clinic, 120000);
+    says("attack 9: when the log is there again, what waited goes", party_history(jonas, ANNA), "eins,zwei,drei");
+    end();
+}
+
 int main(void)
 {
     enrolment();
+    ghost();
+    revocation();
+    withheld();
     return check_done();
 }

@@ -605,8 +605,9 @@ static void take_off_list(struct ks_ctx *ctx, const char *node, const char *ns, 
 {
     struct ks_pep_item item;
     struct ks_xml *list, *copy;
+    struct ks_str id; /* the row that has it is replaced */
 
-    if (!ks_pep_item_last(ctx->user, ks_str_z(node), &item)
+    if (!ks_pep_item_last(ctx->user, ks_str_z(node), &item) || ks_arena_copy(ctx->arena, item.id, &id) != KS_OK
         || ks_xml_read(ctx->arena, item.payload, KS_STR_EMPTY, KS_STR_EMPTY, &list) != KS_OK)
         return;
     copy = ks_xml_new(ctx->arena, ns, name);
@@ -616,7 +617,7 @@ static void take_off_list(struct ks_ctx *ctx, const char *node, const char *ns, 
             ks_xml_graft(copy, kept);
     }
     if (copy)
-        ks_pep_publish_for(ctx, ks_str_z(node), item.id, copy);
+        ks_pep_publish_for(ctx, ks_str_z(node), id, copy);
 }
 
 static void ended(struct ks_ctx *ctx)
