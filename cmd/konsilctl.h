@@ -45,6 +45,7 @@ struct ctl_command {
 extern const struct ctl_command ctl_users[];     /* konsilctl_users.c */
 extern const struct ctl_command ctl_backups[];   /* konsilctl_backup.c */
 extern const struct ctl_command ctl_cas[];       /* konsilctl_ca.c */
+extern const struct ctl_command ctl_registrar[]; /* konsilctl_registrar.c */
 extern const struct ctl_command ctl_rooms[];     /* konsilctl_rooms.c */
 extern const struct ctl_command ctl_files[];     /* konsilctl_files.c */
 extern const struct ctl_command ctl_push[];      /* konsilctl_push.c */

@@ -212,6 +212,30 @@ static enum ks_err open_root(const struct place *root, const char *passphrase, s
     return ks_authority_key_read(root->key, passphrase, ret_key);
 }
 
+/* Who signs the key log, and logs in at konsild as the registrar, for the first of the domains (§15.4). */
+static enum ks_err make_signer(struct ctl *ctl, struct ks_arena *arena, struct ks_str root, EVP_PKEY *root_key,
+    const struct ks_authority_names *issuing, struct place *ret_place)
+{
+    struct ks_authority_names names = *issuing;
+    const struct ks_validity validity = from_now(ISSUING_S);
+    EVP_PKEY *key = ks_authority_key();
+    struct ks_str certificate;
+    char jid[300];
+    enum ks_err err;
+
+    names.name = "konsil registrar";
+    names.domain_count = 1;
+    snprintf(jid, sizeof jid, "registrar@%s", names.domains[0]);
+    if (!find_place(ret_place, ctl->to, "signer"))
+        err = KS_EIO;
+    else
+        err = key ? ks_signer_issue(arena, root, root_key, key, &names, jid, &validity, &certificate) : KS_ENOMEM;
+    if (err == KS_OK)
+        err = keep(ret_place, key, NULL, certificate);
+    EVP_PKEY_free(key);
+    return err;
+}
+
 static int make_issuing(struct ctl *ctl, struct ks_arena *arena, const struct place *root, const char *passphrase)
 {
     struct names names = { .names = { .name = "konsil issuing CA" } };
@@ -219,7 +243,7 @@ static int make_issuing(struct ctl *ctl, struct ks_arena *arena, const struct pl
     struct ks_str root_certificate, certificate;
     struct ks_authority_facts facts;
     EVP_PKEY *root_key = NULL, *key = NULL;
-    struct place place, copy;
+    struct place place, copy, signer;
     const char *path;
     enum ks_err err;
     int status = EXIT_SUCCESS;
@@ -244,6 +268,8 @@ static int make_issuing(struct ctl *ctl, struct ks_arena *arena, const struct pl
         status = fail_at(ctl, err, place.key);
     else if ((err = ks_certificate_write(copy.certificate, root_certificate)) != KS_OK && err != KS_EEXISTS)
         status = fail_at(ctl, err, copy.certificate);
+    else if ((err = make_signer(ctl, arena, root_certificate, root_key, &names.names, &signer)) != KS_OK)
+        status = fail_at(ctl, err, signer.key);
     else if ((status = tell_file(ctl, arena, place.certificate, &place)) == EXIT_SUCCESS)
         ctl_say(ctl, SAY("ctl.ca-issuing-next"), NULL);
     EVP_PKEY_free(key);

@@ -15,7 +15,7 @@
 #include "enrol.h"
 #include "log_leaf.h"
 
-#define KS_REGISTRAR_PAGE 1000  /* entries of the log in one answer */
+#define KS_REGISTRAR_PAGE 500   /* entries of the log in one answer */
 #define KS_REGISTRAR_DEVICES 16 /* of one account, certified at one time */
 #define KS_REGISTRAR_TEXT_MAX 200
 #define KS_INVITE_HOURS_MAX 336
