@@ -17,11 +17,12 @@ static void to_registrar(struct ctl *ctl)
 
 static json_t *about(const struct ctl *ctl)
 {
-    json_t *args = json_pack("{s:s}", "jid", ctl->words[0] ? ctl->words[0] : "");
+    json_t *args = json_object();
     const struct {
         const char *name, *value;
-    } given[] = { { "name", ctl->name }, { "profession", ctl->profession }, { "department", ctl->department },
-        { "hospital", ctl->hospital }, { "device", ctl->device } };
+    } given[] = { { "jid", strcmp(ctl->command->words, "JID") == 0 ? ctl->words[0] : NULL }, { "name", ctl->name },
+        { "profession", ctl->profession }, { "department", ctl->department }, { "hospital", ctl->hospital },
+        { "device", ctl->device } };
 
     for (size_t i = 0; i < KS_COUNT(given); i++)
         if (given[i].value)
@@ -117,6 +118,7 @@ static void in_words(const struct ctl *ctl, json_t *rows, const char *time)
             if (strcmp(state, states[i].state) == 0) {
                 struct ks_str said = ks_say(ctl->language, states[i].id);
                 json_object_set_new(row, "state", json_stringn(said.ptr, said.len));
+                break; /* with the word that was replaced, state is gone */
             }
         if (json_is_true(json_object_get(row, "waits")) || json_is_true(json_object_get(row, "used"))) {
             struct ks_str said = ks_say(
@@ -172,11 +174,8 @@ static int ca_crl(struct ctl *ctl)
     struct ks_arena arena;
     struct ks_str der;
     const char *path = ctl->words[0];
-    int status;
+    int status = ask(ctl, "ca.crl", &result);
 
-    ctl->words[0] = NULL;
-    status = ask(ctl, "ca.crl", &result);
-    ctl->words[0] = (char *)(uintptr_t)path;
     ks_arena_init(&arena, 16u << 20);
     if (status == EXIT_SUCCESS
         && (ks_base64_read(&arena, ks_str_z(json_string_value(json_object_get(result, "crl"))), &der) != KS_OK
