@@ -53,10 +53,20 @@ static const char *text(json_t *device, const char *member)
     return value ? value : "";
 }
 
+/* Where the hospital certifies devices, its word counts, and a person's refusal. */
 static const char *trust_word(const struct model *model, json_t *device)
 {
+    static const struct {
+        const char *genuine, *id;
+    } words[] = { { "genuine", SAY("konsil.device-genuine") }, { "unknown", SAY("konsil.device-uncertified") },
+        { "other", SAY("konsil.device-uncertified") }, { "ended", SAY("konsil.device-ended") },
+        { "revoked", SAY("konsil.device-revoked") } };
+
     if (json_is_true(json_object_get(device, "own")))
         return say(model, SAY("konsil.device-this"));
+    for (size_t i = 0; i < KS_COUNT(words); i++)
+        if (strcmp(text(device, "genuine"), words[i].genuine) == 0 && strcmp(text(device, "trust"), "distrusted") != 0)
+            return say(model, words[i].id);
     if (strcmp(text(device, "trust"), "trusted") == 0)
         return say(model, SAY("konsil.device-trusted"));
     if (strcmp(text(device, "trust"), "distrusted") == 0)
@@ -88,9 +98,10 @@ static int draw_device(const struct model *model, json_t *device, const struct a
     bool refused = strcmp(text(device, "trust"), "distrusted") == 0;
     char head[400];
 
-    snprintf(head, sizeof head, "%s%s%lld%s: %s", label, *label ? ", " : "",
+    snprintf(head, sizeof head, "%s%s%lld%s: %s%s%s", label, *label ? ", " : "",
         (long long)json_integer_value(json_object_get(device, "device")),
-        strcmp(text(device, "encryption"), "omemo1") == 0 ? ", OMEMO 0.3" : "", trust_word(model, device));
+        strcmp(text(device, "encryption"), "omemo1") == 0 ? ", OMEMO 0.3" : "", trust_word(model, device),
+        *text(device, "name") ? ", " : "", text(device, "name"));
     attron(chosen ? A_REVERSE : refused ? COLOR_PAIR(PAIR_ALARM) : A_BOLD);
     paint_text(y, area->left, area->width, head);
     attrset(A_NORMAL);

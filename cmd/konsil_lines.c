@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "konsil_enrol.h"
 #include "konsil_files.h"
 #include "konsil_invitations.h"
 #include "konsil_picture.h"
@@ -80,6 +81,9 @@ static const struct {
     { { "/invite", "/einladen" }, ROOM, true, rooms_invite },
     { { "/leave", "/verlassen" }, ROOM, false, rooms_leave },
     { { "/destroy", "/auflösen" }, OWN_ROOM, false, rooms_destroy },
+    { { "/enrol", "/anmelden" }, ANYWHERE, true, enrol_by },
+    { { "/mixed", "/fremdgeräte" }, TALK, false, enrol_mixed },
+    { { "/nomixed", "/keinefremdgeräte" }, TALK, false, enrol_not_mixed },
     { { "/picture", "/bild" }, ANYWHERE, true, picture_own },
     { { "/nopicture", "/keinbild" }, ANYWHERE, false, picture_own_none },
     { { "/roompicture", "/raumbild" }, OWN_ROOM, true, picture_room },

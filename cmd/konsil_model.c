@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "konsil_enrol.h"
 #include "konsil_files.h"
 #include "konsil_invitations.h"
 #include "konsil_outage.h"
@@ -608,6 +609,8 @@ void model_event(struct model *model, json_t *event)
         model_notice(model, NULL, text(event, "code"), text(event, "detail"));
     else if (strcmp(name, "warning") == 0)
         on_warning(model, event);
+    else if (strcmp(name, "enrolment") == 0)
+        enrol_told(model, event);
     else if (strcmp(name, "devices") == 0 || strcmp(name, "devices_changed") == 0)
         on_devices(model, event);
     else if (strcmp(name, "read") == 0 && model_person(model, text(event, "conversation")))
