@@ -8,9 +8,13 @@
 #include <openssl/x509v3.h>
 
 #include "crypto.h"
+#include "der.h"
 
 #define NAME_BYTES_MAX 200
 #define DOMAINS_BYTES_MAX 8192
+/* SubjectPublicKeyInfo of a P-256 key up to its point (RFC 5480 §2.1.1.1). */
+#define KS_P256_SPKI \
+    KS_STR("\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00")
 #define SIGNS_CERTIFICATES "critical,keyCertSign,cRLSign"
 #define ARC "2.25.179182224142705796714361420395769147229." /* KS_OID_KONSIL, in words */
 
@@ -131,6 +135,15 @@ static X509 *read_authority(struct ks_str der, EVP_PKEY *key)
         return cert;
     X509_free(cert);
     return NULL;
+}
+
+bool ks_authority_has_key(struct ks_str certificate, EVP_PKEY *key)
+{
+    X509 *cert = read_authority(certificate, key);
+    bool has = cert;
+
+    X509_free(cert);
+    return has;
 }
 
 /* --- authorities --- */
@@ -372,9 +385,15 @@ static enum ks_err read_request(struct ks_arena *arena, X509_REQ *req, struct ks
     if ((err = read_extensions(arena, req, ret_request)) != KS_OK)
         return err;
     len = i2d_PUBKEY(key, &spki);
-    if ((err = give_der(arena, len, spki, &ret_request->key)) == KS_OK)
-        ks_hash(KS_SHA256, ret_request->key, ret_request->key_hash);
-    return err;
+    if ((err = give_der(arena, len, spki, &ret_request->key)) != KS_OK)
+        return err;
+    /* A curve has one name, and a key one form: others of 256 bits, or half a point, would pass until here. */
+    if (ret_request->key.len != KS_P256_SPKI.len + sizeof ret_request->point
+        || !ks_str_starts(ret_request->key, KS_P256_SPKI))
+        return KS_ESYNTAX;
+    memcpy(ret_request->point, ret_request->key.ptr + KS_P256_SPKI.len, sizeof ret_request->point);
+    ks_hash(KS_SHA256, ret_request->key, ret_request->key_hash);
+    return KS_OK;
 }
 
 enum ks_err ks_device_request_read(struct ks_arena *arena, struct ks_str der, struct ks_device_request *ret_request)
@@ -410,6 +429,15 @@ static enum ks_err name_person(X509 *cert, const struct ks_device_person *person
             && add_attribute(subject, NID_serialNumber, person->person)
         ? KS_OK
         : KS_ELIMIT;
+}
+
+enum ks_err ks_device_person_check(const struct ks_device_person *person)
+{
+    X509 *cert = X509_new();
+    enum ks_err err = cert ? name_person(cert, person) : KS_ENOMEM;
+
+    X509_free(cert);
+    return err;
 }
 
 static bool add_usages(X509 *cert)
@@ -526,9 +554,29 @@ static bool number_crl(X509_CRL *crl, X509 *issuer, uint64_t number)
     return good;
 }
 
+/* K.3: SEQUENCE { size INTEGER, root OCTET STRING }. */
+static bool name_log(X509_CRL *crl, const struct ks_crl_facts *facts)
+{
+    struct ks_buf in, der;
+    X509_EXTENSION *extension = NULL;
+    bool good;
+
+    ks_buf_init(&in, 64);
+    ks_buf_init(&der, 64);
+    ks_der_put_number(&in, KS_DER_INTEGER, facts->size);
+    ks_der_put(&in, KS_DER_OCTETS, ks_str(facts->root, sizeof facts->root));
+    ks_der_put(&der, KS_DER_SEQUENCE, ks_buf_str(&in));
+    if (ks_buf_err(&in) == KS_OK && ks_buf_err(&der) == KS_OK)
+        extension = raw_extension(KS_OID_LOG, ks_buf_str(&der));
+    good = extension && X509_CRL_add_ext(crl, extension, -1) == 1;
+    X509_EXTENSION_free(extension);
+    ks_buf_done(&der);
+    ks_buf_done(&in);
+    return good;
+}
+
 enum ks_err ks_authority_crl(struct ks_arena *arena, struct ks_str issuing, EVP_PKEY *issuing_key,
-    const struct ks_revoked *revoked, size_t count, uint64_t number, const struct ks_validity *validity,
-    struct ks_str *ret_crl)
+    const struct ks_revoked *revoked, size_t count, const struct ks_crl_facts *facts, struct ks_str *ret_crl)
 {
     X509 *issuer = read_authority(issuing, issuing_key);
     X509_CRL *crl = X509_CRL_new();
@@ -538,8 +586,8 @@ enum ks_err ks_authority_crl(struct ks_arena *arena, struct ks_str issuing, EVP_
 
     if (err == KS_OK
         && !(X509_CRL_set_version(crl, X509_CRL_VERSION_2)
-            && X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer)) && set_times(crl, validity)
-            && number_crl(crl, issuer, number)))
+            && X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer)) && set_times(crl, &facts->validity)
+            && number_crl(crl, issuer, facts->number) && name_log(crl, facts)))
         err = KS_ENOMEM;
     for (size_t i = 0; i < count && err == KS_OK; i++)
         err = add_revoked(crl, &revoked[i]) ? KS_OK : KS_ENOMEM;

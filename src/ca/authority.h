@@ -47,6 +47,8 @@ struct ks_authority_facts {
 /* KS_ESYNTAX: it is no certificate of an authority. */
 KS_CHECK enum ks_err ks_authority_read(
     struct ks_arena *arena, struct ks_str certificate, struct ks_authority_facts *ret_facts);
+/* Whether it is an authority's, and the key is its own. */
+bool ks_authority_has_key(struct ks_str certificate, EVP_PKEY *key);
 
 /* --- signers --- */
 
@@ -63,7 +65,8 @@ KS_CHECK enum ks_err ks_signer_issue(struct ks_arena *arena, struct ks_str root,
 struct ks_device_request {
     struct ks_device_names names;
     struct ks_device_claims claims;
-    struct ks_str key;    /* SubjectPublicKeyInfo */
+    struct ks_str key; /* SubjectPublicKeyInfo, which ends with the point */
+    uint8_t point[KS_SEAL_KEY_LEN];
     uint8_t key_hash[32]; /* SHA-256 of it */
 };
 /* KS_ESYNTAX: it is no request, has another form, or bytes behind; KS_ECRYPTO: not signed by the key that it names;
@@ -75,6 +78,8 @@ KS_CHECK enum ks_err ks_device_request_read(
 struct ks_device_person {
     struct ks_str name, profession, department, organisation, person;
 };
+/* Whether a certificate can name them. KS_ELIMIT: a text too long, or no name; KS_ENOMEM. */
+KS_CHECK enum ks_err ks_device_person_check(const struct ks_device_person *person);
 /* Signs what was asked for, for that person. KS_ESYNTAX: issuing is no such authority, or not of its key; KS_ELIMIT: a
  * name too long. */
 KS_CHECK enum ks_err ks_device_issue(struct ks_arena *arena, struct ks_str issuing, EVP_PKEY *issuing_key,
@@ -87,9 +92,14 @@ struct ks_revoked {
     struct ks_str serial; /* bytes, big-endian */
     int64_t since_s;
 };
-/* KS_ESYNTAX, KS_ENOMEM as above. number rises with each. */
+struct ks_crl_facts {
+    uint64_t number; /* rises with each */
+    uint64_t size;   /* of the key log that says the same (extension K.3, §15.3) */
+    uint8_t root[32];
+    struct ks_validity validity;
+};
+/* KS_ESYNTAX, KS_ENOMEM as above. */
 KS_CHECK enum ks_err ks_authority_crl(struct ks_arena *arena, struct ks_str issuing, EVP_PKEY *issuing_key,
-    const struct ks_revoked *revoked, size_t count, uint64_t number, const struct ks_validity *validity,
-    struct ks_str *ret_crl);
+    const struct ks_revoked *revoked, size_t count, const struct ks_crl_facts *facts, struct ks_str *ret_crl);
 
 #endif

@@ -388,7 +388,10 @@ static bool list_one(void *user, const struct ks_issued *issued)
 enum ks_err ks_registrar_crl(struct ks_registrar *r, struct ks_arena *arena, int64_t now_ms, struct ks_str *ret_crl)
 {
     struct listing listing = { .r = r, .now_ms = now_ms };
-    struct ks_validity validity = { now_ms / 1000, now_ms / 1000 + CRL_DAYS * 86400 };
+    struct ks_crl_facts facts = { .number = r->revocations,
+        .size = r->frontier.size,
+        .validity = { now_ms / 1000, now_ms / 1000 + CRL_DAYS * 86400 } };
+    struct ks_merkle_hash root;
     enum ks_err err;
 
     ks_arena_reset(&r->arena);
@@ -399,6 +402,8 @@ enum ks_err ks_registrar_crl(struct ks_registrar *r, struct ks_arena *arena, int
     listing.count = 0;
     if ((err = walk_over(r, KS_STR("c"), false, list_one, &listing)) != KS_OK || (err = listing.err) != KS_OK)
         return err;
-    return ks_authority_crl(arena, r->setup.issuing, r->setup.issuing_key, listing.revoked, listing.count,
-        r->revocations, &validity, ret_crl);
+    ks_merkle_root(&r->frontier, &root);
+    memcpy(facts.root, root.bytes, sizeof facts.root);
+    return ks_authority_crl(
+        arena, r->setup.issuing, r->setup.issuing_key, listing.revoked, listing.count, &facts, ret_crl);
 }

@@ -361,6 +361,47 @@ enum ks_err ks_device_chain_check(struct ks_arena *arena, const struct ks_str *c
     return err == KS_ENOMEM ? err : KS_OK;
 }
 
+/* --- authorities --- */
+
+static enum ks_cert_verdict judge_authorities(
+    mbedtls_x509_crt *chain, mbedtls_x509_crt *root, struct ks_str domain, int64_t now_s)
+{
+    struct walk walk = { .now_s = now_s };
+    uint32_t flags = 0;
+
+    if (!mbedtls_x509_crt_get_ca_istrue(chain)
+        || mbedtls_x509_crt_check_key_usage(chain, MBEDTLS_X509_KU_KEY_CERT_SIGN) != 0)
+        return KS_CERT_FORM;
+    if (mbedtls_x509_crt_verify_with_profile(chain, root, NULL, &profile, NULL, &flags, on_certificate, &walk) != 0
+        || flags)
+        return KS_CERT_PATH;
+    if (!answers_for(chain, domain))
+        return KS_CERT_DOMAIN;
+    return walk.expired ? KS_CERT_EXPIRED : walk.early ? KS_CERT_EARLY : KS_CERT_GOOD;
+}
+
+enum ks_err ks_authorities_check(const struct ks_str *chain, size_t count, struct ks_str root, struct ks_str domain,
+    int64_t now_s, enum ks_cert_verdict *ret_verdict)
+{
+    struct extensions other = { { 0 } };
+    mbedtls_x509_crt crt, root_crt;
+    enum ks_err err;
+
+    *ret_verdict = KS_CERT_MALFORMED;
+    if (!count || count >= KS_CHAIN_MAX)
+        return KS_OK;
+    mbedtls_x509_crt_init(&crt);
+    mbedtls_x509_crt_init(&root_crt);
+    err = parse(&root_crt, root, &other);
+    for (size_t i = 0; i < count && err == KS_OK; i++)
+        err = parse(&crt, chain[i], &other);
+    if (err == KS_OK)
+        *ret_verdict = judge_authorities(&crt, &root_crt, domain, now_s);
+    mbedtls_x509_crt_free(&root_crt);
+    mbedtls_x509_crt_free(&crt);
+    return err == KS_ENOMEM ? err : KS_OK;
+}
+
 /* --- signers --- */
 
 static bool is_signer(const mbedtls_x509_crt *crt, struct ks_str usage, uint8_t ret_key[KS_P256_PUBLIC_LEN])

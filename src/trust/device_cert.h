@@ -47,6 +47,11 @@ enum ks_cert_verdict {
 KS_CHECK enum ks_err ks_device_chain_check(struct ks_arena *arena, const struct ks_str *chain, size_t count,
     struct ks_str root, int64_t now_s, struct ks_device_cert *ret_cert, enum ks_cert_verdict *ret_verdict);
 
+/* The authorities of a chain alone, the one that issues first: whether they lead to the root, and whether the first
+ * answers for a domain. KS_OK: *ret_verdict says it; KS_ENOMEM. */
+KS_CHECK enum ks_err ks_authorities_check(const struct ks_str *chain, size_t count, struct ks_str root,
+    struct ks_str domain, int64_t now_s, enum ks_cert_verdict *ret_verdict);
+
 /* --- signers (§15.4) --- */
 
 enum ks_signs { KS_SIGNS_STATUS, KS_SIGNS_POLICY };

@@ -13,6 +13,7 @@
 #define KS_OID_DEVICE KS_STR(KS_OID_KONSIL "\x02\x01")              /* extended key usage: a device of konsil */
 #define KS_OID_STATUS KS_STR(KS_OID_KONSIL "\x02\x02")              /* likewise: signs checkpoints of the key log */
 #define KS_OID_POLICY KS_STR(KS_OID_KONSIL "\x02\x03")              /* likewise: states policies */
+#define KS_OID_LOG KS_STR(KS_OID_KONSIL "\x03")                     /* extension of a CRL: the log that says the same */
 #define KS_OID_XMPP_ADDR KS_STR("\x2b\x06\x01\x05\x05\x07\x08\x05") /* id-on-xmppAddr, RFC 6120 §13.7.1.4 */
 
 #define KS_SEAL_KEY_LEN 65 /* P-256, uncompressed */

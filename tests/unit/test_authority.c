@@ -3,6 +3,8 @@
  * (doc/PROTOCOL.md §14.1), with what attackers would like to be taken for. */
 #include "authority.h"
 
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -257,6 +259,168 @@ static void test_requests(void)
     check_err("nor one with a byte behind", ks_device_request_read(&arena, altered, &request), KS_ESYNTAX);
 }
 
+/* The same request for another key, which signs it. */
+static struct ks_str request_of(const struct device *d, EVP_PKEY *key)
+{
+    const unsigned char *at = (const unsigned char *)d->request.ptr;
+    X509_REQ *req = d2i_X509_REQ(NULL, &at, (long)d->request.len);
+    unsigned char *bytes = NULL;
+    struct ks_str der = KS_STR_EMPTY;
+    int len = 0;
+
+    if (req && key && X509_REQ_set_pubkey(req, key) && X509_REQ_sign(req, key, EVP_sha256()))
+        len = i2d_X509_REQ(req, &bytes);
+    must(len > 0 ? ks_arena_copy(&arena, ks_str(bytes, (size_t)len), &der) : KS_ECRYPTO, "a request");
+    OPENSSL_free(bytes);
+    X509_REQ_free(req);
+    return der;
+}
+
+static void test_curves(void)
+{
+    struct device d = new_device(ANNA);
+    EVP_PKEY *good = ks_authority_key(), *half = ks_authority_key(), *other = EVP_EC_gen("secp256k1");
+    EVP_PKEY *brainpool = EVP_EC_gen("brainpoolP256r1");
+    struct ks_device_request request;
+
+    must(EVP_PKEY_set_utf8_string_param(half, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "compressed") == 1
+            ? KS_OK
+            : KS_ECRYPTO,
+        "half a point");
+    check_err("control: a P-256 key", ks_device_request_read(&arena, request_of(&d, good), &request), KS_OK);
+    check_err("§14.2: half a point, which would be a second form of a key",
+        ks_device_request_read(&arena, request_of(&d, half), &request), KS_ESYNTAX);
+    check_err("§14.2: another curve of 256 bits", ks_device_request_read(&arena, request_of(&d, other), &request),
+        KS_ESYNTAX);
+    check_err("§14.2: and another", ks_device_request_read(&arena, request_of(&d, brainpool), &request), KS_ESYNTAX);
+    EVP_PKEY_free(good);
+    EVP_PKEY_free(half);
+    EVP_PKEY_free(other);
+    EVP_PKEY_free(brainpool);
+}
+
+/* --- signers, and authorities alone --- */
+
+static struct ks_str signer_by(const struct authority *by, const char *domain, EVP_PKEY *key)
+{
+    const struct ks_authority_names names = { "Klinikum Beispiel", "Registrar", { domain }, 1 };
+    struct ks_str certificate;
+
+    must(ks_signer_issue(
+             &arena, by->certificate, by->key, key, &names, "registrar@klinik.example", &one_year, &certificate),
+        "a signer");
+    return certificate;
+}
+
+static void check_signer(
+    const char *name, struct ks_str certificate, const struct authority *top, int64_t now_s, enum ks_cert_verdict want)
+{
+    enum ks_cert_verdict status, policy;
+    struct ks_signer signer;
+
+    must(ks_signer_check(
+             certificate, top->certificate, KS_STR("klinik.example"), KS_SIGNS_STATUS, now_s, &signer, &status),
+        "checking");
+    must(ks_signer_check(
+             certificate, top->certificate, KS_STR("klinik.example"), KS_SIGNS_POLICY, now_s, &signer, &policy),
+        "checking");
+    check_row(status == want && policy == want, name, "%s and %s, not %s", ks_cert_verdict_name(status),
+        ks_cert_verdict_name(policy), ks_cert_verdict_name(want));
+}
+
+static void test_signers(const struct authority *top, const struct authority *ca)
+{
+    const struct ks_authority_names names = { "Klinikum", "Registrar", { "klinik.example" }, 1 };
+    struct authority stranger = root("Fremde", "klinik.example");
+    EVP_PKEY *key = ks_authority_key();
+    struct ks_str good = signer_by(top, "klinik.example", key), der;
+    struct device d = new_device(ANNA);
+    struct ks_signer signer;
+    enum ks_cert_verdict verdict;
+    uint8_t hash[32];
+    uint32_t wrong = 0;
+
+    check_signer("§15.4: whom the root lets sign", good, top, NOW, KS_CERT_GOOD);
+    must(ks_signer_check(good, top->certificate, KS_STR("klinik.example"), KS_SIGNS_STATUS, NOW, &signer, &verdict),
+        "checking");
+    ks_hash(KS_SHA256, good, hash);
+    check_row(
+        memcmp(signer.hash, hash, 32) == 0 && signer.not_after_s == one_year.until_s, "with hash and end", "others");
+    check_signer("§15.4: an issuing authority's word does not make one", signer_by(ca, "klinik.example", key), top, NOW,
+        KS_CERT_PATH);
+    check_signer("nor another root's", signer_by(&stranger, "klinik.example", key), top, NOW, KS_CERT_PATH);
+    check_signer("one of another domain", signer_by(top, "partner.example", key), top, NOW, KS_CERT_DOMAIN);
+    check_signer("too early", good, top, one_year.from_s - 1, KS_CERT_EARLY);
+    check_signer("in the last second", good, top, one_year.until_s, KS_CERT_GOOD);
+    check_signer("too late", good, top, one_year.until_s + 1, KS_CERT_EXPIRED);
+    check_signer("§15.4: the issuing authority itself may not", ca->certificate, top, NOW, KS_CERT_FORM);
+    check_signer("nor may a device", issue(ca, &d, &jana, &half_year), top, NOW, KS_CERT_FORM);
+    check_signer("nor the root", top->certificate, top, NOW, KS_CERT_FORM);
+    check_signer("what is none", KS_STR("x"), top, NOW, KS_CERT_MALFORMED);
+    check_verdict("and a signer is no device", judge(good, top, top, NOW), KS_CERT_FORM);
+    for (size_t i = 0; i < good.len; i++) {
+        must(ks_signer_check(
+                 flipped(good, i), top->certificate, KS_STR("klinik.example"), KS_SIGNS_STATUS, NOW, &signer, &verdict),
+            "checking");
+        wrong += verdict == KS_CERT_GOOD;
+    }
+    check_row(wrong == 0, "one bit changed in any byte, and it is none", "%u are", wrong);
+    check_err("an address that would begin another name",
+        ks_signer_issue(&arena, top->certificate, top->key, key, &names, "a@b,DNS:fremd.example", &one_year, &der),
+        KS_ESYNTAX);
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(stranger.key);
+}
+
+static enum ks_cert_verdict judge_authorities(
+    const struct ks_str *chain, size_t count, const struct authority *top, const char *domain, int64_t now_s)
+{
+    enum ks_cert_verdict verdict;
+
+    must(ks_authorities_check(chain, count, top->certificate, ks_str_z(domain), now_s, &verdict), "checking");
+    return verdict;
+}
+
+static void test_authorities(const struct authority *top, const struct authority *ca)
+{
+    struct authority stranger = root("Fremde", "klinik.example"),
+                     foreign = below(&stranger, "klinik.example", &one_year);
+    struct device d = new_device(ANNA);
+    struct ks_str device = issue(ca, &d, &jana, &half_year);
+    const struct ks_str four[] = { ca->certificate, ca->certificate, ca->certificate, ca->certificate };
+
+    check_verdict("an authority that the root signed",
+        judge_authorities(&ca->certificate, 1, top, "klinik.example", NOW), KS_CERT_GOOD);
+    check_verdict("for a domain that it does not name",
+        judge_authorities(&ca->certificate, 1, top, "fremd.example", NOW), KS_CERT_DOMAIN);
+    check_verdict("one that another root signed",
+        judge_authorities(&foreign.certificate, 1, top, "klinik.example", NOW), KS_CERT_PATH);
+    check_verdict("a device is none", judge_authorities(&device, 1, top, "klinik.example", NOW), KS_CERT_FORM);
+    check_verdict("in the last second", judge_authorities(&ca->certificate, 1, top, "klinik.example", one_year.until_s),
+        KS_CERT_GOOD);
+    check_verdict("too late", judge_authorities(&ca->certificate, 1, top, "klinik.example", one_year.until_s + 1),
+        KS_CERT_EXPIRED);
+    check_verdict("none", judge_authorities(four, 0, top, "klinik.example", NOW), KS_CERT_MALFORMED);
+    check_verdict(
+        "more than a chain has room for", judge_authorities(four, 4, top, "klinik.example", NOW), KS_CERT_MALFORMED);
+    check_row(ks_authority_has_key(ca->certificate, ca->key), "an authority's key", "it is not");
+    check_row(!ks_authority_has_key(ca->certificate, top->key), "is not another's", "it is");
+    check_row(!ks_authority_has_key(device, ca->key), "nor a device's", "it is");
+    EVP_PKEY_free(stranger.key);
+    EVP_PKEY_free(foreign.key);
+}
+
+static void test_persons(void)
+{
+    static char text[80];
+
+    memset(text, 'x', sizeof text - 1);
+    check_err("RFC 5280 A.1: a name of 64 characters",
+        ks_device_person_check(&(struct ks_device_person) { .name = ks_str(text, 64) }), KS_OK);
+    check_err("one more", ks_device_person_check(&(struct ks_device_person) { .name = ks_str(text, 65) }), KS_ELIMIT);
+    check_err("none", ks_device_person_check(&(struct ks_device_person) { .name = KS_STR_EMPTY }), KS_ELIMIT);
+}
+
 /* --- OpenSSL's own view --- */
 
 static X509 *parsed(struct ks_str der)
@@ -301,20 +465,21 @@ static void test_lists(const struct authority *top, const struct authority *ca)
 {
     struct device d = new_device(ANNA), other = new_device(ANNA);
     struct ks_str leaf = issue(ca, &d, &jana, &half_year), good = issue(ca, &other, &jana, &half_year), crl;
-    const struct ks_validity hours = { NOW - 60, NOW + 25 * 3600 };
+    struct ks_crl_facts facts = { .number = 1, .size = 300, .validity = { NOW - 60, NOW + 25 * 3600 } };
     enum ks_cert_verdict verdict;
     struct ks_device_cert cert;
 
     must(ks_device_chain_check(
              &arena, (struct ks_str[]) { leaf, ca->certificate }, 2, top->certificate, NOW, &cert, &verdict),
         "checking");
-    must(ks_authority_crl(&arena, ca->certificate, ca->key, NULL, 0, 1, &hours, &crl), "an empty list");
+    must(ks_authority_crl(&arena, ca->certificate, ca->key, NULL, 0, &facts, &crl), "an empty list");
     check_row(openssl_verify(leaf, ca, top, KS_STR_EMPTY) == X509_V_OK, "openssl takes it for a client's (clientAuth)",
         "%d", openssl_verify(leaf, ca, top, KS_STR_EMPTY));
     check_row(openssl_verify(leaf, ca, top, crl) == X509_V_OK, "also with a list that does not name it", "%d",
         openssl_verify(leaf, ca, top, crl));
+    facts.number = 2;
     must(ks_authority_crl(
-             &arena, ca->certificate, ca->key, &(struct ks_revoked) { cert.serial, NOW - 30 }, 1, 2, &hours, &crl),
+             &arena, ca->certificate, ca->key, &(struct ks_revoked) { cert.serial, NOW - 30 }, 1, &facts, &crl),
         "a list");
     check_row(openssl_verify(leaf, ca, top, crl) == X509_V_ERR_CERT_REVOKED, "and with one that does, not", "%d",
         openssl_verify(leaf, ca, top, crl));
@@ -407,6 +572,10 @@ int main(int argc, char **argv)
         test_paths(&top, &ca);
         test_forms(&top, &ca);
         test_requests();
+        test_curves();
+        test_signers(&top, &ca);
+        test_authorities(&top, &ca);
+        test_persons();
         test_lists(&top, &ca);
         test_refusals(&top, &ca);
     }
