@@ -178,7 +178,7 @@ static void revoke(struct request *r)
 static void crl(struct request *r)
 {
     struct ks_str der, text;
-    enum ks_err err = ks_registrar_crl(r->ca->registrar, r->arena, r->now_ms, &der);
+    enum ks_err err = ks_registrar_crl(r->ca->registrar, r->arena, &der);
 
     if (err == KS_OK)
         err = ks_base64(r->arena, der, &text);

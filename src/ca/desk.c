@@ -95,8 +95,8 @@ enum ks_err ks_desk_ask(struct ks_desk *desk, struct ks_arena *arena, struct ks_
     if (!ks_xml_is(ask, NS_KONSIL_ENROL, "ask") || !enrol)
         return KS_OK;
     err = read_enrol(arena, enrol, &request);
-    if (err == KS_OK)
-        err = ks_registrar_enrol(desk->registrar, arena, &request, now_ms, ret_enrolled);
+    if (err == KS_OK && (err = ks_registrar_enrol(desk->registrar, arena, &request, now_ms, ret_enrolled)) != KS_OK)
+        return err; /* it is neither enrolled nor refused */
     if (err <= KS_FATAL)
         return err;
     return write_answer(arena, ask, ret_enrolled, ret_answer);

@@ -17,8 +17,12 @@
 
 #define KS_REGISTRAR_PAGE 500   /* entries of the log in one answer */
 #define KS_REGISTRAR_DEVICES 16 /* of one account, certified at one time */
+#define KS_REGISTRAR_RENEWALS 4 /* certificates of one device at one time */
 #define KS_REGISTRAR_TEXT_MAX 200
+#define KS_REGISTRAR_INVITES 100000 /* that are kept */
 #define KS_INVITE_HOURS_MAX 336
+#define KS_INVITE_KEPT_MS \
+    (30 * INT64_C(86400000)) /* behind its end: why it was refused can be told, and alarms be seen */
 #define KS_VOUCH_MS 600000
 
 struct ks_registrar;
@@ -31,8 +35,8 @@ struct ks_registrar_setup {
     struct ks_engine_store *store;
     struct ks_prng *prng;
     struct ks_str domain;
-    struct ks_str root, issuing; /* certificates; what is between them, if anything: above */
-    struct ks_str above[KS_ENROL_CHAIN_MAX - 2];
+    struct ks_str root, issuing;                 /* certificates; what is between them, if anything: above */
+    struct ks_str above[KS_ENROL_CHAIN_MAX - 2]; /* each signed by the next, the last by the root */
     size_t above_count;
     EVP_PKEY *issuing_key;
     struct ks_str signer; /* the certificate of the key below, by the root (§15.4) */
@@ -44,7 +48,8 @@ struct ks_registrar_setup {
 };
 
 /* Reads its store, or begins one; an issuing authority or a signer that is new is entered in the log. KS_ESYNTAX: a
- * certificate is none, or is not the key's; KS_ESTATE: the store is another root's or domain's; KS_EVERSION. */
+ * certificate is none, is not the key's, does not lead to the root, or is not for the domain; KS_ESTATE: its time is
+ * over, or the store is another root's or domain's; KS_EVERSION. */
 KS_CHECK enum ks_err ks_registrar_open(
     const struct ks_registrar_setup *setup, int64_t now_ms, struct ks_registrar **ret_registrar);
 void ks_registrar_free(struct ks_registrar *r); /* wipes */
@@ -60,11 +65,12 @@ struct ks_invited {
     struct ks_str actor; /* who invites: "uid:1000" */
 };
 /* A code, which is good once; one that the account had before is not any more. *ret_waits: the account has had devices,
- * so another operator has to agree first (ks_registrar_approve). KS_ELIMIT: a text too long, or empty; KS_EDENIED: an
- * account of another domain. */
+ * so another operator has to agree first (ks_registrar_approve). KS_ELIMIT: a text too long, or
+ * empty, or too many invitations; KS_ESYNTAX: a text that nobody should have to read (RFC 8264 §9.13); KS_EDENIED: it
+ * is no account of the domain. */
 KS_CHECK enum ks_err ks_registrar_invite(struct ks_registrar *r, const struct ks_invited *invited, int64_t now_ms,
     uint8_t ret_code[KS_ENROL_CODE_LEN], bool *ret_waits);
-/* KS_ENOTFOUND: nothing waits for that; KS_EDENIED: it is who invited. */
+/* KS_ENOTFOUND: nothing waits for that; KS_EDENIED: it is who invited, or nobody. */
 KS_CHECK enum ks_err ks_registrar_approve(
     struct ks_registrar *r, struct ks_str jid, struct ks_str actor, int64_t now_ms);
 /* KS_ENOTFOUND: there is none. */
@@ -74,6 +80,7 @@ struct ks_open_invite {
     struct ks_str jid, name, actor;
     int64_t expires_ms;
     bool waits, used;
+    int64_t alarm_ms; /* when another request came with the used code: somebody else read the link; 0: none did */
 };
 typedef bool ks_visit_invite(void *user, const struct ks_open_invite *invite); /* false stops */
 KS_CHECK enum ks_err ks_registrar_invites(struct ks_registrar *r, ks_visit_invite *visit, void *user);
@@ -107,7 +114,9 @@ struct ks_enrolled {
     struct ks_str jid;
     uint32_t device;
 };
-/* KS_OK whether or not it was refused. Texts belong to arena. */
+/* KS_OK whether or not it was refused. Texts belong to arena. Of a refused one nothing is kept but, of a right code,
+ * that it was used, and when by another request. KS_ESTATE: an authority's own time is
+ * over; KS_ECRYPTO: what was signed does not verify, and nobody has it. */
 KS_CHECK enum ks_err ks_registrar_enrol(struct ks_registrar *r, struct ks_arena *arena,
     const struct ks_enrol_request *request, int64_t now_ms, struct ks_enrolled *ret_enrolled);
 
@@ -128,20 +137,21 @@ KS_CHECK enum ks_err ks_registrar_issued(struct ks_registrar *r, struct ks_str j
 /* Whose certificate has that hash; jid in arena. KS_ENOTFOUND. */
 KS_CHECK enum ks_err ks_registrar_whose(struct ks_registrar *r, struct ks_arena *arena, const uint8_t hash[32],
     struct ks_str *ret_jid, uint32_t *ret_device);
-/* device 0: all of the account. reason: of RFC 5280 §5.3.1. What was signed from since_ms on is not believed. Signs a
- * checkpoint. KS_ENOTFOUND: nothing that could still be revoked. */
+/* device 0: all of the account, and its open invitation. reason: of RFC 5280 §5.3.1; KS_ESYNTAX: one that could be
+ * taken back (certificateHold), or none of it. What was signed from since_ms on is not believed. Signs a checkpoint.
+ * KS_ENOTFOUND: nothing that could still be revoked. */
 KS_CHECK enum ks_err ks_registrar_revoke(struct ks_registrar *r, struct ks_str jid, uint32_t device, uint8_t reason,
     int64_t since_ms, int64_t now_ms, size_t *ret_count);
-/* An order to wipe: entries of type 5. */
+/* An order to wipe: an entry of type 5. KS_ENOTFOUND: no such device ever was; KS_ESYNTAX: a slot of zeroes. */
 KS_CHECK enum ks_err ks_registrar_wipe(
     struct ks_registrar *r, struct ks_str jid, uint32_t device, const uint8_t slot[16], int64_t now_ms);
-/* The list of revoked certificates, for other tools (RFC 5280). In arena. */
-KS_CHECK enum ks_err ks_registrar_crl(
-    struct ks_registrar *r, struct ks_arena *arena, int64_t now_ms, struct ks_str *ret_crl);
+/* The list of revoked certificates of the issuing authority, for other tools (RFC 5280): as the newest checkpoint has
+ * it, whose number, size and root it names. In arena. KS_ELIMIT: more than 65,536 that have not ended. */
+KS_CHECK enum ks_err ks_registrar_crl(struct ks_registrar *r, struct ks_arena *arena, struct ks_str *ret_crl);
 
 /* --- the log (registrar_log.c) --- */
 
-/* Signs a checkpoint when one is due. *ret_next_ms: when to call again. */
+/* Signs a checkpoint when one is due, and forgets what is old. *ret_next_ms: when to call again. */
 KS_CHECK enum ks_err ks_registrar_due(struct ks_registrar *r, int64_t now_ms, int64_t *ret_next_ms);
 
 struct ks_log_page {

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* registrar_issued.c -- certificates that were issued, and their end (registrar.h; doc/PROTOCOL.md §14, §15.1). */
-#include <openssl/x509.h>
-
 #include "registrar_state.h"
 
 #define KEY_TAIL 13 /* a zero, the device, the number of the entry */
 #define CRL_DAYS 30
 #define CRL_MAX 65536
+#define REVOKE_MAX (1u << 20) /* bytes of hashes in one call: more than the limits let an account have */
 
 /* --- records --- */
 
@@ -34,9 +33,11 @@ static enum ks_err cert_read(struct ks_str record, struct ks_cert_record *cert)
         || ks_cursor_u8(&at, &kind) != KS_OK || ks_registrar_bytes(&at, cert->hash, sizeof cert->hash) != KS_OK
         || ks_registrar_bytes(&at, cert->key, sizeof cert->key) != KS_OK
         || ks_registrar_bytes(&at, cert->identity, sizeof cert->identity) != KS_OK
-        || ks_cursor_field(&at, &cert->name) != KS_OK || ks_cursor_field(&at, &cert->profession) != KS_OK
-        || ks_cursor_field(&at, &cert->department) != KS_OK || ks_cursor_field(&at, &cert->organisation) != KS_OK
-        || ks_cursor_field(&at, &cert->person) != KS_OK || ks_cursor_field(&at, &cert->der) != KS_OK)
+        || ks_registrar_bytes(&at, cert->issuer, sizeof cert->issuer) != KS_OK
+        || ks_cursor_field(&at, &cert->serial) != KS_OK || ks_cursor_field(&at, &cert->name) != KS_OK
+        || ks_cursor_field(&at, &cert->profession) != KS_OK || ks_cursor_field(&at, &cert->department) != KS_OK
+        || ks_cursor_field(&at, &cert->organisation) != KS_OK || ks_cursor_field(&at, &cert->person) != KS_OK
+        || ks_cursor_field(&at, &cert->der) != KS_OK)
         return KS_ESTORE;
     cert->from_s = (int64_t)from;
     cert->until_s = (int64_t)until;
@@ -65,6 +66,8 @@ enum ks_err ks_cert_put(struct ks_registrar *r, struct ks_str jid, uint32_t devi
     ks_buf_add(&record, ks_str(cert->hash, sizeof cert->hash));
     ks_buf_add(&record, ks_str(cert->key, sizeof cert->key));
     ks_buf_add(&record, ks_str(cert->identity, sizeof cert->identity));
+    ks_buf_add(&record, ks_str(cert->issuer, sizeof cert->issuer));
+    ks_buf_field(&record, cert->serial);
     ks_buf_field(&record, cert->name);
     ks_buf_field(&record, cert->profession);
     ks_buf_field(&record, cert->department);
@@ -117,41 +120,48 @@ enum ks_err ks_registrar_whose(struct ks_registrar *r, struct ks_arena *arena, c
 /* --- walking --- */
 
 struct walk {
-    ks_visit_issued *visit;
+    ks_visit_cert *visit;
+    ks_visit_issued *visit_issued; /* or this */
     void *user;
     enum ks_err err;
 };
 
+static bool visit_issued(const struct walk *walk, struct ks_str jid, uint32_t device, const struct ks_cert_record *cert)
+{
+    struct ks_issued issued = { .jid = jid,
+        .name = cert->name,
+        .profession = cert->profession,
+        .department = cert->department,
+        .device = device,
+        .kind = cert->kind,
+        .from_s = cert->from_s,
+        .until_s = cert->until_s,
+        .revoked_ms = cert->revoked_ms,
+        .leaf = cert->leaf,
+        .certificate = cert->der };
+
+    memcpy(issued.hash, cert->hash, sizeof issued.hash);
+    return walk->visit_issued(walk->user, &issued);
+}
+
 static bool walk_to(void *user, struct ks_str key, struct ks_str value)
 {
     struct walk *walk = user;
-    struct ks_issued issued = { .device = 0 };
     struct ks_cert_record cert;
+    struct ks_str jid;
+    uint32_t device;
 
-    if ((walk->err = read_key(key, &issued.jid, &issued.device)) != KS_OK
-        || (walk->err = cert_read(value, &cert)) != KS_OK)
+    if ((walk->err = read_key(key, &jid, &device)) != KS_OK || (walk->err = cert_read(value, &cert)) != KS_OK)
         return false;
-    issued.name = cert.name;
-    issued.profession = cert.profession;
-    issued.department = cert.department;
-    issued.kind = cert.kind;
-    issued.from_s = cert.from_s;
-    issued.until_s = cert.until_s;
-    issued.revoked_ms = cert.revoked_ms;
-    issued.leaf = cert.leaf;
-    issued.certificate = cert.der;
-    memcpy(issued.hash, cert.hash, sizeof issued.hash);
-    return walk->visit(walk->user, &issued);
+    return walk->visit ? walk->visit(walk->user, device, &cert) : visit_issued(walk, jid, device, &cert);
 }
 
-static enum ks_err walk_over(
-    struct ks_registrar *r, struct ks_str prefix, bool falling, ks_visit_issued *visit, void *user)
+static enum ks_err walk_over(struct ks_registrar *r, struct ks_str prefix, struct walk *walk)
 {
-    struct walk walk = { visit, user, KS_OK };
     enum ks_err err =
-        r->setup.store->ops->scan(r->setup.store, KS_T_REGISTRAR, prefix, KS_STR_EMPTY, falling, walk_to, &walk);
+        r->setup.store->ops->scan(r->setup.store, KS_T_REGISTRAR, prefix, KS_STR_EMPTY, false, walk_to, walk);
 
-    return err == KS_OK ? walk.err : err;
+    return err == KS_OK ? walk->err : err;
 }
 
 static enum ks_err account_prefix(struct ks_registrar *r, struct ks_str jid, struct ks_str *ret_prefix)
@@ -161,100 +171,77 @@ static enum ks_err account_prefix(struct ks_registrar *r, struct ks_str jid, str
 
 enum ks_err ks_registrar_issued(struct ks_registrar *r, struct ks_str jid, ks_visit_issued *visit, void *user)
 {
+    struct walk walk = { .visit_issued = visit, .user = user };
     struct ks_str prefix;
     enum ks_err err;
 
     ks_arena_reset(&r->arena);
     err = account_prefix(r, jid, &prefix);
-    return err == KS_OK ? walk_over(r, prefix, false, visit, user) : err;
+    return err == KS_OK ? walk_over(r, prefix, &walk) : err;
 }
 
-struct counting {
-    int64_t now_ms;
-    uint32_t last;
-    size_t count;
-    bool ever;
-};
-
-static bool is_live(const struct ks_issued *issued, int64_t now_ms)
+enum ks_err ks_cert_walk(struct ks_registrar *r, struct ks_str jid, uint32_t device, ks_visit_cert *visit, void *user)
 {
-    return !issued->revoked_ms && issued->until_s >= now_ms / 1000;
-}
-
-static bool count_one(void *user, const struct ks_issued *issued)
-{
-    struct counting *counting = user;
-
-    counting->ever = true;
-    if (is_live(issued, counting->now_ms) && issued->device != counting->last) {
-        counting->last = issued->device;
-        counting->count++;
-    }
-    return true;
-}
-
-enum ks_err ks_cert_count(struct ks_registrar *r, struct ks_str jid, int64_t now_ms, size_t *ret_count, bool *ret_ever)
-{
-    struct counting counting = { .now_ms = now_ms };
+    struct walk walk = { .visit = visit, .user = user };
     struct ks_str prefix;
-    enum ks_err err = account_prefix(r, jid, &prefix);
+    enum ks_err err = device ? cert_key(r, jid, device, NULL, &prefix) : account_prefix(r, jid, &prefix);
 
-    if (err == KS_OK)
-        err = walk_over(r, prefix, false, count_one, &counting);
-    *ret_count = counting.count;
-    *ret_ever = counting.ever;
-    return err;
+    assert(jid.len);
+    return err == KS_OK ? walk_over(r, prefix, &walk) : err;
 }
 
-struct newest {
-    uint8_t hash[32];
-    bool found;
-};
-
-static bool take_newest(void *user, const struct ks_issued *issued)
+bool ks_cert_live(const struct ks_cert_record *cert, int64_t now_ms)
 {
-    struct newest *newest = user;
-
-    memcpy(newest->hash, issued->hash, sizeof newest->hash);
-    newest->found = true;
-    return false;
-}
-
-enum ks_err ks_cert_newest(struct ks_registrar *r, struct ks_str jid, uint32_t device, struct ks_cert_record *ret_cert)
-{
-    struct newest newest = { .found = false };
-    struct ks_str prefix, whose;
-    uint32_t which;
-    enum ks_err err = cert_key(r, jid, device, NULL, &prefix);
-
-    if (err == KS_OK)
-        err = walk_over(r, prefix, true, take_newest, &newest);
-    if (err != KS_OK || !newest.found)
-        return err == KS_OK ? KS_ENOTFOUND : err;
-    return ks_cert_find(r, newest.hash, &whose, &which, ret_cert);
+    return !cert->revoked_ms && now_ms / 1000 <= cert->until_s;
 }
 
 /* --- their end --- */
+
+static enum ks_err revoked_key(struct ks_registrar *r, int64_t until_s, uint64_t leaf, struct ks_str *ret_key)
+{
+    char bytes[16];
+
+    for (int i = 0; i < 8; i++) {
+        bytes[i] = (char)((uint64_t)until_s >> (56 - 8 * i));
+        bytes[8 + i] = (char)(leaf >> (56 - 8 * i));
+    }
+    return ks_registrar_key(r, 'r', &(struct ks_str) { bytes, sizeof bytes }, 1, ret_key);
+}
+
+static enum ks_err put_revoked(struct ks_registrar *r, const struct ks_cert_record *cert)
+{
+    struct ks_buf record;
+    struct ks_str key;
+    enum ks_err err = revoked_key(r, cert->until_s, cert->leaf, &key);
+
+    if (err != KS_OK)
+        return err;
+    ks_buf_init(&record, KS_RECORD_BYTES_MAX);
+    ks_buf_byte(&record, KS_RECORD_VERSION);
+    ks_buf_add(&record, ks_str(cert->issuer, sizeof cert->issuer));
+    ks_buf_u64(&record, (uint64_t)cert->revoked_ms);
+    ks_buf_field(&record, cert->serial);
+    err = ks_registrar_put(r, key, &record);
+    ks_buf_done(&record);
+    return err;
+}
 
 struct revoking {
     struct ks_str jid;
     uint32_t device;
     uint8_t reason;
     int64_t since_ms, now_ms;
+    struct ks_buf hashes;
     size_t count;
-    uint8_t (*hashes)[32]; /* in r->arena */
-    size_t max;
 };
 
-static bool note_live(void *user, const struct ks_issued *issued)
+static bool note_live(void *user, uint32_t device, const struct ks_cert_record *cert)
 {
     struct revoking *revoking = user;
 
-    if (!is_live(issued, revoking->now_ms) || (revoking->device && issued->device != revoking->device))
-        return true;
-    if (revoking->count < revoking->max)
-        memcpy(revoking->hashes[revoking->count], issued->hash, 32);
-    revoking->count++;
+    (void)device;
+    if (ks_cert_live(cert, revoking->now_ms))
+        ks_buf_add(&revoking->hashes, ks_str(cert->hash, sizeof cert->hash));
     return true;
 }
 
@@ -268,39 +255,44 @@ static enum ks_err revoke_one(struct ks_registrar *r, const struct revoking *rev
     enum ks_err err = ks_cert_find(r, hash, &jid, &leaf.device, &cert);
 
     if (err != KS_OK)
-        return err;
+        return err == KS_ENOTFOUND ? KS_ESTORE : err;
     revocation.until_ms = cert.until_s * 1000;
     revocation.since_ms = revoking->since_ms < revocation.until_ms ? revoking->since_ms : revocation.until_ms;
     ks_log_account(r->salt, jid, leaf.account);
     memcpy(leaf.object, hash, sizeof leaf.object);
     ks_log_revocation_write(&leaf, &revocation);
     cert.revoked_ms = revocation.since_ms;
-    if ((err = ks_registrar_append(r, &leaf, &number)) != KS_OK)
+    if ((err = ks_registrar_append(r, &leaf, &number)) != KS_OK || (err = put_revoked(r, &cert)) != KS_OK)
         return err;
-    r->revocations++;
     return ks_cert_put(r, jid, leaf.device, &cert);
 }
 
 static enum ks_err revoke(struct ks_registrar *r, void *arg)
 {
     struct revoking *revoking = arg;
-    struct ks_str prefix;
-    enum ks_err err = account_prefix(r, revoking->jid, &prefix);
+    bool uninvited = false;
+    enum ks_err err = ks_cert_walk(r, revoking->jid, revoking->device, note_live, revoking);
 
-    revoking->max = 4 * KS_REGISTRAR_DEVICES; /* renewed ones stay good beside what renewed them */
-    if (err == KS_OK && !(revoking->hashes = ks_arena_alloc(&r->arena, revoking->max * sizeof *revoking->hashes)))
-        err = KS_ENOMEM;
-    if (err != KS_OK || (err = walk_over(r, prefix, false, note_live, revoking)) != KS_OK)
+    if (err != KS_OK || (err = ks_buf_err(&revoking->hashes)) != KS_OK)
         return err;
+    if (!revoking->device) { /* who leaves does not come back by a link in a drawer */
+        if ((err = ks_invite_del(r, revoking->jid)) != KS_OK && err != KS_ENOTFOUND)
+            return err;
+        uninvited = err == KS_OK;
+    }
+    revoking->count = revoking->hashes.len / 32;
     if (!revoking->count)
-        return KS_ENOTFOUND;
-    if (revoking->count > revoking->max)
-        revoking->count = revoking->max;
+        return uninvited ? KS_OK : KS_ENOTFOUND;
+    err = KS_OK;
     for (size_t i = 0; i < revoking->count && err == KS_OK; i++)
-        err = revoke_one(r, revoking, revoking->hashes[i]);
-    if (err != KS_OK || (err = ks_registrar_save(r)) != KS_OK)
-        return err;
-    return ks_registrar_sign(r, revoking->now_ms);
+        err = revoke_one(r, revoking, (const uint8_t *)revoking->hashes.ptr + 32 * i);
+    return err == KS_OK ? ks_registrar_sign(r, revoking->now_ms) : err;
+}
+
+/* RFC 5280 §5.3.1, without what is taken back later (6, 8), for nothing is, and 7, which is none. */
+static bool is_reason(uint8_t reason)
+{
+    return reason <= 10 && reason != 6 && reason != 7 && reason != 8;
 }
 
 enum ks_err ks_registrar_revoke(struct ks_registrar *r, struct ks_str jid, uint32_t device, uint8_t reason,
@@ -309,38 +301,102 @@ enum ks_err ks_registrar_revoke(struct ks_registrar *r, struct ks_str jid, uint3
     struct revoking revoking = { .jid = jid,
         .device = device,
         .reason = reason,
-        .since_ms = since_ms > 0 ? since_ms : 1, /* zero stands for none */
+        .since_ms = since_ms > now_ms ? now_ms
+            : since_ms > 0            ? since_ms
+                                      : 1, /* zero stands for none */
         .now_ms = now_ms };
     enum ks_err err;
 
     ks_arena_reset(&r->arena);
-    if (!jid.len)
-        return KS_ENOTFOUND;
-    err = ks_registrar_do(r, revoke, &revoking);
-    *ret_count = revoking.count;
+    *ret_count = 0;
+    if (!is_reason(reason))
+        return KS_ESYNTAX;
+    if ((err = ks_registrar_account(r, jid)) != KS_OK)
+        return err == KS_EDENIED ? KS_ENOTFOUND : err;
+    ks_buf_init(&revoking.hashes, REVOKE_MAX);
+    if ((err = ks_registrar_do(r, revoke, &revoking)) == KS_OK)
+        *ret_count = revoking.count;
+    ks_buf_done(&revoking.hashes);
+    return err;
+}
+
+struct old {
+    struct ks_registrar *r;
+    struct ks_str keys[256];
+    size_t count;
+    enum ks_err err;
+};
+
+static bool note_old(void *user, struct ks_str key, struct ks_str value)
+{
+    struct old *old = user;
+    struct ks_cursor at = ks_cursor(ks_str_from(key, 1));
+    uint64_t until_s;
+
+    (void)value;
+    if (ks_cursor_u64(&at, &until_s) != KS_OK)
+        old->err = KS_ESTORE;
+    else if ((int64_t)until_s >= old->r->signed_s) /* RFC 5280 §3.3: it is on one list behind its end */
+        return false;
+    else
+        old->err = ks_arena_copy(&old->r->arena, key, &old->keys[old->count++]);
+    return old->err == KS_OK && old->count < KS_COUNT(old->keys);
+}
+
+enum ks_err ks_cert_forget(struct ks_registrar *r)
+{
+    struct old old = { .r = r };
+    enum ks_err err =
+        r->setup.store->ops->scan(r->setup.store, KS_T_REGISTRAR, KS_STR("r"), KS_STR_EMPTY, false, note_old, &old);
+
+    if (err == KS_OK)
+        err = old.err;
+    for (size_t i = 0; i < old.count && err == KS_OK; i++)
+        err = r->setup.store->ops->del(r->setup.store, KS_T_REGISTRAR, old.keys[i]);
     return err;
 }
 
 struct wiping {
+    struct ks_str jid;
     struct ks_log_leaf leaf;
     int64_t now_ms;
+    bool known;
 };
+
+static bool know(void *user, uint32_t device, const struct ks_cert_record *cert)
+{
+    (void)device;
+    (void)cert;
+    ((struct wiping *)user)->known = true;
+    return false;
+}
 
 static enum ks_err wipe(struct ks_registrar *r, void *arg)
 {
     struct wiping *wiping = arg;
     uint64_t number;
-    enum ks_err err = ks_registrar_append(r, &wiping->leaf, &number);
+    enum ks_err err = ks_cert_walk(r, wiping->jid, wiping->leaf.device, know, wiping);
 
+    if (err == KS_OK && !wiping->known)
+        err = KS_ENOTFOUND;
+    if (err == KS_OK)
+        err = ks_registrar_append(r, &wiping->leaf, &number);
     return err == KS_OK ? ks_registrar_sign(r, wiping->now_ms) : err;
 }
 
 enum ks_err ks_registrar_wipe(
     struct ks_registrar *r, struct ks_str jid, uint32_t device, const uint8_t slot[16], int64_t now_ms)
 {
-    struct wiping wiping = { .leaf = { .type = KS_LOG_WIPE, .device = device, .time_ms = now_ms }, .now_ms = now_ms };
+    struct wiping wiping = {
+        .jid = jid, .leaf = { .type = KS_LOG_WIPE, .device = device, .time_ms = now_ms }, .now_ms = now_ms
+    };
+    enum ks_err err;
 
     ks_arena_reset(&r->arena);
+    if (!device || (err = ks_registrar_account(r, jid)) == KS_EDENIED)
+        return KS_ENOTFOUND;
+    if (err != KS_OK)
+        return err;
     ks_log_account(r->salt, jid, wiping.leaf.account);
     memcpy(wiping.leaf.object, slot, 16);
     return ks_registrar_do(r, wipe, &wiping);
@@ -350,60 +406,65 @@ enum ks_err ks_registrar_wipe(
 
 struct listing {
     struct ks_registrar *r;
-    struct ks_revoked *revoked;
-    int64_t now_ms;
+    struct ks_revoked *revoked; /* NULL: they are counted */
     size_t count;
     enum ks_err err;
 };
 
-/* The number of a certificate, out of itself. */
-static enum ks_err serial_of(struct ks_arena *arena, struct ks_str der, struct ks_str *ret_serial)
-{
-    const unsigned char *at = (const unsigned char *)der.ptr;
-    X509 *cert = d2i_X509(NULL, &at, (long)der.len);
-    const ASN1_INTEGER *serial = cert ? X509_get0_serialNumber(cert) : NULL;
-    enum ks_err err = KS_ESTORE;
-
-    if (serial)
-        err =
-            ks_arena_copy(arena, ks_str(ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial)), ret_serial);
-    X509_free(cert);
-    return err;
-}
-
-static bool list_one(void *user, const struct ks_issued *issued)
+static bool list_one(void *user, struct ks_str key, struct ks_str value)
 {
     struct listing *listing = user;
+    struct ks_revoked *to = listing->revoked ? &listing->revoked[listing->count] : NULL;
+    struct ks_str issuer, serial;
+    struct ks_cursor at;
+    uint64_t revoked_ms;
 
-    if (!issued->revoked_ms || issued->until_s < listing->now_ms / 1000 || listing->count == CRL_MAX)
+    (void)key;
+    if ((listing->err = ks_registrar_begin(value, &at)) != KS_OK)
+        return false;
+    if (ks_cursor_take(&at, 32, &issuer) != KS_OK || ks_cursor_u64(&at, &revoked_ms) != KS_OK
+        || ks_cursor_field(&at, &serial) != KS_OK) {
+        listing->err = KS_ESTORE;
+        return false;
+    }
+    if (memcmp(issuer.ptr, listing->r->issuer, issuer.len) != 0) /* numbers of another authority's certificates */
         return true;
-    if (listing->revoked) {
-        listing->revoked[listing->count].since_s = issued->revoked_ms / 1000;
-        listing->err = serial_of(&listing->r->arena, issued->certificate, &listing->revoked[listing->count].serial);
+    if (to) {
+        to->since_s = (int64_t)revoked_ms / 1000;
+        listing->err = ks_arena_copy(&listing->r->arena, serial, &to->serial);
+    } else if (listing->count == CRL_MAX) {
+        listing->err = KS_ELIMIT;
     }
     listing->count++;
     return listing->err == KS_OK;
 }
 
-enum ks_err ks_registrar_crl(struct ks_registrar *r, struct ks_arena *arena, int64_t now_ms, struct ks_str *ret_crl)
+static enum ks_err list_all(struct listing *listing)
 {
-    struct listing listing = { .r = r, .now_ms = now_ms };
-    struct ks_crl_facts facts = { .number = r->revocations,
-        .size = r->frontier.size,
-        .validity = { now_ms / 1000, now_ms / 1000 + CRL_DAYS * 86400 } };
-    struct ks_merkle_hash root;
+    struct ks_engine_store *store = listing->r->setup.store;
+    enum ks_err err;
+
+    listing->count = 0;
+    err = store->ops->scan(store, KS_T_REGISTRAR, KS_STR("r"), KS_STR_EMPTY, false, list_one, listing);
+    return err == KS_OK ? listing->err : err;
+}
+
+enum ks_err ks_registrar_crl(struct ks_registrar *r, struct ks_arena *arena, struct ks_str *ret_crl)
+{
+    struct ks_crl_facts facts = {
+        .number = r->lists, .size = r->signed_size, .validity = { r->signed_s, r->signed_s + CRL_DAYS * 86400 }
+    };
+    struct listing listing = { .r = r };
     enum ks_err err;
 
     ks_arena_reset(&r->arena);
-    if ((err = walk_over(r, KS_STR("c"), false, list_one, &listing)) != KS_OK)
+    memcpy(facts.root, r->signed_root.bytes, sizeof facts.root);
+    if ((err = list_all(&listing)) != KS_OK)
         return err;
-    if (!(listing.revoked = ks_arena_zero(&r->arena, (listing.count + 1) * sizeof *listing.revoked)))
+    if (!(listing.revoked = ks_arena_alloc(&r->arena, listing.count * sizeof *listing.revoked)))
         return KS_ENOMEM;
-    listing.count = 0;
-    if ((err = walk_over(r, KS_STR("c"), false, list_one, &listing)) != KS_OK || (err = listing.err) != KS_OK)
+    if ((err = list_all(&listing)) != KS_OK)
         return err;
-    ks_merkle_root(&r->frontier, &root);
-    memcpy(facts.root, root.bytes, sizeof facts.root);
     return ks_authority_crl(
         arena, r->setup.issuing, r->setup.issuing_key, listing.revoked, listing.count, &facts, ret_crl);
 }

@@ -46,6 +46,7 @@ static enum ks_err put_checkpoint(struct ks_registrar *r)
     ks_buf_field(&record, ks_str(r->checkpoint, r->checkpoint_len));
     ks_buf_add(&record, ks_str(r->signature, sizeof r->signature));
     ks_buf_add(&record, ks_str(r->signer_public, sizeof r->signer_public));
+    ks_buf_add(&record, ks_str(r->signed_root.bytes, sizeof r->signed_root.bytes));
     err = ks_registrar_put(r, KS_STR("p"), &record);
     ks_buf_done(&record);
     return err;
@@ -56,7 +57,7 @@ enum ks_err ks_registrar_sign(struct ks_registrar *r, int64_t now_ms)
     struct ks_checkpoint checkpoint = { .size = r->frontier.size,
         .t_s =
             now_ms / 1000 > r->signed_s ? now_ms / 1000 : r->signed_s, /* time does not go back, whatever clocks do */
-        .crl = r->revocations,
+        .crl = r->lists + 1, /* two lists of two moments have two numbers (RFC 5280 §5.2.3) */
         .envelope_min = r->setup.envelope_min };
     struct ks_buf bytes;
     enum ks_err err;
@@ -72,16 +73,24 @@ enum ks_err ks_registrar_sign(struct ks_registrar *r, int64_t now_ms)
         r->checkpoint_len = bytes.len;
         r->signed_size = checkpoint.size;
         r->signed_s = checkpoint.t_s;
+        r->signed_root = checkpoint.root;
+        r->lists = checkpoint.crl;
         ks_checkpoint_sign(r->setup.signer_key, ks_buf_str(&bytes), r->signature);
-        err = put_checkpoint(r);
+        if ((err = put_checkpoint(r)) == KS_OK)
+            err = ks_registrar_save(r);
     }
     ks_buf_done(&bytes);
     return err;
 }
 
-static enum ks_err sign_now(struct ks_registrar *r, void *arg)
+static enum ks_err hourly(struct ks_registrar *r, void *arg)
 {
-    return ks_registrar_sign(r, *(int64_t *)arg);
+    int64_t now_ms = *(int64_t *)arg;
+    enum ks_err err = ks_cert_forget(r);
+
+    if (err == KS_OK)
+        err = ks_invite_forget(r, now_ms);
+    return err == KS_OK ? ks_registrar_sign(r, now_ms) : err;
 }
 
 enum ks_err ks_registrar_due(struct ks_registrar *r, int64_t now_ms, int64_t *ret_next_ms)
@@ -91,13 +100,14 @@ enum ks_err ks_registrar_due(struct ks_registrar *r, int64_t now_ms, int64_t *re
 
     ks_arena_reset(&r->arena);
     if (now_ms >= next_ms || r->signed_size != r->frontier.size)
-        err = ks_registrar_do(r, sign_now, &now_ms);
+        err = ks_registrar_do(r, hourly, &now_ms);
     *ret_next_ms = (r->signed_s + r->setup.checkpoint_s) * 1000;
     return err;
 }
 
 struct page {
     struct ks_buf leaves;
+    size_t bytes; /* that are wanted */
 };
 
 static bool add_leaf(void *user, struct ks_str key, struct ks_str value)
@@ -105,8 +115,9 @@ static bool add_leaf(void *user, struct ks_str key, struct ks_str value)
     struct page *page = user;
 
     (void)key;
-    ks_buf_add(&page->leaves, value);
-    return ks_buf_err(&page->leaves) == KS_OK && page->leaves.len < (size_t)KS_REGISTRAR_PAGE * KS_LOG_LEAF_LEN;
+    if (page->leaves.len < page->bytes)
+        ks_buf_add(&page->leaves, value);
+    return ks_buf_err(&page->leaves) == KS_OK && page->leaves.len < page->bytes;
 }
 
 enum ks_err ks_registrar_page(
@@ -114,20 +125,25 @@ enum ks_err ks_registrar_page(
 {
     struct page page;
     struct ks_str key;
+    uint64_t count;
     enum ks_err err;
 
     ks_arena_reset(&r->arena);
     if (from > r->signed_size)
         return KS_ENOTFOUND;
+    count = r->signed_size - from < KS_REGISTRAR_PAGE ? r->signed_size - from : KS_REGISTRAR_PAGE;
+    page.bytes = (size_t)count * KS_LOG_LEAF_LEN;
     if ((err = leaf_key(r, from, &key)) != KS_OK)
         return err;
     *ret_page = (struct ks_log_page) { .from = from, .size = r->signed_size };
-    ks_buf_init(&page.leaves, (size_t)KS_REGISTRAR_PAGE * KS_LOG_LEAF_LEN);
+    ks_buf_init(&page.leaves, page.bytes);
     err = r->setup.store->ops->scan(r->setup.store, KS_T_REGISTRAR, KS_STR("l"), key, false, add_leaf, &page);
     if (err == KS_OK)
         err = ks_buf_err(&page.leaves);
+    if (err == KS_OK && page.leaves.len != page.bytes)
+        err = KS_ESTORE;
     if (err == KS_OK)
-        err = ks_arena_copy(arena, ks_buf_str(&page.leaves), &ret_page->leaves);
+        err = ks_arena_copy(arena, page.bytes ? ks_buf_str(&page.leaves) : KS_STR(""), &ret_page->leaves);
     if (err == KS_OK)
         err = ks_arena_copy(arena, ks_str(r->checkpoint, r->checkpoint_len), &ret_page->checkpoint.bytes);
     memcpy(ret_page->checkpoint.signature, r->signature, sizeof r->signature);
