@@ -259,6 +259,13 @@ static void test_requests(void)
     check_err("nor one with a byte behind", ks_device_request_read(&arena, altered, &request), KS_ESYNTAX);
 }
 
+static X509 *parsed(struct ks_str der)
+{
+    const unsigned char *at = (const unsigned char *)der.ptr;
+
+    return d2i_X509(NULL, &at, (long)der.len);
+}
+
 /* The same request for another key, which signs it. */
 static struct ks_str request_of(const struct device *d, EVP_PKEY *key)
 {
@@ -312,6 +319,25 @@ static struct ks_str signer_by(const struct authority *by, const char *domain, E
     return certificate;
 }
 
+/* The same certificate, which the root signed as an authority's by mistake. */
+static struct ks_str as_authority(struct ks_str certificate, EVP_PKEY *root_key)
+{
+    X509 *cert = parsed(certificate);
+    X509_EXTENSION *constraints = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
+    unsigned char *bytes = NULL;
+    struct ks_str der = KS_STR_EMPTY;
+    int len = 0;
+
+    X509_EXTENSION_free(X509_delete_ext(cert, X509_get_ext_by_NID(cert, NID_basic_constraints, -1)));
+    if (constraints && X509_add_ext(cert, constraints, 0) && X509_sign(cert, root_key, EVP_sha256()))
+        len = i2d_X509(cert, &bytes);
+    must(len > 0 ? ks_arena_copy(&arena, ks_str(bytes, (size_t)len), &der) : KS_ECRYPTO, "an authority");
+    OPENSSL_free(bytes);
+    X509_EXTENSION_free(constraints);
+    X509_free(cert);
+    return der;
+}
+
 static void check_signer(
     const char *name, struct ks_str certificate, const struct authority *top, int64_t now_s, enum ks_cert_verdict want)
 {
@@ -356,6 +382,8 @@ static void test_signers(const struct authority *top, const struct authority *ca
     check_signer("§15.4: the issuing authority itself may not", ca->certificate, top, NOW, KS_CERT_FORM);
     check_signer("nor may a device", issue(ca, &d, &jana, &half_year), top, NOW, KS_CERT_FORM);
     check_signer("nor the root", top->certificate, top, NOW, KS_CERT_FORM);
+    check_signer(
+        "§15.4: nor what is an authority, whatever else it may", as_authority(good, top->key), top, NOW, KS_CERT_FORM);
     check_signer("what is none", KS_STR("x"), top, NOW, KS_CERT_MALFORMED);
     check_verdict("and a signer is no device", judge(good, top, top, NOW), KS_CERT_FORM);
     for (size_t i = 0; i < good.len; i++) {
@@ -422,13 +450,6 @@ static void test_persons(void)
 }
 
 /* --- OpenSSL's own view --- */
-
-static X509 *parsed(struct ks_str der)
-{
-    const unsigned char *at = (const unsigned char *)der.ptr;
-
-    return d2i_X509(NULL, &at, (long)der.len);
-}
 
 static int openssl_verify(
     struct ks_str leaf, const struct authority *ca, const struct authority *top, struct ks_str crl_der)

@@ -401,10 +401,24 @@ static void test_keys(void)
     request = by_code(&d, code);
     refused(&w, &d, &request, KS_REFUSE_KEY, "a second device of one number");
 
+    d = new_device(ANNA, 2);
+    memcpy(d.claims.identity, anna.claims.identity, 32);
+    memcpy(d.identity_secret, anna.identity_secret, 64);
+    rekey(&d);
+    invite(&w, ANNA, code);
+    request = by_code(&d, code);
+    refused(&w, &d, &request, KS_REFUSE_KEY, "one identity key for two devices of one account");
+
     d = new_device(JONAS, 2);
     invite(&w, JONAS, code);
     request = by_code(&d, code);
     refused(&w, &d, &request, KS_REFUSE_NONE, "control: keys of its own");
+
+    must(ks_registrar_revoke(w.r, KS_STR(JONAS), 2, 1, 0, w.now_ms, &(size_t) { 0 }), "revoking");
+    rekey(&d);
+    invite(&w, JONAS, code);
+    request = by_code(&d, code);
+    refused(&w, &d, &request, KS_REFUSE_KEY, "an identity key that was revoked, with new keys beside it");
     world_done(&w);
 }
 

@@ -186,8 +186,8 @@ static void test_pages(void)
     check_row(page.size == ALL && page.leaves.len == KS_REGISTRAR_PAGE * KS_LOG_LEAF_LEN, "a page has its entries",
         "%zu of %llu", page.leaves.len / KS_LOG_LEAF_LEN, (unsigned long long)page.size);
     must(ks_registrar_page(w.r, &arena, KS_REGISTRAR_PAGE, &page), "a page");
-    check_row(
-        page.from == KS_REGISTRAR_PAGE && page.leaves.len == KS_LOG_LEAF_LEN, "the next one what is left", "%zu", page.leaves.len);
+    check_row(page.from == KS_REGISTRAR_PAGE && page.leaves.len == KS_LOG_LEAF_LEN, "the next one what is left", "%zu",
+        page.leaves.len);
     must(ks_registrar_page(w.r, &arena, ALL, &page), "a page");
     check_row(
         page.leaves.len == 0 && page.size == ALL, "who has all gets the checkpoint alone", "%zu", page.leaves.len);
@@ -300,7 +300,12 @@ static void test_lists(void)
     check_row(list_names_log(&w), "K.3: with the log's size and root, and the checkpoint's number", "not so");
     world_reopen(&w);
     check_row(lists(&w, &phone) && list_names_log(&w), "also after a restart", "not so");
-    w.now_ms += 180 * DAY_S * 1000 + 1000;
+    w.now_ms += 180 * DAY_S * 1000 - 2 * HOUR_MS;
+    must(ks_registrar_due(w.r, w.now_ms, &next), "upkeep");
+    w.now_ms += HOUR_MS;
+    must(ks_registrar_due(w.r, w.now_ms, &next), "upkeep");
+    check_row(lists(&w, &phone), "it is on each until its end", "it is not");
+    w.now_ms += HOUR_MS + 1000;
     must(ks_registrar_due(w.r, w.now_ms, &next), "upkeep");
     check_row(lists(&w, &phone), "RFC 5280 §3.3: it is on a list that is later than its end", "it is not");
     w.now_ms += 3600000;
