@@ -124,6 +124,11 @@ enum ks_err ks_oprf_blind(struct ks_prng *prng, struct ks_str input, uint8_t ret
     return ks_oprf_blind_with(ret_blind, input, ret_blinded);
 }
 
+enum ks_err ks_oprf_check(const uint8_t blinded[KS_OPRF_ELEMENT_LEN])
+{
+    return is_element(blinded) ? KS_OK : KS_ECRYPTO;
+}
+
 enum ks_err ks_oprf_evaluate(const uint8_t key[KS_OPRF_SCALAR_LEN], const uint8_t blinded[KS_OPRF_ELEMENT_LEN],
     uint8_t ret_evaluated[KS_OPRF_ELEMENT_LEN])
 {

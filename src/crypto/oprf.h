@@ -30,6 +30,8 @@ KS_CHECK enum ks_err ks_oprf_blind(struct ks_prng *prng, struct ks_str input, ui
 /* With a blind of the caller's: known answers. */
 KS_CHECK enum ks_err ks_oprf_blind_with(
     const uint8_t blind[KS_OPRF_SCALAR_LEN], struct ks_str input, uint8_t ret_blinded[KS_OPRF_ELEMENT_LEN]);
+/* What BlindEvaluate takes: an element, and not the identity. KS_ECRYPTO. */
+KS_CHECK enum ks_err ks_oprf_check(const uint8_t blinded[KS_OPRF_ELEMENT_LEN]);
 /* §3.3.1 BlindEvaluate, at the server. KS_ECRYPTO: no element, or the identity; or key is none. Nothing is written. */
 KS_CHECK enum ks_err ks_oprf_evaluate(const uint8_t key[KS_OPRF_SCALAR_LEN], const uint8_t blinded[KS_OPRF_ELEMENT_LEN],
     uint8_t ret_evaluated[KS_OPRF_ELEMENT_LEN]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "committer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "archive_read.h"
@@ -49,6 +50,7 @@ struct ks_committer {
         enum ks_err err; /* of the failure that raised it */
     } epochs[KS_SUBMITTERS_MAX];
     struct ks_file_bin files;
+    struct ks_vault_keeper *vault;
     bool removed; /* files in the turn at hand */
     bool broken;
     struct ks_committer_stats stats;
@@ -313,6 +315,21 @@ static enum ks_err replace_message(struct ks_committer *c, struct ks_store_repla
     return err == KS_OK ? append_audit(c, &replace->audit, now) : err;
 }
 
+/* Keys of the vault, before anything of the transaction is written: what cannot be destroyed fails alone. */
+static enum ks_err end_slots(struct ks_committer *c, const struct ks_store_req *req, struct ks_now now)
+{
+    enum ks_err err = KS_OK;
+    size_t count;
+
+    for (const struct ks_store_write *write = req->writes; write && c->vault && err == KS_OK; write = write->next)
+        if (write->kind == KS_WRITE_VAULT_END)
+            err = ks_vault_end(
+                c->vault, write->vault_end.what, write->vault_end.account, write->vault_end.device, now, &count);
+        else if (write->kind == KS_WRITE_ACCOUNT_DELETE)
+            err = ks_vault_end(c->vault, KS_VAULT_END_ACCOUNT, write->account.id, 0, now, &count);
+    return err == KS_OK ? KS_OK : KS_EIO;
+}
+
 /* Before anything of the transaction is written: what cannot be removed fails alone. A crash behind it leaves rows of
  * files that are gone, which is what their owner wanted; the other way round nobody would know of them any more. */
 static enum ks_err remove_files(struct ks_committer *c, const struct ks_store_req *req)
@@ -475,7 +492,8 @@ static enum ks_err apply(
     case KS_WRITE_EXPIRE:
         return expire(c, req, now);
     case KS_WRITE_FILE_REMOVE:
-        return KS_OK; /* remove_files did it */
+    case KS_WRITE_VAULT_END:
+        return KS_OK; /* remove_files, end_slots did it */
     default:
         assert(!"a kind of write");
         return KS_ESTORE;
@@ -494,7 +512,8 @@ static enum ks_err do_txn(struct ks_committer *c, struct ks_store_req *req, stru
         return KS_OK;
     }
     err = check_txn(c, req, &fits);
-    if (err == KS_OK && fits == KS_OK && (err = remove_files(c, req)) == KS_EIO) {
+    if (err == KS_OK && fits == KS_OK
+        && ((err = remove_files(c, req)) == KS_EIO || (err == KS_OK && (err = end_slots(c, req, now)) == KS_EIO))) {
         fits = KS_EIO;
         err = KS_OK;
     }
@@ -585,6 +604,72 @@ static void commit_txns(struct ks_committer *c, struct req_list *txns, struct ks
     c->stats.txns += txns->count;
 }
 
+/* --- the vault --- */
+
+/* All that the turn's calls want in the audit log. */
+static enum ks_err audit_vault(struct ks_committer *c, const struct req_list *calls, struct ks_now now)
+{
+    struct position before = c->at;
+    bool any = false;
+    enum ks_err err = KS_OK;
+
+    for (struct ks_store_req *req = calls->first; req && err == KS_OK; req = req->next) {
+        char account[32];
+        if (!req->vault->audit)
+            continue;
+        if (!any && (err = c->store->ops->begin(c->store)) != KS_OK)
+            return err;
+        any = true;
+        snprintf(account, sizeof account, "account:%llu", (unsigned long long)req->vault->audit_account);
+        err = append_audit(c,
+            &(struct ks_audit_row) {
+                .actor = KS_STR("konsild"), .action = ks_str_z(req->vault->audit), .subject = ks_str_z(account) },
+            now);
+    }
+    if (!any)
+        return KS_OK;
+    err = ks_server_store_end(c->store, err);
+    if (err != KS_OK)
+        c->at = before;
+    return err;
+}
+
+static enum ks_err do_vault(struct ks_committer *c, const struct req_list *calls, struct ks_now now)
+{
+    enum ks_err err = c->vault ? ks_vault_begin_turn(c->vault, now) : KS_OK;
+
+    if (err != KS_OK || !c->vault)
+        return err;
+    for (struct ks_store_req *req = calls->first; req && err == KS_OK; req = req->next)
+        err = ks_vault_do(c->vault, req->vault, &req->arena, now);
+    if (err == KS_OK)
+        err = audit_vault(c, calls, now);
+    if (err == KS_OK)
+        err = ks_vault_commit_turn(c->vault);
+    if (err != KS_OK)
+        ks_vault_drop_turn(c->vault);
+    return err;
+}
+
+static void ask_vault(struct ks_committer *c, struct req_list *calls, struct ks_now now)
+{
+    enum ks_err err;
+
+    if (!calls->count)
+        return;
+    err = do_vault(c, calls, now);
+    for (struct ks_store_req *req = calls->first; req; req = req->next) {
+        struct ks_vault_call *call = req->vault;
+        if (err != KS_OK)
+            call->answer = KS_VAULT_LATER;
+        else if (!c->vault)
+            call->answer = KS_VAULT_UNKNOWN;
+        ks_vault_finish(call);
+        req->epoch = c->epochs[req->submitter].number;
+    }
+    c->stats.reads += calls->count;
+}
+
 /* --- turns --- */
 
 void ks_committer_submit(struct ks_committer *c, struct ks_store_req *req)
@@ -601,15 +686,17 @@ size_t ks_committer_queued(const struct ks_committer *c)
 
 struct ks_store_req *ks_committer_turn(struct ks_committer *c, struct ks_now now)
 {
-    struct req_list txns, reads;
+    struct req_list txns, calls, reads;
 
     list_init(&txns);
+    list_init(&calls);
     list_init(&reads);
-    while (c->queue.count && txns.count < KS_COMMIT_TXNS_MAX && reads.count < TURN_READS_MAX) {
+    while (c->queue.count && txns.count < KS_COMMIT_TXNS_MAX && reads.count + calls.count < TURN_READS_MAX) {
         struct ks_store_req *req = list_take(&c->queue);
-        list_add(req->kind == KS_STORE_TXN ? &txns : &reads, req);
+        list_add(req->kind == KS_STORE_TXN ? &txns : req->kind == KS_STORE_VAULT && req->vault ? &calls : &reads, req);
     }
     commit_txns(c, &txns, now);
+    ask_vault(c, &calls, now);
     for (struct ks_store_req *req = reads.first; req; req = req->next)
         if (req->result == KS_OK) {
             struct ks_archive_view view = archive_view(c);
@@ -622,7 +709,8 @@ struct ks_store_req *ks_committer_turn(struct ks_committer *c, struct ks_now now
         }
     c->stats.reads += reads.count;
     c->stats.turns++;
-    *txns.end = reads.first;
+    *calls.end = reads.first;
+    *txns.end = calls.first;
     return txns.first;
 }
 
@@ -673,6 +761,11 @@ enum ks_err ks_committer_flush(struct ks_committer *c)
 void ks_committer_set_files(struct ks_committer *c, const struct ks_file_bin *files)
 {
     c->files = *files;
+}
+
+void ks_committer_set_vault(struct ks_committer *c, struct ks_vault_keeper *vault)
+{
+    c->vault = vault;
 }
 
 void ks_committer_set_tail_max(struct ks_committer *c, size_t entries)

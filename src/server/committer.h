@@ -9,6 +9,10 @@
  * reads of a turn come after its transactions and see them all. A turn returns its transactions first, then its reads,
  * each in the order of submission: what a read shows was acknowledged before it.
  *
+ * Questions to the vault (KS_STORE_VAULT) come between the two; what of them is to be in the audit log is durable
+ * before they are answered. When the vault's store or the audit log's refuses, all of the turn are answered
+ * KS_VAULT_LATER.
+ *
  * Failure: a transaction that is refused by its own contents (KS_EEXISTS, KS_ENOTFOUND, KS_ELIMIT, and KS_ENOMEM from
  * its builders) fails alone and leaves nothing behind. When the store fails (KS_EFULL, KS_ESTORE, KS_ENOMEM), nothing
  * of the turn was written, and all its transactions and all that are queued behind them fail with that error, because
@@ -56,6 +60,9 @@ struct ks_file_bin {
     void *user;
 };
 void ks_committer_set_files(struct ks_committer *c, const struct ks_file_bin *files);
+
+/* The vault, which is then used by nobody else. Without one no slot is known, and there is nothing to be destroyed. */
+void ks_committer_set_vault(struct ks_committer *c, struct ks_vault_keeper *vault);
 
 /* Takes req until a turn returns it. Never fails. */
 void ks_committer_submit(struct ks_committer *c, struct ks_store_req *req);

@@ -112,6 +112,7 @@ enum ks_err ks_store_read(const struct ks_archive_view *view, struct ks_store_re
         return read_meta(view->store, req);
     case KS_STORE_EXPIRABLE:
         return ks_expire_count(view, req, req->expiry);
+    case KS_STORE_VAULT:
     case KS_STORE_TXN:
     default:
         assert(!"a kind of read");

@@ -31,6 +31,8 @@ void ks_store_req_free(struct ks_store_req *req)
 {
     if (!req)
         return;
+    if (req->vault)
+        ks_wipe(req->vault, sizeof *req->vault);
     ks_arena_done(&req->arena);
     free(req);
 }
@@ -262,6 +264,15 @@ void ks_store_txn_expire(struct ks_store_req *req, const struct ks_expiry *expir
         keep_expiry(req, expiry);
 }
 
+void ks_store_txn_vault_end(struct ks_store_req *req, enum ks_vault_end what, uint64_t account, uint64_t device)
+{
+    struct ks_store_write *write = write_add(req, KS_WRITE_VAULT_END);
+
+    assert(account);
+    if (write)
+        write->vault_end = (struct ks_store_vault_end) { what, account, device };
+}
+
 void ks_store_txn_file_remove(struct ks_store_req *req, struct ks_str name)
 {
     struct ks_store_write *write = write_add(req, KS_WRITE_FILE_REMOVE);
@@ -376,4 +387,24 @@ struct ks_store_req *ks_store_expirable_new(const struct ks_expiry *expiry)
     if (req)
         keep_expiry(req, expiry);
     return req;
+}
+
+struct ks_store_req *ks_store_vault_new(const struct ks_vault_call *call)
+{
+    struct ks_store_req *req = read_new(KS_STORE_VAULT);
+
+    if (!req)
+        return NULL;
+    req->vault = KS_NEW(&req->arena, struct ks_vault_call);
+    if (req->vault)
+        *req->vault = *call;
+    else
+        req->result = KS_ENOMEM;
+    return req;
+}
+
+struct ks_store_req *ks_vault_fresh(uint64_t account, uint64_t device)
+{
+    return ks_store_vault_new(
+        &(struct ks_vault_call) { .want = KS_VAULT_IS_FRESH, .account = account, .device = device });
 }

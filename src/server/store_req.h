@@ -11,6 +11,7 @@
 
 #include "arena.h"
 #include "server_store.h"
+#include "vault_keeper.h"
 
 #define KS_STORE_TXN_BYTES_MAX (16u << 20)  /* all that one transaction writes */
 #define KS_STORE_READ_BYTES_MAX (64u << 20) /* all that one read answers: KS_ELIMIT above it */
@@ -31,6 +32,7 @@ enum ks_store_req_kind {
     KS_STORE_AUDIT_VERIFY, /* walks the audit log's chain */
     KS_STORE_META,         /* one setting */
     KS_STORE_EXPIRABLE,    /* how much is older than its period */
+    KS_STORE_VAULT,        /* what vault_keeper.h answers; before the reads of its turn, behind its transactions */
 };
 
 /* A page of an archive (XEP-0313 §4, RSM of XEP-0059). Zeroes are no bound. */
@@ -129,6 +131,8 @@ struct ks_store_req {
 
     struct ks_expiry *expiry; /* KS_STORE_EXPIRABLE, and of a transaction's ks_store_txn_expire */
 
+    struct ks_vault_call *vault; /* KS_STORE_VAULT: result is KS_OK, and the answer is in it */
+
     struct ks_store_query *query; /* what a read asks for; private */
     _Alignas(16) char room[];     /* the arena's first */
 };
@@ -181,6 +185,9 @@ void ks_store_txn_audit(struct ks_store_req *req, const struct ks_audit_row *row
  * was acknowledged as deleted is; one that is not there is KS_OK. When it cannot be removed, the transaction fails
  * alone with KS_EIO, and nothing was written. */
 void ks_store_txn_file_remove(struct ks_store_req *req, struct ks_str name);
+/* Keys of the vault (vault_keeper.h); device only of KS_VAULT_END_DEVICE. They are destroyed, and that is durable,
+ * before the transaction is committed, as with files; deleting an account ends all of its own. */
+void ks_store_txn_vault_end(struct ks_store_req *req, enum ks_vault_end what, uint64_t account, uint64_t device);
 /* A setting of the whole server. Keys of the committer itself begin with "archive." and "store." (assert). */
 void ks_store_txn_meta(struct ks_store_req *req, struct ks_str key, struct ks_str value);
 /* One slice; expiry is copied, with its texts. A transaction has at most one (assert). */
@@ -202,6 +209,12 @@ KS_CHECK struct ks_store_req *ks_store_audit_verify_new(void);
 /* KS_ENOTFOUND */
 KS_CHECK struct ks_store_req *ks_store_meta_new(struct ks_str key);
 KS_CHECK struct ks_store_req *ks_store_expirable_new(const struct ks_expiry *expiry);
+
+/* call is copied; wiped when the request is freed. */
+KS_CHECK struct ks_store_req *ks_store_vault_new(const struct ks_vault_call *call);
+/* Whether a PIN was confirmed by this device of the account at most KS_VAULT_FRESH_MS ago: req->vault->answer is
+ * KS_VAULT_YES, or KS_VAULT_STALE. */
+KS_CHECK struct ks_store_req *ks_vault_fresh(uint64_t account, uint64_t device);
 
 /* Bytes that shall live as long as the request; empty (and the failure remembered) without memory. */
 struct ks_str ks_store_req_copy(struct ks_store_req *req, struct ks_str bytes);

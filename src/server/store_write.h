@@ -17,6 +17,7 @@ enum ks_write_kind {
     KS_WRITE_META,
     KS_WRITE_EXPIRE, /* of req->expiry */
     KS_WRITE_FILE_REMOVE,
+    KS_WRITE_VAULT_END,
 };
 
 struct ks_store_write {
@@ -33,6 +34,10 @@ struct ks_store_write {
             struct ks_str stanza;
             struct ks_audit_row audit;
         } replace;
+        struct ks_store_vault_end {
+            enum ks_vault_end what;
+            uint64_t account, device;
+        } vault_end;
     };
 };
 
