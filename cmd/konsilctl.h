@@ -52,6 +52,7 @@ extern const struct ctl_command ctl_push[];      /* konsilctl_push.c */
 extern const struct ctl_command ctl_reports[];   /* konsilctl_reports.c */
 extern const struct ctl_command ctl_evidences[]; /* konsilctl_evidence.c */
 extern const struct ctl_command ctl_retention[]; /* konsilctl_retention.c */
+extern const struct ctl_command ctl_vault[];     /* konsilctl_vault.c */
 
 struct ctl {
     const char *socket;

@@ -266,6 +266,7 @@ static int restore_to(const struct ctl *ctl, struct target *t, const uint8_t key
     char *directory = realpath(ctl->to, NULL);
     ctl_say(ctl, SAY("restore.done"), "directory", directory ? directory : ctl->to, NULL);
     ctl_say(ctl, SAY("restore.keep-key"), "file", t->key_path, NULL);
+    ctl_say(ctl, SAY("restore.vault"), NULL);
     free(directory);
     return EXIT_SUCCESS;
 }

@@ -8,8 +8,8 @@
 /* All commands by number; NULL past the last. */
 static const struct ctl_command *command_at(size_t number)
 {
-    static const struct ctl_command *const lists[] = { ctl_users, ctl_push, ctl_rooms, ctl_files, ctl_reports,
-        ctl_retention, ctl_evidences, ctl_backups, ctl_cas, ctl_registrar };
+    static const struct ctl_command *const lists[] = { ctl_users, ctl_push, ctl_vault, ctl_rooms, ctl_files,
+        ctl_reports, ctl_retention, ctl_evidences, ctl_backups, ctl_cas, ctl_registrar };
 
     for (size_t i = 0; i < KS_COUNT(lists); i++)
         for (const struct ctl_command *at = lists[i]; at->name; at++)

@@ -50,6 +50,7 @@ static const struct word {
     { "where", "audit", SAY("where.audit") },
     { "where", "log", SAY("where.log") },
     { "where", "settings", SAY("where.settings") },
+    { "where", "vault", SAY("where.vault") },
     { "reader", "nobody", SAY("reader.nobody") },
     { "reader", "owner", SAY("reader.owner") },
     { "reader", "contacts", SAY("reader.contacts") },

@@ -15,6 +15,7 @@
 #include "say.h"
 #include "sentence.h"
 #include "system.h"
+#include "vault_backup.h"
 
 #define STOP_MS 15000        /* clients have so long to take their leave */
 #define LOG_TURN_SECONDS 600 /* how often it looks whether a log file's time is up */
@@ -109,6 +110,11 @@ static void fill_work(struct daemon *d)
     d->work.backup.files = &d->parts.files;
     d->work.backup.places = (struct ks_backup_places) { p->backup_directory, p->backup_key_directory };
     d->work.backup.keep_ms = ks_settings_number(p->settings, "backup.keep") * 1000;
+    d->work.vault.reactors = d->reactors;
+    d->work.vault.store_thread = d->store_thread;
+    d->work.vault.vault = p->vault;
+    d->work.vault.worker = d->worker;
+    d->work.vault.places = (struct ks_backup_places) { p->vault_backups, p->vault_backup_keys };
     d->work.data_directory = ks_settings_text(p->settings, "data.directory");
     d->work.version = KONSIL_VERSION;
     d->work.sandbox = p->sandbox;
@@ -188,7 +194,7 @@ static bool start(struct daemon *d)
     if (!konsild_raise_limits(p) || !konsild_find_user(p) || !konsild_start_courier(p) || !konsild_make_directories(p)
         || !konsild_open_log(p) || !konsild_open_sockets(p) || !konsild_enter_sandbox(p) || !konsild_get_key(p)
         || !(p->certs = konsild_load_certs(p->settings)) || !konsild_make_web(p) || !konsild_open_store(p)
-        || !konsild_open_files(p))
+        || !konsild_open_vault(p) || !konsild_open_files(p))
         return false;
     if (!start_threads(d)) {
         konsild_say(SAY("konsild.memory"), NULL);
@@ -285,6 +291,20 @@ static void turn_log(struct daemon *d)
         ks_control_work_note(&d->work, "log.normal", "by itself, after an hour");
 }
 
+/* Backups of the vault whose week is over: with their keys, so that what was destroyed since is destroyed in them. */
+static void turn_vault(struct daemon *d)
+{
+    struct ks_now now = ks_system_now();
+    char detail[64];
+    unsigned removed;
+
+    if (ks_vault_backup_end_old(&d->work.vault.places, now.wall_ms, &removed) != KS_OK)
+        ks_log(ks_log_file_log(d->parts.log), KS_ERROR, "vault.backups.stuck");
+    snprintf(detail, sizeof detail, "reason=period vault_backups=%u", removed);
+    if (removed)
+        ks_control_work_note(&d->work, "delete", detail);
+}
+
 /* Until debugging ends, but no longer than a turn. It never begins to end sooner: an hour is more than a turn. */
 static struct timespec turn_time(const struct daemon *d)
 {
@@ -305,6 +325,7 @@ static void serve(struct daemon *d, const sigset_t *signals)
         time = turn_time(d);
         number = sigtimedwait(signals, NULL, &time);
         turn_log(d);
+        turn_vault(d);
         if (number == SIGHUP) {
             struct ks_buf restart;
             ks_buf_init(&restart, 65536);
@@ -325,7 +346,8 @@ static void stop(struct daemon *d)
         ks_reactors_shutdown(d->reactors);
         while (!ks_reactors_quiet(d->reactors) && !atomic_load(&d->broken) && ks_system_now().mono_ms < end_ms)
             nanosleep(&pause, NULL);
-        while (atomic_load(&d->work.backup.running)) /* it passes from thread to thread: all must be there */
+        while (atomic_load(&d->work.backup.running)
+            || atomic_load(&d->work.vault.running)) /* it passes from thread to thread: all must be there */
             nanosleep(&pause, NULL);
         ks_reactors_stop(d->reactors);
     }

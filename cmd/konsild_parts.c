@@ -549,7 +549,7 @@ static enum ks_err open_pages(struct konsild_parts *p)
     return err;
 }
 
-bool konsild_open_store(struct konsild_parts *p)
+const char *konsild_store_sentence(enum ks_err err)
 {
     static const struct meaning meanings[] = {
         { KS_EEXISTS, SAY("konsild.store-in-use") },
@@ -560,6 +560,12 @@ bool konsild_open_store(struct konsild_parts *p)
         { KS_EIO, SAY("konsild.store-unwritable") },
         { KS_OK, SAY("konsild.memory") },
     };
+
+    return meaning_of(meanings, err);
+}
+
+bool konsild_open_store(struct konsild_parts *p)
+{
     enum ks_err err = open_pages(p);
     uint8_t seed[KS_PRNG_SEED_LEN];
     struct ks_prng prng;
@@ -574,13 +580,14 @@ bool konsild_open_store(struct konsild_parts *p)
         ks_wipe(seed, sizeof seed);
     }
     if (err)
-        konsild_say(meaning_of(meanings, err), "file", p->database_path, "key", p->key_path, NULL);
+        konsild_say(konsild_store_sentence(err), "file", p->database_path, "key", p->key_path, NULL);
     return err == KS_OK;
 }
 
 void konsild_parts_done(struct konsild_parts *p)
 {
     ks_committer_free(p->committer);
+    konsild_close_vault(p);
     ks_server_store_free(p->store);
     ks_tls_certs_unref(p->certs);
     ks_web_free(p->web);

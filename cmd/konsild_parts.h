@@ -17,6 +17,7 @@
 #include "settings.h"
 #include "sqlite_server_store.h"
 #include "tls_server.h"
+#include "vault_tombs.h"
 #include "web.h"
 #include "web_files.h"
 
@@ -49,6 +50,11 @@ struct konsild_parts {
     bool files_open;
     struct ks_server_store *store;
     struct ks_committer *committer;
+    struct ks_vault_store *vault;
+    struct ks_vault_tombs_file tombs;
+    bool tombs_open;
+    struct ks_vault_keeper *keeper;
+    char *vault_backups, *vault_backup_keys; /* directories */
 };
 
 /* A sentence of the catalogue on stderr, with pairs of place and text, ended by NULL. */
@@ -71,6 +77,13 @@ KS_CHECK bool konsild_open_sockets(struct konsild_parts *parts);
 KS_CHECK bool konsild_enter_sandbox(struct konsild_parts *parts);
 KS_CHECK bool konsild_get_key(struct konsild_parts *parts);
 KS_CHECK bool konsild_open_store(struct konsild_parts *parts);
+
+/* What an error of opening a database means: a catalogue id. */
+const char *konsild_store_sentence(enum ks_err err);
+
+/* konsild_vault.c: the vault, once the store is open and while the key is there; and its end, after the committer's. */
+KS_CHECK bool konsild_open_vault(struct konsild_parts *parts);
+void konsild_close_vault(struct konsild_parts *parts);
 
 /* konsild_web.c: web access, once it is known where to listen. */
 KS_CHECK bool konsild_make_web(struct konsild_parts *parts);

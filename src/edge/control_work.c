@@ -218,6 +218,8 @@ void ks_control_work_do(struct ks_control_call *call, void *user)
         ks_control_worked(call, NULL, describe_health(work), now);
     } else if (ks_str_is(name, "backup")) {
         ks_backup_work_do(&work->backup, call);
+    } else if (ks_str_is(name, "vault.backup")) {
+        ks_vault_backup_work_do(&work->vault, call);
     } else if (call->dry_run) {
         ks_control_worked(call, NULL, NULL, now);
     } else if (ks_str_is(name, "log.debug") || ks_str_is(name, "log.normal")) {

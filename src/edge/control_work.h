@@ -14,6 +14,7 @@
 #include "log_file.h"
 #include "reactor_thread.h"
 #include "store_thread.h"
+#include "vault_backup_work.h"
 
 #define KS_RELOADS_MAX 64
 
@@ -24,6 +25,7 @@ struct ks_control_work {
     struct ks_store_thread *store;
     struct ks_log_file *log;
     struct ks_backup_work backup;
+    struct ks_vault_backup_work vault;
     const char *data_directory, *version;
     bool sandbox;
     unsigned connections_max;

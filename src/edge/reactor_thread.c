@@ -8,6 +8,7 @@
 #include "courier_link.h"
 #include "file_ask.h"
 #include "system.h"
+#include "vault_ask.h"
 
 enum {
     LETTER_MAIL = KS_LETTER_ANSWER + 1, /* ks_mail */
@@ -85,6 +86,9 @@ static void take_events(struct ks_conn_host *host)
             break;
         case KS_EV_FILE:
             event.file->answered(event.file);
+            break;
+        case KS_EV_VAULT:
+            event.vault->answered(event.vault);
             break;
         case KS_EV_WORK:
             t->all->setup.work(event.work, t->all->setup.user);

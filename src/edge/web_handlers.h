@@ -17,6 +17,7 @@ extern const struct ks_http_handler ks_web_app;                              /* 
 /* web_front.c: answers where there is no web app. */
 void ks_web_front(struct ks_http_exchange *x, const struct ks_http_request *request);
 
+extern const struct ks_http_handler ks_web_vault;         /* web_vault.c */
 extern const struct ks_http_handler ks_web_files_handler; /* web_files.c */
 
 #endif

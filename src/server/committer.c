@@ -614,16 +614,21 @@ static enum ks_err audit_vault(struct ks_committer *c, const struct req_list *ca
     enum ks_err err = KS_OK;
 
     for (struct ks_store_req *req = calls->first; req && err == KS_OK; req = req->next) {
-        char account[32];
-        if (!req->vault->audit)
+        const struct ks_vault_call *call = req->vault;
+        char account[32], slot[2 * KS_VAULT_ID_LEN + 1];
+        if (!call->audit)
             continue;
         if (!any && (err = c->store->ops->begin(c->store)) != KS_OK)
             return err;
         any = true;
-        snprintf(account, sizeof account, "account:%llu", (unsigned long long)req->vault->audit_account);
+        snprintf(account, sizeof account, "account:%llu", (unsigned long long)call->audit_account);
+        for (size_t i = 0; i < KS_VAULT_ID_LEN; i++)
+            snprintf(slot + 2 * i, 3, "%02x", call->slot[i]);
         err = append_audit(c,
-            &(struct ks_audit_row) {
-                .actor = KS_STR("konsild"), .action = ks_str_z(req->vault->audit), .subject = ks_str_z(account) },
+            &(struct ks_audit_row) { .actor = call->audit_actor.len ? call->audit_actor : KS_STR("konsild"),
+                .action = ks_str_z(call->audit),
+                .subject = call->audit_subject.len ? call->audit_subject : ks_str_z(account),
+                .detail = ks_str_z(slot) },
             now);
     }
     if (!any)

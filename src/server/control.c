@@ -231,7 +231,8 @@ static bool arguments_fit(const struct ks_control_command *command, json_t *args
 static const struct ks_control_command *find(struct ks_str name)
 {
     const struct ks_control_command *lists[] = { ks_control_users, ks_control_invites, ks_control_push,
-        ks_control_rooms, ks_control_files, ks_control_reports, ks_control_retention, ks_control_evidence };
+        ks_control_rooms, ks_control_files, ks_control_reports, ks_control_retention, ks_control_evidence,
+        ks_control_vault };
 
     for (size_t i = 0; i < KS_COUNT(lists); i++)
         for (const struct ks_control_command *at = lists[i]; at->name; at++)

@@ -48,6 +48,7 @@ extern const struct ks_control_command ks_control_push[];      /* control_push.c
 extern const struct ks_control_command ks_control_reports[];   /* control_reports.c */
 extern const struct ks_control_command ks_control_evidence[];  /* control_evidence.c */
 extern const struct ks_control_command ks_control_retention[]; /* control_retention.c */
+extern const struct ks_control_command ks_control_vault[];     /* control_vault.c */
 
 /* One request under way. */
 struct ks_control_call {

@@ -72,7 +72,8 @@ static void describe_feature(json_t *stores, const struct ks_config *config, con
         [KS_IN_ACCOUNTS] = "accounts",
         [KS_IN_AUDIT] = "audit",
         [KS_IN_LOG] = "log",
-        [KS_IN_SETTINGS] = "settings" };
+        [KS_IN_SETTINGS] = "settings",
+        [KS_IN_VAULT] = "vault" };
 
     for (const struct ks_feature_store *at = feature->stores; at->store; at++) {
         json_t *store = json_object();

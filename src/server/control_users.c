@@ -6,6 +6,7 @@
 #include "credentials.h"
 #include "enc.h"
 #include "fast.h"
+#include "feature_list.h"
 #include "room.h"
 #include "say.h"
 #include "session.h"
@@ -158,6 +159,8 @@ static void set_state(struct ks_ctx *ctx, struct ks_control_call *call, enum ks_
     }
     if (ks_user_exists(ctx->user))
         ks_device_out(ctx, KS_DEVICES_ALL);
+    if (state == KS_ACCOUNT_DISABLED)
+        ks_vault_device_out(ctx, row.id, KS_DEVICES_ALL);
     row.state = state;
     txn = ks_ctx_txn(ctx);
     if (txn)
@@ -427,6 +430,7 @@ static void revoke_at_home(struct ks_ctx *ctx, struct ks_control_call *call)
     }
     if (ks_user_exists(ctx->user))
         ks_device_out(ctx, device);
+    ks_vault_device_out(ctx, ks_user_row(ctx->user)->id, device);
     ks_control_audit(ctx, call);
     ctx->committed = revoked;
 }

@@ -160,6 +160,7 @@ enum ks_where {
     KS_IN_AUDIT,
     KS_IN_LOG,
     KS_IN_SETTINGS, /* of the database itself */
+    KS_IN_VAULT,    /* vault_store.h */
 };
 /* Who can read it, beside konsild; administrators of the machine never see content (KS_DATA_CONTENT is ciphertext). */
 enum ks_reader {

@@ -64,6 +64,7 @@ const struct ks_feature *const ks_features[] = {
     &ks_feature_session,
     &ks_feature_time,
     &ks_feature_upload,
+    &ks_feature_vault,
     &ks_feature_vcard,
     &ks_feature_version,
     &ks_feature_webpush,

@@ -50,8 +50,16 @@ extern const struct ks_feature ks_feature_services;
 extern const struct ks_feature ks_feature_session;
 extern const struct ks_feature ks_feature_time;
 extern const struct ks_feature ks_feature_upload;
+extern const struct ks_feature ks_feature_vault;
 extern const struct ks_feature ks_feature_vcard;
 extern const struct ks_feature ks_feature_version;
 extern const struct ks_feature ks_feature_webpush;
+
+/* konsil_vault.c, and who speaks of it elsewhere */
+const char *ks_vault_kind_name(enum ks_vault_kind kind);
+const char *ks_vault_state_name(enum ks_vault_state state);
+/* A device of ctx->user is put out for good, or the account is disabled (KS_DEVICES_ALL): what its PIN was to open is
+ * closed, in ctx's transaction. */
+void ks_vault_device_out(struct ks_ctx *ctx, uint64_t account, uint64_t device);
 
 #endif

@@ -13,6 +13,7 @@
 #include "route.h"
 #include "session.h"
 #include "user.h"
+#include "vault_ask.h"
 #include "xml_writer.h"
 
 #define WRITTEN_KEPT (64u << 10) /* when nothing of it is in use */
@@ -104,6 +105,7 @@ struct ks_reactor *ks_reactor_new(
     ks_list_init(&r->works);
     ks_list_init(&r->controls);
     ks_list_init(&r->files);
+    ks_list_init(&r->vaults);
     ks_buf_init(&r->written, KS_STANZA_READ_MAX);
     r->addresses = ks_guard_addresses_new();
     r->pushes = ks_pushes_new(r);
@@ -267,7 +269,7 @@ bool ks_reactor_next_event(struct ks_reactor *r, struct ks_event *ret_event)
         *ret_event = (struct ks_event) { .kind = KS_EV_MAIL, .to = parcel->reactor, .mail = (struct ks_mail *)parcel };
         return true;
     }
-    if (ks_control_next_event(r, ret_event) || ks_files_next_event(r, ret_event))
+    if (ks_control_next_event(r, ret_event) || ks_files_next_event(r, ret_event) || ks_vault_next_event(r, ret_event))
         return true;
     if ((push = ks_pushes_next(r->pushes))) {
         *ret_event = (struct ks_event) { .kind = KS_EV_WAKE, .push = push };

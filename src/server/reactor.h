@@ -55,6 +55,7 @@ struct ks_reactor {
     struct ks_list works;    /* struct ks_control_call for the edge */
     struct ks_list controls; /* struct ks_control with output */
     struct ks_list files;    /* struct ks_file_ask with an answer */
+    struct ks_list vaults;   /* struct ks_vault_ask, likewise */
     struct ks_guard_addresses *addresses;
     struct ks_retention *retention;  /* on reactor 0 */
     struct ks_adhoc_sessions *adhoc; /* adhoc.h; or NULL */

@@ -25,6 +25,7 @@ struct ks_mail;         /* from reactor to reactor: opaque, owned by whoever hol
 struct ks_control;      /* a connection of an administrator (control.h) */
 struct ks_control_call; /* one of its requests */
 struct ks_file_ask;     /* files.h */
+struct ks_vault_ask;    /* vault_ask.h */
 
 #define KS_PUSH_KEY_LEN 32 /* a private key of P-256 */
 
@@ -61,6 +62,7 @@ enum ks_event_kind {
     KS_EV_CONTROL,   /* control: has output (control.h); only on reactor 0 */
     KS_EV_WORK,      /* work: a command that only the edge can carry out; ks_control_worked answers it */
     KS_EV_FILE,      /* file: a question of ks_files_ask is answered */
+    KS_EV_VAULT,     /* vault: a question of ks_vault_asked is answered */
     KS_EV_WAKE,      /* push: to be sent, and then freed; ks_reactor_pushed tells what became of it */
     KS_EV_STORE,     /* req: submit to the committer; its answer goes to ks_reactor_answer of this reactor */
 };
@@ -74,6 +76,7 @@ struct ks_event {
     struct ks_control *control;
     struct ks_control_call *work;
     struct ks_file_ask *file;
+    struct ks_vault_ask *vault;
     struct ks_push_request *push;
 };
 /* False when there is none. Events of one stream come in order; several writes to one stream give one KS_EV_OUTPUT. */

@@ -396,10 +396,13 @@ struct ks_store_req *ks_store_vault_new(const struct ks_vault_call *call)
     if (!req)
         return NULL;
     req->vault = KS_NEW(&req->arena, struct ks_vault_call);
-    if (req->vault)
-        *req->vault = *call;
-    else
+    if (!req->vault) {
         req->result = KS_ENOMEM;
+        return req;
+    }
+    *req->vault = *call;
+    req->vault->audit_actor = ks_store_req_copy(req, call->audit_actor);
+    req->vault->audit_subject = ks_store_req_copy(req, call->audit_subject);
     return req;
 }
 

@@ -219,7 +219,7 @@ static enum ks_err eval(struct ks_vault_keeper *k, struct ks_vault_call *call, s
 {
     struct ks_vault_slot slot;
     enum ks_err err = KS_OK;
-    int64_t wait;
+    int64_t wait, tried_ms;
 
     /* What is no element costs nothing: nothing was evaluated, and whoever looks at the request knows it as well. */
     if (ks_oprf_check(call->blinded) != KS_OK) {
@@ -232,10 +232,12 @@ static enum ks_err eval(struct ks_vault_keeper *k, struct ks_vault_call *call, s
         call->answer = KS_VAULT_IS_LOCKED;
         goto out;
     }
+    tried_ms = slot.tried_ms;
     if ((wait = wait_of(&slot, now.wall_ms)) > 0) {
         call->answer = KS_VAULT_WAIT;
         call->wait_s = (uint32_t)((wait + 999) / 1000);
-        err = k->store->ops->put(k->store, &slot); /* from when on it waits, if the clock went back */
+        if (slot.tried_ms != tried_ms) /* the clock went back: from now on it waits */
+            err = k->store->ops->put(k->store, &slot);
         goto out;
     }
     slot.tries++;
@@ -501,6 +503,7 @@ static enum ks_err unlock(struct ks_vault_keeper *k, struct ks_vault_call *call,
     } else if (err == KS_OK && oldest && now.wall_ms - oldest < YEAR_MS) {
         call->answer = KS_VAULT_FULL;
     } else if (err == KS_OK) {
+        note(call, &slot, "vault.unlock");
         slot.state = KS_VAULT_OPEN;
         slot.tries = KS_VAULT_TRIES_MAX - KS_VAULT_UNLOCK_TRIES;
         memmove(slot.unlocked_ms + 1, slot.unlocked_ms, sizeof slot.unlocked_ms - sizeof slot.unlocked_ms[0]);

@@ -17,7 +17,6 @@
 #include "vault_store.h"
 
 #define KS_VAULT_SLOTS_MAX 16     /* of an account, without those that are gone */
-#define KS_VAULT_TRIES_MAX 10     /* without a confirmation between them */
 #define KS_VAULT_DAY_MAX 200      /* evaluations of a slot in 24 hours */
 #define KS_VAULT_UNLOCK_TRIES 3   /* that an administrator gives back */
 #define KS_VAULT_RESTORED_TRIES 5 /* a slot of a backup has used up at least so many */
@@ -65,7 +64,8 @@ struct ks_vault_call {
     /* What goes into the audit log before it is answered: an action, and the account whose slot it is; or NULL. */
     const char *audit;
     uint64_t audit_account;
-    uint8_t key[KS_OPRF_SCALAR_LEN]; /* the keeper's own, between ks_vault_do and ks_vault_end_turn */
+    struct ks_str audit_actor, audit_subject; /* of UNLOCK, of whoever asks; else empty */
+    uint8_t key[KS_OPRF_SCALAR_LEN];          /* the keeper's own, between ks_vault_do and ks_vault_end_turn */
 };
 
 struct ks_vault_keeper;

@@ -15,13 +15,14 @@
 #ifndef KS_VAULT_STORE_H
 #define KS_VAULT_STORE_H
 
-#include "str.h"
+#include "buf.h"
 
 #define KS_VAULT_ID_LEN 16
 #define KS_VAULT_TOKEN_LEN 32
 #define KS_VAULT_NONCE_LEN 16
 #define KS_VAULT_TICKET_LEN 32
-#define KS_VAULT_UNLOCKS 2 /* that an administrator has within a year */
+#define KS_VAULT_TRIES_MAX 10 /* without a confirmation between them */
+#define KS_VAULT_UNLOCKS 2    /* that an administrator has within a year */
 
 enum ks_vault_kind { KS_VAULT_PIN = 1, KS_VAULT_ACCOUNT = 2, KS_VAULT_SERVICE = 3 };
 enum ks_vault_state {
@@ -51,6 +52,12 @@ struct ks_vault_slot {
     int64_t made_ms, confirmed_ms, gone_ms; /* 0: not yet */
     int64_t unlocked_ms[KS_VAULT_UNLOCKS];  /* by an administrator, newest first */
 };
+
+/* A slot as a record, for drivers and backups (vault_record.c). Read: KS_ESYNTAX, what no slot is; *ret_slot is written
+ * on KS_OK only. */
+#define KS_VAULT_RECORD_LEN 260
+void ks_vault_slot_write(struct ks_buf *buf, const struct ks_vault_slot *slot);
+KS_CHECK enum ks_err ks_vault_slot_read(struct ks_str record, struct ks_vault_slot *ret_slot);
 
 typedef bool ks_visit_vault_slot(void *user, const struct ks_vault_slot *slot);
 

@@ -104,6 +104,7 @@
 #define NS_KONSIL_DIRECTORY "urn:konsil:directory:0"
 #define NS_KONSIL_FILES "urn:konsil:files:0"
 #define NS_KONSIL_DEVICES "urn:konsil:devices:0"
+#define NS_KONSIL_VAULT "urn:konsil:vault:0"
 #define NS_KONSIL_WEBPUSH "urn:konsil:webpush:0"
 #define NS_PUSH "urn:xmpp:push:0"
 #define NS_JINGLE_MESSAGE "urn:xmpp:jingle-message:0"

@@ -38,6 +38,7 @@ struct host *host_new(struct ks_config *config, struct ks_server_store *store, u
 {
     struct host *h = calloc(1, sizeof *h);
     struct ks_server_setup setup = { .reactors = reactors, .config = config, .version = "sim", .push_key = { 1 } };
+    const uint8_t vault_seed[KS_PRNG_SEED_LEN] = { (uint8_t)seed };
     uint8_t bytes[KS_PRNG_SEED_LEN];
 
     if (!h)
@@ -50,6 +51,11 @@ struct host *host_new(struct ks_config *config, struct ks_server_store *store, u
     ks_prng_init_number(&h->prng, seed);
     if (ks_committer_new(store, &h->prng, &h->committer) != KS_OK)
         abort();
+    h->vault = ks_memory_vault_store_new();
+    if (!h->vault
+        || ks_vault_keeper_new(h->vault, ks_memory_vault_tombs(h->vault), vault_seed, now, &h->keeper) != KS_OK)
+        abort();
+    ks_committer_set_vault(h->committer, h->keeper);
     setup.archive_ids = ks_committer_archive_ids(h->committer);
     setup.log = &h->log;
     h->server = ks_server_new(&setup);
@@ -111,6 +117,8 @@ void host_free(struct host *h)
     for (uint16_t i = 0; i < h->reactor_count; i++)
         ks_reactor_free(h->reactors[i]);
     ks_committer_free(h->committer);
+    ks_vault_keeper_free(h->keeper);
+    ks_vault_store_free(h->vault);
     ks_server_free(h->server);
     ks_config_unref(h->config);
     ks_prng_done(&h->prng);
@@ -323,6 +331,7 @@ static void on_event(struct host *h, struct ks_reactor *r, struct ks_event *even
     case KS_EV_CONTROL:
     case KS_EV_WORK:
     case KS_EV_FILE:
+    case KS_EV_VAULT:
         if (h->on_control)
             h->on_control(h, event);
         break;

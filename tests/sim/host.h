@@ -29,13 +29,16 @@ struct host {
     uint16_t reactor_count;
     struct ks_committer *committer;
     struct ks_server_store *store; /* the caller's; survives a crash of the host */
+    struct ks_vault_store *vault;  /* the host's */
+    struct ks_vault_keeper *keeper;
     struct ks_config *config;
     struct ks_prng prng;
     struct ks_now now;
     struct ks_log log;
     struct host_conn *conns;
     bool store_held; /* requests stay where they are: the disk is slow */
-    /* KS_EV_CONTROL, KS_EV_WORK and KS_EV_FILE, for a test that administers it or puts files; NULL: nobody does. */
+    /* KS_EV_CONTROL, KS_EV_WORK, KS_EV_FILE and KS_EV_VAULT, for a test that administers it or puts files; NULL: nobody
+     * does. */
     void (*on_control)(struct host *h, const struct ks_event *event);
     /* KS_EV_WAKE: answers or not, and frees the request. NULL: it is taken (201) at once. */
     void (*on_push)(struct host *h, struct ks_reactor *r, struct ks_push_request *request);
