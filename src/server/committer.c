@@ -606,8 +606,9 @@ static void commit_txns(struct ks_committer *c, struct req_list *txns, struct ks
 
 /* --- the vault --- */
 
-/* All that the turn's calls want in the audit log. */
-static enum ks_err audit_vault(struct ks_committer *c, const struct req_list *calls, struct ks_now now)
+/* All that the turn's calls want in the audit log; verdict: in front of which slot it is. */
+static enum ks_err audit_vault(
+    struct ks_committer *c, const struct req_list *calls, const char *verdict, struct ks_now now)
 {
     struct position before = c->at;
     bool any = false;
@@ -615,7 +616,7 @@ static enum ks_err audit_vault(struct ks_committer *c, const struct req_list *ca
 
     for (struct ks_store_req *req = calls->first; req && err == KS_OK; req = req->next) {
         const struct ks_vault_call *call = req->vault;
-        char account[32], slot[2 * KS_VAULT_ID_LEN + 1];
+        char account[32], slot[2 * KS_VAULT_ID_LEN + 1], detail[64];
         if (!call->audit)
             continue;
         if (!any && (err = c->store->ops->begin(c->store)) != KS_OK)
@@ -624,11 +625,12 @@ static enum ks_err audit_vault(struct ks_committer *c, const struct req_list *ca
         snprintf(account, sizeof account, "account:%llu", (unsigned long long)call->audit_account);
         for (size_t i = 0; i < KS_VAULT_ID_LEN; i++)
             snprintf(slot + 2 * i, 3, "%02x", call->slot[i]);
+        snprintf(detail, sizeof detail, "%s%s", verdict, slot);
         err = append_audit(c,
             &(struct ks_audit_row) { .actor = call->audit_actor.len ? call->audit_actor : KS_STR("konsild"),
                 .action = ks_str_z(call->audit),
                 .subject = call->audit_subject.len ? call->audit_subject : ks_str_z(account),
-                .detail = ks_str_z(slot) },
+                .detail = ks_str_z(detail) },
             now);
     }
     if (!any)
@@ -648,9 +650,9 @@ static enum ks_err do_vault(struct ks_committer *c, const struct req_list *calls
     for (struct ks_store_req *req = calls->first; req && err == KS_OK; req = req->next)
         err = ks_vault_do(c->vault, req->vault, &req->arena, now);
     if (err == KS_OK)
-        err = audit_vault(c, calls, now);
-    if (err == KS_OK)
-        err = ks_vault_commit_turn(c->vault);
+        err = audit_vault(c, calls, "", now);
+    if (err == KS_OK && (err = ks_vault_commit_turn(c->vault)) != KS_OK)
+        (void)!audit_vault(c, calls, "failed: ", now); /* as of what the edge carries out (control.h) */
     if (err != KS_OK)
         ks_vault_drop_turn(c->vault);
     return err;
