@@ -145,7 +145,7 @@ victim = Slot(jonas)
 with concurrent.futures.ThreadPoolExecutor(12) as crowd:
     answers = list(crowd.map(lambda _: victim.eval(), range(100)))
 row(sum(status == 200 for status, _ in answers) == 5 and sum(status == 429 and a["error"] == "wait" and 0 < a["seconds"] <= 5 for status, a in answers) >= 95,
-    "attack 40: of a hundred at once five are evaluated, and then the wait begins", sorted((s for s, _ in answers)))
+    "DSK I.2-d part (a device's side): of a hundred at once five are evaluated, and then the wait begins (attack 40)", sorted((s for s, _ in answers)))
 lab.stop()
 lab.start()
 status, answer = victim.eval()
@@ -171,7 +171,7 @@ lab.start()
 anna, jonas = login("anna"), login("jonas")
 row(slot.eval()[0] == 200, "(control: before the wipe the slot answers)")
 lab.ctl("vault", "wipe", ANNA, "--device", device)
-row(slot.eval() == (410, {"error": "gone"}) and ask("/vault/ticket", slot.names()) == (410, {"error": "gone"}), "§16.7: wiped: the key is gone, and the ticket")
+row(slot.eval() == (410, {"error": "gone"}) and ask("/vault/ticket", slot.names()) == (410, {"error": "gone"}), "DSK III.3-b part (what a device erases itself): wiped: the key is gone, and the ticket, though the device knows nothing of it (§16.7)")
 row("vault.wipe" in actions(), "§16.7: which is audited")
 try:
     while True:

@@ -199,7 +199,8 @@ static void test_ten(void)
     begin();
     make(&mine, KS_VAULT_PIN, 5, 9);
     make(&other, KS_VAULT_PIN, 5, 10);
-    check_row(exhaust(&mine) == 10, "attack 40: ten wrong PINs, and then none is evaluated any more", "not ten");
+    check_row(exhaust(&mine) == 10,
+        "DSK I.2-d part (a device's side): ten wrong PINs, and then none is evaluated any more (attack 40)", "not ten");
     check_answer("attack 40: the slot is locked", eval(&mine).answer, KS_VAULT_IS_LOCKED);
     check_row(audit_rows("vault.lock") == 1, "attack 40: which is in the audit log, once", "%llu rows",
         (unsigned long long)audit_rows("vault.lock"));
@@ -431,7 +432,7 @@ static void test_tickets(void)
     now.wall_ms += 1;
     got = ask(naming(&mine, KS_VAULT_TICKET));
     check_row(got.answer == KS_VAULT_STALE && is_zero(got.ticket, sizeof got.ticket),
-        "attack 47: and not when it is over", "answer %d", got.answer);
+        "DSK I.2-b part (a device's side): and not when it is over (attack 47)", "answer %d", got.answer);
     now.wall_ms -= WINDOW_MS + 1;
     check_answer("attack 47: nor when the clock is set back before it", ask(naming(&mine, KS_VAULT_TICKET)).answer,
         KS_VAULT_STALE);
