@@ -70,7 +70,7 @@ static void enrolment(void)
     says("with her department", text_of(told, "department"), "Kardiologie");
     clinic_enrol(&clinic, jonas, "Jonas Weber");
     says("so does another", state_of(jonas), "certified");
-    says("each sees the other's device as the hospital's", genuine(anna, JONAS, 0), "genuine");
+    says("PROTOCOL §21.5: each sees the other's device as the hospital's", genuine(anna, JONAS, 0), "genuine");
     party_send(anna, JONAS, "Guten Morgen");
     clinic_run(&clinic, 3000);
     says("and they talk", party_history(jonas, ANNA), "Guten Morgen");
