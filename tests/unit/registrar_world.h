@@ -227,7 +227,7 @@ static void world_open(struct world *w)
     must(ks_registrar_open(&w->setup, w->now_ms, &w->r), "the registrar opens");
 }
 
-static void world_reopen(struct world *w)
+__attribute__((unused)) static void world_reopen(struct world *w)
 {
     ks_registrar_free(w->r);
     w->r = NULL;
@@ -328,7 +328,8 @@ static struct ks_str p256_signature(const uint8_t secret[KS_P256_PRIVATE_LEN], s
     return bytes_of(signature, sizeof signature);
 }
 
-static struct ks_enrol_request by_renewal(const struct device *d, const uint8_t old_secret[KS_P256_PRIVATE_LEN])
+__attribute__((unused)) static struct ks_enrol_request by_renewal(
+    const struct device *d, const uint8_t old_secret[KS_P256_PRIVATE_LEN])
 {
     struct ks_enrol_request request = { .csr = d->csr, .pop = bytes_of(d->pop, sizeof d->pop) };
     struct ks_str bytes;
@@ -398,7 +399,7 @@ static void cert_hash(const struct device *d, uint8_t ret_hash[32])
     ks_hash(KS_SHA256, d->certificate, ret_hash);
 }
 
-static struct ks_enrol_request by_vouch_at(
+__attribute__((unused)) static struct ks_enrol_request by_vouch_at(
     const struct device *d, const struct device *by, const char *jid, int64_t t_s)
 {
     struct ks_enrol_request request = { .csr = d->csr, .pop = bytes_of(d->pop, sizeof d->pop) };
@@ -421,7 +422,7 @@ static struct ks_enrol_request by_vouch_at(
 
 /* --- looking --- */
 
-static bool is_good(struct world *w, const struct outcome *out)
+__attribute__((unused)) static bool is_good(struct world *w, const struct outcome *out)
 {
     enum ks_cert_verdict verdict = KS_CERT_MALFORMED;
     struct ks_device_cert cert;
@@ -455,7 +456,8 @@ static struct ks_str read_log(struct world *w, struct ks_signed_checkpoint *ret_
 }
 
 /* What a device of an account makes of it. */
-static struct ks_log_view *follow(struct world *w, const uint8_t salt[KS_LOG_SALT_LEN], const char *jid)
+__attribute__((unused)) static struct ks_log_view *follow(
+    struct world *w, const uint8_t salt[KS_LOG_SALT_LEN], const char *jid)
 {
     uint8_t account[KS_LOG_ACCOUNT_LEN];
     enum ks_log_answer answer = KS_LOG_MALFORMED;
