@@ -2,6 +2,7 @@
 /* Who gets a certificate, and who does not (doc/PROTOCOL.md §21): every refusal, and beside it what is not refused. */
 #include <openssl/x509.h>
 
+#include "registrar_state.h"
 #include "registrar_world.h"
 
 static bool refused(struct world *w, const struct device *d, const struct ks_enrol_request *request,
@@ -753,6 +754,25 @@ static void test_invitations(void)
     world_done(&w);
 }
 
+static void test_many_invitations(void)
+{
+    struct world w = new_world();
+    struct ks_invited anna = invitation(ANNA, ALICE_OP), jonas = invitation(JONAS, ALICE_OP);
+    uint8_t code[KS_ENROL_CODE_LEN];
+    bool waits;
+
+    w.r->invites = KS_REGISTRAR_INVITES - 1; /* as if there were so many */
+    check_err(
+        "the last invitation that there is room for", ks_registrar_invite(w.r, &anna, w.now_ms, code, &waits), KS_OK);
+    check_err("one more", ks_registrar_invite(w.r, &jonas, w.now_ms, code, &waits), KS_ELIMIT);
+    check_err("one in the place of its older one", ks_registrar_invite(w.r, &anna, w.now_ms, code, &waits), KS_OK);
+    world_reopen(&w);
+    check_err("the number outlives a restart", ks_registrar_invite(w.r, &jonas, w.now_ms, code, &waits), KS_ELIMIT);
+    must(ks_registrar_uninvite(w.r, KS_STR(ANNA)), "taking one back");
+    check_err("when one goes, there is room again", ks_registrar_invite(w.r, &jonas, w.now_ms, code, &waits), KS_OK);
+    world_done(&w);
+}
+
 /* --- opening --- */
 
 static void test_setups(void)
@@ -839,6 +859,7 @@ int main(void)
     test_vouch();
     test_devices();
     test_invitations();
+    test_many_invitations();
     test_setups();
     test_revocation_ends_codes();
     ks_prng_done(&chance);
