@@ -479,6 +479,7 @@ static void test_second_operator(void)
     struct ks_invited invited = invitation(ANNA, ALICE_OP);
     uint8_t code[KS_ENROL_CODE_LEN];
     struct ks_enrol_request request;
+    struct ks_log_view *view;
     struct outcome out;
     bool waits = false;
 
@@ -496,6 +497,10 @@ static void test_second_operator(void)
     request = by_code(&d, code);
     out = enrol(&w, &d, &request);
     check_row(is_good(&w, &out), "attack 62: two operators may", "%s", ks_refusal_name(out.answer.refusal));
+    view = follow(&w, out.facts.salt, ANNA);
+    check_row(view && ks_log_view_own_count(view) == 2,
+        "attack 15: and the person's own devices see it, whoever let it in", "they do not");
+    ks_log_view_free(view);
     check_err("nothing waits any more", ks_registrar_approve(w.r, KS_STR(ANNA), BOB_OP, w.now_ms), KS_ENOTFOUND);
     check_err(
         "nor does what was never there", ks_registrar_approve(w.r, KS_STR(JONAS), BOB_OP, w.now_ms), KS_ENOTFOUND);
