@@ -185,6 +185,8 @@ struct ks_feature_store {
     /* Of KS_KEEP_DAYS and KS_KEEP_ARCHIVE in KS_IN_VALUES: when a row became old, out of its key and value; 0: never.
      * Runs in the committer's thread. */
     int64_t (*stamp_ms)(struct ks_str key, struct ks_str value);
+    /* In KS_IN_VALUES: its rows fit above account.bytes_max, too. Only for what no client can make grow. */
+    bool beyond_limit;
 };
 
 /* What may go in clear from a person's client to somebody else in a protected domain, where everything else is refused

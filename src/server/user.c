@@ -309,11 +309,21 @@ size_t ks_kv_count(const struct ks_user *user, const char *store)
     return count;
 }
 
+static bool is_beyond_limit(const char *store)
+{
+    for (size_t i = 0; ks_features[i]; i++)
+        for (const struct ks_feature_store *at = ks_features[i]->stores; at->store; at++)
+            if (at->beyond_limit && strcmp(at->store, store) == 0)
+                return true;
+    return false;
+}
+
 /* Past account.bytes_max only small rows fit: the server's own marks, so that a full account still gets messages. */
-static bool has_room(const struct ks_user *user, size_t bytes)
+static bool has_room(const struct ks_user *user, const char *store, size_t bytes)
 {
     return bytes <= SMALL_ROW_BYTES
-        || user->kv_bytes + bytes <= (size_t)ks_config_number(user->reactor->config, "account.bytes_max");
+        || user->kv_bytes + bytes <= (size_t)ks_config_number(user->reactor->config, "account.bytes_max")
+        || is_beyond_limit(store);
 }
 
 void ks_kv_put(struct ks_ctx *ctx, const char *store, struct ks_str key, struct ks_str value)
@@ -326,7 +336,7 @@ void ks_kv_put(struct ks_ctx *ctx, const char *store, struct ks_str key, struct 
     assert(key.len && ks_user_exists(user));
     if (!txn)
         return;
-    if (!has_room(user, row_bytes(key, value))) {
+    if (!has_room(user, store, row_bytes(key, value))) {
         txn->result = KS_ELIMIT; /* nothing of it is stored, and the data is read anew */
         return;
     }

@@ -11,17 +11,13 @@
 #include "enc.h"
 #include "feature_list.h"
 #include "log_leaf.h"
-#include "pep.h"
-#include "pep_node.h"
 #include "registrar_account.h"
+#include "revoked_device.h"
 #include "session.h"
 #include "store_write.h"
 #include "user.h"
-#include "user_device.h"
-#include "xml_reader.h"
 
 #define STORE "keylog"
-#define DEVICES "certified"
 #define STATE KS_STR("s")
 #define ROW_LEVEL 6
 #define ROW_LEAVES 64
@@ -311,16 +307,27 @@ static void give_growth(struct ks_ctx *ctx)
     ks_reply_result(ctx, growth);
 }
 
+static void add_number(struct ks_ctx *ctx, struct ks_xml *account, uint64_t number)
+{
+    struct ks_str text;
+    char digits[24];
+
+    snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
+    if (ks_arena_copy(ctx->arena, ks_str_z(digits), &text) == KS_OK)
+        ks_xml_add_text(ctx->arena, account, NS_KONSIL_LOG, "n", text);
+}
+
+/* A row of entries at a time: a hospital's log has hundreds of thousands, and anybody may ask. */
 static void give_account(struct ks_ctx *ctx)
 {
     const struct ks_xml *asked = ctx->parcel->stanza.payload;
     struct ks_xml *account = ks_xml_new(ctx->arena, NS_KONSIL_LOG, "account");
     struct ks_log_leaf leaf;
-    struct ks_str name;
+    struct ks_str name, row = KS_STR_EMPTY;
     struct state state;
-    uint64_t from = 0;
-    size_t count = 0;
-    char text[24];
+    struct key key;
+    uint64_t from = 0, size;
+    size_t count = 0, at;
 
     if (ks_base64_read(ctx->arena, ks_xml_attr(asked, "name"), &name) != KS_OK || name.len != KS_LOG_ACCOUNT_LEN
         || (ks_xml_attr(asked, "from").ptr && !read_number(asked, "from", KS_MERKLE_SIZE_MAX, &from))) {
@@ -331,15 +338,15 @@ static void give_account(struct ks_ctx *ctx)
         ks_reply_error(ctx, KS_INTERNAL_SERVER_ERROR, NULL);
         return;
     }
-    for (uint64_t i = from; i < state.frontier.size && count < PAGE_MAX; i++) {
-        if (ks_log_leaf_read(leaf_at(ctx->user, i), &leaf) != KS_OK || memcmp(leaf.account, name.ptr, name.len) != 0)
+    for (size = told_size(ctx, &state); from < size && count < PAGE_MAX; from++) {
+        if (!row.ptr || from % ROW_LEAVES == 0)
+            row = ks_kv_get(ctx->user, STORE, leaves_key(from / ROW_LEAVES, &key));
+        at = (size_t)(from % ROW_LEAVES) * KS_LOG_LEAF_LEN;
+        if (row.len < at + KS_LOG_LEAF_LEN || ks_log_leaf_read(ks_str(row.ptr + at, KS_LOG_LEAF_LEN), &leaf) != KS_OK
+            || memcmp(leaf.account, name.ptr, name.len) != 0)
             continue;
         count++;
-        snprintf(text, sizeof text, "%llu", (unsigned long long)i);
-        if (ks_arena_copy(ctx->arena, ks_str_z(text), &name) == KS_OK)
-            ks_xml_add_text(ctx->arena, account, NS_KONSIL_LOG, "n", name);
-        memcpy(text, leaf.account, sizeof leaf.account); /* what is looked for stays what it was */
-        name = ks_str(text, sizeof leaf.account);
+        add_number(ctx, account, from);
     }
     ks_reply_result(ctx, account);
 }
@@ -379,58 +386,56 @@ static void on_follow(struct ks_ctx *ctx, const struct ks_stanza *iq)
     ks_reply_result(ctx, NULL);
 }
 
-/* In each reactor: the same bytes but for 'to'. */
+/* The same text for each reactor, in the parcel's own arena: it may be dropped on the way. */
 struct news {
     uint16_t domain;
-    struct ks_bytes *bytes; /* a reference */
+    struct ks_str text;
 };
-
-static void tell_dropped(struct ks_reactor *r, struct ks_parcel *parcel)
-{
-    struct news *news = parcel->user;
-
-    ks_bytes_unref(news->bytes);
-    ks_parcel_ignore(r, parcel);
-}
 
 static void tell_run(struct ks_ctx *ctx)
 {
-    struct news *news = ctx->parcel->user;
+    const struct news *news = ctx->parcel->user;
+    struct ks_bytes *bytes = ks_bytes_new(news->text);
     struct ks_user *user;
 
-    for (size_t at = 0; (user = ks_map_next(&ctx->reactor->users, &at));)
+    for (size_t at = 0; bytes && (user = ks_map_next(&ctx->reactor->users, &at));)
         for (struct ks_session *s = ks_user_session(user, NULL); s; s = ks_user_session(user, s)) {
             struct slot *slot = ks_session_slot(s, &ks_feature_log);
             if (slot->follows && !s->ending && user->domain == news->domain)
-                ks_session_write(s, news->bytes, 0);
+                ks_session_write(s, bytes, 0);
         }
-    ks_bytes_unref(news->bytes);
+    ks_bytes_unref(bytes);
 }
 
-/* The same bytes for everybody, so without 'to'. */
+static void tell_reactor(struct ks_ctx *ctx, uint16_t reactor, struct ks_str text)
+{
+    struct ks_parcel *parcel = ks_parcel_child(ctx->parcel, KS_PARCEL_BYTES_MAX);
+    struct news *news = parcel ? KS_NEW(&parcel->arena, struct news) : NULL;
+
+    if (!news || ks_arena_copy(&parcel->arena, text, &news->text) != KS_OK) {
+        ks_parcel_unref(ctx->reactor, parcel);
+        return;
+    }
+    news->domain = ctx->user->domain;
+    parcel->user = news;
+    parcel->run = tell_run;
+    parcel->refused = ks_parcel_ignore;
+    parcel->reactor = reactor;
+    ks_ctx_post(ctx, parcel);
+}
+
+/* Without 'to'. Who is not told for lack of memory asks, later. */
 static void tell_followers(struct ks_ctx *ctx, const struct state *state)
 {
     struct ks_xml *message =
         ks_stanza_new(ctx->arena, "message", "headline", KS_STR_EMPTY, ctx->domain->name, KS_STR_EMPTY);
     struct ks_xml *log = log_new(ctx, state, told_size(ctx, state));
-    struct ks_bytes *bytes;
+    struct ks_bytes *bytes = NULL;
 
-    if (!message || !log || !ks_xml_graft(message, log) || !(bytes = ks_stanza_bytes(ctx->reactor, message)))
-        return; /* they ask by themselves, later */
-    for (uint16_t i = 0; i < ctx->reactor->server->reactors; i++) {
-        struct ks_parcel *parcel = ks_parcel_child(ctx->parcel, KS_PARCEL_BYTES_MAX);
-        struct news *news = parcel ? KS_NEW(&parcel->arena, struct news) : NULL;
-        if (!news) {
-            ks_parcel_unref(ctx->reactor, parcel);
-            break;
-        }
-        *news = (struct news) { ctx->user->domain, ks_bytes_ref(bytes) };
-        parcel->user = news;
-        parcel->run = tell_run;
-        parcel->refused = tell_dropped;
-        parcel->reactor = i;
-        ks_ctx_post(ctx, parcel);
-    }
+    if (message && log && ks_xml_graft(message, log))
+        bytes = ks_stanza_bytes(ctx->reactor, message);
+    for (uint16_t i = 0; bytes && i < ctx->reactor->server->reactors; i++)
+        tell_reactor(ctx, i, ks_bytes_str(bytes));
     ks_bytes_unref(bytes);
 }
 
@@ -464,24 +469,30 @@ static bool read_append(struct ks_ctx *ctx, const struct ks_xml *append, struct 
                 && appended->signer.len <= SIGNER_MAX));
 }
 
-/* Cuts off what is here already. False: here it is otherwise, or an entry is none. */
-static bool only_new(struct ks_ctx *ctx, uint64_t size, struct appended *appended)
+/* A bad entry would stop all who follow the log, for ever. */
+static bool are_entries(struct ks_str leaves)
 {
     struct ks_log_leaf leaf;
 
+    for (size_t at = 0; at < leaves.len; at += KS_LOG_LEAF_LEN)
+        if (ks_log_leaf_read(ks_str(leaves.ptr + at, KS_LOG_LEAF_LEN), &leaf) != KS_OK)
+            return false;
+    return true;
+}
+
+/* Cuts off what is here already. False: here it is otherwise. */
+static bool only_new(struct ks_ctx *ctx, uint64_t size, struct appended *appended)
+{
     while (appended->leaves.len && appended->from < size) {
         if (!ks_str_eq(leaf_at(ctx->user, appended->from), ks_str(appended->leaves.ptr, KS_LOG_LEAF_LEN)))
             return false;
         appended->leaves = ks_str_from(appended->leaves, KS_LOG_LEAF_LEN);
         appended->from++;
     }
-    for (size_t at = 0; at < appended->leaves.len; at += KS_LOG_LEAF_LEN)
-        if (ks_log_leaf_read(ks_str(appended->leaves.ptr + at, KS_LOG_LEAF_LEN), &leaf) != KS_OK)
-            return false;
     return true;
 }
 
-/* NULL tell: only what the tree would be. */
+/* keep false: only what the tree would be. */
 static bool grow(struct ks_ctx *ctx, struct ks_merkle_frontier *frontier, struct ks_str leaves, bool keep)
 {
     struct ks_merkle_hash hash;
@@ -494,20 +505,30 @@ static bool grow(struct ks_ctx *ctx, struct ks_merkle_frontier *frontier, struct
     return true;
 }
 
-/* A checkpoint must be of the very tree, and not of an earlier time. */
+/* A checkpoint must be of this very log. One of an earlier time or size that is of it was sent again, and is dropped.
+ */
 static bool fits(const struct ks_ctx *ctx, const struct state *state, const struct ks_merkle_frontier *tree,
-    const struct appended *appended)
+    struct appended *appended)
 {
-    struct ks_checkpoint now, before;
+    struct ks_checkpoint now, before = { .size = 0 };
+    struct ks_merkle_frontier then;
     struct ks_merkle_hash root;
 
     if (!appended->checkpoint.len)
         return true;
-    ks_merkle_root(tree, &root);
-    return ks_checkpoint_read(appended->checkpoint, ctx->domain->name, &now) == KS_OK && now.size == tree->size
-        && ks_merkle_eq(&now.root, &root)
-        && (!state->checkpoint.len || ks_checkpoint_read(state->checkpoint, ctx->domain->name, &before) != KS_OK
-            || now.t_s >= before.t_s);
+    if (ks_checkpoint_read(appended->checkpoint, ctx->domain->name, &now) != KS_OK || now.size > tree->size)
+        return false;
+    then = *tree;
+    if (now.size < tree->size && (now.size > state->frontier.size || frontier_of(ctx->user, now.size, &then) != KS_OK))
+        return false;
+    ks_merkle_root(&then, &root);
+    if (!ks_merkle_eq(&now.root, &root))
+        return false;
+    if (state->checkpoint.len)
+        (void)!ks_checkpoint_read(state->checkpoint, ctx->domain->name, &before);
+    if (now.size < before.size || now.t_s < before.t_s)
+        appended->checkpoint = KS_STR_EMPTY;
+    return true;
 }
 
 static void note(struct ks_ctx *ctx, const char *action, struct ks_str subject, const char *detail)
@@ -532,8 +553,6 @@ static void refuse_fork(struct ks_ctx *ctx, const struct state *state)
     ks_reply(ctx, error);
 }
 
-static void outs(struct ks_ctx *ctx, const struct ks_xml *append);
-
 static void on_append(struct ks_ctx *ctx, const struct ks_stanza *iq)
 {
     struct ks_merkle_frontier tree;
@@ -546,7 +565,7 @@ static void on_append(struct ks_ctx *ctx, const struct ks_stanza *iq)
         ks_reply_error(ctx, KS_FORBIDDEN, NULL);
         return;
     }
-    if (!read_append(ctx, iq->payload, &appended) || !state_read(ctx->user, &state)) {
+    if (!read_append(ctx, iq->payload, &appended) || !are_entries(appended.leaves) || !state_read(ctx->user, &state)) {
         ks_reply_error(ctx, KS_BAD_REQUEST, NULL);
         return;
     }
@@ -579,105 +598,18 @@ static void on_append(struct ks_ctx *ctx, const struct ks_stanza *iq)
         || ks_arena_copy(ctx->arena, state.signer, &state.signer) != KS_OK)
         return;
     state_write(ctx, &state);
-    outs(ctx, iq->payload);
+    ks_revoked_all(ctx, iq->payload);
     if (appended.checkpoint.len)
         tell_followers(ctx, &state);
     ks_reply_result(ctx, log_new(ctx, &state, state.frontier.size));
 }
 
-/* --- devices that are out --- */
-
-/* Where its certificate was published from: the login device behind an OMEMO id. */
-static void node_changed(struct ks_ctx *ctx, struct ks_str node, const struct ks_xml *payload)
+/* konsild may have ended between an entry and what follows from it. */
+static void bound(struct ks_ctx *ctx, struct ks_session *session)
 {
-    struct ks_pep_item item;
-    uint64_t device = ctx->session ? ks_session_device(ctx->session) : 0;
-    char bytes[8];
-
-    if (!payload || !device || !ks_str_is(node, NS_X509) || !ks_pep_item_last(ctx->user, node, &item) || !item.id.len)
-        return;
-    for (int i = 0; i < 8; i++)
-        bytes[i] = (char)(device >> (56 - 8 * i));
-    ks_kv_put(ctx, DEVICES, item.id, ks_str(bytes, sizeof bytes));
-}
-
-static void take_off_list(struct ks_ctx *ctx, const char *node, const char *ns, const char *name, struct ks_str device)
-{
-    struct ks_pep_item item;
-    struct ks_xml *list, *copy;
-    struct ks_str id; /* the row that has it is replaced */
-
-    if (!ks_pep_item_last(ctx->user, ks_str_z(node), &item) || ks_arena_copy(ctx->arena, item.id, &id) != KS_OK
-        || ks_xml_read(ctx->arena, item.payload, KS_STR_EMPTY, KS_STR_EMPTY, &list) != KS_OK)
-        return;
-    copy = ks_xml_new(ctx->arena, ns, name);
-    for (const struct ks_xml *one = ks_xml_child(list, NULL, NULL); one; one = ks_xml_next(one, NULL, NULL)) {
-        struct ks_xml *kept = ks_str_eq(ks_xml_attr(one, "id"), device) ? NULL : ks_xml_copy_top(ctx->arena, one);
-        if (kept)
-            ks_xml_graft(copy, kept);
-    }
-    if (copy)
-        ks_pep_publish_for(ctx, ks_str_z(node), id, copy);
-}
-
-static void ended(struct ks_ctx *ctx)
-{
-    uint64_t device = ctx->parcel->number;
-    struct ks_session *s = ks_user_session(ctx->user, NULL), *next;
-
-    for (; s; s = next) {
-        next = ks_user_session(ctx->user, s);
-        if (device == KS_DEVICES_ALL || s->device == device)
-            ks_session_end(s, KS_STREAM_RESET);
-    }
-}
-
-/* At the device's home. When it cannot be told which login device it is, all of them are out: too much is better than
- * too little. */
-static void out_run(struct ks_ctx *ctx)
-{
-    struct ks_str id = ks_xml_attr(ctx->parcel->stanza.payload, "device"), row;
-    struct ks_cursor at;
-    uint64_t device = KS_DEVICES_ALL;
-    char node[96];
-
-    if (!ks_user_exists(ctx->user) || !id.len || id.len > 10)
-        return;
-    row = ks_kv_get(ctx->user, DEVICES, id);
-    at = ks_cursor(row);
-    if (ks_cursor_u64(&at, &device) != KS_OK)
-        device = KS_DEVICES_ALL;
-    ctx->parcel->number = device;
-    ks_kv_del(ctx, DEVICES, id);
-    take_off_list(ctx, NS_OMEMO_DEVICES, NS_OMEMO, "devices", id);
-    take_off_list(ctx, NS_AXOLOTL_DEVICES, NS_AXOLOTL, "list", id);
-    ks_pep_retract_for(ctx, KS_STR(NS_OMEMO_BUNDLES), id);
-    ks_pep_retract_for(ctx, KS_STR(NS_X509), id);
-    ks_pep_retract_for(ctx, KS_STR(NS_KONSIL_DEVICE_KEY), id);
-    snprintf(node, sizeof node, NS_AXOLOTL_BUNDLES "%.*s", KS_STR_FMT(id));
-    if (ks_pep_node_get(ctx->user, ks_str_z(node), &(struct ks_pep_config) { 0 }))
-        ks_pep_node_delete(ctx, ks_str_z(node));
-    ks_device_out(ctx, device);
-    note(ctx, "device.revoked", ks_user_bare(ctx->user), "by the registrar");
-    ctx->committed = ended;
-}
-
-static void outs(struct ks_ctx *ctx, const struct ks_xml *append)
-{
-    for (const struct ks_xml *out = ks_xml_child(append, NS_KONSIL_LOG, "out"); out;
-         out = ks_xml_next(out, NS_KONSIL_LOG, "out")) {
-        struct ks_xml *iq, *copy;
-        struct ks_jid jid;
-        if (ks_jid_parse(ctx->arena, ks_xml_attr(out, "jid"), &jid) != KS_OK || !jid.local.len
-            || !ks_str_eq(jid.domain, ctx->domain->name))
-            continue;
-        iq = ks_stanza_new(ctx->arena, "iq", "set", KS_STR("out"), ctx->domain->name, ks_xml_attr(out, "jid"));
-        copy = ks_xml_copy_top(ctx->arena, out);
-        if (iq && copy && ks_xml_graft(iq, copy))
-            ks_call(ctx, ks_jid_bare(jid), out_run, iq, 0);
-        else
-            ctx->arena->failed = true;
-    }
+    (void)session;
+    if (ks_is_registrar(ctx))
+        ks_revoked_again(ctx);
 }
 
 const struct ks_feature ks_feature_log = {
@@ -694,9 +626,12 @@ const struct ks_feature ks_feature_log = {
     .stores = { { STORE, KS_DATA_KEYS, KS_KEEP_WITH_ACCOUNT, 0,
                     "The key log: when a device of whom was certified or revoked, in a form that only the domain's own "
                     "devices can read.",
-                    KS_READ_DOMAIN },
-        { DEVICES, KS_DATA_KEYS, KS_KEEP_WITH_ACCOUNT, 0,
+                    KS_READ_DOMAIN, .beyond_limit = true },
+        { KS_STORE_REVOKING, KS_DATA_KEYS, KS_KEEP_WITH_ACCOUNT, 0,
+            "Whose revoked device is being shut out; gone as soon as it is.", KS_READ_NOBODY, .beyond_limit = true },
+        { KS_STORE_CERTIFIED, KS_DATA_KEYS, KS_KEEP_WITH_ACCOUNT, 0,
             "From which login a device's certificate was published, so that both end together.", KS_READ_NOBODY } },
-    .node_changed = node_changed,
+    .bound = bound,
+    .node_changed = ks_revoked_published,
     .session_size = sizeof(struct slot),
 };
