@@ -36,9 +36,9 @@ static void ask_run(struct ks_ctx *ctx)
         ctx->arena->failed = true;
 }
 
-static bool is_short(const struct ks_xml *enrol, const char *name)
+static bool is_short(const struct ks_xml *parent, const char *name)
 {
-    const struct ks_xml *child = ks_xml_child(enrol, NS_KONSIL_ENROL, name);
+    const struct ks_xml *child = ks_xml_child(parent, NS_KONSIL_ENROL, name);
     size_t len = 0;
 
     for (const struct ks_xml *text = child ? child->child : NULL; text; text = text->next)
@@ -48,8 +48,10 @@ static bool is_short(const struct ks_xml *enrol, const char *name)
 
 static void on_enrol(struct ks_ctx *ctx, const struct ks_stanza *iq)
 {
+    const struct ks_xml *vouch = ks_xml_child(iq->payload, NS_KONSIL_ENROL, "vouch");
+
     if (!is_short(iq->payload, "csr") || !is_short(iq->payload, "pop") || !is_short(iq->payload, "mac")
-        || !is_short(iq->payload, "renewal"))
+        || !is_short(iq->payload, "renewal") || (vouch && (!is_short(vouch, "data") || !is_short(vouch, "sig"))))
         ks_reply_error(ctx, KS_BAD_REQUEST, NULL);
     else
         (void)ks_at_registrar(ctx, iq, ask_run);
