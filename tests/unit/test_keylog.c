@@ -7,6 +7,7 @@
 #include "hospital_log.h"
 #include "host_client.h"
 #include "ns.h"
+#include "push.h"
 
 #define DOMAIN "klinik.example"
 #define PASSWORD "ein Kennwort"
@@ -295,6 +296,20 @@ static void follow_and_read(void)
 
 /* --- what is refused --- */
 
+static void asks_for_proofs(struct rig *rig, int count)
+{
+    struct ks_buf xml;
+
+    ks_buf_init(&xml, 65536);
+    ks_buf_z(&xml, "<proofs " LOG_OPEN " size='100'>");
+    for (int i = 0; i < count; i++)
+        ks_buf_printf(&xml, "<p n='%d'/>", i % 100);
+    ks_buf_z(&xml, "</proofs>");
+    ks_buf_byte(&xml, 0);
+    ask(rig->anna, (const char *)xml.ptr);
+    ks_buf_done(&xml);
+}
+
 static bool count_conflict(void *times, const struct ks_audit_row *row)
 {
     *(size_t *)times += ks_str_is(row->action, "log.conflict");
@@ -318,6 +333,11 @@ static void refused(void)
     rig_init(&rig);
     grow_to(&rig, 100);
     log = publish(&rig, 0, "");
+    asks_for_proofs(&rig, 100);
+    check_row(host_heard_times(rig.anna, "<p ") == 100, "§22.2: 100 proofs are to be had at once", "%zu",
+        host_heard_times(rig.anna, "<p "));
+    asks_for_proofs(&rig, 101);
+    check_row(host_heard(rig.anna, "<bad-request"), "and not one more", "%.*s", KS_STR_FMT(ks_buf_str(&rig.anna->out)));
     append_bytes(rig.anna, 100, KS_STR_EMPTY, log, "");
     check_row(host_heard(rig.anna, "<forbidden"), "§22: nobody but the registrar writes the log", "%.*s",
         KS_STR_FMT(ks_buf_str(&rig.anna->out)));
@@ -539,6 +559,74 @@ static void nothing_left(void)
     rig_done(&rig);
 }
 
+static bool count_row(void *count, const struct ks_kv_row *row)
+{
+    (void)row;
+    ++*(size_t *)count;
+    return true;
+}
+
+/* Of everybody. */
+static size_t rows_of(struct rig *rig, const char *name)
+{
+    size_t count = 0;
+
+    for (uint64_t account = 1; account <= 3; account++)
+        must(rig->store->ops->kv_load(rig->store, account, ks_str_z(name), count_row, &count));
+    return count;
+}
+
+/* With a token, and an address to be woken by. */
+static struct host_conn *installs(struct rig *rig, const char *agent)
+{
+    struct host_conn *conn = host_connect(rig->host, 1);
+    uint8_t key[KS_P256_PRIVATE_LEN] = { 5 }, point[KS_P256_PUBLIC_LEN];
+    char inlines[400];
+    struct ks_buf text;
+
+    client_secure(conn, DOMAIN);
+    snprintf(inlines, sizeof inlines,
+        "<user-agent id='%s'/><request-token xmlns='" NS_FAST "' mechanism='HT-SHA-256-EXPR'/><bind xmlns='" NS_BIND2
+        "'><tag>x</tag></bind>",
+        agent);
+    client_authenticate(conn, "anna", PASSWORD, inlines);
+    must(ks_p256_public(key, point));
+    ks_buf_init(&text, 200);
+    ks_base64url_add(&text, ks_str(point, sizeof point));
+    host_say(conn,
+        "<iq type='set' id='sub'><subscribe xmlns='urn:konsil:webpush:0' "
+        "endpoint='https://fcm.googleapis.com/fcm/send/a:b' p256dh='%.*s' auth='BTBZMqHH6r4Tts7J_aSIgg'/></iq>",
+        KS_STR_FMT(ks_buf_str(&text)));
+    ks_buf_done(&text);
+    return conn;
+}
+
+static void comes_no_more(void)
+{
+    struct rig rig;
+    struct host_conn *phone, *desk;
+
+    rig_init(&rig);
+    phone = installs(&rig, "d4565fa7-4d72-4749-b3d3-740edbf87770");
+    desk = installs(&rig, "7a9b8c60-1111-4222-8333-944455556666");
+    publishes(phone, "1");
+    publishes(desk, "2");
+    check_row(rows_of(&rig, "device") == 2 && rows_of(&rig, KS_STORE_WEBPUSH) == 2,
+        "(control: two tokens, two addresses)", "%zu, %zu", rows_of(&rig, "device"), rows_of(&rig, KS_STORE_WEBPUSH));
+    revokes(&rig, "1");
+    check_row(rows_of(&rig, "device") == 1 && rows_of(&rig, KS_STORE_WEBPUSH) == 1 && phone->closed && !desk->closed,
+        "§22.1: the token and the address to wake it by go; its sibling's stay", "%zu, %zu", rows_of(&rig, "device"),
+        rows_of(&rig, KS_STORE_WEBPUSH));
+    check_row(rows_of(&rig, "revoking") == 0, "and then there is nothing left to do", "%zu", rows_of(&rig, "revoking"));
+    revokes(&rig, "7");
+    check_row(rows_of(&rig, "device") == 0 && rows_of(&rig, KS_STORE_WEBPUSH) == 0 && desk->closed,
+        "§22.1: of a device that nobody knows, all go", "%zu, %zu", rows_of(&rig, "device"),
+        rows_of(&rig, KS_STORE_WEBPUSH));
+    host_conn_free(phone);
+    host_conn_free(desk);
+    rig_done(&rig);
+}
+
 /* konsild dies when the registrar has its answer, and before the device's home heard of it. */
 static void dies_between(void)
 {
@@ -586,6 +674,7 @@ int main(void)
     grows_large();
     devices_out();
     nothing_left();
+    comes_no_more();
     dies_between();
     return check_done();
 }
