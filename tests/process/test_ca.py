@@ -77,7 +77,7 @@ made = issuing()
 row(made.returncode == 0 and "klinik.example praxis.example" in made.stdout, "ca issuing: says for which domains", made)
 print("\n".join("# " + line for line in made.stdout.splitlines()))
 leaf = at("issuing", "issuing.pem")
-row(sorted(os.listdir(at("issuing"))) == ["issuing.key", "issuing.pem", "root.pem"], "with the root's certificate beside it, and without its key", os.listdir(at("issuing")))
+row(sorted(os.listdir(at("issuing"))) == ["issuing.key", "issuing.pem", "root.pem", "signer.key", "signer.pem"], "with the root's certificate beside it, and without its key", os.listdir(at("issuing")))
 row(openssl("verify", "-x509_strict", "-CAfile", certificate, leaf)[0] == 0, "openssl follows it to the root")
 text = openssl("x509", "-in", leaf, "-noout", "-text")[1].decode()
 row("CA:TRUE, pathlen:0" in text and "DNS:klinik.example, DNS:praxis.example" in text and "Certificate Sign, CRL Sign" in text
