@@ -248,4 +248,34 @@ shutil.copy(yesterday, os.path.join(data, "vault.db"))
 open(tombs, "wb").write(content[:16])
 lab.start()
 row(slot.eval()[0] == 200, "(control: without a tombstone yesterday's copy would open again)")
+lab.stop()
+open(tombs, "wb").write(content)
+lab.start()
+
+# --- a new directory, out of konsild's own backup ---
+
+late = Slot(login("anna"))
+whole = json.loads(lab.ctl("--json", "backup", "whole").stdout)
+keys = json.loads(lab.ctl("--json", "vault", "backup", "keys").stdout)
+row(late.confirm()[0] == 200, "(control: when the backups are made a slot is there)")
+lab.ctl("vault", "wipe", ANNA)
+living = Slot(login("anna"))
+row(living.confirm()[0] == 200, "(control: a slot that is in neither backup)")
+lab.stop()
+former = data + ".former"
+os.rename(data, former)
+for one in (whole, keys):
+    for name in ("file", "key_file"):
+        one[name] = one[name].replace(data, former)
+said = lab.ctl("restore", whole["file"], "--key-file", whole["key_file"], "--to", data)
+row("konsilctl vault restore" in said.stdout and not os.path.exists(os.path.join(data, "vault.db")), "§16.1: konsild's own backup has no vault in it, and restore says so", said)
+refused = lab.ctl("vault", "restore", keys["file"], "--key-file", keys["key_file"], "--to", data, check=False)
+row(refused.returncode == 1 and "vault.tombs" in refused.stderr and not os.path.exists(os.path.join(data, "vault.db")),
+    "§16.8: the vault is not restored without its tombstones", refused)
+shutil.copy(os.path.join(former, "vault.tombs"), data)
+lab.ctl("vault", "restore", keys["file"], "--key-file", keys["key_file"], "--to", data)
+lab.start()
+row(late.eval() == (410, {"error": "gone"}) and living.eval() == (404, {"error": "unknown"}),
+    "attack 45: in a directory made of two backups what was wiped since is gone, and what is in neither is unknown", (late.eval(), living.eval()))
+
 done()
