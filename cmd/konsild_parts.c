@@ -292,6 +292,13 @@ static char *path_or(const struct konsild_parts *p, const char *option, const ch
     return asprintf(&made, "%s%s%s", *path ? path : directory, *path ? "" : "/", *path ? "" : name) < 0 ? NULL : made;
 }
 
+static char *beside(const char *directory, const char *name)
+{
+    char *made = NULL;
+
+    return asprintf(&made, "%s/%s", directory, name) < 0 ? NULL : made;
+}
+
 bool konsild_make_directories(struct konsild_parts *p)
 {
     const char *directory = ks_settings_text(p->settings, "data.directory");
@@ -302,10 +309,10 @@ bool konsild_make_directories(struct konsild_parts *p)
     p->backup_key_directory = path_or(p, "backup.key_directory", directory, "backup-keys");
     p->files_directory = path_or(p, "files.directory", directory, "files");
     if (p->backup_directory && p->backup_key_directory && p->files_directory && choose_key_path(p, directory)
-        && asprintf(&p->database_path, "%s/konsild.db", directory) >= 0)
+        && (p->database_path = beside(directory, "konsild.db")) && (p->shred_path = beside(directory, "shred.db"))
+        && (p->shred_key_path = beside(directory, "shred.key")))
         return make_one(p, p->backup_directory) && make_one(p, p->backup_key_directory)
             && make_one(p, p->files_directory);
-    p->database_path = NULL;
     konsild_say(SAY("konsild.memory"), NULL);
     return false;
 }
@@ -549,6 +556,24 @@ static enum ks_err open_pages(struct konsild_parts *p)
     return err;
 }
 
+/* Salts and key rings: a file and a key of their own, so that they stay when the database is put back from a backup,
+ * which has a new key then; the pages are like the database's. */
+static enum ks_err open_shred(struct konsild_parts *p)
+{
+    uint8_t key[KS_KEY_FILE_LEN];
+    struct ks_sqlite_setup setup = { .path = p->shred_path, .key = key, .pages = p->pages };
+    enum ks_err err = ks_key_file_read(p->shred_key_path, key);
+
+    if (err == KS_ENOTFOUND && access(p->shred_path, F_OK) != 0)
+        err = ks_key_file_make(p->shred_key_path, key);
+    if (err == KS_ENOTFOUND || err == KS_EDENIED || err == KS_ESYNTAX)
+        err = KS_ECRYPTO; /* konsild.store-key names the file */
+    if (err == KS_OK)
+        err = ks_sqlite_shred_store_open(&setup, &p->shred);
+    ks_wipe(key, sizeof key);
+    return err;
+}
+
 const char *konsild_store_sentence(enum ks_err err)
 {
     static const struct meaning meanings[] = {
@@ -566,6 +591,7 @@ const char *konsild_store_sentence(enum ks_err err)
 
 bool konsild_open_store(struct konsild_parts *p)
 {
+    const char *path = p->database_path, *key_path = p->key_path;
     enum ks_err err = open_pages(p);
     uint8_t seed[KS_PRNG_SEED_LEN];
     struct ks_prng prng;
@@ -579,8 +605,15 @@ bool konsild_open_store(struct konsild_parts *p)
         ks_prng_done(&prng);
         ks_wipe(seed, sizeof seed);
     }
-    if (err)
-        konsild_say(konsild_store_sentence(err), "file", p->database_path, "key", p->key_path, NULL);
+    if (err == KS_OK) {
+        path = p->shred_path;
+        key_path = p->shred_key_path;
+        err = open_shred(p);
+    }
+    if (err == KS_OK)
+        ks_committer_set_shred(p->committer, p->shred);
+    else
+        konsild_say(konsild_store_sentence(err), "file", path, "key", key_path, NULL);
     return err == KS_OK;
 }
 
@@ -589,6 +622,7 @@ void konsild_parts_done(struct konsild_parts *p)
     ks_committer_free(p->committer);
     konsild_close_vault(p);
     ks_server_store_free(p->store);
+    ks_shred_store_free(p->shred);
     ks_tls_certs_unref(p->certs);
     ks_web_free(p->web);
     for (size_t i = 0; p->listen_fds && i < p->listen_count * p->threads; i++)
@@ -601,6 +635,8 @@ void konsild_parts_done(struct konsild_parts *p)
     ks_log_file_close(p->log);
     ks_settings_free(p->settings);
     free(p->database_path);
+    free(p->shred_path);
+    free(p->shred_key_path);
     free(p->key_path);
     if (p->files_open)
         ks_file_store_close(&p->files);

@@ -16,6 +16,7 @@
 #include "server_store.h"
 #include "settings.h"
 #include "sqlite_server_store.h"
+#include "sqlite_shred_store.h"
 #include "tls_server.h"
 #include "vault_tombs.h"
 #include "web.h"
@@ -28,7 +29,7 @@ struct konsild_parts {
     bool sandbox;
     struct ks_settings *settings;
     struct ks_log_file *log;
-    char *database_path, *key_path, *backup_directory, *backup_key_directory;
+    char *database_path, *shred_path, *shred_key_path, *key_path, *backup_directory, *backup_key_directory;
     enum ks_pages pages;
     uid_t uid; /* who konsild is, or becomes */
     gid_t gid;
@@ -49,6 +50,7 @@ struct konsild_parts {
     struct ks_file_store files;
     bool files_open;
     struct ks_server_store *store;
+    struct ks_shred_store *shred;
     struct ks_committer *committer;
     struct ks_vault_store *vault;
     struct ks_vault_tombs_file tombs;

@@ -25,6 +25,16 @@ static const char *const migrations[KS_SCHEMA_VERSION] = {
     /* The directory's department and profession. */
     "ALTER TABLE account ADD COLUMN department TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE account ADD COLUMN profession TEXT NOT NULL DEFAULT '';",
+
+    /* The records of persons' archives (record_store.h). A table with rowids and an index for the rids, because rows of
+     * tens of KB make a bad tree of keys; and one for what is old, because the days look for nothing else. */
+    "CREATE TABLE record (account INTEGER NOT NULL, aseq INTEGER NOT NULL, rid BLOB NOT NULL, sha256 BLOB NOT NULL,"
+    "    until INTEGER NOT NULL, blob BLOB NOT NULL);"
+    "CREATE UNIQUE INDEX record_aseq ON record (account, aseq);"
+    "CREATE UNIQUE INDEX record_rid ON record (account, rid, aseq);"
+    "CREATE INDEX record_until ON record (account, until);"
+    "CREATE TABLE record_head (account INTEGER PRIMARY KEY, aseq_last INTEGER NOT NULL, count INTEGER NOT NULL,"
+    "    bytes INTEGER NOT NULL, fold INTEGER NOT NULL);",
 };
 
 enum ks_err ks_sqlite_schema_version(struct sqlite3 *db, int *ret_version)

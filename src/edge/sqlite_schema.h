@@ -9,7 +9,7 @@
 
 #include "sqlite_connect.h"
 
-#define KS_SCHEMA_VERSION 2
+#define KS_SCHEMA_VERSION 3
 
 /* Makes the tables or brings them up to date. KS_OK; KS_EVERSION (made by a newer program); KS_ESTORE (damaged, or not
  * a server store); KS_EFULL; KS_ENOMEM. */

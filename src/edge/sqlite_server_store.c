@@ -4,7 +4,9 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 
+#include "sqlite_record_store.h"
 #include "sqlite_schema.h"
+#include "sqlite_statement.h"
 
 enum statement {
     BEGIN,
@@ -95,6 +97,7 @@ struct sqlite_store {
     struct ks_server_store base;
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENTS];
+    struct ks_sqlite_record_store records;
     bool scrub;     /* this transaction deletes what shall not stay in the log */
     bool kept_last; /* it has written META_LAST */
 };
@@ -111,87 +114,17 @@ static sqlite3_stmt *take(struct ks_server_store *s, enum statement which)
     return self(s)->statements[which];
 }
 
-static void bind_number(sqlite3_stmt *at, int place, uint64_t number)
-{
-    sqlite3_bind_int64(at, place, (sqlite3_int64)number);
-}
-
-/* The bytes are the caller's until the statement is reset. */
-static void bind_text(sqlite3_stmt *at, int place, struct ks_str text)
-{
-    sqlite3_bind_text64(at, place, text.len ? text.ptr : "", text.len, SQLITE_STATIC, SQLITE_UTF8);
-}
-
-static void bind_bytes(sqlite3_stmt *at, int place, struct ks_str bytes)
-{
-    sqlite3_bind_blob64(at, place, bytes.len ? bytes.ptr : "", bytes.len, SQLITE_STATIC);
-}
-
-static uint64_t number_at(sqlite3_stmt *at, int column)
-{
-    return (uint64_t)sqlite3_column_int64(at, column);
-}
-
-static struct ks_str text_at(sqlite3_stmt *at, int column)
-{
-    const void *ptr = sqlite3_column_blob(at, column);
-
-    return ks_str(ptr, (size_t)sqlite3_column_bytes(at, column));
-}
-
-/* The store's own errors: whatever else SQLite says of an open store is damage. */
-static enum ks_err err_of(int code)
-{
-    enum ks_err err = ks_sqlite_err(code);
-
-    return err == KS_OK || err == KS_EFULL || err == KS_ENOMEM ? err : KS_ESTORE;
-}
-
-/* Steps once and resets: for statements without results. A value that was not bound for lack of memory is NULL, which
- * no column takes, so it fails here. */
-static enum ks_err run(sqlite3_stmt *at)
-{
-    enum ks_err err = err_of(sqlite3_step(at));
-
-    sqlite3_reset(at);
-    sqlite3_clear_bindings(at);
-    return err;
-}
-
-/* Steps and hands rows to each() until it returns false. KS_ENOTFOUND when there was none. */
-static enum ks_err each_row(sqlite3_stmt *at, bool (*each)(sqlite3_stmt *at, void *visit), void *visit)
-{
-    enum ks_err err = KS_ENOTFOUND;
-    int code;
-
-    while ((code = sqlite3_step(at)) == SQLITE_ROW) {
-        err = KS_OK;
-        if (!each(at, visit))
-            break;
-    }
-    if (code != SQLITE_ROW && code != SQLITE_DONE)
-        err = err_of(code);
-    sqlite3_reset(at);
-    sqlite3_clear_bindings(at);
-    return err;
-}
-
-static enum ks_err maybe_none(enum ks_err err)
-{
-    return err == KS_ENOTFOUND ? KS_OK : err;
-}
-
 /* --- transactions --- */
 
 static enum ks_err sqlite_begin(struct ks_server_store *s)
 {
     self(s)->scrub = self(s)->kept_last = false;
-    return run(take(s, BEGIN));
+    return ks_sql_run(take(s, BEGIN));
 }
 
 static enum ks_err sqlite_commit(struct ks_server_store *s)
 {
-    enum ks_err err = run(take(s, COMMIT));
+    enum ks_err err = ks_sql_run(take(s, COMMIT));
 
     /* Deleted text is overwritten in the pages, but older pages are still in the log. Were this to fail, the next
      * checkpoint would do it. */
@@ -210,8 +143,8 @@ static void sqlite_free(struct ks_server_store *s)
 {
     struct sqlite_store *store = self(s);
 
-    for (int i = 0; i < STATEMENTS; i++)
-        sqlite3_finalize(store->statements[i]);
+    ks_sqlite_record_store_done(&store->records);
+    ks_sql_finalize(store->statements, STATEMENTS);
     sqlite3_close(store->db);
     free(store);
 }
@@ -220,7 +153,7 @@ static void sqlite_free(struct ks_server_store *s)
 
 static bool each_value(sqlite3_stmt *at, void *visit)
 {
-    ks_buf_add(visit, text_at(at, 0));
+    ks_buf_add(visit, ks_sql_text_at(at, 0));
     return false;
 }
 
@@ -229,8 +162,8 @@ static enum ks_err sqlite_meta_get(struct ks_server_store *s, struct ks_str key,
     sqlite3_stmt *at = take(s, META_GET);
     enum ks_err err;
 
-    bind_text(at, 1, key);
-    err = each_row(at, each_value, ret_value);
+    ks_sql_bind_text(at, 1, key);
+    err = ks_sql_each(at, each_value, ret_value);
     return err == KS_OK ? ks_buf_err(ret_value) : err;
 }
 
@@ -238,9 +171,9 @@ static enum ks_err sqlite_meta_put(struct ks_server_store *s, struct ks_str key,
 {
     sqlite3_stmt *at = take(s, META_PUT);
 
-    bind_text(at, 1, key);
-    bind_bytes(at, 2, value);
-    return run(at);
+    ks_sql_bind_text(at, 1, key);
+    ks_sql_bind_bytes(at, 2, value);
+    return ks_sql_run(at);
 }
 
 /* --- accounts --- */
@@ -254,14 +187,14 @@ static bool each_account(sqlite3_stmt *at, void *visit)
 {
     const struct account_visit *to = visit;
     struct ks_account_row row = {
-        .id = number_at(at, 0),
-        .state = (enum ks_account_state)number_at(at, 1),
-        .domain = text_at(at, 2),
-        .local = text_at(at, 3),
-        .name = text_at(at, 4),
-        .department = text_at(at, 5),
-        .profession = text_at(at, 6),
-        .created_ms = (int64_t)number_at(at, 7),
+        .id = ks_sql_number_at(at, 0),
+        .state = (enum ks_account_state)ks_sql_number_at(at, 1),
+        .domain = ks_sql_text_at(at, 2),
+        .local = ks_sql_text_at(at, 3),
+        .name = ks_sql_text_at(at, 4),
+        .department = ks_sql_text_at(at, 5),
+        .profession = ks_sql_text_at(at, 6),
+        .created_ms = (int64_t)ks_sql_number_at(at, 7),
     };
 
     return to->visit(to->user, &row);
@@ -272,9 +205,9 @@ static enum ks_err sqlite_account_find(
 {
     sqlite3_stmt *at = take(s, ACCOUNT_FIND);
 
-    bind_text(at, 1, domain);
-    bind_text(at, 2, local);
-    return each_row(at, each_account, &(struct account_visit) { visit, user });
+    ks_sql_bind_text(at, 1, domain);
+    ks_sql_bind_text(at, 2, local);
+    return ks_sql_each(at, each_account, &(struct account_visit) { visit, user });
 }
 
 static enum ks_err sqlite_account_list(struct ks_server_store *s, struct ks_str domain, struct ks_str after,
@@ -282,10 +215,10 @@ static enum ks_err sqlite_account_list(struct ks_server_store *s, struct ks_str 
 {
     sqlite3_stmt *at = take(s, ACCOUNT_LIST);
 
-    bind_text(at, 1, domain);
-    bind_text(at, 2, after);
-    bind_number(at, 3, limit);
-    return maybe_none(each_row(at, each_account, &(struct account_visit) { visit, user }));
+    ks_sql_bind_text(at, 1, domain);
+    ks_sql_bind_text(at, 2, after);
+    ks_sql_bind_number(at, 3, limit);
+    return ks_sql_maybe_none(ks_sql_each(at, each_account, &(struct account_visit) { visit, user }));
 }
 
 static enum ks_err sqlite_account_add(struct ks_server_store *s, const struct ks_account_row *row, uint64_t *ret_id)
@@ -293,13 +226,13 @@ static enum ks_err sqlite_account_add(struct ks_server_store *s, const struct ks
     sqlite3_stmt *at = take(s, ACCOUNT_ADD);
     int code;
 
-    bind_number(at, 1, row->state);
-    bind_text(at, 2, row->domain);
-    bind_text(at, 3, row->local);
-    bind_text(at, 4, row->name);
-    bind_text(at, 5, row->department);
-    bind_text(at, 6, row->profession);
-    bind_number(at, 7, (uint64_t)row->created_ms);
+    ks_sql_bind_number(at, 1, row->state);
+    ks_sql_bind_text(at, 2, row->domain);
+    ks_sql_bind_text(at, 3, row->local);
+    ks_sql_bind_text(at, 4, row->name);
+    ks_sql_bind_text(at, 5, row->department);
+    ks_sql_bind_text(at, 6, row->profession);
+    ks_sql_bind_number(at, 7, (uint64_t)row->created_ms);
     code = sqlite3_step(at);
     sqlite3_reset(at);
     sqlite3_clear_bindings(at);
@@ -307,7 +240,7 @@ static enum ks_err sqlite_account_add(struct ks_server_store *s, const struct ks
         return KS_EEXISTS;
     /* Rows never go, so the largest rowid and one is new. */
     *ret_id = (uint64_t)sqlite3_last_insert_rowid(self(s)->db);
-    return err_of(code);
+    return ks_sql_err(code);
 }
 
 static enum ks_err sqlite_account_update(struct ks_server_store *s, const struct ks_account_row *row)
@@ -315,12 +248,12 @@ static enum ks_err sqlite_account_update(struct ks_server_store *s, const struct
     sqlite3_stmt *at = take(s, ACCOUNT_UPDATE);
     enum ks_err err;
 
-    bind_number(at, 1, row->state);
-    bind_text(at, 2, row->name);
-    bind_text(at, 3, row->department);
-    bind_text(at, 4, row->profession);
-    bind_number(at, 5, row->id);
-    err = run(at);
+    ks_sql_bind_number(at, 1, row->state);
+    ks_sql_bind_text(at, 2, row->name);
+    ks_sql_bind_text(at, 3, row->department);
+    ks_sql_bind_text(at, 4, row->profession);
+    ks_sql_bind_number(at, 5, row->id);
+    err = ks_sql_run(at);
     return err == KS_OK && sqlite3_changes(self(s)->db) == 0 ? KS_ENOTFOUND : err;
 }
 
@@ -335,7 +268,7 @@ struct kv_visit {
 static bool each_kv(sqlite3_stmt *at, void *visit)
 {
     const struct kv_visit *to = visit;
-    struct ks_kv_row row = { to->account, text_at(at, 0), text_at(at, 1), text_at(at, 2) };
+    struct ks_kv_row row = { to->account, ks_sql_text_at(at, 0), ks_sql_text_at(at, 1), ks_sql_text_at(at, 2) };
 
     return to->visit(to->user, &row);
 }
@@ -345,34 +278,34 @@ static enum ks_err sqlite_kv_load(
 {
     sqlite3_stmt *at = take(s, store.len ? KV_LOAD_STORE : KV_LOAD_ALL);
 
-    bind_number(at, 1, account);
+    ks_sql_bind_number(at, 1, account);
     if (store.len)
-        bind_text(at, 2, store);
-    return maybe_none(each_row(at, each_kv, &(struct kv_visit) { visit, user, account }));
+        ks_sql_bind_text(at, 2, store);
+    return ks_sql_maybe_none(ks_sql_each(at, each_kv, &(struct kv_visit) { visit, user, account }));
 }
 
 static enum ks_err sqlite_kv_put(struct ks_server_store *s, const struct ks_kv_row *row)
 {
     sqlite3_stmt *at = take(s, KV_PUT);
 
-    bind_number(at, 1, row->account);
-    bind_text(at, 2, row->store);
-    bind_bytes(at, 3, row->key);
-    bind_bytes(at, 4, row->value);
-    return run(at);
+    ks_sql_bind_number(at, 1, row->account);
+    ks_sql_bind_text(at, 2, row->store);
+    ks_sql_bind_bytes(at, 3, row->key);
+    ks_sql_bind_bytes(at, 4, row->value);
+    return ks_sql_run(at);
 }
 
 static enum ks_err sqlite_kv_del(struct ks_server_store *s, uint64_t account, struct ks_str store, struct ks_str key)
 {
     sqlite3_stmt *at = take(s, key.len ? KV_DEL_KEY : store.len ? KV_DEL_STORE : KV_DEL_ALL);
 
-    bind_number(at, 1, account);
+    ks_sql_bind_number(at, 1, account);
     if (store.len)
-        bind_text(at, 2, store);
+        ks_sql_bind_text(at, 2, store);
     if (key.len)
-        bind_bytes(at, 3, key);
+        ks_sql_bind_bytes(at, 3, key);
     self(s)->scrub |= !store.len;
-    return run(at);
+    return ks_sql_run(at);
 }
 
 /* --- the archive --- */
@@ -386,11 +319,11 @@ static bool each_archive(sqlite3_stmt *at, void *visit)
 {
     const struct archive_visit *to = visit;
     struct ks_archive_row row = {
-        .id = number_at(at, 0),
-        .stamp_ms = (int64_t)number_at(at, 1),
-        .owner = { number_at(at, 2), number_at(at, 4) },
-        .with = { text_at(at, 3), text_at(at, 5) },
-        .stanza = text_at(at, 6),
+        .id = ks_sql_number_at(at, 0),
+        .stamp_ms = (int64_t)ks_sql_number_at(at, 1),
+        .owner = { ks_sql_number_at(at, 2), ks_sql_number_at(at, 4) },
+        .with = { ks_sql_text_at(at, 3), ks_sql_text_at(at, 5) },
+        .stanza = ks_sql_text_at(at, 6),
     };
 
     return to->visit(to->user, &row);
@@ -400,14 +333,14 @@ static enum ks_err sqlite_archive_append(struct ks_server_store *s, const struct
 {
     sqlite3_stmt *at = take(s, ARCHIVE_APPEND);
 
-    bind_number(at, 1, row->id);
-    bind_number(at, 2, (uint64_t)row->stamp_ms);
-    bind_number(at, 3, row->owner[0]);
-    bind_text(at, 4, row->with[0]);
-    bind_number(at, 5, row->owner[1]);
-    bind_text(at, 6, row->with[1]);
-    bind_bytes(at, 7, row->stanza);
-    return run(at);
+    ks_sql_bind_number(at, 1, row->id);
+    ks_sql_bind_number(at, 2, (uint64_t)row->stamp_ms);
+    ks_sql_bind_number(at, 3, row->owner[0]);
+    ks_sql_bind_text(at, 4, row->with[0]);
+    ks_sql_bind_number(at, 5, row->owner[1]);
+    ks_sql_bind_text(at, 6, row->with[1]);
+    ks_sql_bind_bytes(at, 7, row->stanza);
+    return ks_sql_run(at);
 }
 
 static enum ks_err sqlite_archive_replace(struct ks_server_store *s, uint64_t id, struct ks_str stanza)
@@ -415,9 +348,9 @@ static enum ks_err sqlite_archive_replace(struct ks_server_store *s, uint64_t id
     sqlite3_stmt *at = take(s, ARCHIVE_REPLACE);
     enum ks_err err;
 
-    bind_number(at, 1, id);
-    bind_bytes(at, 2, stanza);
-    err = run(at);
+    ks_sql_bind_number(at, 1, id);
+    ks_sql_bind_bytes(at, 2, stanza);
+    err = ks_sql_run(at);
     self(s)->scrub = true;
     return err == KS_OK && sqlite3_changes(self(s)->db) == 0 ? KS_ENOTFOUND : err;
 }
@@ -426,16 +359,16 @@ static enum ks_err sqlite_archive_get(struct ks_server_store *s, uint64_t id, ks
 {
     sqlite3_stmt *at = take(s, ARCHIVE_GET);
 
-    bind_number(at, 1, id);
-    return each_row(at, each_archive, &(struct archive_visit) { visit, user });
+    ks_sql_bind_number(at, 1, id);
+    return ks_sql_each(at, each_archive, &(struct archive_visit) { visit, user });
 }
 
 static enum ks_err sqlite_archive_scan(struct ks_server_store *s, uint64_t after, ks_visit_archive *visit, void *user)
 {
     sqlite3_stmt *at = take(s, ARCHIVE_SCAN);
 
-    bind_number(at, 1, after);
-    return maybe_none(each_row(at, each_archive, &(struct archive_visit) { visit, user }));
+    ks_sql_bind_number(at, 1, after);
+    return ks_sql_maybe_none(ks_sql_each(at, each_archive, &(struct archive_visit) { visit, user }));
 }
 
 struct last {
@@ -445,7 +378,7 @@ struct last {
 
 static bool each_last(sqlite3_stmt *at, void *visit)
 {
-    *(struct last *)visit = (struct last) { number_at(at, 0), (int64_t)number_at(at, 1) };
+    *(struct last *)visit = (struct last) { ks_sql_number_at(at, 0), (int64_t)ks_sql_number_at(at, 1) };
     return false;
 }
 
@@ -455,7 +388,7 @@ static enum ks_err sqlite_archive_last(struct ks_server_store *s, uint64_t *ret_
     uint64_t id = 0, stamp_ms = 0;
     struct ks_buf value;
     struct ks_cursor at;
-    enum ks_err err = maybe_none(each_row(take(s, ARCHIVE_LAST), each_last, &last));
+    enum ks_err err = ks_sql_maybe_none(ks_sql_each(take(s, ARCHIVE_LAST), each_last, &last));
 
     if (err != KS_OK)
         return err;
@@ -469,7 +402,7 @@ static enum ks_err sqlite_archive_last(struct ks_server_store *s, uint64_t *ret_
     ks_buf_done(&value);
     *ret_id = last.id > id ? last.id : id;
     *ret_stamp_ms = last.id > id ? last.stamp_ms : (int64_t)stamp_ms;
-    return maybe_none(err);
+    return ks_sql_maybe_none(err);
 }
 
 /* Before rows are deleted, once in a transaction: those that it appends have higher ids. */
@@ -503,8 +436,8 @@ static enum ks_err sqlite_archive_forget(struct ks_server_store *s, uint64_t acc
 
     for (size_t i = 0; i < KS_COUNT(steps) && err == KS_OK; i++) {
         sqlite3_stmt *at = take(s, steps[i]);
-        bind_number(at, 1, account);
-        err = run(at);
+        ks_sql_bind_number(at, 1, account);
+        err = ks_sql_run(at);
     }
     self(s)->scrub = true;
     return err;
@@ -517,9 +450,9 @@ static enum ks_err sqlite_archive_disown(struct ks_server_store *s, uint64_t id,
 
     for (size_t i = 0; i < KS_COUNT(steps) && err == KS_OK; i++) {
         sqlite3_stmt *at = take(s, steps[i]);
-        bind_number(at, 1, id);
-        bind_number(at, 2, account);
-        err = run(at);
+        ks_sql_bind_number(at, 1, id);
+        ks_sql_bind_number(at, 2, account);
+        err = ks_sql_run(at);
     }
     return err;
 }
@@ -532,10 +465,10 @@ static enum ks_err sqlite_index_add(struct ks_server_store *s, const struct ks_i
     enum ks_err err = KS_OK;
 
     for (size_t i = 0; i < count && err == KS_OK; i++) {
-        bind_number(at, 1, rows[i].account);
-        bind_number(at, 2, rows[i].id);
-        bind_number(at, 3, rows[i].with_hash);
-        err = run(at);
+        ks_sql_bind_number(at, 1, rows[i].account);
+        ks_sql_bind_number(at, 2, rows[i].id);
+        ks_sql_bind_number(at, 3, rows[i].with_hash);
+        err = ks_sql_run(at);
     }
     return err;
 }
@@ -549,7 +482,7 @@ struct index_visit {
 static bool each_index(sqlite3_stmt *at, void *visit)
 {
     const struct index_visit *to = visit;
-    struct ks_index_row row = { to->account, number_at(at, 0), number_at(at, 1) };
+    struct ks_index_row row = { to->account, ks_sql_number_at(at, 0), ks_sql_number_at(at, 1) };
 
     return to->visit(to->user, &row);
 }
@@ -559,19 +492,19 @@ static enum ks_err sqlite_index_scan(struct ks_server_store *s, uint64_t account
 {
     sqlite3_stmt *at = take(s, falling ? INDEX_FALLING : INDEX_RISING);
 
-    bind_number(at, 1, account);
-    bind_number(at, 2, first < INT64_MAX ? first : INT64_MAX);
-    bind_number(at, 3, last < INT64_MAX ? last : INT64_MAX);
-    return maybe_none(each_row(at, each_index, &(struct index_visit) { visit, user, account }));
+    ks_sql_bind_number(at, 1, account);
+    ks_sql_bind_number(at, 2, first < INT64_MAX ? first : INT64_MAX);
+    ks_sql_bind_number(at, 3, last < INT64_MAX ? last : INT64_MAX);
+    return ks_sql_maybe_none(ks_sql_each(at, each_index, &(struct index_visit) { visit, user, account }));
 }
 
 static enum ks_err sqlite_index_cut(struct ks_server_store *s, uint64_t account, uint64_t upto)
 {
     sqlite3_stmt *at = take(s, INDEX_CUT);
 
-    bind_number(at, 1, account);
-    bind_number(at, 2, upto < INT64_MAX ? upto : INT64_MAX);
-    return run(at);
+    ks_sql_bind_number(at, 1, account);
+    ks_sql_bind_number(at, 2, upto < INT64_MAX ? upto : INT64_MAX);
+    return ks_sql_run(at);
 }
 
 /* --- the audit log --- */
@@ -584,14 +517,14 @@ struct audit_visit {
 static bool each_audit(sqlite3_stmt *at, void *visit)
 {
     const struct audit_visit *to = visit;
-    struct ks_str hash = text_at(at, 6);
+    struct ks_str hash = ks_sql_text_at(at, 6);
     struct ks_audit_row row = {
-        .seq = number_at(at, 0),
-        .stamp_ms = (int64_t)number_at(at, 1),
-        .actor = text_at(at, 2),
-        .action = text_at(at, 3),
-        .subject = text_at(at, 4),
-        .detail = text_at(at, 5),
+        .seq = ks_sql_number_at(at, 0),
+        .stamp_ms = (int64_t)ks_sql_number_at(at, 1),
+        .actor = ks_sql_text_at(at, 2),
+        .action = ks_sql_text_at(at, 3),
+        .subject = ks_sql_text_at(at, 4),
+        .detail = ks_sql_text_at(at, 5),
     };
 
     /* A hash of another length is zeroes: the chain's walker says that it is wrong. */
@@ -604,35 +537,35 @@ static enum ks_err sqlite_audit_append(struct ks_server_store *s, const struct k
 {
     sqlite3_stmt *at = take(s, AUDIT_APPEND);
 
-    bind_number(at, 1, row->seq);
-    bind_number(at, 2, (uint64_t)row->stamp_ms);
-    bind_text(at, 3, row->actor);
-    bind_text(at, 4, row->action);
-    bind_text(at, 5, row->subject);
-    bind_text(at, 6, row->detail);
-    bind_bytes(at, 7, ks_str(row->hash, sizeof row->hash));
-    return run(at);
+    ks_sql_bind_number(at, 1, row->seq);
+    ks_sql_bind_number(at, 2, (uint64_t)row->stamp_ms);
+    ks_sql_bind_text(at, 3, row->actor);
+    ks_sql_bind_text(at, 4, row->action);
+    ks_sql_bind_text(at, 5, row->subject);
+    ks_sql_bind_text(at, 6, row->detail);
+    ks_sql_bind_bytes(at, 7, ks_str(row->hash, sizeof row->hash));
+    return ks_sql_run(at);
 }
 
 static enum ks_err sqlite_audit_scan(struct ks_server_store *s, uint64_t first_seq, ks_visit_audit *visit, void *user)
 {
     sqlite3_stmt *at = take(s, AUDIT_SCAN);
 
-    bind_number(at, 1, first_seq);
-    return maybe_none(each_row(at, each_audit, &(struct audit_visit) { visit, user }));
+    ks_sql_bind_number(at, 1, first_seq);
+    return ks_sql_maybe_none(ks_sql_each(at, each_audit, &(struct audit_visit) { visit, user }));
 }
 
 static enum ks_err sqlite_audit_last(struct ks_server_store *s, ks_visit_audit *visit, void *user)
 {
-    return each_row(take(s, AUDIT_LAST), each_audit, &(struct audit_visit) { visit, user });
+    return ks_sql_each(take(s, AUDIT_LAST), each_audit, &(struct audit_visit) { visit, user });
 }
 
 static enum ks_err sqlite_audit_cut(struct ks_server_store *s, uint64_t upto)
 {
     sqlite3_stmt *at = take(s, AUDIT_CUT);
 
-    bind_number(at, 1, upto);
-    return run(at);
+    ks_sql_bind_number(at, 1, upto);
+    return ks_sql_run(at);
 }
 
 static void sqlite_scrub(struct ks_server_store *s)
@@ -684,9 +617,11 @@ enum ks_err ks_sqlite_server_store_open(const struct ks_sqlite_setup *setup, str
     err = ks_sqlite_connect(setup, &store->db);
     if (err == KS_OK)
         err = ks_sqlite_migrate(store->db);
-    for (int i = 0; i < STATEMENTS && err == KS_OK; i++)
-        err = ks_sqlite_err(
-            sqlite3_prepare_v3(store->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i], NULL));
+    if (err == KS_OK)
+        err = ks_sql_prepare(store->db, texts, STATEMENTS, store->statements);
+    if (err == KS_OK)
+        err = ks_sqlite_record_store_init(&store->records, store->db);
+    store->base.records = &store->records.base;
     if (err != KS_OK) {
         sqlite_free(&store->base);
         return err;

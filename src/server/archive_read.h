@@ -4,10 +4,12 @@
 #define KS_ARCHIVE_READ_H
 
 #include "archive_tail.h"
+#include "shred_store.h"
 #include "store_req.h"
 
 struct ks_archive_view {
     struct ks_server_store *store;
+    struct ks_shred_store *shred; /* or NULL */
     const struct ks_archive_tail *tail;
     uint64_t with_key[2];
     uint64_t last_id;

@@ -11,6 +11,7 @@
 #include "crypto.h"
 #include "deletion.h"
 #include "expire.h"
+#include "record_commit.h"
 #include "store_read.h"
 #include "store_write.h"
 
@@ -52,6 +53,8 @@ struct ks_committer {
     struct ks_file_bin files;
     struct ks_vault_keeper *vault;
     bool removed; /* files in the turn at hand */
+    struct ks_record_stores archives;
+    bool shredding; /* the turn at hand has a transaction of the shred store */
     bool broken;
     struct ks_committer_stats stats;
     struct ks_index_row slice[KS_TAIL_SLICE_ENTRIES];
@@ -131,6 +134,7 @@ enum ks_err ks_committer_new(struct ks_server_store *store, struct ks_prng *prng
     if (!c)
         return KS_ENOMEM;
     c->store = store;
+    c->archives.records = store->records;
     c->tail_max = KS_TAIL_ENTRIES_MAX;
     list_init(&c->queue);
     for (int i = 0; i < KS_SUBMITTERS_MAX; i++)
@@ -165,8 +169,8 @@ void ks_committer_free(struct ks_committer *c)
 
 static struct ks_archive_view archive_view(const struct ks_committer *c)
 {
-    return (struct ks_archive_view) { c->store, &c->tail, { c->settings.with_key[0], c->settings.with_key[1] },
-        c->at.archive_id, c->at.archive_stamp_ms };
+    return (struct ks_archive_view) { c->store, c->archives.shred, &c->tail,
+        { c->settings.with_key[0], c->settings.with_key[1] }, c->at.archive_id, c->at.archive_stamp_ms };
 }
 
 /* --- transactions --- */
@@ -202,6 +206,24 @@ static bool see_account(void *user, const struct ks_account_row *row)
     return false;
 }
 
+static uint64_t archive_of(const struct ks_store_req *req, const struct ks_store_write *write)
+{
+    return write->kind == KS_WRITE_RING ? req->ring->account : req->records->account;
+}
+
+static bool is_of_archive(const struct ks_store_write *write)
+{
+    return write->kind >= KS_WRITE_RECORDS_PUT && write->kind <= KS_WRITE_RING;
+}
+
+static enum ks_err need_shred(struct ks_committer *c)
+{
+    enum ks_err err = c->shredding || !c->archives.shred ? KS_OK : c->archives.shred->ops->begin(c->archives.shred);
+
+    c->shredding |= c->archives.shred && err == KS_OK;
+    return err;
+}
+
 /* What a transaction's own contents can be wrong about is known before any of it is written, so that it fails alone.
  * The id of the account that it changes or deletes is filled in. *ret_fits says how it is; the return value is the
  * store's. */
@@ -222,9 +244,13 @@ static enum ks_err check_txn(struct ks_committer *c, struct ks_store_req *req, e
             *ret_fits = err == KS_ENOTFOUND || account.state == KS_ACCOUNT_DELETED ? KS_ENOTFOUND : KS_OK;
         write->account.id = account.id;
     }
-    for (; write && c->at.deleted_count; write = write->next)
-        if (write->kind == KS_WRITE_KV_PUT && is_deleted(c, write->kv.account))
+    for (; write; write = write->next)
+        if ((write->kind == KS_WRITE_KV_PUT && is_deleted(c, write->kv.account))
+            || (is_of_archive(write) && is_deleted(c, archive_of(req, write))))
             *ret_fits = KS_ENOTFOUND;
+        else if (is_of_archive(write) && *ret_fits == KS_OK
+            && (err = ks_records_check(&c->archives, req, write, ret_fits)) != KS_OK)
+            return err;
     return KS_OK;
 }
 
@@ -388,6 +414,7 @@ static enum ks_err log_account(
 {
     struct ks_audit_row deletion = { .actor = actor_of(req), .action = KS_ACTION_DELETE, .subject = row->domain };
     struct ks_archive_view view = archive_view(c);
+    struct ks_record_head records;
     struct holdings h = { 0 };
     struct ks_buf detail;
     enum ks_err err;
@@ -395,7 +422,9 @@ static enum ks_err log_account(
     for (size_t i = 0; i < c->gone_count; i++)
         if (c->gone[i].account == row->id)
             h.gone_upto = c->gone[i].upto;
-    err = ks_archive_entries(&view, row->id, UINT64_MAX, count_message, &h);
+    err = c->store->records->ops->head(c->store->records, row->id, &records);
+    if (err == KS_OK)
+        err = ks_archive_entries(&view, row->id, UINT64_MAX, count_message, &h);
     if (err == KS_OK)
         err = c->store->ops->kv_load(c->store, row->id, KS_STR_EMPTY, count_value, &h);
     if (err != KS_OK)
@@ -404,6 +433,7 @@ static enum ks_err log_account(
     ks_deletion_begin(&detail, "account", 0);
     ks_deletion_add(&detail, KS_STR("archive"), h.messages);
     ks_deletion_add(&detail, KS_STR("values"), h.values);
+    ks_deletion_add(&detail, KS_STR("records"), records.rows);
     deletion.detail = ks_buf_str(&detail);
     err = ks_buf_err(&detail);
     if (err == KS_OK)
@@ -423,6 +453,12 @@ static enum ks_err delete_account(
         err = c->store->ops->archive_forget(c->store, row->id);
     if (err == KS_OK)
         err = c->store->ops->kv_del(c->store, row->id, KS_STR_EMPTY, KS_STR_EMPTY);
+    if (err == KS_OK)
+        err = need_shred(c);
+    if (err == KS_OK && c->shredding)
+        err = c->archives.shred->ops->forget(c->archives.shred, row->id);
+    if (err == KS_OK)
+        err = c->store->records->ops->forget(c->store->records, row->id);
     if (err == KS_OK)
         err = c->store->ops->account_update(c->store, row);
     return err == KS_OK ? remember_deleted(c, row->id) : err;
@@ -453,8 +489,10 @@ static enum ks_err expire(struct ks_committer *c, struct ks_store_req *req, stru
 {
     struct ks_archive_view view = archive_view(c);
     struct expire_call call = { c, now };
+    enum ks_err err = need_shred(c);
+    struct ks_expire_into into = { &view, expire_audit, expire_gone, &call };
 
-    return ks_expire(&(struct ks_expire_into) { &view, expire_audit, expire_gone, &call }, req, req->expiry);
+    return err == KS_OK ? ks_expire(&into, req, req->expiry) : err;
 }
 
 static enum ks_err put_value(struct ks_committer *c, struct ks_store_req *req, struct ks_kv_row *row)
@@ -463,6 +501,23 @@ static enum ks_err put_value(struct ks_committer *c, struct ks_store_req *req, s
         row->account = req->account_id;
     assert(row->account);
     return c->store->ops->kv_put(c->store, row);
+}
+
+static enum ks_err write_archive(
+    struct ks_committer *c, struct ks_store_req *req, const struct ks_store_write *write, struct ks_now now)
+{
+    enum ks_err err = need_shred(c);
+
+    if (err == KS_OK)
+        err = ks_records_write(&c->archives, req, write, now.wall_ms);
+    if (err == KS_OK && write->kind == KS_WRITE_RECORDS_DROP && req->records->gone) {
+        char text[KS_RECORDS_LOG_MAX];
+        struct ks_audit_row row = ks_records_log(req->records, text);
+        err = append_audit(c, &row, now);
+    }
+    if (write->kind == KS_WRITE_RECORDS_DROP || (write->kind == KS_WRITE_RECORDS_PUT && req->records->replace))
+        c->store->ops->scrub(c->store);
+    return err;
 }
 
 static enum ks_err apply(
@@ -494,6 +549,10 @@ static enum ks_err apply(
     case KS_WRITE_FILE_REMOVE:
     case KS_WRITE_VAULT_END:
         return KS_OK; /* remove_files, end_slots did it */
+    case KS_WRITE_RECORDS_PUT:
+    case KS_WRITE_RECORDS_DROP:
+    case KS_WRITE_RING:
+        return write_archive(c, req, write, now);
     default:
         assert(!"a kind of write");
         return KS_ESTORE;
@@ -555,7 +614,27 @@ static enum ks_err write_all(struct ks_committer *c, const struct req_list *txns
     if (c->removed && err == KS_OK && c->files.sync(c->files.user) != KS_OK)
         err = KS_EFULL; /* as a full disk: the next turn tries again */
     c->removed &= err != KS_OK;
+    if (c->shredding)
+        err = ks_shred_store_end(c->archives.shred, err);
+    c->shredding = false;
     return ks_server_store_end(c->store, err);
+}
+
+/* Old salts of what was replaced; record_commit.h says what becomes of them when this fails. */
+static enum ks_err shred_replaced(struct ks_committer *c, const struct req_list *txns)
+{
+    enum ks_err err = KS_OK;
+
+    for (const struct ks_store_req *req = txns->first; req && err == KS_OK; req = req->next)
+        if (ks_records_has_replaced(req)) {
+            err = need_shred(c);
+            if (err == KS_OK)
+                err = ks_records_replaced(&c->archives, req);
+        }
+    if (c->shredding)
+        err = ks_shred_store_end(c->archives.shred, err);
+    c->shredding = false;
+    return err;
 }
 
 /* All that is queued behind a failure fails with it; reads stay. */
@@ -587,6 +666,7 @@ static void commit_txns(struct ks_committer *c, struct req_list *txns, struct ks
             ks_archive_tail_drop(&c->tail, c->deleted[i]);
         for (size_t i = 0; i < c->gone_count; i++)
             ks_archive_tail_expire(&c->tail, c->gone[i].account, c->gone[i].upto);
+        c->broken |= shred_replaced(c, txns) == KS_ESTORE;
     } else {
         if (err != KS_EFULL && err != KS_ENOMEM)
             err = KS_ESTORE;
@@ -707,7 +787,8 @@ struct ks_store_req *ks_committer_turn(struct ks_committer *c, struct ks_now now
     for (struct ks_store_req *req = reads.first; req; req = req->next)
         if (req->result == KS_OK) {
             struct ks_archive_view view = archive_view(c);
-            enum ks_err err = ks_store_read(&view, req);
+            enum ks_err err =
+                req->kind >= KS_STORE_RECORDS_HAVE ? ks_records_read(&c->archives, req) : ks_store_read(&view, req);
 
             if (req->result == KS_OK)
                 req->result = err;
@@ -773,6 +854,11 @@ void ks_committer_set_files(struct ks_committer *c, const struct ks_file_bin *fi
 void ks_committer_set_vault(struct ks_committer *c, struct ks_vault_keeper *vault)
 {
     c->vault = vault;
+}
+
+void ks_committer_set_shred(struct ks_committer *c, struct ks_shred_store *shred)
+{
+    c->archives.shred = shred;
 }
 
 void ks_committer_set_tail_max(struct ks_committer *c, size_t entries)

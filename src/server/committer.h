@@ -35,6 +35,7 @@
 
 #include "archive_id.h"
 #include "prng.h"
+#include "shred_store.h"
 #include "store_req.h"
 
 #define KS_COMMIT_TXNS_MAX 1000    /* transactions of a turn */
@@ -63,6 +64,10 @@ void ks_committer_set_files(struct ks_committer *c, const struct ks_file_bin *fi
 
 /* The vault, which is then used by nobody else. Without one no slot is known, and there is nothing to be destroyed. */
 void ks_committer_set_vault(struct ks_committer *c, struct ks_vault_keeper *vault);
+/* Where salts and key rings are (record_commit.h); stays the caller's, and is used by nobody else. Without it, requests
+ * for them fail with KS_ESTATE. A transaction of the store that has to do with them is one of the shred store too,
+ * which is committed first; when the store then fails, what was deleted there stays deleted. */
+void ks_committer_set_shred(struct ks_committer *c, struct ks_shred_store *shred);
 
 /* Takes req until a turn returns it. Never fails. */
 void ks_committer_submit(struct ks_committer *c, struct ks_store_req *req);

@@ -73,7 +73,10 @@ static void describe_feature(json_t *stores, const struct ks_config *config, con
         [KS_IN_AUDIT] = "audit",
         [KS_IN_LOG] = "log",
         [KS_IN_SETTINGS] = "settings",
-        [KS_IN_VAULT] = "vault" };
+        [KS_IN_VAULT] = "vault",
+        [KS_IN_RECORDS] = "records",
+        [KS_IN_SALTS] = "salts",
+        [KS_IN_RINGS] = "rings" };
 
     for (const struct ks_feature_store *at = feature->stores; at->store; at++) {
         json_t *store = json_object();

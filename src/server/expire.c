@@ -195,6 +195,133 @@ static enum ks_err expire_values(struct slice *s, size_t category, int64_t perio
     return err == KS_OK ? s->req->result : err;
 }
 
+/* --- records of the person's archive, with their salts --- */
+
+struct old_records {
+    struct slice *s;
+    struct ks_record_row rows[KS_EXPIRE_ROWS_MAX];
+    uint64_t count;
+    int64_t oldest; /* seconds */
+    bool orphans;   /* only those without a salt */
+    enum ks_err err;
+};
+
+static bool take_record(void *user, const struct ks_record_row *row)
+{
+    struct old_records *old = user;
+    struct ks_shred_store *shred = old->s->view->shred;
+    uint8_t salt[KS_SALT_LEN];
+
+    if (old->s->into && old->count == old->s->rows_left)
+        return false;
+    if (old->orphans) {
+        old->err = shred->ops->salt_get(shred, row->account, row->rid, row->aseq, salt);
+        ks_wipe(salt, sizeof salt);
+        if (old->err != KS_ENOTFOUND)
+            return old->err == KS_OK;
+        old->err = KS_OK;
+    }
+    if (old->s->into)
+        old->rows[old->count] = *row;
+    if (!old->count++ || row->until < old->oldest)
+        old->oldest = row->until;
+    return true;
+}
+
+static enum ks_err drop_records(struct slice *s, size_t category, const struct old_records *old)
+{
+    struct ks_record_store *records = store_of(s)->records;
+    struct ks_shred_store *shred = s->view->shred;
+    enum ks_err err = old->err;
+
+    note(s, category, old->count, old->orphans ? 0 : old->oldest * 1000);
+    for (size_t i = 0; s->into && i < old->count && err == KS_OK; i++) {
+        err = shred->ops->salt_del(shred, s->account, old->rows[i].rid, 0);
+        if (err == KS_OK)
+            err = records->ops->del(records, s->account, old->rows[i].aseq);
+        s->rows_left--;
+    }
+    return err;
+}
+
+/* Of records that are not there (record_commit.h): as many in one slice, and they are not counted as rows. */
+static bool take_salt(void *user, const struct ks_salt_row *row)
+{
+    struct old_records *old = user;
+
+    memcpy(old->rows[old->count].rid, row->rid, sizeof row->rid);
+    return ++old->count < old->s->rows_left;
+}
+
+static bool see_aseq(void *user, const struct ks_record_row *row)
+{
+    *(uint64_t *)user = row->aseq;
+    return false;
+}
+
+static enum ks_err drop_salts(struct slice *s)
+{
+    struct ks_record_store *records = store_of(s)->records;
+    struct ks_shred_store *shred = s->view->shred;
+    struct old_records old = { .s = s };
+    enum ks_err err = KS_OK;
+
+    if (!is_full(s))
+        err = shred->ops->salt_scan_old(shred, s->account, s->x->now_ms / 1000, take_salt, &old);
+    for (size_t i = 0; i < old.count && err == KS_OK; i++) {
+        uint64_t live = 0; /* a record that replaced the one of this salt may have a later end */
+        err = records->ops->find(records, s->account, old.rows[i].rid, see_aseq, &live);
+        if (err == KS_OK || err == KS_ENOTFOUND)
+            err = shred->ops->salt_del(shred, s->account, old.rows[i].rid, live);
+        s->rows_left--;
+    }
+    return err;
+}
+
+/* After a restore there may be records that nothing opens. */
+static enum ks_err drop_orphans(struct slice *s, size_t category)
+{
+    struct ks_record_store *records = store_of(s)->records;
+    struct ks_shred_store *shred = s->view->shred;
+    struct old_records old = { .s = s, .orphans = true };
+    struct ks_record_head head;
+    struct ks_salt_head salts;
+    enum ks_err err = records->ops->head(records, s->account, &head);
+
+    if (err == KS_OK)
+        err = shred->ops->head(shred, s->account, &salts);
+    if (err != KS_OK || head.fold == salts.fold || is_full(s))
+        return err;
+    err = records->ops->scan_rids(records, s->account, take_record, &old);
+    return err == KS_OK ? drop_records(s, category, &old) : err;
+}
+
+static enum ks_err expire_records(struct slice *s, size_t category)
+{
+    struct ks_record_store *records = store_of(s)->records;
+    struct old_records old = { .s = s };
+    enum ks_err err = records->ops->scan_old(records, s->account, s->x->now_ms / 1000, take_record, &old);
+
+    if (err == KS_OK)
+        err = drop_records(s, category, &old);
+    if (err == KS_OK && s->into)
+        err = drop_salts(s);
+    return err == KS_OK ? drop_orphans(s, category) : err;
+}
+
+static enum ks_err expire_rings(struct slice *s, size_t category, int64_t period_ms)
+{
+    struct ks_shred_store *shred = s->view->shred;
+    int64_t before_ms = s->x->now_ms - period_ms, oldest_ms;
+    uint64_t rows;
+    enum ks_err err = shred->ops->ring_old(shred, s->account, before_ms, &rows, &oldest_ms);
+
+    if (err == KS_OK && rows && s->into)
+        err = shred->ops->ring_cut(shred, s->account, before_ms);
+    note(s, category, rows, oldest_ms);
+    return err;
+}
+
 /* --- the audit log --- */
 
 struct old_rows {
@@ -245,6 +372,22 @@ static enum ks_err expire_audit(struct slice *s, size_t category, int64_t period
 
 /* --- accounts --- */
 
+static enum ks_err expire_category(struct slice *s, size_t category, int64_t period_ms, struct ks_str local)
+{
+    switch (s->x->categories[category].kind) {
+    case KS_EXPIRE_ARCHIVE:
+        return expire_archive(s, category, period_ms);
+    case KS_EXPIRE_RECORDS:
+        return s->view->shred ? expire_records(s, category) : KS_OK;
+    case KS_EXPIRE_RINGS:
+        return s->view->shred ? expire_rings(s, category, period_ms) : KS_OK;
+    case KS_EXPIRE_VALUES:
+    case KS_EXPIRE_AUDIT: /* which no account has */
+    default:
+        return expire_values(s, category, period_ms, local);
+    }
+}
+
 static enum ks_err expire_account(struct slice *s, struct ks_str local)
 {
     int64_t periods[KS_EXPIRE_CATEGORIES_MAX];
@@ -257,10 +400,7 @@ static enum ks_err expire_account(struct slice *s, struct ks_str local)
     for (size_t i = 0; i < s->x->categories_count && err == KS_OK && !is_full(s); i++) {
         if (!periods[i])
             continue;
-        if (s->x->categories[i].kind == KS_EXPIRE_ARCHIVE)
-            err = expire_archive(s, i, periods[i]);
-        else
-            err = expire_values(s, i, periods[i], local);
+        err = expire_category(s, i, periods[i], local);
     }
     return err;
 }

@@ -12,6 +12,9 @@
  * log: from its beginning, and the number and hash of the last row that went stay as the chain's anchor
  * (audit_chain.h); the newest row always stays.
  *
+ * Records of the person's archive: those whose own end has come, with their salts, and those whose salt is not there
+ * (record_commit.h); versions of her key ring that were replaced a period ago.
+ *
  * What was deleted is counted in the store until a domain is done, and then is one row of the log of deletions
  * (deletion.h). */
 #ifndef KS_EXPIRE_H

@@ -161,6 +161,9 @@ enum ks_where {
     KS_IN_LOG,
     KS_IN_SETTINGS, /* of the database itself */
     KS_IN_VAULT,    /* vault_store.h */
+    KS_IN_RECORDS,  /* of persons' archives (record_store.h) */
+    KS_IN_SALTS,    /* theirs, in the shred store (shred_store.h): each goes with its record */
+    KS_IN_RINGS,    /* there, too: what is replaced has a period, the newest goes with the account */
 };
 /* Who can read it, beside konsild; administrators of the machine never see content (KS_DATA_CONTENT is ciphertext). */
 enum ks_reader {

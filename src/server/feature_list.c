@@ -53,6 +53,7 @@ const struct ks_feature *const ks_features[] = {
     &ks_feature_ping,
     &ks_feature_private,
     &ks_feature_push,
+    &ks_feature_records,
     &ks_feature_retention,
     &ks_feature_room_admin,
     &ks_feature_room_state,

@@ -19,6 +19,7 @@ extern const struct ks_feature ks_feature_core;
 extern const struct ks_feature ks_feature_csi;
 extern const struct ks_feature ks_feature_data_policy;
 extern const struct ks_feature ks_feature_directory;
+extern const struct ks_feature ks_feature_records;
 extern const struct ks_feature ks_feature_disco;
 extern const struct ks_feature ks_feature_displayed;
 extern const struct ks_feature ks_feature_erase;

@@ -61,10 +61,12 @@ static bool kind_of(const struct ks_feature_store *store, bool server, enum ks_e
 {
     *ret_kind = store->where == KS_IN_ARCHIVE ? KS_EXPIRE_ARCHIVE
         : store->where == KS_IN_AUDIT         ? KS_EXPIRE_AUDIT
+        : store->where == KS_IN_RECORDS       ? KS_EXPIRE_RECORDS
+        : store->where == KS_IN_RINGS         ? KS_EXPIRE_RINGS
                                               : KS_EXPIRE_VALUES;
     return ks_retention_has_period(store) && server == (store->where == KS_IN_AUDIT)
-        && (store->where == KS_IN_ARCHIVE || store->where == KS_IN_AUDIT
-            || (store->where == KS_IN_VALUES && store->stamp_ms));
+        && (store->where == KS_IN_ARCHIVE || store->where == KS_IN_AUDIT || store->where == KS_IN_RECORDS
+            || store->where == KS_IN_RINGS || (store->where == KS_IN_VALUES && store->stamp_ms));
 }
 
 /* What the committer deletes of this domain, or of the server (NULL). */

@@ -114,6 +114,9 @@ enum ks_err ks_store_read(const struct ks_archive_view *view, struct ks_store_re
         return ks_expire_count(view, req, req->expiry);
     case KS_STORE_VAULT:
     case KS_STORE_TXN:
+    case KS_STORE_RECORDS_HAVE: /* record_commit.c reads these */
+    case KS_STORE_RECORDS_PAGE:
+    case KS_STORE_RING:
     default:
         assert(!"a kind of read");
         return KS_ESTORE;

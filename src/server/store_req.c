@@ -123,7 +123,7 @@ static struct ks_store_write *write_new(struct ks_store_req *req, enum ks_write_
     return write;
 }
 
-static struct ks_store_write *write_add(struct ks_store_req *req, enum ks_write_kind kind)
+struct ks_store_write *ks_store_req_write(struct ks_store_req *req, enum ks_write_kind kind)
 {
     struct ks_store_write *write = write_new(req, kind);
 
@@ -151,7 +151,7 @@ static void account_write(struct ks_store_req *req, enum ks_write_kind kind, con
 void ks_store_txn_kv_put(
     struct ks_store_req *req, uint64_t account, struct ks_str store, struct ks_str key, struct ks_str value)
 {
-    struct ks_store_write *write = write_add(req, KS_WRITE_KV_PUT);
+    struct ks_store_write *write = ks_store_req_write(req, KS_WRITE_KV_PUT);
 
     assert(store.len && key.len);
     if (write)
@@ -161,7 +161,7 @@ void ks_store_txn_kv_put(
 
 void ks_store_txn_kv_del(struct ks_store_req *req, uint64_t account, struct ks_str store, struct ks_str key)
 {
-    struct ks_store_write *write = write_add(req, KS_WRITE_KV_DEL);
+    struct ks_store_write *write = ks_store_req_write(req, KS_WRITE_KV_DEL);
 
     assert(store.len);
     if (write)
@@ -172,7 +172,7 @@ void ks_store_txn_kv_del(struct ks_store_req *req, uint64_t account, struct ks_s
 void ks_store_txn_archive_replace(
     struct ks_store_req *req, const struct ks_archive_row *seen, struct ks_str stanza, const struct ks_audit_row *audit)
 {
-    struct ks_store_write *write = write_add(req, KS_WRITE_ARCHIVE_REPLACE);
+    struct ks_store_write *write = ks_store_req_write(req, KS_WRITE_ARCHIVE_REPLACE);
 
     assert(seen->id && stanza.len);
     if (!write)
@@ -202,7 +202,7 @@ void ks_store_txn_account_delete(struct ks_store_req *req, struct ks_str domain,
 
 void ks_store_txn_archive(struct ks_store_req *req, const struct ks_archive_row *row)
 {
-    struct ks_store_write *write = write_add(req, KS_WRITE_ARCHIVE);
+    struct ks_store_write *write = ks_store_req_write(req, KS_WRITE_ARCHIVE);
 
     assert(row->owner[0] != row->owner[1]);
     if (!write)
@@ -222,7 +222,7 @@ const struct ks_archive_row *ks_store_txn_archived(const struct ks_store_req *re
 
 void ks_store_txn_audit(struct ks_store_req *req, const struct ks_audit_row *row)
 {
-    struct ks_store_write *write = write_add(req, KS_WRITE_AUDIT);
+    struct ks_store_write *write = ks_store_req_write(req, KS_WRITE_AUDIT);
 
     if (write)
         ks_store_req_copy_audit(req, row, &write->audit);
@@ -230,7 +230,7 @@ void ks_store_txn_audit(struct ks_store_req *req, const struct ks_audit_row *row
 
 void ks_store_txn_meta(struct ks_store_req *req, struct ks_str key, struct ks_str value)
 {
-    struct ks_store_write *write = write_add(req, KS_WRITE_META);
+    struct ks_store_write *write = ks_store_req_write(req, KS_WRITE_META);
 
     assert(!ks_str_starts(key, KS_STR("archive.")) && !ks_str_starts(key, KS_STR("store.")));
     if (write)
@@ -257,7 +257,7 @@ static void keep_expiry(struct ks_store_req *req, const struct ks_expiry *expiry
 
 void ks_store_txn_expire(struct ks_store_req *req, const struct ks_expiry *expiry)
 {
-    struct ks_store_write *write = write_add(req, KS_WRITE_EXPIRE);
+    struct ks_store_write *write = ks_store_req_write(req, KS_WRITE_EXPIRE);
 
     assert(!req->expiry);
     if (write)
@@ -266,7 +266,7 @@ void ks_store_txn_expire(struct ks_store_req *req, const struct ks_expiry *expir
 
 void ks_store_txn_vault_end(struct ks_store_req *req, enum ks_vault_end what, uint64_t account, uint64_t device)
 {
-    struct ks_store_write *write = write_add(req, KS_WRITE_VAULT_END);
+    struct ks_store_write *write = ks_store_req_write(req, KS_WRITE_VAULT_END);
 
     assert(account);
     if (write)
@@ -275,7 +275,7 @@ void ks_store_txn_vault_end(struct ks_store_req *req, enum ks_vault_end what, ui
 
 void ks_store_txn_file_remove(struct ks_store_req *req, struct ks_str name)
 {
-    struct ks_store_write *write = write_add(req, KS_WRITE_FILE_REMOVE);
+    struct ks_store_write *write = ks_store_req_write(req, KS_WRITE_FILE_REMOVE);
 
     if (write)
         write->kv = (struct ks_kv_row) { .key = ks_store_req_copy(req, name) };
@@ -283,14 +283,14 @@ void ks_store_txn_file_remove(struct ks_store_req *req, struct ks_str name)
 
 /* --- reads --- */
 
-static struct ks_store_req *read_new(enum ks_store_req_kind kind)
+struct ks_store_req *ks_store_req_read(enum ks_store_req_kind kind)
 {
     return req_new(kind, KS_STORE_READ_BYTES_MAX);
 }
 
 struct ks_store_req *ks_store_load_new(struct ks_str domain, struct ks_str local)
 {
-    struct ks_store_req *req = read_new(KS_STORE_LOAD);
+    struct ks_store_req *req = ks_store_req_read(KS_STORE_LOAD);
 
     if (!req)
         return NULL;
@@ -301,7 +301,7 @@ struct ks_store_req *ks_store_load_new(struct ks_str domain, struct ks_str local
 
 struct ks_store_req *ks_store_kv_new(uint64_t account, struct ks_str store)
 {
-    struct ks_store_req *req = read_new(KS_STORE_KV);
+    struct ks_store_req *req = ks_store_req_read(KS_STORE_KV);
 
     if (!req)
         return NULL;
@@ -312,7 +312,7 @@ struct ks_store_req *ks_store_kv_new(uint64_t account, struct ks_str store)
 
 struct ks_store_req *ks_store_accounts_new(struct ks_str domain, struct ks_str after, uint32_t limit)
 {
-    struct ks_store_req *req = read_new(KS_STORE_ACCOUNTS);
+    struct ks_store_req *req = ks_store_req_read(KS_STORE_ACCOUNTS);
 
     if (!req)
         return NULL;
@@ -324,7 +324,7 @@ struct ks_store_req *ks_store_accounts_new(struct ks_str domain, struct ks_str a
 
 struct ks_store_req *ks_store_page_new(const struct ks_page_query *query)
 {
-    struct ks_store_req *req = read_new(KS_STORE_PAGE);
+    struct ks_store_req *req = ks_store_req_read(KS_STORE_PAGE);
 
     if (!req)
         return NULL;
@@ -337,7 +337,7 @@ struct ks_store_req *ks_store_page_new(const struct ks_page_query *query)
 
 struct ks_store_req *ks_store_rows_new(uint64_t account, const uint64_t *ids, size_t count)
 {
-    struct ks_store_req *req = read_new(KS_STORE_ROWS);
+    struct ks_store_req *req = ks_store_req_read(KS_STORE_ROWS);
 
     if (!req)
         return NULL;
@@ -357,7 +357,7 @@ struct ks_store_req *ks_store_rows_new(uint64_t account, const uint64_t *ids, si
 
 struct ks_store_req *ks_store_audit_new(uint64_t first_seq, uint32_t limit)
 {
-    struct ks_store_req *req = read_new(KS_STORE_AUDIT);
+    struct ks_store_req *req = ks_store_req_read(KS_STORE_AUDIT);
 
     if (!req)
         return NULL;
@@ -368,12 +368,12 @@ struct ks_store_req *ks_store_audit_new(uint64_t first_seq, uint32_t limit)
 
 struct ks_store_req *ks_store_audit_verify_new(void)
 {
-    return read_new(KS_STORE_AUDIT_VERIFY);
+    return ks_store_req_read(KS_STORE_AUDIT_VERIFY);
 }
 
 struct ks_store_req *ks_store_meta_new(struct ks_str key)
 {
-    struct ks_store_req *req = read_new(KS_STORE_META);
+    struct ks_store_req *req = ks_store_req_read(KS_STORE_META);
 
     if (req)
         req->query->store = ks_store_req_copy(req, key);
@@ -382,7 +382,7 @@ struct ks_store_req *ks_store_meta_new(struct ks_str key)
 
 struct ks_store_req *ks_store_expirable_new(const struct ks_expiry *expiry)
 {
-    struct ks_store_req *req = read_new(KS_STORE_EXPIRABLE);
+    struct ks_store_req *req = ks_store_req_read(KS_STORE_EXPIRABLE);
 
     if (req)
         keep_expiry(req, expiry);
@@ -391,7 +391,7 @@ struct ks_store_req *ks_store_expirable_new(const struct ks_expiry *expiry)
 
 struct ks_store_req *ks_store_vault_new(const struct ks_vault_call *call)
 {
-    struct ks_store_req *req = read_new(KS_STORE_VAULT);
+    struct ks_store_req *req = ks_store_req_read(KS_STORE_VAULT);
 
     if (!req)
         return NULL;

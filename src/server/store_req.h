@@ -33,6 +33,9 @@ enum ks_store_req_kind {
     KS_STORE_META,         /* one setting */
     KS_STORE_EXPIRABLE,    /* how much is older than its period */
     KS_STORE_VAULT,        /* what vault_keeper.h answers; before the reads of its turn, behind its transactions */
+    KS_STORE_RECORDS_HAVE, /* this and the next two: record_req.h */
+    KS_STORE_RECORDS_PAGE,
+    KS_STORE_RING,
 };
 
 /* A page of an archive (XEP-0313 §4, RSM of XEP-0059). Zeroes are no bound. */
@@ -61,7 +64,13 @@ struct ks_page_query {
 /* An account may have shorter periods than its domain: key a category's name, value a number of days in decimal. */
 #define KS_STORE_RETENTION "retention"
 
-enum ks_expire_kind { KS_EXPIRE_ARCHIVE, KS_EXPIRE_VALUES, KS_EXPIRE_AUDIT };
+enum ks_expire_kind {
+    KS_EXPIRE_ARCHIVE,
+    KS_EXPIRE_VALUES,
+    KS_EXPIRE_AUDIT,
+    KS_EXPIRE_RECORDS, /* by the end that each has; period_ms only says that they end */
+    KS_EXPIRE_RINGS    /* versions that were replaced so long ago */
+};
 struct ks_expire_category {
     struct ks_str name; /* a literal; of KS_EXPIRE_VALUES the store's name */
     enum ks_expire_kind kind;
@@ -89,7 +98,9 @@ struct ks_expiry {
     size_t touched_count;
 };
 
-struct ks_store_write; /* defined in store_write.h, for the committer */
+struct ks_record_batch; /* record_req.h */
+struct ks_ring_row;     /* shred_store.h */
+struct ks_store_write;  /* defined in store_write.h, for the committer */
 
 struct ks_store_req {
     struct ks_store_req *next; /* for whoever holds it */
@@ -131,7 +142,9 @@ struct ks_store_req {
 
     struct ks_expiry *expiry; /* KS_STORE_EXPIRABLE, and of a transaction's ks_store_txn_expire */
 
-    struct ks_vault_call *vault; /* KS_STORE_VAULT: result is KS_OK, and the answer is in it */
+    struct ks_vault_call *vault;     /* KS_STORE_VAULT: result is KS_OK, and the answer is in it */
+    struct ks_record_batch *records; /* of a write or read of record_req.h */
+    struct ks_ring_row *ring;
 
     struct ks_store_query *query; /* what a read asks for; private */
     _Alignas(16) char room[];     /* the arena's first */

@@ -18,6 +18,9 @@ enum ks_write_kind {
     KS_WRITE_EXPIRE, /* of req->expiry */
     KS_WRITE_FILE_REMOVE,
     KS_WRITE_VAULT_END,
+    KS_WRITE_RECORDS_PUT, /* of req->records */
+    KS_WRITE_RECORDS_DROP,
+    KS_WRITE_RING, /* of req->ring, and prev */
 };
 
 struct ks_store_write {
@@ -28,6 +31,7 @@ struct ks_store_write {
         struct ks_account_row account;
         struct ks_archive_row archive;
         struct ks_audit_row audit;
+        uint8_t prev[32];
         struct ks_store_replace {
             uint64_t id;
             uint8_t was[32]; /* SHA-256 of what stood there */
@@ -51,6 +55,13 @@ struct ks_store_query {
     uint64_t first_seq;
     uint32_t limit;
 };
+
+/* A write at the end of a transaction; NULL after a failure, this one's or an earlier one's. */
+KS_CHECK struct ks_store_write *ks_store_req_write(struct ks_store_req *req, enum ks_write_kind kind);
+/* NULL without memory. */
+KS_CHECK struct ks_store_req *ks_store_req_read(enum ks_store_req_kind kind);
+/* To req->ring; the failure is remembered. */
+void ks_store_req_copy_ring(struct ks_store_req *req, const struct ks_ring_row *row);
 
 /* Room for one more element of size bytes in an array that lives in req's arena; the first `count` are kept. NULL, and
  * the failure remembered in req->result, when the limit or the memory is reached. */

@@ -1,36 +1,16 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Every table is a sorted array of records, a record is a key and a value, and keys are written so that their bytes
- * sort as their fields do. A transaction keeps an undo log of the records it replaced: a crash is a rollback. */
 #include <stdlib.h>
 
+#include "memory_record_store.h"
+#include "memory_table.h"
 #include "server_store.h"
 
-enum table { META, ACCOUNT, KV, ARCHIVE, INDEX, AUDIT, LAST, TABLES };
-
-struct record {
-    struct ks_str key, value;
-    char bytes[];
-};
-
-struct rows {
-    struct record **at;
-    size_t count, cap;
-};
-
-/* What stood at the key of `record` before: the record itself, or nothing when `was_absent`. */
-struct undo {
-    enum table table;
-    bool was_absent;
-    struct record *record;
-};
+enum table { META, ACCOUNT, KV, ARCHIVE, INDEX, AUDIT, LAST, RECORDS, TABLES = RECORDS + KS_MEMORY_RECORD_TABLES };
 
 struct memory_store {
     struct ks_server_store base;
-    struct rows tables[TABLES];
-    struct undo *undo;
-    size_t undo_count, undo_cap;
-    bool in_txn;
-    size_t room;
+    struct ks_memory_tables tables;
+    struct ks_memory_record_store records;
     struct ks_buf key, value; /* scratch */
 };
 
@@ -41,181 +21,41 @@ static struct memory_store *self(struct ks_server_store *s)
     return KS_CONTAINER(s, struct memory_store, base);
 }
 
-/* --- records --- */
-
-static struct record *record_new(struct ks_str key, struct ks_str value)
+static struct ks_memory_rows *rows_of(struct memory_store *m, enum table table)
 {
-    struct record *record = malloc(sizeof *record + key.len + value.len + 1);
-
-    if (!record)
-        return NULL;
-    if (key.len)
-        memcpy(record->bytes, key.ptr, key.len);
-    if (value.len)
-        memcpy(record->bytes + key.len, value.ptr, value.len);
-    record->key = ks_str(record->bytes, key.len);
-    record->value = ks_str(record->bytes + key.len, value.len);
-    return record;
+    return &m->tables.tables[table];
 }
 
-/* The first row whose key is not below key. */
-static size_t lower_bound(const struct rows *rows, struct ks_str key)
+static const struct ks_memory_record *find(const struct memory_store *m, enum table table, struct ks_str key)
 {
-    size_t low = 0, high = rows->count;
-
-    /* Ids rise, so most writes and reads are at the end. */
-    if (high && ks_str_cmp(rows->at[high - 1]->key, key) < 0)
-        return high;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (ks_str_cmp(rows->at[middle]->key, key) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static bool row_is(const struct rows *rows, size_t at, struct ks_str key)
-{
-    return at < rows->count && ks_str_eq(rows->at[at]->key, key);
-}
-
-static struct record *find(const struct memory_store *m, enum table table, struct ks_str key)
-{
-    size_t at = lower_bound(&m->tables[table], key);
-
-    return row_is(&m->tables[table], at, key) ? m->tables[table].at[at] : NULL;
-}
-
-static bool reserve(void *array, size_t count, size_t *cap, size_t size)
-{
-    void **ptr = array, *grown;
-    size_t want = *cap ? *cap * 2 : 16;
-
-    if (count < *cap)
-        return true;
-    grown = realloc(*ptr, want * size);
-    if (!grown)
-        return false;
-    *ptr = grown;
-    *cap = want;
-    return true;
-}
-
-static bool reserve_undo(struct memory_store *m)
-{
-    return reserve(&m->undo, m->undo_count, &m->undo_cap, sizeof *m->undo);
-}
-
-static void insert_at(struct rows *rows, size_t at, struct record *record)
-{
-    memmove(rows->at + at + 1, rows->at + at, (rows->count - at) * sizeof *rows->at);
-    rows->at[at] = record;
-    rows->count++;
-}
-
-static void remove_at(struct rows *rows, size_t at)
-{
-    rows->count--;
-    memmove(rows->at + at, rows->at + at + 1, (rows->count - at) * sizeof *rows->at);
-}
-
-static enum ks_err put(struct memory_store *m, enum table table, struct ks_str key, struct ks_str value)
-{
-    struct rows *rows = &m->tables[table];
-    size_t at = lower_bound(rows, key);
-    struct record *record;
-
-    assert(m->in_txn);
-    if (m->room != SIZE_MAX) {
-        if (key.len + value.len > m->room)
-            return KS_EFULL;
-        m->room -= key.len + value.len;
-    }
-    if (!reserve_undo(m) || !reserve(&rows->at, rows->count, &rows->cap, sizeof *rows->at))
-        return KS_ENOMEM;
-    record = record_new(key, value);
-    if (!record)
-        return KS_ENOMEM;
-    if (row_is(rows, at, key)) {
-        m->undo[m->undo_count++] = (struct undo) { table, false, rows->at[at] };
-        rows->at[at] = record;
-    } else {
-        m->undo[m->undo_count++] = (struct undo) { table, true, record };
-        insert_at(rows, at, record);
-    }
-    return KS_OK;
-}
-
-static enum ks_err delete_at(struct memory_store *m, enum table table, size_t at)
-{
-    struct rows *rows = &m->tables[table];
-
-    assert(m->in_txn);
-    if (!reserve_undo(m))
-        return KS_ENOMEM;
-    m->undo[m->undo_count++] = (struct undo) { table, false, rows->at[at] };
-    remove_at(rows, at);
-    return KS_OK;
+    return ks_memory_find(&m->tables, table, key);
 }
 
 /* --- transactions --- */
 
 static enum ks_err memory_begin(struct ks_server_store *s)
 {
-    assert(!self(s)->in_txn);
-    self(s)->in_txn = true;
+    ks_memory_begin(&self(s)->tables);
     return KS_OK;
 }
 
 static enum ks_err memory_commit(struct ks_server_store *s)
 {
-    struct memory_store *m = self(s);
-
-    assert(m->in_txn);
-    for (size_t i = 0; i < m->undo_count; i++)
-        if (!m->undo[i].was_absent)
-            free(m->undo[i].record);
-    m->undo_count = 0;
-    m->in_txn = false;
+    ks_memory_commit(&self(s)->tables);
     return KS_OK;
 }
 
 static void memory_rollback(struct ks_server_store *s)
 {
-    struct memory_store *m = self(s);
-
-    while (m->undo_count) {
-        struct undo *undo = &m->undo[--m->undo_count];
-        struct rows *rows = &m->tables[undo->table];
-        size_t at = lower_bound(rows, undo->record->key);
-
-        if (undo->was_absent) {
-            assert(rows->at[at] == undo->record);
-            free(undo->record);
-            remove_at(rows, at);
-        } else if (row_is(rows, at, undo->record->key)) {
-            free(rows->at[at]);
-            rows->at[at] = undo->record;
-        } else {
-            insert_at(rows, at, undo->record); /* the room it had is still there */
-        }
-    }
-    m->in_txn = false;
+    ks_memory_rollback(&self(s)->tables);
 }
 
 static void memory_free(struct ks_server_store *s)
 {
     struct memory_store *m = self(s);
 
-    memory_rollback(s);
-    for (int t = 0; t < TABLES; t++) {
-        for (size_t i = 0; i < m->tables[t].count; i++)
-            free(m->tables[t].at[i]);
-        free(m->tables[t].at);
-    }
-    free(m->undo);
+    ks_memory_tables_done(&m->tables);
+    ks_memory_record_store_done(&m->records);
     ks_buf_done(&m->key);
     ks_buf_done(&m->value);
     free(m);
@@ -261,7 +101,7 @@ static enum ks_err put_scratch(struct memory_store *m, enum table table)
 {
     enum ks_err err = ks_buf_err(&m->key) != KS_OK ? ks_buf_err(&m->key) : ks_buf_err(&m->value);
 
-    return err == KS_OK ? put(m, table, ks_buf_str(&m->key), ks_buf_str(&m->value)) : err;
+    return err == KS_OK ? ks_memory_put(&m->tables, table, ks_buf_str(&m->key), ks_buf_str(&m->value)) : err;
 }
 
 /* Our own record is well-formed, or the program is wrong. */
@@ -287,7 +127,7 @@ static struct ks_str take_field(struct ks_cursor *at)
 
 static enum ks_err memory_meta_get(struct ks_server_store *s, struct ks_str key, struct ks_buf *ret_value)
 {
-    const struct record *record = find(self(s), META, key);
+    const struct ks_memory_record *record = find(self(s), META, key);
 
     if (!record)
         return KS_ENOTFOUND;
@@ -297,7 +137,7 @@ static enum ks_err memory_meta_get(struct ks_server_store *s, struct ks_str key,
 
 static enum ks_err memory_meta_put(struct ks_server_store *s, struct ks_str key, struct ks_str value)
 {
-    return put(self(s), META, key, value);
+    return ks_memory_put(&self(s)->tables, META, key, value);
 }
 
 /* --- accounts --- */
@@ -316,7 +156,7 @@ static enum ks_err account_put(struct memory_store *m, const struct ks_account_r
     return put_scratch(m, ACCOUNT);
 }
 
-static struct ks_account_row account_read(const struct record *record)
+static struct ks_account_row account_read(const struct ks_memory_record *record)
 {
     struct ks_cursor at = ks_cursor(record->value);
     struct ks_account_row row = { .id = take_u64(&at) };
@@ -335,7 +175,7 @@ static enum ks_err memory_account_find(
     struct ks_server_store *s, struct ks_str domain, struct ks_str local, ks_visit_account *visit, void *user)
 {
     struct memory_store *m = self(s);
-    const struct record *record = find(m, ACCOUNT, key_account(m, domain, local));
+    const struct ks_memory_record *record = find(m, ACCOUNT, key_account(m, domain, local));
     struct ks_account_row row;
 
     if (!record)
@@ -349,11 +189,11 @@ static enum ks_err memory_account_list(struct ks_server_store *s, struct ks_str 
     uint32_t limit, ks_visit_account *visit, void *user)
 {
     struct memory_store *m = self(s);
-    const struct rows *rows = &m->tables[ACCOUNT];
+    const struct ks_memory_rows *rows = rows_of(m, ACCOUNT);
     struct ks_str key = key_account(m, domain, after);
-    size_t at = lower_bound(rows, key);
+    size_t at = ks_memory_lower_bound(rows, key);
 
-    if (row_is(rows, at, key))
+    if (ks_memory_row_is(rows, at, key))
         at++;
     for (; at < rows->count && limit > 0; at++, limit--) {
         struct ks_account_row row = account_read(rows->at[at]);
@@ -366,7 +206,7 @@ static enum ks_err memory_account_list(struct ks_server_store *s, struct ks_str 
 static enum ks_err memory_account_add(struct ks_server_store *s, const struct ks_account_row *row, uint64_t *ret_id)
 {
     struct memory_store *m = self(s);
-    uint64_t id = m->tables[ACCOUNT].count + 1; /* no account's row ever goes */
+    uint64_t id = rows_of(m, ACCOUNT)->count + 1; /* no account's row ever goes */
     enum ks_err err;
 
     if (find(m, ACCOUNT, key_account(m, row->domain, row->local)))
@@ -382,8 +222,8 @@ static enum ks_err memory_account_update(struct ks_server_store *s, const struct
     struct memory_store *m = self(s);
     struct ks_account_row next = *row;
 
-    for (size_t i = 0; i < m->tables[ACCOUNT].count; i++) {
-        struct ks_account_row old = account_read(m->tables[ACCOUNT].at[i]);
+    for (size_t i = 0; i < rows_of(m, ACCOUNT)->count; i++) {
+        struct ks_account_row old = account_read(rows_of(m, ACCOUNT)->at[i]);
         if (old.id != row->id)
             continue;
         next.domain = old.domain;
@@ -400,10 +240,11 @@ static enum ks_err memory_kv_load(
     struct ks_server_store *s, uint64_t account, struct ks_str store, ks_visit_kv *visit, void *user)
 {
     struct memory_store *m = self(s);
-    const struct rows *rows = &m->tables[KV];
+    const struct ks_memory_rows *rows = rows_of(m, KV);
     struct ks_str prefix = key_kv(m, account, store, KS_STR_EMPTY);
 
-    for (size_t i = lower_bound(rows, prefix); i < rows->count && ks_str_starts(rows->at[i]->key, prefix); i++) {
+    for (size_t i = ks_memory_lower_bound(rows, prefix); i < rows->count && ks_str_starts(rows->at[i]->key, prefix);
+         i++) {
         struct ks_str left = ks_str_from(rows->at[i]->key, sizeof account);
         struct ks_kv_row row = { .account = account, .value = rows->at[i]->value };
 
@@ -427,16 +268,13 @@ static enum ks_err memory_kv_put(struct ks_server_store *s, const struct ks_kv_r
 static enum ks_err memory_kv_del(struct ks_server_store *s, uint64_t account, struct ks_str store, struct ks_str key)
 {
     struct memory_store *m = self(s);
-    const struct rows *rows = &m->tables[KV];
+    const struct ks_memory_rows *rows = rows_of(m, KV);
     struct ks_str prefix = key_kv(m, account, store, key);
-    size_t at = lower_bound(rows, prefix);
-    enum ks_err err = KS_OK;
+    size_t at = ks_memory_lower_bound(rows, prefix);
 
-    if (key.len)
-        return row_is(rows, at, prefix) ? delete_at(m, KV, at) : KS_OK;
-    while (err == KS_OK && at < rows->count && ks_str_starts(rows->at[at]->key, prefix))
-        err = delete_at(m, KV, at);
-    return err;
+    if (!key.len)
+        return ks_memory_delete_all(&m->tables, KV, prefix);
+    return ks_memory_row_is(rows, at, prefix) ? ks_memory_delete_at(&m->tables, KV, at) : KS_OK;
 }
 
 /* --- the archive --- */
@@ -454,7 +292,7 @@ static enum ks_err archive_put(struct memory_store *m, const struct ks_archive_r
     return put_scratch(m, ARCHIVE);
 }
 
-static struct ks_archive_row archive_read(const struct record *record)
+static struct ks_archive_row archive_read(const struct ks_memory_record *record)
 {
     struct ks_cursor at = ks_cursor(record->value);
     struct ks_archive_row row = { .id = take_u64(&at) };
@@ -484,7 +322,7 @@ static enum ks_err memory_archive_append(struct ks_server_store *s, const struct
 static enum ks_err memory_archive_replace(struct ks_server_store *s, uint64_t id, struct ks_str stanza)
 {
     struct memory_store *m = self(s);
-    const struct record *record = find(m, ARCHIVE, key_numbers(m, id, 0));
+    const struct ks_memory_record *record = find(m, ARCHIVE, key_numbers(m, id, 0));
     struct ks_archive_row row;
 
     if (!record)
@@ -497,7 +335,7 @@ static enum ks_err memory_archive_replace(struct ks_server_store *s, uint64_t id
 static enum ks_err memory_archive_get(struct ks_server_store *s, uint64_t id, ks_visit_archive *visit, void *user)
 {
     struct memory_store *m = self(s);
-    const struct record *record = find(m, ARCHIVE, key_numbers(m, id, 0));
+    const struct ks_memory_record *record = find(m, ARCHIVE, key_numbers(m, id, 0));
     struct ks_archive_row row;
 
     if (!record)
@@ -510,9 +348,9 @@ static enum ks_err memory_archive_get(struct ks_server_store *s, uint64_t id, ks
 static enum ks_err memory_archive_scan(struct ks_server_store *s, uint64_t after, ks_visit_archive *visit, void *user)
 {
     struct memory_store *m = self(s);
-    const struct rows *rows = &m->tables[ARCHIVE];
+    const struct ks_memory_rows *rows = rows_of(m, ARCHIVE);
 
-    for (size_t i = lower_bound(rows, key_numbers(m, after, 1)); i < rows->count; i++) {
+    for (size_t i = ks_memory_lower_bound(rows, key_numbers(m, after, 1)); i < rows->count; i++) {
         struct ks_archive_row row = archive_read(rows->at[i]);
         if (!visit(user, &row))
             break;
@@ -523,7 +361,7 @@ static enum ks_err memory_archive_scan(struct ks_server_store *s, uint64_t after
 static enum ks_err memory_archive_last(struct ks_server_store *s, uint64_t *ret_id, int64_t *ret_stamp_ms)
 {
     struct memory_store *m = self(s);
-    const struct record *record = find(m, LAST, key_numbers(m, 0, 0));
+    const struct ks_memory_record *record = find(m, LAST, key_numbers(m, 0, 0));
     struct ks_cursor at = ks_cursor(record ? record->value : KS_STR_EMPTY);
 
     *ret_id = record ? take_u64(&at) : 0;
@@ -533,25 +371,25 @@ static enum ks_err memory_archive_last(struct ks_server_store *s, uint64_t *ret_
 
 static enum ks_err forget_row(struct memory_store *m, uint64_t id, uint64_t account)
 {
-    size_t at = lower_bound(&m->tables[ARCHIVE], key_numbers(m, id, 0));
+    size_t at = ks_memory_lower_bound(rows_of(m, ARCHIVE), key_numbers(m, id, 0));
     struct ks_archive_row row;
 
-    if (!row_is(&m->tables[ARCHIVE], at, ks_buf_str(&m->key)))
+    if (!ks_memory_row_is(rows_of(m, ARCHIVE), at, ks_buf_str(&m->key)))
         return KS_OK;
-    row = archive_read(m->tables[ARCHIVE].at[at]);
+    row = archive_read(rows_of(m, ARCHIVE)->at[at]);
     for (int i = 0; i < 2; i++)
         if (row.owner[i] == account) {
             row.owner[i] = 0;
             row.with[i] = KS_STR_EMPTY;
         }
-    return row.owner[0] || row.owner[1] ? archive_put(m, &row) : delete_at(m, ARCHIVE, at);
+    return row.owner[0] || row.owner[1] ? archive_put(m, &row) : ks_memory_delete_at(&m->tables, ARCHIVE, at);
 }
 
 static enum ks_err memory_archive_forget(struct ks_server_store *s, uint64_t account)
 {
     struct memory_store *m = self(s);
-    struct rows *index = &m->tables[INDEX];
-    size_t first = lower_bound(index, key_numbers(m, account, 0));
+    struct ks_memory_rows *index = rows_of(m, INDEX);
+    size_t first = ks_memory_lower_bound(index, key_numbers(m, account, 0));
     enum ks_err err = KS_OK;
 
     while (err == KS_OK && first < index->count) {
@@ -560,7 +398,7 @@ static enum ks_err memory_archive_forget(struct ks_server_store *s, uint64_t acc
             break;
         err = forget_row(m, take_u64(&at), account);
         if (err == KS_OK)
-            err = delete_at(m, INDEX, first);
+            err = ks_memory_delete_at(&m->tables, INDEX, first);
     }
     return err;
 }
@@ -589,16 +427,16 @@ static enum ks_err memory_index_scan(struct ks_server_store *s, uint64_t account
     bool falling, ks_visit_index *visit, void *user)
 {
     struct memory_store *m = self(s);
-    const struct rows *rows = &m->tables[INDEX];
-    size_t low = lower_bound(rows, key_numbers(m, account, first));
-    size_t high = lower_bound(rows, key_numbers(m, account, last));
+    const struct ks_memory_rows *rows = rows_of(m, INDEX);
+    size_t low = ks_memory_lower_bound(rows, key_numbers(m, account, first));
+    size_t high = ks_memory_lower_bound(rows, key_numbers(m, account, last));
 
     if (first > last)
         return KS_OK;
-    if (row_is(rows, high, ks_buf_str(&m->key)))
+    if (ks_memory_row_is(rows, high, ks_buf_str(&m->key)))
         high++;
     for (size_t i = low; i < high; i++) {
-        const struct record *record = rows->at[falling ? high - 1 - (i - low) : i];
+        const struct ks_memory_record *record = rows->at[falling ? high - 1 - (i - low) : i];
         struct ks_cursor key = ks_cursor(record->key), value = ks_cursor(record->value);
         struct ks_index_row row = { .account = take_u64(&key) };
 
@@ -613,18 +451,18 @@ static enum ks_err memory_index_scan(struct ks_server_store *s, uint64_t account
 /* Deletes the rows of a table from one place on, up to a key. */
 static enum ks_err cut(struct memory_store *m, enum table table, size_t first, struct ks_str upto)
 {
-    const struct rows *rows = &m->tables[table];
+    const struct ks_memory_rows *rows = rows_of(m, table);
     enum ks_err err = KS_OK;
 
     while (err == KS_OK && first < rows->count && ks_str_cmp(rows->at[first]->key, upto) <= 0)
-        err = delete_at(m, table, first);
+        err = ks_memory_delete_at(&m->tables, table, first);
     return err;
 }
 
 static enum ks_err memory_index_cut(struct ks_server_store *s, uint64_t account, uint64_t upto)
 {
     struct memory_store *m = self(s);
-    size_t first = lower_bound(&m->tables[INDEX], key_numbers(m, account, 0));
+    size_t first = ks_memory_lower_bound(rows_of(m, INDEX), key_numbers(m, account, 0));
 
     return cut(m, INDEX, first, key_numbers(m, account, upto));
 }
@@ -646,7 +484,7 @@ static enum ks_err memory_audit_append(struct ks_server_store *s, const struct k
     return put_scratch(m, AUDIT);
 }
 
-static struct ks_audit_row audit_read(const struct record *record)
+static struct ks_audit_row audit_read(const struct ks_memory_record *record)
 {
     struct ks_cursor at = ks_cursor(record->value);
     struct ks_audit_row row = { .seq = take_u64(&at) };
@@ -664,9 +502,9 @@ static struct ks_audit_row audit_read(const struct record *record)
 static enum ks_err memory_audit_scan(struct ks_server_store *s, uint64_t first_seq, ks_visit_audit *visit, void *user)
 {
     struct memory_store *m = self(s);
-    const struct rows *rows = &m->tables[AUDIT];
+    const struct ks_memory_rows *rows = rows_of(m, AUDIT);
 
-    for (size_t i = lower_bound(rows, key_numbers(m, first_seq, 0)); i < rows->count; i++) {
+    for (size_t i = ks_memory_lower_bound(rows, key_numbers(m, first_seq, 0)); i < rows->count; i++) {
         struct ks_audit_row row = audit_read(rows->at[i]);
         if (!visit(user, &row))
             break;
@@ -676,7 +514,7 @@ static enum ks_err memory_audit_scan(struct ks_server_store *s, uint64_t first_s
 
 static enum ks_err memory_audit_last(struct ks_server_store *s, ks_visit_audit *visit, void *user)
 {
-    const struct rows *rows = &self(s)->tables[AUDIT];
+    const struct ks_memory_rows *rows = rows_of(self(s), AUDIT);
     struct ks_audit_row row;
 
     if (!rows->count)
@@ -696,7 +534,7 @@ static enum ks_err memory_audit_cut(struct ks_server_store *s, uint64_t upto)
 /* What a transaction deleted is freed when it is committed. */
 static void memory_scrub(struct ks_server_store *s)
 {
-    assert(self(s)->in_txn);
+    assert(self(s)->tables.in_txn);
 }
 
 static const struct ks_server_store_ops memory_ops = {
@@ -737,7 +575,9 @@ struct ks_server_store *ks_memory_server_store_new(void)
     if (!m)
         return NULL;
     m->base.ops = &memory_ops;
-    m->room = SIZE_MAX;
+    ks_memory_tables_init(&m->tables);
+    ks_memory_record_store_init(&m->records, &m->tables, RECORDS);
+    m->base.records = &m->records.base;
     ks_buf_init(&m->key, RECORD_BYTES_MAX);
     ks_buf_init(&m->value, RECORD_BYTES_MAX);
     return &m->base;
@@ -750,5 +590,5 @@ void ks_memory_server_store_crash(struct ks_server_store *s)
 
 void ks_memory_server_store_room(struct ks_server_store *s, size_t bytes)
 {
-    self(s)->room = bytes;
+    self(s)->tables.room = bytes;
 }

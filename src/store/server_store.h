@@ -14,6 +14,7 @@
 
 #include "buf.h"
 #include "clock.h"
+#include "record_store.h"
 #include "str.h"
 
 /* One that is invited has a name, and waits for its person to set a password. */
@@ -143,6 +144,7 @@ struct ks_server_store_ops {
 
 struct ks_server_store {
     const struct ks_server_store_ops *ops;
+    struct ks_record_store *records; /* a part of it, in the same transactions */
 };
 
 static inline void ks_server_store_free(struct ks_server_store *s)

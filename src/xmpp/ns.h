@@ -100,6 +100,7 @@
 #define NS_KONSIL_MSG "urn:konsil:msg:0"                             /* doc/PROTOCOL.md */
 #define NS_KONSIL_ACK "urn:konsil:ack:0"
 #define NS_KONSIL_WAKE "urn:konsil:wake:0"
+#define NS_KONSIL_ARCHIVE "urn:konsil:archive:0"
 #define NS_KONSIL_ERASE "urn:konsil:erase:0"
 #define NS_KONSIL_DIRECTORY "urn:konsil:directory:0"
 #define NS_KONSIL_FILES "urn:konsil:files:0"

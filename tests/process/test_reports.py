@@ -147,8 +147,8 @@ row(max(columns(line) for line in table.splitlines()) <= 100 and "Lesbar für" i
 lab.stop()
 
 
-def sql(statement):
-    return subprocess.run([os.environ["STORE_SQL"], f"{lab.data}/konsild.db", f"{lab.data}/konsild.key", statement],
+def sql(statement, name="konsild"):
+    return subprocess.run([os.environ["STORE_SQL"], f"{lab.data}/{name}.db", f"{lab.data}/{name}.key", statement],
                           check=True, capture_output=True, text=True).stdout.split()
 
 
@@ -156,6 +156,7 @@ stored, described = set(sql("SELECT DISTINCT store FROM kv")), {store["store"] f
 row({"roster", "blocklist", "pep-node", "pep-item", "credentials"} <= stored, "control: the account has used most of them", stored)
 row(stored <= described, "DSK II.3-a: whatever the database has of an account is "
     "in the register", stored - described)
-row(set(sql("SELECT name FROM sqlite_master WHERE type = 'table'")) ==
-    {"meta", "account", "kv", "archive", "archive_index", "audit"}, "and it has no other tables than the register knows")
+TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
+row(set(sql(TABLES)) == {"meta", "account", "kv", "archive", "archive_index", "audit", "record", "record_head"}
+    and set(sql(TABLES, "shred")) == {"salt", "salt_head", "ring"}, "and neither file has other tables than the register knows")
 done()

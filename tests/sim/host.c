@@ -56,6 +56,10 @@ struct host *host_new(struct ks_config *config, struct ks_server_store *store, u
         || ks_vault_keeper_new(h->vault, ks_memory_vault_tombs(h->vault), vault_seed, now, &h->keeper) != KS_OK)
         abort();
     ks_committer_set_vault(h->committer, h->keeper);
+    h->shred = ks_memory_shred_store_new();
+    if (!h->shred)
+        abort();
+    ks_committer_set_shred(h->committer, h->shred);
     setup.archive_ids = ks_committer_archive_ids(h->committer);
     setup.log = &h->log;
     h->server = ks_server_new(&setup);
@@ -110,6 +114,7 @@ void host_free(struct host *h)
     }
     h->log.level = QUIET;
     ks_memory_server_store_crash(h->store);
+    ks_memory_shred_store_crash(h->shred);
     ks_memory_server_store_room(h->store, 0);
     while (drain(h))
         ;
@@ -119,6 +124,7 @@ void host_free(struct host *h)
     ks_committer_free(h->committer);
     ks_vault_keeper_free(h->keeper);
     ks_vault_store_free(h->vault);
+    ks_shred_store_free(h->shred);
     ks_server_free(h->server);
     ks_config_unref(h->config);
     ks_prng_done(&h->prng);

@@ -28,6 +28,7 @@ struct host {
     struct ks_reactor *reactors[HOST_REACTORS_MAX];
     uint16_t reactor_count;
     struct ks_committer *committer;
+    struct ks_shred_store *shred;  /* its own: gone with it */
     struct ks_server_store *store; /* the caller's; survives a crash of the host */
     struct ks_vault_store *vault;  /* the host's */
     struct ks_vault_keeper *keeper;

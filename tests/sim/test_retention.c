@@ -450,8 +450,8 @@ static void test_descriptors(void)
     for (size_t i = 0; ks_features[i]; i++)
         for (const struct ks_feature_store *at = ks_features[i]->stores; at->store; at++) {
             const struct ks_option *option = at->period ? ks_option_find(ks_str_z(at->period)) : NULL;
-            bool deletes =
-                at->where == KS_IN_ARCHIVE || at->where == KS_IN_AUDIT || at->where == KS_IN_LOG || at->stamp_ms;
+            bool deletes = at->where == KS_IN_ARCHIVE || at->where == KS_IN_AUDIT || at->where == KS_IN_LOG
+                || at->where == KS_IN_RECORDS || at->where == KS_IN_SALTS || at->where == KS_IN_RINGS || at->stamp_ms;
             bool ends = at->keep == KS_KEEP_DAYS || at->keep == KS_KEEP_ARCHIVE;
             bool good = at->purpose && at->readers && (!at->period || (option && option->kind == KS_OPT_DURATION))
                 && (!ends || (deletes && (at->period || at->days > 0)));

@@ -219,7 +219,7 @@ static void under_load(void)
     check_err("a backup is taken while the server works", take(backup_path, true, at_cut, &facts), KS_OK);
     check_row(files_in(scratch_directory) == before + 1, "nothing but the backup is left behind", "%d files more",
         files_in(scratch_directory) - before);
-    check_row(facts.messages == messages - 20 && facts.cut_row == facts.messages && facts.schema == 2,
+    check_row(facts.messages == messages - 20 && facts.cut_row == facts.messages && facts.schema == 3,
         "it says what is in it", "%llu messages of %llu", (unsigned long long)facts.messages,
         (unsigned long long)messages);
     check_row(scratch_mode(backup_path) == 0600, "its owner alone may read it", "mode %o", scratch_mode(backup_path));

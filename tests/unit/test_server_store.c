@@ -571,7 +571,7 @@ static void damage(void)
     scratch_clear(path);
     s = open_sqlite();
     begin();
-    for (uint64_t id = 1; id < 200; id++)
+    for (uint64_t id = 1; id < 5000; id++) /* most pages of the file */
         append(id, 1, 2, KS_STR("<message><body>Befund</body></message>"));
     commit();
     ks_server_store_free(s);
@@ -687,6 +687,27 @@ static void migration(void)
     ks_server_store_free(s);
 }
 
+static void migration_of_2(void)
+{
+    struct ks_sqlite_setup with = setup();
+    struct ks_record_head head;
+    struct sqlite3 *db = NULL;
+    char *sql = scratch_read(FIXTURES "/server_store_v2.sql");
+
+    scratch_clear(path);
+    must(ks_sqlite_connect(&with, &db));
+    must(ks_sqlite_exec(db, sql));
+    sqlite3_close(db);
+    free(sql);
+    s = open_sqlite();
+    must(s->ops->account_list(s, KS_STR("klinik.example"), KS_STR_EMPTY, 100, see_account, NULL));
+    must(s->records->ops->head(s->records, 1, &head));
+    check_row(head.aseq_last == 0 && head.rows == 0, "a store of schema 2 opens, with no records", "it has some");
+    check_seen("and its accounts are as they were",
+        "1 1 m1@klinik.example 'Dr. Jana Brandt' 'Innere' 'Ärztin' 1700000000000;");
+    ks_server_store_free(s);
+}
+
 int main(void)
 {
     static void (*const rows[])(
@@ -708,6 +729,7 @@ int main(void)
     damage();
     erasing();
     migration();
+    migration_of_2();
     scratch_done();
     return check_done();
 }

@@ -40,7 +40,9 @@ static void add_retention(struct ks_arena *arena, const struct ks_domain *domain
 
     for (size_t i = 0; ks_features[i]; i++)
         for (const struct ks_feature_store *at = ks_features[i]->stores; at->store; at++) {
-            if (at->holds != KS_DATA_CONTENT || at->keep == KS_KEEP_SESSION)
+            /* Devices keep what they have by what stands here (doc/PROTOCOL.md §12.1) and end each record of the
+             * archive by that: its own limit would make all of it longer. */
+            if (at->holds != KS_DATA_CONTENT || at->keep == KS_KEEP_SESSION || at->where == KS_IN_RECORDS)
                 continue;
             int64_t seconds = ks_retention_has_period(at) ? ks_retention_seconds(NULL, domain, at) : 0;
             for_good = for_good || !seconds;
