@@ -34,6 +34,7 @@ struct daemon {
     struct ks_worker *worker, *files_worker;
     struct ks_web_files web_files;
     struct konsild_sweep sweep;
+    struct konsild_copying copying;
     struct ks_control_work work;
     pthread_t main_thread;
     atomic_bool broken;
@@ -177,6 +178,7 @@ static bool start_threads(struct daemon *d)
     d->web_files = (struct ks_web_files) { &p->files, d->files_worker, d->reactors };
     if (p->web)
         ks_web_set_files(p->web, &d->web_files);
+    d->copying.parts = p;
     d->sweep.store = &p->files;
     d->sweep.worker = d->files_worker;
     d->sweep.log = ks_log_file_log(p->log);
@@ -322,6 +324,7 @@ static void serve(struct daemon *d, const sigset_t *signals)
 
     while (number != SIGTERM && number != SIGINT && number != SIGUSR1) {
         konsild_sweep_files(&d->sweep);
+        konsild_copy_shred(&d->copying, d->store_thread);
         time = turn_time(d);
         number = sigtimedwait(signals, NULL, &time);
         turn_log(d);

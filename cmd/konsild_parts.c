@@ -310,9 +310,10 @@ bool konsild_make_directories(struct konsild_parts *p)
     p->files_directory = path_or(p, "files.directory", directory, "files");
     if (p->backup_directory && p->backup_key_directory && p->files_directory && choose_key_path(p, directory)
         && (p->database_path = beside(directory, "konsild.db")) && (p->shred_path = beside(directory, "shred.db"))
-        && (p->shred_key_path = beside(directory, "shred.key")))
+        && (p->shred_key_path = beside(directory, "shred.key"))
+        && (p->shred_backup_directory = beside(directory, "shred-backup")))
         return make_one(p, p->backup_directory) && make_one(p, p->backup_key_directory)
-            && make_one(p, p->files_directory);
+            && make_one(p, p->files_directory) && make_one(p, p->shred_backup_directory);
     konsild_say(SAY("konsild.memory"), NULL);
     return false;
 }
@@ -637,6 +638,7 @@ void konsild_parts_done(struct konsild_parts *p)
     free(p->database_path);
     free(p->shred_path);
     free(p->shred_key_path);
+    free(p->shred_backup_directory);
     free(p->key_path);
     if (p->files_open)
         ks_file_store_close(&p->files);

@@ -17,6 +17,7 @@
 #include "settings.h"
 #include "sqlite_server_store.h"
 #include "sqlite_shred_store.h"
+#include "store_thread.h"
 #include "tls_server.h"
 #include "vault_tombs.h"
 #include "web.h"
@@ -29,7 +30,8 @@ struct konsild_parts {
     bool sandbox;
     struct ks_settings *settings;
     struct ks_log_file *log;
-    char *database_path, *shred_path, *shred_key_path, *key_path, *backup_directory, *backup_key_directory;
+    char *database_path, *shred_path, *shred_key_path, *shred_backup_directory, *key_path, *backup_directory,
+        *backup_key_directory;
     enum ks_pages pages;
     uid_t uid; /* who konsild is, or becomes */
     gid_t gid;
@@ -106,6 +108,15 @@ struct konsild_sweep {
     atomic_bool running;
 };
 void konsild_sweep_files(struct konsild_sweep *sweep);
+
+/* Looks after the copies of the shred store (shred_backup.h), and begins one if it is due. */
+struct konsild_copying {
+    const struct konsild_parts *parts;
+    struct ks_shred_backup *backup; /* of the store's thread while it runs */
+    struct ks_store_job job;
+    atomic_bool running;
+};
+void konsild_copy_shred(struct konsild_copying *copying, struct ks_store_thread *thread);
 
 /* Closes and frees all of it; accepts zeroes. */
 void konsild_parts_done(struct konsild_parts *parts);

@@ -97,6 +97,24 @@ row(all(b in unpacked for b in blobs[1:]), "control: the backup has the records"
 row(not any(s in unpacked for s in salts) and ring not in unpacked and not [n for n in os.listdir(host) if "shred" in n],
     "and neither salts nor key rings", os.listdir(host))
 
+# --- a copy a day of the file of salts, which is the only other place where they are ---
+
+copies = os.path.join(lab.data, "shred-backup")
+lab.stop()
+for name in os.listdir(copies):
+    os.remove(os.path.join(copies, name))
+old = f"shred_{int(time.time()) // 86400 - 6}.db"
+shutil.copy(os.path.join(lab.data, "shred.db"), os.path.join(copies, old))
+lab.start()
+have(lab.stream(anna), rids)
+lab.stop()
+row(os.listdir(copies) and old not in os.listdir(copies), "konsild made a copy of today, and the one of six days ago is gone", os.listdir(copies))
+today = os.listdir(copies)[0]
+shutil.copy(os.path.join(copies, today), os.path.join(lab.dir, "shred.db"))
+shutil.copy(os.path.join(lab.data, "shred.key"), os.path.join(lab.dir, "shred.key"))
+row(all(s in values("shred.db", lab.dir) for s in salts[1:]), "put back it has the salts")
+lab.start()
+
 # --- an older backup comes back: what was dropped since is useless, and goes ---
 
 stream = lab.stream(anna)

@@ -3,12 +3,15 @@
  * process dies between their commits, when one was put back from a backup, and when a time is up; and that what was
  * deleted is gone from the files. What clients say is in tests/golden/archive_records.txt and archive_ring.txt. */
 #include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "committer_rig.h"
 #include "crypto.h"
 #include "expire.h"
 #include "record_req.h"
 #include "scratch.h"
+#include "shred_backup.h"
 #include "sqlite_server_store.h"
 #include "sqlite_shred_store.h"
 
@@ -456,6 +459,62 @@ static void physically(void)
         "what was dropped is in no file, nor is its salt", "it is");
 }
 
+/* --- copies of the file of salts --- */
+
+static bool copy(const char *directory)
+{
+    struct ks_sqlite_setup setup = { .pages = KS_PAGES_PLAIN };
+    struct ks_shred_backup *backup = NULL;
+    bool finished = false;
+
+    must(ks_shred_backup_new(shred, directory, now.wall_ms, &setup, &backup), "a copy");
+    while (!finished)
+        must(ks_shred_backup_step(backup, &finished), "a step");
+    ks_shred_backup_free(backup);
+    return finished;
+}
+
+static bool due(const char *directory, int64_t days)
+{
+    bool is = false;
+
+    must(ks_shred_backup_turn(directory, now.wall_ms + days * DAY_MS, &is), "a turn");
+    return is;
+}
+
+static void copies(void)
+{
+    char directory[PATH_MAX], first[PATH_MAX + 20], part[PATH_MAX + 20], stranger[PATH_MAX + 20];
+
+    if (driver == MEMORY)
+        return;
+    begin_new();
+    scratch_path(directory, sizeof directory, "copies");
+    scratch_must(mkdir(directory, 0700) == 0, "a directory");
+    snprintf(first, sizeof first, "%s/shred_1000.db", directory);
+    snprintf(part, sizeof part, "%s/shred_999.db.part", directory);
+    snprintf(stranger, sizeof stranger, "%s/shred_1.txt", directory);
+    scratch_write(part, "x", 1);
+    scratch_write(stranger, "x", 1);
+    must(put("a", "S", "first", false), "put");
+    check_row(due(directory, 0), "a copy is due on a day that has none", "it is not");
+    copy(directory);
+    check_row(
+        !due(directory, 0) && scratch_holds(first, "SSSSSSSSSSSSSSSS"), "then there is one, with the salts", "no");
+    must(result_of(drop_of("a")), "drop");
+    check_row(scratch_holds(first, "SSSSSSSSSSSSSSSS"), "control: what is dropped is in a copy of before", "it is not");
+    check_row(due(directory, 1) && access(first, F_OK) == 0, "on the next day another is due", "no");
+    check_row(due(directory, 5) && access(first, F_OK) == 0, "after five midnights the first is there", "no");
+    check_row(due(directory, 6) && access(first, F_OK) != 0, "after six it is gone", "it is not");
+    check_row(access(part, F_OK) != 0 && access(stranger, F_OK) == 0,
+        "what was not finished goes as well, and what is no copy stays", "no");
+    copy(directory);
+    check_row(!scratch_holds(first, "SSSSSSSSSSSSSSSS") && due(directory, -1) && access(first, F_OK) != 0,
+        "a copy of a day to come goes", "it does not");
+    unlink(stranger);
+    rmdir(directory);
+}
+
 int main(void)
 {
     must(ks_crypto_init(), "crypto");
@@ -472,6 +531,7 @@ int main(void)
         rings();
         account_gone();
         physically();
+        copies();
         close_stores(true);
     }
     scratch_done();
