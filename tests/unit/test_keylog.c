@@ -47,10 +47,16 @@ static void rig_start(struct rig *rig)
     rig->host = host_new(rig->config, rig->store, 2, 7, start, false);
 }
 
-static void rig_init(struct rig *rig)
+static void add_people(struct rig *rig)
 {
     static const char *const people[] = { "registrar", "anna", "jonas" };
 
+    for (size_t i = 0; i < KS_COUNT(people); i++)
+        host_add_account(rig->host, DOMAIN, people[i], people[i], PASSWORD);
+}
+
+static void rig_init(struct rig *rig)
+{
     rig->store = ks_memory_server_store_new();
     rig->config = host_config();
     rig->log = hospital_new();
@@ -58,8 +64,7 @@ static void rig_init(struct rig *rig)
         rig->config, ks_config_domain(rig->config, KS_STR(DOMAIN)), KS_STR("registrar.account"), KS_STR("registrar")));
     must(ks_config_set_number(rig->config, NULL, KS_STR("account.bytes_max"), 1 << 20));
     rig_start(rig);
-    for (size_t i = 0; i < KS_COUNT(people); i++)
-        host_add_account(rig->host, DOMAIN, people[i], people[i], PASSWORD);
+    add_people(rig);
     registrar_comes(rig);
     rig->anna = host_bound(rig->host, DOMAIN, "anna", PASSWORD, "desk");
 }
@@ -383,6 +388,32 @@ static void refused(void)
     rig_done(&rig);
 }
 
+/* konsild begins anew with an older store, which had nothing of the log yet. */
+static void rolled_back(void)
+{
+    struct rig rig;
+    struct signed_log *log;
+
+    rig_init(&rig);
+    grow_to(&rig, 100);
+    publish(&rig, 0, "");
+    rig_end(&rig);
+    ks_server_store_free(rig.store);
+    rig.store = ks_memory_server_store_new();
+    rig_start(&rig);
+    add_people(&rig);
+    registrar_comes(&rig);
+    rig.anna = host_bound(rig.host, DOMAIN, "anna", PASSWORD, "desk");
+    grow_to(&rig, 110);
+    log = publish(&rig, 100, "");
+    check_row(host_heard(rig.registrar, "<item-not-found") && host_heard(rig.registrar, "size='0'"),
+        "§22.1: konsild with an older store says how far that is", "%.*s", KS_STR_FMT(ks_buf_str(&rig.registrar->out)));
+    append_bytes(rig.registrar, 0, leaves_of(rig.log, 0, 110), log, "");
+    check_row(page_is(&rig, 0, 1000, 110) && proof_holds(&rig, log, 105) && conflicts(&rig) == 0,
+        "and the registrar goes on from there", "%.*s", KS_STR_FMT(ks_buf_str(&rig.registrar->out)));
+    rig_done(&rig);
+}
+
 /* --- how large it gets, and what a restart leaves of it --- */
 
 static void grows_large(void)
@@ -671,6 +702,7 @@ int main(void)
     must(ks_crypto_init());
     follow_and_read();
     refused();
+    rolled_back();
     grows_large();
     devices_out();
     nothing_left();
