@@ -8,6 +8,7 @@
 #include "host_client.h"
 #include "ns.h"
 #include "push.h"
+#include "reactor.h"
 
 #define DOMAIN "klinik.example"
 #define PASSWORD "ein Kennwort"
@@ -296,6 +297,39 @@ static void follow_and_read(void)
     check_row(page_is(&rig, 1999, 1000, 2001), "and the newest checkpoint stays", "%.*s",
         KS_STR_FMT(ks_buf_str(&rig.anna->out)));
     host_conn_free(jonas);
+    rig_done(&rig);
+}
+
+/* Everybody follows, wherever they are at home; who left is not missed. */
+static void all_follow(void)
+{
+    static const char *const resources[] = { "a", "b" };
+    static const char *const people[] = { "anna", "jonas", "clara", "lena", "maria", "otto" };
+    struct host_conn *conns[KS_COUNT(people)];
+    size_t at_home[2] = { 0 }, told = 0;
+    struct rig rig;
+
+    rig_init(&rig);
+    for (size_t i = 0; i < KS_COUNT(people); i++) {
+        char bare[40];
+        if (i >= 2)
+            host_add_account(rig.host, DOMAIN, people[i], people[i], PASSWORD);
+        snprintf(bare, sizeof bare, "%s@" DOMAIN, people[i]);
+        at_home[ks_home_of(rig.host->server, ks_str_z(bare))]++;
+        conns[i] = host_bound(rig.host, DOMAIN, people[i], PASSWORD, resources[i % 2]);
+        host_say(conns[i], "<iq type='set' id='f' to='" DOMAIN "'><follow " LOG_OPEN "/></iq>");
+        host_forget(conns[i]);
+    }
+    host_close(conns[0]);
+    grow_to(&rig, 10);
+    publish(&rig, 0, "");
+    for (size_t i = 1; i < KS_COUNT(people); i++)
+        told += host_heard_times(conns[i], "type='headline'");
+    check_row(at_home[0] && at_home[1] && told == KS_COUNT(people) - 1,
+        "§22.2: who follows is told once in each reactor, and who left is not missed", "%zu of %zu and %zu", told,
+        at_home[0], at_home[1]);
+    for (size_t i = 0; i < KS_COUNT(people); i++)
+        host_conn_free(conns[i]);
     rig_done(&rig);
 }
 
@@ -701,6 +735,7 @@ int main(void)
 {
     must(ks_crypto_init());
     follow_and_read();
+    all_follow();
     refused();
     rolled_back();
     grows_large();
