@@ -414,7 +414,8 @@ static void close_all(struct program *p)
 
 static const char synopsis[] =
     "konsil-ca --directory DIR [--server HOST[:PORT]] [--direct-tls] [--ca FILE] [--host NAME] "
-    "[--socket PATH] ACCOUNT";
+    "[--socket FILE] [--lang LANGUAGE] ACCOUNT\n"
+    "konsil-ca --help | --version";
 
 static int usage(const struct program *p)
 {
