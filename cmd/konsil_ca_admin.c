@@ -32,11 +32,11 @@ static struct ks_str text_of(const struct request *r, const char *name)
 
 static const char *why(enum ks_err err)
 {
-    return err == KS_ELIMIT   ? SAY("ca.text")
-        : err == KS_EDENIED   ? SAY("ca.domain")
-        : err == KS_ENOTFOUND ? SAY("control.not-found")
-        : err == KS_ENOMEM    ? SAY("control.memory")
-                              : SAY("ca.store");
+    return err == KS_ELIMIT || err == KS_ESYNTAX ? SAY("ca.text")
+        : err == KS_EDENIED                      ? SAY("ca.domain")
+        : err == KS_ENOTFOUND                    ? SAY("control.not-found")
+        : err == KS_ENOMEM                       ? SAY("control.memory")
+                                                 : SAY("ca.store");
 }
 
 /* The account, bare and normalised. Empty: an error was set. */

@@ -301,7 +301,7 @@ static enum ks_err drop_unused(struct konsil *k)
 
 /* --- lists --- */
 
-/* New devices of ours that this device was not told of are something a person should look at. */
+/* New devices of ours are something a person should look at. Where the hospital certifies them, its log says it. */
 static enum ks_err tell_new_own(struct konsil *k, uint32_t device)
 {
     struct ks_ev_warning event = { .code = KS_STR(KS_CODE_NEW_OWN_DEVICE), .jid = ks_own(k), .device = device };
@@ -330,7 +330,7 @@ static enum ks_err take_list(
         if (devices[i].id == ks_omemo_device(k->omemo) || ks_peer_device(&peer, devices[i].id))
             continue;
         fresh = true;
-        if (known > 1 && (err = tell_new_own(k, devices[i].id)) != KS_OK)
+        if (known > 1 && !ks_enrolled(k) && (err = tell_new_own(k, devices[i].id)) != KS_OK)
             return err;
     }
     if ((err = ks_peer_list(k, &peer, version, devices, count, &changed)) != KS_OK)

@@ -54,13 +54,16 @@ static enum ks_err choose_device(struct konsil *k, struct choice *choice, struct
     bool peer = account != NOBODY;
     struct ks_omemo_peer known;
     enum ks_omemo_version version;
-    bool permitted;
+    bool permitted, recorded;
     enum ks_err err;
 
     if (!ks_peer_version(device, &version))
         return KS_OK;
     choice->listed += peer;
-    if ((err = ks_certs_permit(k, jid, device->id, NULL, &permitted)) != KS_OK)
+    if ((err = ks_omemo_peer_get(k->omemo, jid, device->id, &known)) != KS_OK && err != KS_ENOTFOUND)
+        return err;
+    recorded = err == KS_OK;
+    if ((err = ks_certs_permit(k, jid, device->id, recorded ? known.identity : NULL, &permitted)) != KS_OK)
         return err;
     if (!permitted) {
         choice->refused += peer;
@@ -70,13 +73,10 @@ static enum ks_err choose_device(struct konsil *k, struct choice *choice, struct
         return err == KS_ENOTFOUND ? KS_OK : err;
     if (!ks_keys_usable(k, jid, device->id, version))
         return KS_OK;
-    if ((err = ks_omemo_peer_get(k->omemo, jid, device->id, &known)) == KS_OK
-        && (known.trust == KS_TRUST_REFUSED || known.trust == KS_TRUST_UNDECIDED)) {
+    if (recorded && (known.trust == KS_TRUST_REFUSED || known.trust == KS_TRUST_UNDECIDED)) {
         choice->refused += peer;
         return KS_OK;
     }
-    if (err != KS_OK && err != KS_ENOTFOUND)
-        return err;
     if ((version == KS_OMEMO_1 && !text) || choice->counts[version] == choice->max)
         return KS_OK;
     choice->accounts[version][choice->counts[version]] = account;
