@@ -621,6 +621,29 @@ static enum ks_err is_complete(struct konsil *k, struct ks_str jid, bool *ret_co
     return err;
 }
 
+static enum ks_err on_alarm(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+{
+    (void)iq;
+    if (!ks_iq_ok(answer))
+        ks_log(k->log, KS_WARNING, "client.cert.alarm", KS_OURS("condition", ks_iq_condition(answer)));
+    return KS_OK;
+}
+
+/* For the hospital's audit log (§22.2). */
+static enum ks_err send_alarm(struct konsil *k, struct ks_str jid, uint32_t device)
+{
+    struct ks_xml *alarm = ks_xml_new(&k->arena, NS_KONSIL_ENROL, "alarm");
+    enum ks_err err;
+
+    if (!ks_str_eq(ks_jid_split(jid).domain, ks_str_z(k->domain)))
+        return KS_OK;
+    alarm = ks_xml_set(&k->arena, alarm, "jid", jid);
+    if (!ks_xml_set_u64(&k->arena, alarm, "device", device))
+        return KS_ENOMEM;
+    err = ks_iq_send(k, "set", ks_str_z(k->domain), alarm, on_alarm, KS_STR_EMPTY, 0);
+    return err == KS_EAGAIN ? KS_OK : err;
+}
+
 /* What the server lists and the hospital does not know is told once of each device (attack 1). */
 static enum ks_err tell_uncertified(struct konsil *k, struct ks_str jid, uint32_t device)
 {
@@ -632,7 +655,8 @@ static enum ks_err tell_uncertified(struct konsil *k, struct ks_str jid, uint32_
     if (err != KS_OK || permitted || (err = cert_prefix(k, jid, device, &prefix)) != KS_OK
         || (err = ks_arena_join(&k->arena, (struct ks_str[]) { KS_STR(TOLD_KEY), prefix }, 2, &key)) != KS_OK
         || (err = ks_store_get(k, KS_T_META, key, &there)) != KS_ENOTFOUND
-        || (err = k->store->ops->put(k->store, KS_T_META, key, KS_STR("1"))) != KS_OK)
+        || (err = k->store->ops->put(k->store, KS_T_META, key, KS_STR("1"))) != KS_OK
+        || (err = send_alarm(k, jid, device)) != KS_OK)
         return err;
     return ks_tell(k, KS_EV_WARNING, &event);
 }

@@ -208,8 +208,8 @@ static void withheld(void)
     clinic_run(&clinic, 26 * 3600000ll);
     party_send(anna, JONAS, "zwei");
     clinic_run(&clinic, 5000);
-    says("attack 9: after 26 hours without the log it still sends", party_history(jonas, ANNA), "eins,zwei");
-    check_row(warnings(anna, "log.old") >= 1, "attack 9: and says how old it is", "no warning");
+    says("attack 9, DSK I.5-b: after 26 hours without the log it still sends", party_history(jonas, ANNA), "eins,zwei");
+    check_row(warnings(anna, "log.old") >= 1, "attack 9, DSK I.5-b: and says how old it is", "no warning");
     clinic_run(&clinic, 14 * 24 * 3600000ll);
     party_send(anna, JONAS, "drei");
     clinic_run(&clinic, 5000);
@@ -222,8 +222,101 @@ static void withheld(void)
     end();
 }
 
+/* --- certificates that are not what they seem --- */
+
+static const char *replaced, *replacement;
+
+/* What stands in each stanza is replaced, as a hostile server does it. */
+static bool alter(struct party *party, struct ks_str *stanza, void *user)
+{
+    size_t at = ks_str_find(*stanza, ks_str_z(replaced));
+    struct ks_str parts[] = { ks_str_head(*stanza, at), ks_str_z(replacement), KS_STR_EMPTY };
+
+    (void)user;
+    if (at == stanza->len)
+        return true;
+    parts[2] = ks_str_from(*stanza, at + strlen(replaced));
+    clinic_must(ks_arena_join(&party->lab->kept, parts, 3, stanza), "memory");
+    return true;
+}
+
+/* Two that are enrolled, and have not met: what anna gets to see of jonas is altered before she writes. */
+static void altered(const char *name, uint64_t seed, const char *from, const char *to)
+{
+    struct party *anna, *jonas;
+
+    begin(seed);
+    anna = device(ANNA, "a-password");
+    jonas = device(JONAS, "j-password");
+    clinic_enrol(&clinic, anna, "Dr. Anna Brandt");
+    clinic_enrol(&clinic, jonas, "Jonas Weber");
+    replaced = from;
+    replacement = to;
+    anna->spy = alter;
+    size_t sent = anna->sent.len;
+    party_send(anna, JONAS, "wer bist du");
+    clinic_run(&clinic, 20000);
+    check_row(ks_str_find(ks_str_from(ks_buf_str(&anna->sent), sent), KS_STR("rid='")) == anna->sent.len - sent, name,
+        "a key was given");
+    anna->spy = NULL;
+    party_cut(anna);
+    anna->cut = false;
+    clinic_run(&clinic, 700000);
+    party_send(anna, JONAS, "jetzt");
+    clinic_run(&clinic, 20000);
+    check_row(strstr(party_history(jonas, ANNA), "jetzt") != NULL, "(without that he gets one)", "%s",
+        party_history(jonas, ANNA));
+    end();
+}
+
+static void alterations(void)
+{
+    altered("attack 6: no key for a certificate whose entry is not in the log", 5,
+        "<entry xmlns='urn:konsil:log:0' number='", "<entry xmlns='urn:konsil:log:0' number='9");
+    altered("attack 2: no key for a certificate that is not this one's", 6, "<x509-cert>MII", "<x509-cert>MIJ");
+    altered("attack 3: no key for another OMEMO identity than the certificate's", 7, "<ik>",
+        "<ik>AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=</ik><ik>");
+}
+
+/* --- renewal --- */
+
+static void renewal(void)
+{
+    struct party *anna, *jonas;
+    json_int_t until;
+    size_t told;
+
+    begin(8);
+    anna = device(ANNA, "a-password");
+    jonas = device(JONAS, "j-password");
+    clinic_enrol(&clinic, anna, "Dr. Anna Brandt");
+    clinic_enrol(&clinic, jonas, "Jonas Weber");
+    party_send(jonas, ANNA, "vorher");
+    clinic_run(&clinic, 5000);
+    until = json_integer_value(json_object_get(party_do(anna, "{\"id\":\"x\",\"cmd\":\"enrolment\"}"), "until"));
+    told = party_count(anna, "warning", 0);
+    lab.host->now.wall_ms += 145 * HOSPITAL_DAY_S * 1000;
+    party_reborn(anna); /* in the morning of a day five months later */
+    party_connect(anna);
+    clinic_run(&clinic, 10000);
+    check_row(json_integer_value(json_object_get(party_do(anna, "{\"id\":\"x\",\"cmd\":\"enrolment\"}"), "until"))
+            > until + 100 * HOSPITAL_DAY_S * 1000,
+        "DSK I.5-d: at four fifths of its life a certificate is renewed", "it is not");
+    check_row(party_count(anna, "warning", 0) == told, "DSK I.5-d: nobody is asked or warned", "%zu warnings",
+        party_count(anna, "warning", 0) - told);
+    party_send(anna, JONAS, "nachher");
+    clinic_run(&clinic, 90000);
+    says("and people go on", party_history(jonas, ANNA), "vorher,nachher");
+    party_send(jonas, ANNA, "Antwort");
+    clinic_run(&clinic, 5000);
+    says("both ways", party_history(anna, JONAS), "vorher,nachher,Antwort");
+    end();
+}
+
 int main(void)
 {
+    alterations();
+    renewal();
     enrolment();
     ghost();
     revocation();

@@ -95,6 +95,9 @@ anna.send("jonas@klinik.example", "nur an bestätigte Geräte")
 jonas.wait_body("nur an bestätigte Geräte")
 warned = anna.wait("warning", lambda e: e["code"] == "device.uncertified")
 row(warned["jid"] == "jonas@klinik.example", "a device without a certificate gets no key, and who wrote is told", warned)
+rows = [r for r in lab.audit() if r["action"] == "device.uncertified"]
+row([(r["actor"], r["subject"]) for r in rows] == [("anna@klinik.example", "jonas@klinik.example")],
+    "DSK I.4-d: the audit log has it, with who saw it", rows)
 row(not [e for e in tablet.events("message") if e["message"].get("body") == "nur an bestätigte Geräte"], "it read nothing")
 
 print("\n".join("# " + line for line in ctl("ca", "devices").stdout.splitlines()))

@@ -4,8 +4,10 @@
 #include "feature_list.h"
 #include "registrar_account.h"
 #include "session.h"
+#include "store_write.h"
 
-#define CSR_MAX 8192 /* base64 */
+#define CSR_MAX 8192  /* base64 */
+#define ALARMS_MAX 64 /* of one session */
 
 static void refuse_busy(struct ks_ctx *ctx)
 {
@@ -83,12 +85,50 @@ static void on_answer(struct ks_ctx *ctx, const struct ks_stanza *iq)
     ks_reply_result(ctx, NULL);
 }
 
+/* --- alarms --- */
+
+/* Of one session; whoever has more to tell has said enough. */
+struct slot {
+    uint32_t alarms;
+};
+
+/* A device was listed that the hospital has not certified (§14.4): that stands in the audit log, with who saw it. */
+static void on_alarm(struct ks_ctx *ctx, const struct ks_stanza *iq)
+{
+    struct slot *slot = ctx->session ? ks_session_slot(ctx->session, &ks_feature_enrol) : NULL;
+    struct ks_str text = ks_xml_attr(iq->payload, "jid"), bare, device = ks_xml_attr(iq->payload, "device");
+    struct ks_store_req *txn;
+    struct ks_audit_row row;
+    struct ks_jid jid;
+    uint64_t number;
+
+    if (!slot || !ks_str_eq(iq->to.domain, ks_user_jid(ctx->user).domain)
+        || !ks_domain_has(ctx->domain, KS_OPTION_REGISTRAR)) {
+        ks_reply_error(ctx, KS_SERVICE_UNAVAILABLE, NULL);
+        return;
+    }
+    if (ks_jid_parse(ctx->arena, text, &jid) != KS_OK || !jid.local.len || !ks_str_eq(jid.domain, ctx->domain->name)
+        || ks_jid_text(ctx->arena, ks_jid_bare(jid), &bare) != KS_OK
+        || ks_str_u64(device, INT32_MAX, &number) != KS_OK) {
+        ks_reply_error(ctx, KS_BAD_REQUEST, NULL);
+        return;
+    }
+    row = (struct ks_audit_row) {
+        .actor = ks_user_bare(ctx->user), .action = KS_STR("device.uncertified"), .subject = bare, .detail = device
+    };
+    if (slot->alarms++ < ALARMS_MAX && (txn = ks_ctx_txn(ctx)))
+        ks_store_txn_audit(txn, &row);
+    ks_reply_result(ctx, NULL);
+}
+
 const struct ks_feature ks_feature_enrol = {
     .name = "enrol",
     .disco = (const char *const[]) { NS_KONSIL_ENROL, NULL },
     .disco_if = KS_OPTION_REGISTRAR,
     .iq = { { KS_IQ_SET, NS_KONSIL_ENROL, "enrol", KS_TO_DOMAIN, on_enrol },
-        { KS_IQ_SET, NS_KONSIL_ENROL, "answer", KS_TO_DOMAIN, on_answer } },
+        { KS_IQ_SET, NS_KONSIL_ENROL, "answer", KS_TO_DOMAIN, on_answer },
+        { KS_IQ_SET, NS_KONSIL_ENROL, "alarm", KS_TO_DOMAIN, on_alarm } },
+    .session_size = sizeof(struct slot),
     .options = { { KS_OPTION_REGISTRAR, KS_OPT_TEXT, .max = 1023,
         .doc = "The localpart of the registrar's account (konsil-ca), which logs in by certificate; empty: devices "
                "get no certificates here." } },
