@@ -645,12 +645,12 @@ static enum ks_err send_alarm(struct konsil *k, struct ks_str jid, uint32_t devi
 }
 
 /* What the server lists and the hospital does not know is told once of each device (attack 1). */
-static enum ks_err tell_uncertified(struct konsil *k, struct ks_str jid, uint32_t device)
+enum ks_err ks_certs_tell(struct konsil *k, struct ks_str jid, uint32_t device, const uint8_t identity[KS_IDENTITY_LEN])
 {
     struct ks_ev_warning event = { .code = KS_STR(KS_CODE_UNCERTIFIED), .jid = jid, .device = device };
     struct ks_str prefix, key, there;
     bool permitted;
-    enum ks_err err = ks_certs_permit(k, jid, device, NULL, &permitted);
+    enum ks_err err = ks_certs_permit(k, jid, device, identity, &permitted);
 
     if (err != KS_OK || permitted || (err = cert_prefix(k, jid, device, &prefix)) != KS_OK
         || (err = ks_arena_join(&k->arena, (struct ks_str[]) { KS_STR(TOLD_KEY), prefix }, 2, &key)) != KS_OK
@@ -669,7 +669,7 @@ static enum ks_err tell_listed(struct konsil *k, struct ks_str jid)
 
     for (size_t i = 0; err == KS_OK && i < peer.count; i++)
         if (ks_peer_version(&peer.devices[i], &version))
-            err = tell_uncertified(k, jid, peer.devices[i].id);
+            err = ks_certs_tell(k, jid, peer.devices[i].id, NULL);
     return err;
 }
 

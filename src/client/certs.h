@@ -84,6 +84,11 @@ void ks_certs_issued(struct konsil *k, const uint8_t account[KS_LOG_ACCOUNT_LEN]
 /* The server told what there is of the log. */
 KS_CHECK enum ks_err ks_certs_log_told(struct konsil *k);
 
+/* Says, once of each device, that it may not have keys with that identity (NULL: whichever it has); nothing of one that
+ * may. */
+KS_CHECK enum ks_err ks_certs_tell(
+    struct konsil *k, struct ks_str jid, uint32_t device, const uint8_t identity[KS_IDENTITY_LEN]);
+
 /* An account that may have devices of other programs, without certificates. */
 KS_CHECK enum ks_err ks_cert_mixed(struct konsil *k, struct ks_str jid, bool *ret_mixed);
 KS_CHECK enum ks_err ks_cert_set_mixed(struct konsil *k, struct ks_str jid, bool mixed);

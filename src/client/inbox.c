@@ -149,13 +149,14 @@ static enum ks_err open_it(struct konsil *k, void *arg)
 
 static enum ks_err tell_denied(struct konsil *k, const struct ks_inbound *in)
 {
-    struct ks_ev_warning event = { .code = ks_certs_count(k, in->from) ? KS_STR(KS_CODE_UNCERTIFIED)
-                                                                       : KS_STR(KS_CODE_IDENTITY_CHANGED),
+    struct ks_ev_warning event = { .code = KS_STR(KS_CODE_IDENTITY_CHANGED),
         .jid = in->from,
         .device = in->opened.device,
         .conversation = in->peer,
         .message = in->id };
 
+    if (ks_certs_count(k, in->from))
+        return ks_certs_tell(k, in->from, in->opened.device, in->opened.identity);
     return ks_tell(k, KS_EV_WARNING, &event);
 }
 

@@ -43,6 +43,9 @@ enum statement {
     STATEMENTS
 };
 
+#define RING_OLD_SQL                                           \
+    "SELECT count(*), coalesce(min(replaced_ms), 0) FROM ring" \
+    " WHERE account = ?1 AND replaced_ms <> 0 AND replaced_ms < ?2"
 #define RING_COLUMNS "version, sha256, replaced_ms, data, signature, certificate"
 
 static const char *const texts[STATEMENTS] = {
@@ -58,8 +61,7 @@ static const char *const texts[STATEMENTS] = {
     [RING_REPLACED] = "UPDATE ring SET replaced_ms = ?3 WHERE account = ?1 AND version = ?2",
     [RING_GET] = "SELECT " RING_COLUMNS " FROM ring WHERE account = ?1 AND version = ?2",
     [RING_LAST] = "SELECT " RING_COLUMNS " FROM ring WHERE account = ?1 ORDER BY version DESC LIMIT 1",
-    [RING_OLD] = "SELECT count(*), coalesce(min(replaced_ms), 0) FROM ring"
-                 " WHERE account = ?1 AND replaced_ms <> 0 AND replaced_ms < ?2",
+    [RING_OLD] = RING_OLD_SQL,
     [RING_CUT] = "DELETE FROM ring WHERE account = ?1 AND replaced_ms <> 0 AND replaced_ms < ?2",
     [FORGET_SALTS] = "DELETE FROM salt WHERE account = ?1",
     [FORGET_HEAD] = "DELETE FROM salt_head WHERE account = ?1",

@@ -92,7 +92,7 @@ static void add_result(struct ks_buf *buf, const struct ks_vault_call *call)
         ks_buf_printf(buf, "\"gen\":%llu", (unsigned long long)call->gen);
     }
     if (call->has_ticket) {
-        if (call->want == KS_VAULT_CONFIRM)
+        if (call->want == KS_VAULT_EVAL || call->want == KS_VAULT_CONFIRM) /* something stands before it */
             ks_buf_z(buf, ",");
         add_bytes(buf, "ticket", call->ticket, sizeof call->ticket);
     }

@@ -120,9 +120,12 @@ static void ghost(void)
         "attack 1: (keys can be found so)", "none");
     check_row(warnings(anna, "device.uncertified") == 1, "attack 1: who wrote is told once of the added device",
         "%zu times", warnings(anna, "device.uncertified"));
-    party_send(extra, ANNA, "von niemandem");
+    for (int i = 0; i < 300; i++)
+        party_send(extra, ANNA, "von niemandem");
     clinic_run(&clinic, 5000);
     says("attack 1: what it says is not shown", party_history(anna, JONAS), "eins,zwei");
+    check_row(warnings(anna, "device.uncertified") == 1, "attack 16: nor told of each time", "%zu times",
+        warnings(anna, "device.uncertified"));
     party_send(anna, JONAS, "drei");
     clinic_run(&clinic, 5000);
     says("attack 1: others go on", party_history(jonas, ANNA), "eins,zwei,drei");

@@ -56,7 +56,7 @@ static void begin(void)
     const struct ks_device_names who = { .jid = KS_STR("anna@" DOMAIN) };
     struct ks_device_claims claims = { .device = 1 };
     uint8_t secret[KS_P256_PRIVATE_LEN], seal[KS_P256_PRIVATE_LEN];
-    EVP_PKEY *root, *signer;
+    EVP_PKEY *root = NULL, *signer = NULL;
 
     must(ks_crypto_init() == KS_OK);
     ks_arena_init(&kept, 1u << 20);

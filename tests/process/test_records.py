@@ -124,7 +124,7 @@ put(stream, [late], [os.urandom(16)], [b"late"])
 lab.stop()
 row(rids[1] in unpacked and late not in unpacked, "control: the backup is older")
 for name in os.listdir(lab.data):
-    if name.startswith("konsild."):
+    if name.startswith(("konsild.", "vault.")):  # the vault is put back by its own backup (test_vault.py)
         os.remove(os.path.join(lab.data, name))
 for name in ("konsild.db", "konsild.key"):
     shutil.move(os.path.join(host, name), os.path.join(lab.data, name))
