@@ -112,7 +112,7 @@ static inline void object_of(uint32_t certificate, uint8_t ret_object[KS_LOG_OBJ
 static inline uint64_t hospital_leaf(
     struct hospital *h, enum ks_log_type type, uint8_t who, uint32_t certificate, int64_t until_ms)
 {
-    struct ks_log_leaf leaf = { .type = type, .device = 100 + certificate, .time_ms = LOG_T * 1000ll };
+    struct ks_log_leaf leaf = { .type = (uint8_t)type, .device = 100 + certificate, .time_ms = LOG_T * 1000ll };
     struct ks_log_revocation revocation = { 1, LOG_T * 1000ll, until_ms };
     uint8_t bytes[KS_LOG_LEAF_LEN];
 

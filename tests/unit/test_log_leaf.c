@@ -18,7 +18,7 @@ static void salt_of(uint8_t salt[KS_LOG_SALT_LEN])
 /* A leaf of each type that is as it should be. */
 static struct ks_log_leaf good(enum ks_log_type type)
 {
-    struct ks_log_leaf leaf = { .type = type, .time_ms = NOW_MS };
+    struct ks_log_leaf leaf = { .type = (uint8_t)type, .time_ms = NOW_MS };
     struct ks_log_revocation revocation = { 1, NOW_MS - 800000, NOW_MS + 180 * 86400000ll };
     uint8_t salt[KS_LOG_SALT_LEN];
 
