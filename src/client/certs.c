@@ -360,11 +360,7 @@ static enum ks_err read_proof(
 
     if (err != KS_OK || (err = ks_base64_read(&k->arena, ks_xml_text(&k->arena, p), &hashes)) != KS_OK)
         return err;
-    if (hashes.len % sizeof proof->hashes[0] || hashes.len > sizeof proof->hashes)
-        return KS_ESYNTAX;
-    proof->count = hashes.len / sizeof proof->hashes[0];
-    memcpy(proof->hashes, hashes.ptr, hashes.len);
-    return KS_OK;
+    return ks_merkle_proof_read(hashes, proof);
 }
 
 /* KS_OK whatever came of it; the candidate is over. */

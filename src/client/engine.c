@@ -455,6 +455,7 @@ void ks_engine_online(struct konsil *k, bool resumed)
         ks_groups_lost(k);
         ks_device_key_lost(k);
         ks_log_follow_lost(k);
+        ks_gossip_lost(k);
         ks_certs_lost(k);
         ks_transfers_lost(k);
         ks_services_lost(k);
@@ -601,6 +602,7 @@ static void (*const due[KS_WAIT_COUNT])(struct konsil *k) = {
     [KS_WAIT_HELD] = ks_held_due,
     [KS_WAIT_ENROL] = ks_enrolment_due,
     [KS_WAIT_LOG] = ks_log_follow_due,
+    [KS_WAIT_GOSSIP] = ks_gossip_due,
 };
 
 int64_t konsil_deadline_ms(const struct konsil *k)
@@ -658,6 +660,7 @@ struct konsil *konsil_new(const struct konsil_setup *setup)
     ks_keys_init(k);
     ks_device_key_init(k);
     ks_log_follow_init(k);
+    ks_gossip_init(k);
     ks_certs_init(k);
     ks_held_init(k);
     ks_groups_init(k);
@@ -693,6 +696,7 @@ void konsil_free(struct konsil *k)
     ks_device_key_done(k);
     ks_enrolment_done(k);
     ks_log_follow_done(k);
+    ks_gossip_done(k);
     ks_certs_done(k);
     ks_held_done(k);
     ks_keys_done(k);

@@ -19,6 +19,7 @@
 #include "engine_store.h"
 #include "enrolment.h"
 #include "external_services.h"
+#include "gossip.h"
 #include "group.h"
 #include "heal.h"
 #include "held.h"
@@ -56,6 +57,7 @@ enum ks_wait {
     KS_WAIT_HELD,     /* messages whose author's certificate is being fetched */
     KS_WAIT_ENROL,    /* our own certificate: the next try, its renewal */
     KS_WAIT_LOG,      /* the key log: nothing was heard of it for long */
+    KS_WAIT_GOSSIP,   /* words about the key log, to other devices */
     KS_WAIT_COUNT
 };
 
@@ -100,6 +102,7 @@ struct konsil {
     struct ks_device_key device_key;
     struct ks_enrolment enrolment;
     struct ks_log_follow log_follow;
+    struct ks_gossip gossip;
     struct ks_certs certs;
     struct ks_held_list held;
     struct ks_served served;

@@ -28,14 +28,17 @@ static struct ks_xml *set_hex(struct ks_arena *arena, struct ks_xml *node, const
     return ks_xml_set(arena, node, name, ks_str(text, 16));
 }
 
-static struct ks_xml *set_hash(
-    struct ks_arena *arena, struct ks_xml *node, const char *name, const uint8_t hash[KS_SCE_HASH_LEN])
+static struct ks_xml *set_bytes(struct ks_arena *arena, struct ks_xml *node, const char *name, struct ks_str bytes)
 {
     struct ks_str text;
 
-    if (ks_base64(arena, ks_str(hash, KS_SCE_HASH_LEN), &text) != KS_OK)
-        return NULL;
-    return ks_xml_set(arena, node, name, text);
+    return ks_base64(arena, bytes, &text) == KS_OK ? ks_xml_set(arena, node, name, text) : NULL;
+}
+
+static struct ks_xml *set_hash(
+    struct ks_arena *arena, struct ks_xml *node, const char *name, const uint8_t hash[KS_SCE_HASH_LEN])
+{
+    return set_bytes(arena, node, name, ks_str(hash, KS_SCE_HASH_LEN));
 }
 
 static const char *const urgencies[] = {
@@ -62,6 +65,10 @@ static struct ks_xml *write_k(struct ks_arena *arena, struct ks_xml *content, co
     if (k->has_state) {
         node = ks_xml_set_u64(arena, node, "ms", k->state_version);
         node = set_hash(arena, node, "mh", k->state_hash);
+    }
+    if (k->log_size) {
+        node = ks_xml_set_u64(arena, node, "cp", k->log_size);
+        node = set_bytes(arena, node, "cr", ks_str(k->log_root, sizeof k->log_root));
     }
     return node;
 }
@@ -273,6 +280,8 @@ static struct ks_xml *write_says(struct ks_arena *arena, struct ks_xml *content,
         return ks_xml_add_text(arena, content, NS_KONSIL_HEAL, "resend", text);
     case KS_SAYS_ROOM:
         return write_room(arena, content, says);
+    case KS_SAYS_EVIDENCE:
+        return ks_evidence_write(arena, content, &says->evidence);
     case KS_SAYS_NOTHING:
     case KS_SAYS_UNKNOWN:
         break;
@@ -345,18 +354,24 @@ static bool read_epoch(const struct ks_xml *node, const char *name, uint64_t *re
     return value != 0; /* 0 is "none" in our records; nobody draws it */
 }
 
-static enum ks_err read_hash(
-    struct ks_arena *arena, const struct ks_xml *node, const char *name, uint8_t ret_hash[KS_SCE_HASH_LEN])
+static enum ks_err read_bytes(
+    struct ks_arena *arena, const struct ks_xml *node, const char *name, uint8_t *ret_bytes, size_t len)
 {
     struct ks_str bytes;
     enum ks_err err = ks_base64_read(arena, ks_xml_attr(node, name), &bytes);
 
     if (err != KS_OK)
         return err;
-    if (bytes.len != KS_SCE_HASH_LEN)
+    if (bytes.len != len)
         return KS_ESYNTAX;
-    memcpy(ret_hash, bytes.ptr, KS_SCE_HASH_LEN);
+    memcpy(ret_bytes, bytes.ptr, len);
     return KS_OK;
+}
+
+static enum ks_err read_hash(
+    struct ks_arena *arena, const struct ks_xml *node, const char *name, uint8_t ret_hash[KS_SCE_HASH_LEN])
+{
+    return read_bytes(arena, node, name, ret_hash, KS_SCE_HASH_LEN);
 }
 
 static enum ks_urgency read_urgency(struct ks_str text)
@@ -394,6 +409,12 @@ static enum ks_err read_k(struct ks_arena *arena, const struct ks_xml *node, str
         if ((err = read_hash(arena, node, "mh", k->state_hash)) != KS_OK)
             return err == KS_ESYNTAX ? KS_OK : err;
         k->has_state = true;
+    }
+    if (ks_xml_attr(node, "cp").ptr || ks_xml_attr(node, "cr").ptr) {
+        if (!read_u64(node, "cp", NUMBER_MAX, &k->log_size) || k->log_size == 0)
+            return KS_OK;
+        if ((err = read_bytes(arena, node, "cr", k->log_root, sizeof k->log_root)) != KS_OK)
+            return err == KS_ESYNTAX ? KS_OK : err;
     }
     k->urgency = read_urgency(ks_xml_attr(node, "u"));
     content->rejected = false;
@@ -707,6 +728,15 @@ static enum ks_err read_leave(struct ks_arena *arena, const struct ks_xml *node,
     return content->room.len > 0 ? KS_OK : KS_ESYNTAX;
 }
 
+static enum ks_err read_evidence(struct ks_arena *arena, const struct ks_xml *node, struct ks_content *content)
+{
+    enum ks_err err = ks_evidence_read(arena, node, &content->evidence);
+
+    if (err == KS_OK)
+        content->says = KS_SAYS_EVIDENCE;
+    return err;
+}
+
 /* doc/PROTOCOL.md §4.6: these carry nothing that a person would miss. name NULL: all of the namespace. */
 static const struct {
     const char *ns, *name;
@@ -727,6 +757,7 @@ static const struct {
     { NS_KONSIL_HEAL, "heal", read_heal },
     { NS_KONSIL_HEAL, "gone", read_gone },
     { NS_KONSIL_HEAL, "resend", read_resend },
+    { NS_KONSIL_LOG, "evidence", read_evidence },
     { NS_KONSIL_ROOM, "room", read_room },
     { NS_KONSIL_ROOM, "leave", read_leave },
     { NS_FALLBACK, NULL, read_fallback },

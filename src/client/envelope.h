@@ -8,6 +8,7 @@
 #ifndef KS_ENVELOPE_H
 #define KS_ENVELOPE_H
 
+#include "evidence.h"
 #include "file_record.h"
 #include "sce.h"
 
@@ -17,6 +18,7 @@
 #define KS_WANT_MAX 1000 /* numbers in one want */
 #define KS_EMOJI_READ_MAX 16
 #define KS_REASON_MAX 256 /* bytes */
+#define KS_HALF_ROOT_LEN 16
 
 enum ks_urgency { KS_URGENCY_NORMAL, KS_URGENCY_NONE, KS_URGENCY_HIGH };
 
@@ -31,6 +33,8 @@ struct ks_k {
     bool has_state;                       /* ms, mh: by which statement a room's members were chosen */
     uint64_t state_version;
     uint8_t state_hash[KS_SCE_HASH_LEN];
+    uint64_t log_size; /* cp, cr: which key log its author follows; 0: none */
+    uint8_t log_root[KS_HALF_ROOT_LEN];
 };
 
 /* One <r/> of <ack/>: of this numbering everything between `from` and `to` is here, but for the exceptions. */
@@ -67,6 +71,7 @@ enum ks_says {
     KS_SAYS_NOTHING,   /* nothing that a person would miss */
     KS_SAYS_UNKNOWN,
     KS_SAYS_ROOM, /* room …: a room's newest state, a welcome with heads (ranges), or a wish to leave */
+    KS_SAYS_EVIDENCE,
 };
 
 struct ks_content {
@@ -89,6 +94,7 @@ struct ks_content {
     size_t range_count;
     struct ks_heal_item *items;
     size_t item_count;
+    struct ks_evidence evidence;
     struct ks_str room; /* of which KS_SAYS_ROOM speaks */
     bool room_leave;
     uint64_t room_v;

@@ -284,6 +284,8 @@ static enum ks_err take_content(
         return ks_heal_gone(k, in, content);
     case KS_SAYS_ROOM:
         return ks_group_said(k, in, content);
+    case KS_SAYS_EVIDENCE:
+        return ks_gossip_evidence(k, in, &content->evidence);
     case KS_SAYS_NOTHING:
         return KS_OK;
     }
@@ -392,6 +394,8 @@ enum ks_err ks_intake_envelope(struct konsil *k, struct ks_inbound *in, struct k
     if (sce.large && content.says != KS_SAYS_RESEND)
         return ks_intake_unreadable(k, in);
     if ((err = ks_peer_seen(k, in->from, in->opened.device, content.ours)) != KS_OK)
+        return err;
+    if ((err = ks_gossip_heard(k, in, &content.k)) != KS_OK)
         return err;
     in->envelope = bytes;
     if (in->resent_by)

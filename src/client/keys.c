@@ -133,7 +133,6 @@ static struct bundle *get_bundle(struct ring *ring, uint32_t device, enum ks_ome
         return bundle;
     bundle->device = device;
     bundle->version = version;
-    ks_list_init(&bundle->link);
     ks_list_append(&ring->bundles, &bundle->link);
     return bundle;
 }
@@ -145,6 +144,7 @@ void ks_keys_wake(struct konsil *k)
     ks_heal_wake(k);
     ks_groups_wake(k);
     ks_held_wake(k);
+    ks_gossip_wake(k);
 }
 
 /* --- our own list --- */

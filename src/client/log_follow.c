@@ -10,6 +10,7 @@
 #include "enrolment.h"
 
 #define META_VIEW "log view"
+#define META_SIGNER "log signer"   /* the certificate of the newest checkpoint's key */
 #define SILENCE_MS (2 * 3600000ll) /* konsild pushes each hour */
 #define PAGE "1000"
 #define LEAVES_BYTES_MAX ((size_t)KS_LOG_LEAVES_MAX * KS_LOG_LEAF_LEN)
@@ -140,8 +141,9 @@ static enum ks_err read_page(struct konsil *k, const struct ks_xml *log, struct 
     return page->leaves.len % KS_LOG_LEAF_LEN ? KS_ESYNTAX : KS_OK;
 }
 
-/* Whether the root lets this key sign checkpoints (§15.4). Looked at once for each certificate, and when it ends. */
-static enum ks_err check_signer(struct konsil *k, struct page *page, bool *ret_good)
+/* Looked at once for each certificate, and when it ends. */
+enum ks_err ks_log_follow_signer(
+    struct konsil *k, struct ks_str certificate, uint8_t ret_key[KS_P256_PUBLIC_LEN], bool *ret_good)
 {
     struct ks_log_follow *follow = &k->log_follow;
     struct ks_signer signer;
@@ -150,11 +152,11 @@ static enum ks_err check_signer(struct konsil *k, struct page *page, bool *ret_g
     int64_t now_s = ks_log_follow_now_s(k);
     enum ks_err err;
 
-    ks_hash(KS_SHA256, page->signer, hash);
+    ks_hash(KS_SHA256, certificate, hash);
     *ret_good = memcmp(hash, follow->signer_hash, sizeof hash) == 0 && now_s <= follow->signer_until_s;
     if (!*ret_good) {
         err = ks_signer_check(
-            page->signer, ks_enrolment_root(k), ks_str_z(k->domain), KS_SIGNS_STATUS, now_s, &signer, &verdict);
+            certificate, ks_enrolment_root(k), ks_str_z(k->domain), KS_SIGNS_STATUS, now_s, &signer, &verdict);
         if (err != KS_OK)
             return err;
         if (verdict != KS_CERT_GOOD) {
@@ -165,7 +167,7 @@ static enum ks_err check_signer(struct konsil *k, struct page *page, bool *ret_g
         memcpy(follow->signer_key, signer.key, sizeof signer.key);
         follow->signer_until_s = signer.not_after_s;
     }
-    memcpy(page->checkpoint.signer, follow->signer_key, sizeof follow->signer_key);
+    memcpy(ret_key, follow->signer_key, sizeof follow->signer_key);
     *ret_good = ks_log_view_revoked(follow->view, hash, 0, NULL) != KS_LOG_REVOKED;
     return KS_OK;
 }
@@ -208,13 +210,46 @@ static enum ks_err note_issued(struct konsil *k, struct ks_str leaves)
     return KS_OK;
 }
 
-static enum ks_err taken(struct konsil *k, uint64_t before)
+/* Says that what is known has become too old; once, until it is newer. */
+static enum ks_err tell_age(struct konsil *k)
 {
-    k->log_follow.told_age = KS_LOG_FRESH;
+    static const char *const codes[] = {
+        [KS_LOG_AGEING] = KS_CODE_LOG_OLD, [KS_LOG_STALE] = KS_CODE_LOG_STALE, [KS_LOG_DEAD] = KS_CODE_LOG_DEAD
+    };
+    struct ks_log_follow *follow = &k->log_follow;
+    enum ks_log_age before = follow->told_age;
+    struct ks_log_time time;
+
+    if (ks_log_view_size(follow->view) == 0)
+        return KS_OK;
+    ks_log_follow_time(k, &time);
+    follow->told_age = time.age;
+    return time.age > before ? ks_tell_warning(k, codes[time.age], KS_STR_EMPTY) : KS_OK;
+}
+
+static enum ks_err taken(struct konsil *k, const struct page *page, uint64_t before)
+{
+    enum ks_err err;
+
     k->wait_ms[KS_WAIT_LOG] = k->now.mono_ms + SILENCE_MS;
+    if ((err = keep(k)) != KS_OK || (err = ks_meta_put(k, META_SIGNER, page->signer)) != KS_OK
+        || (err = tell_age(k)) != KS_OK)
+        return err;
+    return tell_own(k, before);
+}
+
+static bool frozen(const struct konsil *k)
+{
+    struct ks_signed_checkpoint evidence[2];
+
+    return ks_log_view_fork(k->log_follow.view, evidence);
+}
+
+static enum ks_err froze(struct konsil *k)
+{
     enum ks_err err = keep(k);
 
-    return err == KS_OK ? tell_own(k, before) : err;
+    return err == KS_OK ? ks_tell_warning(k, KS_CODE_LOG_FORKED, KS_STR_EMPTY) : err;
 }
 
 static enum ks_err take(struct konsil *k, struct page *page)
@@ -222,10 +257,10 @@ static enum ks_err take(struct konsil *k, struct page *page)
     struct ks_log_follow *follow = &k->log_follow;
     struct ks_log_update update = { .live = true, .first = follow->first, .leaves = ks_buf_str(&follow->leaves) };
     uint64_t before = ks_log_view_size(follow->view);
-    bool was_frozen = ks_log_view_fork(follow->view, (struct ks_signed_checkpoint[2]) { { .bytes = KS_STR_EMPTY } });
+    bool was_frozen = frozen(k);
     enum ks_log_answer answer;
     bool good;
-    enum ks_err err = check_signer(k, page, &good);
+    enum ks_err err = ks_log_follow_signer(k, page->signer, page->checkpoint.signer, &good);
 
     if (err != KS_OK || !good)
         return err;
@@ -237,17 +272,51 @@ static enum ks_err take(struct konsil *k, struct page *page)
     if (err != KS_OK)
         return err;
     if (answer == KS_LOG_TAKEN)
-        return taken(k, before);
+        return taken(k, page, before);
     if (answer == KS_LOG_OLD)
         return KS_OK;
     ks_log(k->log, KS_WARNING, "client.log.ignored", KS_OURS("answer", ks_log_answer_name(answer)));
-    if (answer == KS_LOG_FORK && !was_frozen) {
-        if ((err = keep(k)) != KS_OK)
-            return err;
-        return ks_tell_warning(k, KS_CODE_LOG_FORKED, KS_STR_EMPTY);
-    }
+    if (answer == KS_LOG_FORK && !was_frozen)
+        return froze(k);
     return answer == KS_LOG_CLOCK ? ks_tell_warning(k, KS_CODE_LOG_CLOCK, KS_STR_EMPTY) : KS_OK;
 }
+
+/* --- what others show --- */
+
+enum ks_err ks_log_follow_evidence(struct konsil *k, const struct ks_signed_checkpoint *shown,
+    const struct ks_merkle_proof *proof, enum ks_log_answer *ret_answer)
+{
+    bool was_frozen = frozen(k);
+
+    *ret_answer = ks_log_view_evidence(k->log_follow.view, shown, proof, k->now.wall_ms);
+    if (*ret_answer == KS_LOG_FORK)
+        return was_frozen ? KS_OK : froze(k);
+    if (*ret_answer != KS_LOG_JOINED)
+        ks_log(k->log, KS_WARNING, "client.log.ignored", KS_OURS("answer", ks_log_answer_name(*ret_answer)));
+    return keep(k);
+}
+
+enum ks_err ks_log_follow_show(struct konsil *k, uint64_t size, struct ks_evidence *ret_evidence, bool *ret_have)
+{
+    const struct ks_log_view *view = k->log_follow.view;
+    struct ks_signed_checkpoint newest, same;
+    struct ks_checkpoint checkpoint;
+    enum ks_err err;
+
+    *ret_have = false;
+    if (!ks_log_view_newest(view, &checkpoint, &newest))
+        return KS_OK;
+    if ((err = ks_meta_get(k, META_SIGNER, &ret_evidence->signer)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    *ret_have = true;
+    /* Another signer's certificate is not here any more. */
+    if (ks_log_view_at(view, size, &same) && memcmp(same.signer, newest.signer, sizeof same.signer) == 0)
+        newest = same;
+    ret_evidence->checkpoint = newest;
+    return KS_OK;
+}
+
+/* --- asking --- */
 
 static enum ks_err on_page(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
 {
@@ -257,8 +326,10 @@ static enum ks_err on_page(struct konsil *k, const struct ks_iq *iq, const struc
 
     (void)iq;
     follow->asking = false;
-    if (!follow->view || !ks_iq_ok(answer))
-        return KS_OK; /* it grows older, and says so in time */
+    if (!follow->view)
+        return KS_OK;
+    if (!ks_iq_ok(answer)) /* it grows older, and says so in time */
+        return ks_gossip_log_told(k);
     err = read_page(k, ks_xml_child(answer->xml, NS_KONSIL_LOG, "log"), &page);
     if (err <= KS_FATAL)
         return err;
@@ -273,6 +344,8 @@ static enum ks_err on_page(struct konsil *k, const struct ks_iq *iq, const struc
     if (page.leaves.len > 0 && follow->first + follow->leaves.len / KS_LOG_LEAF_LEN < page.size)
         return ks_log_follow_ask(k);
     if ((err = take(k, &page)) != KS_OK)
+        return err;
+    if ((err = ks_gossip_log_told(k)) != KS_OK)
         return err;
     if (!follow->again)
         return ks_certs_log_told(k);
@@ -303,29 +376,19 @@ enum ks_err ks_log_follow_ask(struct konsil *k)
     return err == KS_EAGAIN ? KS_OK : err;
 }
 
-static enum ks_err look_at_age(struct konsil *k, void *arg)
+static enum ks_err look_again(struct konsil *k, void *arg)
 {
-    static const char *const codes[] = {
-        [KS_LOG_AGEING] = KS_CODE_LOG_OLD, [KS_LOG_STALE] = KS_CODE_LOG_STALE, [KS_LOG_DEAD] = KS_CODE_LOG_DEAD
-    };
-    struct ks_log_time time;
     enum ks_err err = ks_log_follow_ask(k);
 
     (void)arg;
-    if (err != KS_OK || ks_log_view_size(k->log_follow.view) == 0)
-        return err;
-    ks_log_follow_time(k, &time);
-    if (time.age <= k->log_follow.told_age)
-        return KS_OK;
-    k->log_follow.told_age = time.age;
-    return ks_tell_warning(k, codes[time.age], KS_STR_EMPTY);
+    return err == KS_OK ? tell_age(k) : err;
 }
 
 void ks_log_follow_due(struct konsil *k)
 {
     k->wait_ms[KS_WAIT_LOG] = k->now.mono_ms + SILENCE_MS;
     if (k->log_follow.view)
-        (void)ks_step(k, look_at_age, NULL);
+        (void)ks_step(k, look_again, NULL);
 }
 
 static enum ks_err on_followed(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)

@@ -7,6 +7,7 @@
 #define KS_LOG_FOLLOW_H
 
 #include "buf.h"
+#include "evidence.h"
 #include "log_view.h"
 #include "stanza.h"
 
@@ -35,6 +36,18 @@ KS_CHECK enum ks_err ks_log_follow_online(struct konsil *k);
 KS_CHECK enum ks_err ks_log_follow_pushed(struct konsil *k, const struct ks_xml *log);
 /* Asks whether there is anything newer, unless that is being asked. */
 KS_CHECK enum ks_err ks_log_follow_ask(struct konsil *k);
+
+/* --- for gossip.h, in a step --- */
+
+/* Whether a certificate's key may sign checkpoints (§15.4). */
+KS_CHECK enum ks_err ks_log_follow_signer(
+    struct konsil *k, struct ks_str certificate, uint8_t ret_key[KS_P256_PUBLIC_LEN], bool *ret_good);
+/* What another device showed, by a key that may sign; proof: how it joins ours, or NULL. A fork is told. */
+KS_CHECK enum ks_err ks_log_follow_evidence(struct konsil *k, const struct ks_signed_checkpoint *shown,
+    const struct ks_merkle_proof *proof, enum ks_log_answer *ret_answer);
+/* Our checkpoint of that size, or else the newest; false in *ret_have: there is none to be shown. */
+KS_CHECK enum ks_err ks_log_follow_show(
+    struct konsil *k, uint64_t size, struct ks_evidence *ret_evidence, bool *ret_have);
 
 /* KS_WAIT_LOG, outside of steps: nothing was heard for long. */
 void ks_log_follow_due(struct konsil *k);

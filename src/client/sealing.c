@@ -17,6 +17,7 @@ enum ks_err ks_envelope_make(
     content->ours = true;
     content->k.device = ks_omemo_device(k->omemo);
     content->k.epoch = k->epoch;
+    ks_gossip_tell(k, &content->k);
     if (!(sce.content = ks_content_write(&k->arena, content)))
         return KS_ENOMEM;
     ks_buf_init(&bytes, KS_SCE_RESEND_MAX);

@@ -495,6 +495,15 @@ bool ks_log_view_newest(
     return true;
 }
 
+bool ks_log_view_at(const struct ks_log_view *view, uint64_t size, struct ks_signed_checkpoint *ret_signed)
+{
+    const struct ks_log_kept *kept = find_size(view, size);
+
+    if (kept)
+        *ret_signed = ks_log_kept_view(kept);
+    return kept;
+}
+
 const struct ks_merkle_frontier *ks_log_view_frontier(const struct ks_log_view *view)
 {
     return &view->frontier;

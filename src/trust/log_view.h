@@ -92,6 +92,8 @@ uint64_t ks_log_view_size(const struct ks_log_view *view); /* 0: nothing yet */
  * ever signed. */
 bool ks_log_view_newest(
     const struct ks_log_view *view, struct ks_checkpoint *ret_checkpoint, struct ks_signed_checkpoint *ret_signed);
+/* The checkpoint of that size, if it is kept; the same lifetime. */
+bool ks_log_view_at(const struct ks_log_view *view, uint64_t size, struct ks_signed_checkpoint *ret_signed);
 const struct ks_merkle_frontier *ks_log_view_frontier(const struct ks_log_view *view);
 /* Leaves before this number were jumped over, all or in part; 0: every leaf was read. */
 uint64_t ks_log_view_skipped(const struct ks_log_view *view);

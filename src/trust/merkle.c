@@ -200,6 +200,16 @@ enum ks_err ks_merkle_prove_growth(
 
 /* --- verifying them --- */
 
+enum ks_err ks_merkle_proof_read(struct ks_str bytes, struct ks_merkle_proof *ret_proof)
+{
+    if (bytes.len % KS_MERKLE_HASH_LEN || bytes.len > sizeof ret_proof->hashes)
+        return KS_ESYNTAX;
+    ret_proof->count = bytes.len / KS_MERKLE_HASH_LEN;
+    if (bytes.len)
+        memcpy(ret_proof->hashes, bytes.ptr, bytes.len);
+    return KS_OK;
+}
+
 /* Where a proof has got to: the node on the way of the last leaf that counts, and the last of the tree, at one level.
  */
 struct way {

@@ -61,6 +61,9 @@ KS_CHECK enum ks_err ks_merkle_prove_leaf(
 KS_CHECK enum ks_err ks_merkle_prove_growth(
     uint64_t first, uint64_t size, ks_merkle_read *read, void *arg, struct ks_merkle_proof *ret_proof);
 
+/* Hashes, one behind the other. KS_ESYNTAX: no whole ones, or too many. */
+KS_CHECK enum ks_err ks_merkle_proof_read(struct ks_str bytes, struct ks_merkle_proof *ret_proof);
+
 /* §2.1.3.2, §2.1.4.2. KS_OK, or KS_ECRYPTO: not proven, whatever the reason. Two trees of one size are consistent by an
  * empty proof if their roots are equal. */
 KS_CHECK enum ks_err ks_merkle_verify_leaf(const struct ks_merkle_hash *leaf, uint64_t index, uint64_t size,

@@ -9,8 +9,9 @@
 /* What we would have written: whole, and of a kind that we write. */
 static bool is_ours(const struct ks_content *content)
 {
-    return content->ours && !content->rejected && content->says <= KS_SAYS_GONE && content->k.number > 0
-        && (content->says != KS_SAYS_TEXT || content->body.len > 0 || content->files.count > 0) && !content->more;
+    return content->ours && !content->rejected && (content->says <= KS_SAYS_GONE || content->says == KS_SAYS_EVIDENCE)
+        && content->k.number > 0 && (content->says != KS_SAYS_TEXT || content->body.len > 0 || content->files.count > 0)
+        && !content->more;
 }
 
 /* Those of others may lack one, ours have both hashes. */
@@ -37,6 +38,8 @@ static void check_again(struct ks_arena *arena, const struct ks_content *content
         assert(again.says == content->says && !again.rejected);
         assert(again.k.number == content->k.number && again.k.epoch == content->k.epoch);
         assert(again.range_count == content->range_count && again.item_count == content->item_count);
+        assert(again.evidence.asks == content->evidence.asks && again.k.log_size == content->k.log_size);
+        assert(ks_str_eq(again.evidence.signer, content->evidence.signer));
         assert(again.files.count == content->files.count && again.files.of == content->files.of);
         assert(ks_str_eq(again.target, content->target) && ks_str_eq(again.resent, content->resent));
     }

@@ -6,6 +6,11 @@
 
 #define K "<k xmlns='urn:konsil:msg:0' id='0123456789abcdef0123456789abcdef' dev='27183' ep='89abcdef01234567' "
 #define HASH "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define HALF "AAAAAAAAAAAAAAAAAAAAAA=="
+#define SIGNATURE "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=="
+#define EVIDENCE(signature)                                                                   \
+    "<evidence xmlns='urn:konsil:log:0' ask='9'><checkpoint><data>eA==</data><sig>" signature \
+    "</sig></checkpoint><signer>eA==</signer></evidence>"
 #define NUMBERED K "n='17' prev='" HASH "'/>"
 #define BODY "<body xmlns='jabber:client'>x</body>"
 
@@ -75,8 +80,15 @@ static const struct {
         false, 17 },
     { "PROTOCOL §4.3: ms needs mh", BODY K "ms='1'/>", KS_SAYS_TEXT, true, false, 0 },
     { "PROTOCOL §4.3: mh needs ms", BODY K "mh='" HASH "'/>", KS_SAYS_TEXT, true, false, 0 },
-    { "PROTOCOL §4.3: attributes that are not known are ignored", BODY K "n='17' prev='" HASH "' cp='9'/>",
+    { "PROTOCOL §4.3: attributes that are not known are ignored", BODY K "n='17' prev='" HASH "' new='9'/>",
         KS_SAYS_TEXT, false, false, 17 },
+    { "PROTOCOL §4.3: cp and cr", BODY K "cp='9' cr='" HALF "'/>", KS_SAYS_TEXT, false, false, 0 },
+    { "PROTOCOL §4.3: cp needs cr", BODY K "cp='9'/>", KS_SAYS_TEXT, true, false, 0 },
+    { "PROTOCOL §4.3: cr needs cp", BODY K "cr='" HALF "'/>", KS_SAYS_TEXT, true, false, 0 },
+    { "PROTOCOL §4.3: cr has 16 bytes", BODY K "cp='9' cr='" HASH "'/>", KS_SAYS_TEXT, true, false, 0 },
+    { "PROTOCOL §4.3: nobody follows a log of nothing", BODY K "cp='0' cr='" HALF "'/>", KS_SAYS_TEXT, true, false, 0 },
+    { "PROTOCOL §15.7: evidence", EVIDENCE(SIGNATURE) K "/>", KS_SAYS_EVIDENCE, false, false, 0 },
+    { "PROTOCOL §15.7: without a whole signature it is none", EVIDENCE(HASH) K "/>", KS_SAYS_NOTHING, false, false, 0 },
 };
 
 static void test_rows(void)
@@ -128,7 +140,9 @@ static void test_round_trips(void)
         .prev = { 1, 2 },
         .urgency = KS_URGENCY_HIGH,
         .epoch_before = 1,
-        .number_before = 4 };
+        .number_before = 4,
+        .log_size = 184233,
+        .log_root = { 6, 7 } };
     struct ks_content text = { .says = KS_SAYS_TEXT,
         .ours = true,
         .k = k,
@@ -143,6 +157,10 @@ static void test_round_trips(void)
     };
     struct ks_content ack = { .says = KS_SAYS_ACK, .ranges = &range, .range_count = 1 };
     struct ks_content heal = { .says = KS_SAYS_HEAL, .items = items, .item_count = 2 };
+    struct ks_content evidence = { .says = KS_SAYS_EVIDENCE,
+        .evidence = { .asks = 9,
+            .checkpoint = { .bytes = KS_STR("konsil/0 checkpoint\n"), .signature = { 3 } },
+            .signer = KS_STR("certificate") } };
     struct ks_content resend = { .says = KS_SAYS_RESEND, .resent = KS_STR("<envelope/>\n") };
     struct ks_content got = round_trip(&text);
 
@@ -152,6 +170,8 @@ static void test_round_trips(void)
             && ks_str_eq(got.k.id, k.id),
         "PROTOCOL §4.3: k is read as it was written", "says %d, number %llu", got.says,
         (unsigned long long)got.k.number);
+    check_row(got.k.log_size == 184233 && memcmp(got.k.log_root, k.log_root, sizeof k.log_root) == 0,
+        "PROTOCOL §4.3: so is which key log its author follows", "%llu", (unsigned long long)got.k.log_size);
     check_str("a text keeps its carriage return", got.body, text.body);
     check_row(ks_str_is(got.reply_to, "t") && ks_str_is(got.target_author, "a@b") && got.has_ref && got.ref_hash[0] == 5
             && got.receipt_wanted,
@@ -169,6 +189,11 @@ static void test_round_trips(void)
             && ks_str_is(got.items[0].conversation, "a@b") && ks_str_is(got.items[1].id, "abc")
             && got.items[1].device == 6,
         "PROTOCOL §8.2: a request for repair is read as it was written", "%zu items", got.item_count);
+    got = round_trip(&evidence);
+    check_row(got.says == KS_SAYS_EVIDENCE && got.evidence.asks == 9 && got.evidence.checkpoint.signature[0] == 3
+            && ks_str_eq(got.evidence.checkpoint.bytes, evidence.evidence.checkpoint.bytes)
+            && ks_str_eq(got.evidence.signer, evidence.evidence.signer),
+        "PROTOCOL §15.7: evidence is read as it was written", "says %d", got.says);
     got = round_trip(&resend);
     check_str("PROTOCOL §8.2: an envelope handed in again keeps its bytes", got.resent, resend.resent);
 }
