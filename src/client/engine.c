@@ -451,6 +451,7 @@ void ks_engine_online(struct konsil *k, bool resumed)
     if (!resumed) { /* of a session that could not be resumed */
         ks_iq_lost(k);
         ks_keys_lost(k);
+        ks_heads_lost(k);
         ks_catchup_lost(&k->catchup);
         ks_groups_lost(k);
         ks_device_key_lost(k);
@@ -463,6 +464,17 @@ void ks_engine_online(struct konsil *k, bool resumed)
     if (k->stream.login.new_token.len && !ks_step(k, take_token, &k->stream.login))
         return;
     (void)(ks_step(k, keep_password, NULL) && ks_step(k, session_began, &online));
+}
+
+void ks_keys_wake(struct konsil *k)
+{
+    ks_outbox_wake(k);
+    ks_acks_keys(k);
+    ks_heal_wake(k);
+    ks_heads_wake(k);
+    ks_groups_wake(k);
+    ks_held_wake(k);
+    ks_gossip_wake(k);
 }
 
 enum ks_err ks_engine_caught_up(struct konsil *k, bool resumed)
@@ -479,6 +491,8 @@ enum ks_err ks_engine_caught_up(struct konsil *k, bool resumed)
         || (err = ks_device_key_online(k)) != KS_OK || (err = ks_enrolment_online(k)) != KS_OK
         || (err = ks_groups_online(k, resumed)) != KS_OK)
         return err;
+    if (!resumed)
+        ks_heads_caught_up(k);
     ks_acks_wake(k);
     ks_transfers_wake(k);
     return ks_outbox_online(k, resumed);
@@ -593,6 +607,7 @@ static void (*const due[KS_WAIT_COUNT])(struct konsil *k) = {
     [KS_WAIT_IQ] = ks_iq_late,
     [KS_WAIT_ACK] = ks_acks_due,
     [KS_WAIT_HEAL] = ks_heal_due,
+    [KS_WAIT_HEADS] = ks_heads_due,
     [KS_WAIT_KEYS] = ks_keys_due,
     [KS_WAIT_OUTBOX] = ks_outbox_due,
     [KS_WAIT_GROUP] = ks_groups_due,
@@ -667,6 +682,7 @@ struct konsil *konsil_new(const struct konsil_setup *setup)
     ks_group_service_init(k);
     ks_acks_init(k);
     ks_heal_init(k);
+    ks_heads_init(k);
     ks_transfers_init(k);
     ks_services_init(k);
     ks_lifetime_init(k);
@@ -702,6 +718,7 @@ void konsil_free(struct konsil *k)
     ks_keys_done(k);
     ks_acks_done(k);
     ks_heal_done(k);
+    ks_heads_done(k);
     ks_services_done(k);
     ks_lifetime_done(k);
     ks_people_done(k);

@@ -21,6 +21,7 @@
 #include "external_services.h"
 #include "gossip.h"
 #include "group.h"
+#include "heads.h"
 #include "heal.h"
 #include "held.h"
 #include "iq_client.h"
@@ -48,6 +49,7 @@ enum ks_wait {
     KS_WAIT_IQ,       /* requests without an answer */
     KS_WAIT_ACK,      /* receipts to be sent */
     KS_WAIT_HEAL,     /* repair: gathered requests, next tries */
+    KS_WAIT_HEADS,    /* how far we numbered, to those who lack it */
     KS_WAIT_KEYS,     /* heartbeats and daily upkeep */
     KS_WAIT_OUTBOX,   /* messages that wait for something */
     KS_WAIT_GROUP,    /* rooms: pings, other tries */
@@ -99,6 +101,7 @@ struct konsil {
     struct ks_catchup catchup;
     struct ks_acks acks;
     struct ks_heal heal;
+    struct ks_heads heads;
     struct ks_device_key device_key;
     struct ks_enrolment enrolment;
     struct ks_log_follow log_follow;

@@ -72,6 +72,7 @@ enum ks_says {
     KS_SAYS_UNKNOWN,
     KS_SAYS_ROOM, /* room …: a room's newest state, a welcome with heads (ranges), or a wish to leave */
     KS_SAYS_EVIDENCE,
+    KS_SAYS_HEADS, /* ranges: how far their author numbered, and since when that is not acknowledged */
 };
 
 struct ks_content {
@@ -108,6 +109,9 @@ KS_CHECK struct ks_xml *ks_content_write(struct ks_arena *arena, const struct ks
 /* Reads what a peer wrote. KS_OK; KS_ENOMEM; KS_ELIMIT (the arena's). */
 KS_CHECK enum ks_err ks_content_read(
     struct ks_arena *arena, const struct ks_xml *content, struct ks_content *ret_content);
+
+/* "normal" and so on, as <k/> has it. A literal. */
+const char *ks_urgency_name(enum ks_urgency urgency);
 
 /* True for what a person would miss: it gets a number (doc/PROTOCOL.md §5). */
 bool ks_says_numbered(enum ks_says says);

@@ -357,17 +357,17 @@ static enum ks_err answer_lost(struct konsil *k, const struct ks_inbound *in, st
 }
 
 /* A conversation of two is theirs; a room is of those who are members now. */
-static enum ks_err may_ask_about(
-    struct konsil *k, const struct ks_inbound *in, struct ks_str conversation, bool *ret_may)
+enum ks_err ks_heal_concerns(
+    struct konsil *k, const struct ks_inbound *in, struct ks_str conversation, bool *ret_concerns)
 {
     struct ks_group group;
     enum ks_err err;
 
-    *ret_may = in->mine || ks_str_eq(conversation, in->from);
-    if (*ret_may || (err = ks_group_get(k, conversation, &group)) == KS_ENOTFOUND)
+    *ret_concerns = in->mine || ks_str_eq(conversation, in->from);
+    if (*ret_concerns || (err = ks_group_get(k, conversation, &group)) == KS_ENOTFOUND)
         return KS_OK;
     if (err == KS_OK)
-        *ret_may = !(group.flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED)) && ks_group_recipient(&group, in->from);
+        *ret_concerns = !(group.flags & (KS_GROUP_LEFT | KS_GROUP_REMOVED)) && ks_group_recipient(&group, in->from);
     return err;
 }
 
@@ -387,7 +387,7 @@ enum ks_err ks_heal_asked(struct konsil *k, const struct ks_inbound *in, const s
         if (item->id.len > 0)
             err = answer_lost(k, in, item->id);
         else if (!item->jid.ptr || ks_str_eq(item->jid, ks_own(k))) {
-            if ((err = may_ask_about(k, in, conversation, &member)) == KS_OK && member)
+            if ((err = ks_heal_concerns(k, in, conversation, &member)) == KS_OK && member)
                 err = answer_range(k, in, item, conversation);
         }
     }

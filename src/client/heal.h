@@ -54,6 +54,9 @@ KS_CHECK enum ks_err ks_heal_new_device(struct konsil *k, struct ks_str jid, uin
 KS_CHECK enum ks_err ks_heal_asked(struct konsil *k, const struct ks_inbound *in, const struct ks_content *content);
 KS_CHECK enum ks_err ks_heal_resent(struct konsil *k, const struct ks_inbound *in, const struct ks_content *content);
 KS_CHECK enum ks_err ks_heal_gone(struct konsil *k, const struct ks_inbound *in, const struct ks_content *content);
+/* Whether who wrote has to do with a conversation: it is with that account, or a room in which both are. */
+KS_CHECK enum ks_err ks_heal_concerns(
+    struct konsil *k, const struct ks_inbound *in, struct ks_str conversation, bool *ret_concerns);
 /* Tells how much of a device's numbering is missing. */
 KS_CHECK enum ks_err ks_heal_tell_gap(struct konsil *k, const struct ks_chain *chain, bool final);
 

@@ -284,6 +284,8 @@ static enum ks_err take_content(
         return ks_heal_gone(k, in, content);
     case KS_SAYS_ROOM:
         return ks_group_said(k, in, content);
+    case KS_SAYS_HEADS:
+        return ks_heads_heard(k, in, content);
     case KS_SAYS_EVIDENCE:
         return ks_gossip_evidence(k, in, &content->evidence);
     case KS_SAYS_NOTHING:

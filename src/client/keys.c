@@ -137,16 +137,6 @@ static struct bundle *get_bundle(struct ring *ring, uint32_t device, enum ks_ome
     return bundle;
 }
 
-void ks_keys_wake(struct konsil *k)
-{
-    ks_outbox_wake(k);
-    ks_acks_keys(k);
-    ks_heal_wake(k);
-    ks_groups_wake(k);
-    ks_held_wake(k);
-    ks_gossip_wake(k);
-}
-
 /* --- our own list --- */
 
 /* Own devices that nobody saw for long leave the list, so that nobody encrypts to a drawer. What is fetched first shows

@@ -99,6 +99,7 @@
 #define NS_AXOLOTL_BUNDLES "eu.siacs.conversations.axolotl.bundles:" /* the device id follows */
 #define NS_KONSIL_MSG "urn:konsil:msg:0"                             /* doc/PROTOCOL.md */
 #define NS_KONSIL_ACK "urn:konsil:ack:0"
+#define NS_KONSIL_HEAL "urn:konsil:heal:0"
 #define NS_KONSIL_WAKE "urn:konsil:wake:0"
 #define NS_KONSIL_ARCHIVE "urn:konsil:archive:0"
 #define NS_KONSIL_ERASE "urn:konsil:erase:0"

@@ -11,6 +11,7 @@
 #define EVIDENCE(signature)                                                                   \
     "<evidence xmlns='urn:konsil:log:0' ask='9'><checkpoint><data>eA==</data><sig>" signature \
     "</sig></checkpoint><signer>eA==</signer></evidence>"
+#define HEAD(more) "<head dev='5' ep='89abcdef01234567' n='17' " more " h='" HASH "'/>"
 #define NUMBERED K "n='17' prev='" HASH "'/>"
 #define BODY "<body xmlns='jabber:client'>x</body>"
 
@@ -58,7 +59,19 @@ static const struct {
     { "PROTOCOL §4.6: something known and something new", BODY "<dance xmlns='urn:x'/>" NUMBERED, KS_SAYS_TEXT, false,
         true, 17 },
     { "PROTOCOL §4.6: new parts of ours in an envelope without number are passed over",
-        "<heads xmlns='urn:konsil:msg:0'/>" K "/>", KS_SAYS_NOTHING, false, false, 0 },
+        "<dance xmlns='urn:konsil:msg:0'/>" K "/>", KS_SAYS_NOTHING, false, false, 0 },
+    { "PROTOCOL §6.5: heads", "<heads xmlns='urn:konsil:msg:0'>" HEAD("from='3'") "</heads>" K "/>", KS_SAYS_HEADS,
+        false, false, 0 },
+    { "PROTOCOL §6.5: from the last one on", "<heads xmlns='urn:konsil:msg:0'>" HEAD("") "</heads>" K "/>",
+        KS_SAYS_HEADS, false, false, 0 },
+    { "PROTOCOL §6.5: from one beyond the last", "<heads xmlns='urn:konsil:msg:0'>" HEAD("from='18'") "</heads>" K "/>",
+        KS_SAYS_NOTHING, false, false, 0 },
+    { "PROTOCOL §6.5: from none", "<heads xmlns='urn:konsil:msg:0'>" HEAD("from='0'") "</heads>" K "/>",
+        KS_SAYS_NOTHING, false, false, 0 },
+    { "PROTOCOL §9.2: in a welcome each names its author",
+        "<room xmlns='urn:konsil:room:0' jid='r@x' v='1' h='" HASH
+        "'><heads xmlns='urn:konsil:msg:0'>" HEAD("") "</heads></room>" NUMBERED,
+        KS_SAYS_UNKNOWN, false, false, 17 },
     { "PROTOCOL §4.6: others' are not", "<dance xmlns='urn:x'/>" K "/>", KS_SAYS_UNKNOWN, false, false, 0 },
     { "PROTOCOL §4.6: chat states and hints are nothing", "<active xmlns='http://jabber.org/protocol/chatstates'/>",
         KS_SAYS_NOTHING, false, false, 0 },
@@ -161,6 +174,10 @@ static void test_round_trips(void)
         .evidence = { .asks = 9,
             .checkpoint = { .bytes = KS_STR("konsil/0 checkpoint\n"), .signature = { 3 } },
             .signer = KS_STR("certificate") } };
+    struct ks_content heads = { .says = KS_SAYS_HEADS,
+        .ranges =
+            &(struct ks_ack_range) { .device = 5, .epoch = 7, .from = 2, .to = 17, .conversation = KS_STR("r@x") },
+        .range_count = 1 };
     struct ks_content resend = { .says = KS_SAYS_RESEND, .resent = KS_STR("<envelope/>\n") };
     struct ks_content got = round_trip(&text);
 
@@ -194,6 +211,10 @@ static void test_round_trips(void)
             && ks_str_eq(got.evidence.checkpoint.bytes, evidence.evidence.checkpoint.bytes)
             && ks_str_eq(got.evidence.signer, evidence.evidence.signer),
         "PROTOCOL §15.7: evidence is read as it was written", "says %d", got.says);
+    got = round_trip(&heads);
+    check_row(got.says == KS_SAYS_HEADS && got.range_count == 1 && got.ranges[0].from == 2 && got.ranges[0].to == 17
+            && ks_str_is(got.ranges[0].conversation, "r@x") && got.ranges[0].device == 5,
+        "PROTOCOL §6.5: heads are read as they were written", "says %d", got.says);
     got = round_trip(&resend);
     check_str("PROTOCOL §8.2: an envelope handed in again keeps its bytes", got.resent, resend.resent);
 }
