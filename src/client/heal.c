@@ -297,11 +297,12 @@ static enum ks_err queue_answer(struct konsil *k, struct ks_str jid, uint32_t de
 }
 
 /* doc/PROTOCOL.md §8.2: only an account that was a recipient is answered. Ours always was, by its other devices. In a
- * room it must be a member still. */
+ * room it must be a member still. Of what failed nobody was one: so its author was told, and has perhaps said it anew.
+ */
 static enum ks_err was_recipient(struct konsil *k, const struct ks_inbound *in, const struct ks_out *out, bool *ret_was)
 {
-    *ret_was = in->mine || ks_str_eq(out->conversation, in->from);
-    if (*ret_was || !out->in_room)
+    *ret_was = out->state != KS_OUT_FAILED && (in->mine || ks_str_eq(out->conversation, in->from));
+    if (*ret_was || out->state == KS_OUT_FAILED || !out->in_room)
         return KS_OK;
     return ks_group_was_recipient(k, out->conversation, out->room_v, in->from, ret_was);
 }
@@ -684,13 +685,12 @@ static enum ks_err ask(struct konsil *k, void *arg)
     if ((err = collect(k, asking)) != KS_OK)
         return err;
     asking->nothing = asking->content.item_count == 0;
-    if (asking->nothing || (err = ks_peer_load(k, asking->jid, &peer)) != KS_OK)
-        return err;
-    if (!may_ask(asking, &peer))
-        return forget_lost(k, asking);
-    if ((err = ks_keys_ready(k, asking->jid, &ready)) != KS_OK)
+    if (asking->nothing || (err = ks_keys_ready(k, asking->jid, &ready)) != KS_OK
+        || (err = ks_peer_load(k, asking->jid, &peer)) != KS_OK)
         return err;
     asking->waits = !ready;
+    if (!may_ask(asking, &peer))
+        return ready ? forget_lost(k, asking) : KS_OK; /* its lists were not read yet */
     if ((err = renew_sessions(k, asking)) != KS_OK || asking->waits)
         return err;
     if ((err = ks_new_id(k, &sealing.id)) != KS_OK)

@@ -356,6 +356,37 @@ static enum ks_err drop(struct konsil *k, struct ks_message *message)
     return ks_history_tell(k, message);
 }
 
+/* Does this place lie between what its device sent before and after? */
+static enum ks_err is_in_order(struct konsil *k, const struct ks_message *message, int64_t order, bool *ret_is)
+{
+    struct ks_chain chain = { .conversation = message->conversation,
+        .author = message->author,
+        .device = message->device,
+        .epoch = message->epoch };
+    int64_t before = 0, next;
+    enum ks_err err = find_successor(k, message, &next);
+
+    if (err == KS_OK && message->number > 1)
+        err = ks_number_shown(k, &chain, 0, message->number - 1, &before);
+    if (err == KS_ENOTFOUND)
+        err = KS_OK;
+    *ret_is = before < order && (next == 0 || order < next);
+    return err;
+}
+
+enum ks_err ks_history_fill(struct konsil *k, struct ks_message *message, struct ks_message *there)
+{
+    bool fits;
+    enum ks_err err = is_in_order(k, message, there->order, &fits);
+
+    if (err != KS_OK)
+        return err;
+    if (!fits)
+        return (err = drop(k, there)) == KS_OK ? ks_history_add(k, message) : err;
+    message->order = there->order;
+    return (err = ks_history_put(k, message)) == KS_OK ? ks_history_index(k, message) : err;
+}
+
 enum ks_err ks_history_hidden(struct konsil *k, struct ks_str conversation, struct ks_str id, struct ks_str author)
 {
     struct ks_message there;

@@ -93,6 +93,9 @@ KS_CHECK enum ks_err ks_history_find(struct konsil *k, struct ks_str conversatio
 /* A new message: finds its place (at the end; before its author's next number if that is here already), writes it with
  * what it is found by, and counts it unread when it is another's. Sets order. */
 KS_CHECK enum ks_err ks_history_add(struct konsil *k, struct ks_message *message);
+/* What stands "there", unreadable, can be read now: in its place, or, when that is not between what its device sent
+ * before and after, in one as a new message gets it; then the former is told as gone. */
+KS_CHECK enum ks_err ks_history_fill(struct konsil *k, struct ks_message *message, struct ks_message *there);
 /* Writes files, which may be none, into a message. */
 KS_CHECK enum ks_err ks_history_set_files(struct konsil *k, const struct ks_files *files, struct ks_message *message);
 /* What is nothing to be shown was taken in under this id (an edit, a reaction, a room's state): it is known from now

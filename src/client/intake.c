@@ -34,10 +34,7 @@ static enum ks_err put_message(struct konsil *k, struct ks_message *message)
         return ks_history_add(k, message);
     if (!(there.flags & KS_MSG_UNREADABLE))
         return KS_EEXISTS;
-    message->order = there.order;
-    if ((err = ks_history_put(k, message)) != KS_OK)
-        return err;
-    return ks_history_index(k, message);
+    return ks_history_fill(k, message, &there);
 }
 
 static enum ks_err new_id_if_none(struct konsil *k, struct ks_inbound *in)
@@ -183,7 +180,8 @@ static enum ks_err check_links(
     if ((err = ks_number_get(k, &place->chain, n + 1, &other)) != KS_ENOTFOUND) {
         if (err != KS_OK)
             return err;
-        *ret_broken = *ret_broken || memcmp(other.prev, place->number.hash, KS_SCE_HASH_LEN) != 0;
+        *ret_broken = *ret_broken
+            || (other.order != KS_NUMBER_HEAD && memcmp(other.prev, place->number.hash, KS_SCE_HASH_LEN) != 0);
     }
     return KS_OK;
 }
@@ -320,7 +318,9 @@ static enum ks_err turn_away(struct konsil *k, const struct ks_inbound *in, cons
     bool was = false;
     enum ks_err err = cited->has_state ? ks_group_had(k, in->peer, cited->state_version, in->from, &was) : KS_OK;
 
-    if (err != KS_OK || was)
+    if (err == KS_OK && was) /* when an archive gives it once more it is not unreadable */
+        return ks_history_hidden(k, in->peer, in->id, in->from);
+    if (err != KS_OK)
         return err;
     return ks_group_warn(k, KS_CODE_ROOM_STRANGER, in->peer, in->from, KS_STR_EMPTY);
 }

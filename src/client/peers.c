@@ -180,6 +180,8 @@ enum ks_err ks_peer_seen(struct konsil *k, struct ks_str jid, uint32_t id, bool 
     if (device->seen_ms > k->now.wall_ms - SEEN_STEP_MS && device->seen_ms <= k->now.wall_ms && peer.konsil >= konsil)
         return KS_OK;
     device->seen_ms = k->now.wall_ms;
+    if (konsil && !peer.konsil)
+        ks_heal_wake(k); /* what it would not have understood can be asked for now */
     peer.konsil = peer.konsil || konsil;
     return ks_peer_save(k, &peer);
 }

@@ -100,6 +100,8 @@ static void last_withheld(void)
     check_row(party_count(jonas, "gap", mark) > 0, "attack 17, DSK II.2-c: within 10 s that shows as a gap", "no gap");
     lab_run(&lab, 20000);
     check_text("attack 17, DSK II.2-c: and is filled by her", party_history(jonas, ANNA), "hallo,eins,zwei,drei");
+    check_row(party_count(jonas, "warning", 0) == 0, "PROTOCOL §6.5: what is before a head contradicts nothing",
+        "%zu warnings", party_count(jonas, "warning", 0));
     lab_run(&lab, 30000);
     check_text("attack 17: who sees then that it was delivered", state(anna, JONAS), "delivered");
     lab_end(&lab);

@@ -319,8 +319,90 @@ static void test_early(void)
     lab_end(&lab);
 }
 
+static size_t told_unreadable(const struct party *party)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < party_count(party, "message", 0); i++)
+        count += json_is_true(
+            json_object_get(json_object_get(party_event(party, "message", 0, i), "message"), "unreadable"));
+    return count;
+}
+
+/* What is behind it came first, and of itself only bytes that cannot be read. */
+static void test_unreadable_behind(void)
+{
+    struct party *anna, *jonas;
+    struct plan plan = { .drop = { NULL } };
+    struct lab lab;
+
+    begin(&lab, &anna, &jonas, &plan);
+    plan.drop_live = plan.flip = party_send(anna, JONAS, "1");
+    lab_run(&lab, 100);
+    (void)party_send(anna, JONAS, "2");
+    lab_run(&lab, 1000);
+    check_text("a later message came first", party_history(jonas, ANNA), "0,a,2");
+    lab_run(&lab, 60000);
+    check_row(told_unreadable(jonas) > 0, "and then what was before it, unreadable", "it was not");
+    check_text(
+        "PROTOCOL §6.2: what can be read at last stands in its author's order", party_history(jonas, ANNA), "0,a,1,2");
+    lab_end(&lab);
+}
+
+/* Of her nothing is known yet, not even which devices she has. */
+static void test_first_altered(void)
+{
+    struct party *anna, *jonas;
+    struct plan plan = { .flip_all = 1 };
+    struct lab lab;
+
+    lab_two(&lab, 6, &anna, &jonas);
+    jonas->spy = spy;
+    jonas->spy_user = &plan;
+    party_connect(anna);
+    party_connect(jonas);
+    lab_run(&lab, 1000);
+    (void)party_send(anna, JONAS, "1");
+    lab_run(&lab, 60000);
+    check_row(told_unreadable(jonas) == 1, "the first message of a person is altered", "%zu times told",
+        told_unreadable(jonas));
+    check_text("PROTOCOL §8.2: and is asked for, when her devices are known", party_history(jonas, ANNA), "1");
+    lab_end(&lab);
+}
+
+/* Its author was told that it failed, and may have said it in another way. */
+static void test_failed(void)
+{
+    struct party *anna, *jonas;
+    struct plan plan = { .drop = { NULL } };
+    struct lab lab;
+    const char *id;
+
+    begin(&lab, &anna, &jonas, &plan);
+    plan.drop[0] = id = party_send(anna, JONAS, "1");
+    lab_run(&lab, 100);
+    party_give(anna,
+        "<message type='error' id='%s' from='" JONAS "' to='" ANNA
+        "'><error type='cancel'><not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>",
+        id);
+    (void)party_send(anna, JONAS, "2");
+    lab_run(&lab, 15000);
+    check_row(plan.dropped > 0 && party_count(jonas, "gap", 0) > 0, "what failed leaves a gap behind", "%zu dropped",
+        plan.dropped);
+    lab_run(&lab, 60000);
+    check_text("PROTOCOL §6.4: and is not handed in later", party_history(jonas, ANNA), "0,a,2");
+    check_row(
+        json_integer_value(json_object_get(party_event(jonas, "gap", 0, party_count(jonas, "gap", 0) - 1), "missing"))
+            == 0,
+        "PROTOCOL §6.4: that it is gone closes the gap", "something is missing");
+    lab_end(&lab);
+}
+
 int main(void)
 {
+    test_unreadable_behind();
+    test_first_altered();
+    test_failed();
     test_dropped_live();
     test_overtaken();
     test_many_gaps();
