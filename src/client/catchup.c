@@ -23,7 +23,7 @@ static enum ks_err ask(struct konsil *k, struct ks_catchup *c, struct ks_str aft
 void ks_catchup_lost(struct ks_catchup *c)
 {
     c->recheck = c->twice = false;
-    c->running = c->done = c->ended = c->again = c->unasked = false;
+    c->running = c->done = c->ended = c->waits = c->heard = c->again = c->unasked = false;
     c->query[0] = 0;
     ks_buf_done(&c->held);
 }
@@ -114,7 +114,7 @@ static enum ks_err finish(struct konsil *k, void *arg)
 {
     struct ks_catchup *c = arg;
 
-    c->running = false;
+    c->running = c->waits; /* for something that was held back anew */
     c->done = true;
     if (!c->recheck)
         return c->archive.len > 0 ? ks_group_caught_up(k, c) : ks_engine_caught_up(k, false);
@@ -136,6 +136,7 @@ static void release(struct konsil *k, struct ks_catchup *c)
     while (k->failed == KS_OK && ks_cursor_field(&at, &stanza) == KS_OK)
         ks_inbox_held(k, stanza);
     ks_buf_done(&held);
+    c->heard = false;
     (void)ks_step(k, finish, c);
 }
 
@@ -205,7 +206,8 @@ static enum ks_err on_page(struct konsil *k, const struct ks_iq *iq, const struc
         c->again = false;
         return last.len > 0 ? ask(k, c, last, 0) : ask_by_time(k, c, false);
     }
-    c->ended = true; /* what was held back is taken in after this step */
+    c->query[0] = 0;
+    c->ended = !c->waits; /* what was held back is taken in after this step */
     return KS_OK;
 }
 
@@ -298,4 +300,21 @@ bool ks_catchup_hold(struct ks_catchup *c, const struct ks_xml *message)
         c->again = true;
     ks_buf_done(&bytes);
     return true;
+}
+
+bool ks_catchup_hold_until_heard(struct ks_catchup *c, const struct ks_xml *message)
+{
+    if (c->heard)
+        return false;
+    if (!c->running)
+        c->query[0] = 0;
+    c->running = c->waits = true;
+    return ks_catchup_hold(c, message);
+}
+
+void ks_catchup_heard(struct ks_catchup *c)
+{
+    c->heard = c->waits;
+    c->ended = c->ended || (c->waits && !c->query[0]);
+    c->waits = false;
 }

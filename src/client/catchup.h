@@ -24,6 +24,8 @@ struct ks_catchup {
     bool recheck;          /* reading once more what may have been missed */
     bool twice;            /* what is being read was perhaps here already */
     bool ended;            /* the last page is here, and what was held back is to be taken in */
+    bool waits;            /* but not before ks_catchup_heard */
+    bool heard;            /* which was */
     bool unasked;          /* the question ran out of time while the connection was lost */
     bool again;            /* held back more than there is room for */
     char query[24];        /* id of the query at hand */
@@ -50,5 +52,9 @@ void ks_catchup_release_due(struct konsil *k, struct ks_catchup *c);
 bool ks_catchup_result(struct konsil *k, struct ks_catchup *c, const struct ks_xml *result);
 /* True if a live message was held back. */
 bool ks_catchup_hold(struct ks_catchup *c, const struct ks_xml *message);
+/* Of a room, or what its archive has: held back, as everything that follows, until it is known who belongs to it. False
+ * when that was just heard. */
+bool ks_catchup_hold_until_heard(struct ks_catchup *c, const struct ks_xml *message);
+void ks_catchup_heard(struct ks_catchup *c);
 
 #endif

@@ -95,7 +95,6 @@ struct ks_group {
  * no place from those whose keys open something. */
 enum ks_group_told {
     KS_TOLD_GHOST,  /* the server names somebody who is no member */
-    KS_TOLD_HELD,   /* what he wrote waits for the statements */
     KS_TOLD_SHOWN,  /* he is behind, and was shown ours */
     KS_TOLD_FORKED, /* he cites another statement of this version */
     KS_TOLD_BEHIND, /* he named what is not here */
@@ -347,9 +346,9 @@ struct ks_str ks_group_own_nick(const struct konsil *k);
 /* Statements are read: now the archive, then what came meanwhile. */
 KS_CHECK enum ks_err ks_group_synced(struct konsil *k, struct ks_group_live *live);
 KS_CHECK enum ks_err ks_group_caught_up(struct konsil *k, struct ks_catchup *catchup);
-/* Outside of steps: somebody wrote who is no member. Once for each of them and each state the statements are asked for,
- * and the message follows them; else false. */
-bool ks_group_hold_for(struct konsil *k, struct ks_group_live *live, struct ks_str jid, const struct ks_xml *message);
+/* Outside of steps: somebody wrote who is no member. The statements are asked for, and the message follows them; false
+ * when they were. */
+bool ks_group_hold_for(struct konsil *k, struct ks_group_live *live, const struct ks_xml *message);
 /* Compares what the server lists with who may be there; when the statements were just asked for. */
 KS_CHECK enum ks_err ks_group_compare(struct konsil *k, struct ks_group_live *live, const struct ks_group *group);
 

@@ -446,7 +446,7 @@ enum ks_err ks_group_synced(struct konsil *k, struct ks_group_live *live)
     if ((err = ks_group_compare(k, live, &group)) != KS_OK || (err = ks_group_push(k, &group, KS_STR_EMPTY)) != KS_OK)
         return err;
     if (live->synced) {
-        live->catchup.ended = live->catchup.running && !live->catchup.query[0]; /* what was held for a stranger */
+        ks_catchup_heard(&live->catchup);
         return KS_OK;
     }
     live->synced = true;
@@ -477,13 +477,13 @@ static enum ks_err sync_now(struct konsil *k, void *arg)
     return ks_group_sync(k, arg);
 }
 
-bool ks_group_hold_for(struct konsil *k, struct ks_group_live *live, struct ks_str jid, const struct ks_xml *message)
+bool ks_group_hold_for(struct konsil *k, struct ks_group_live *live, const struct ks_xml *message)
 {
-    if (!live->ready || jid.len == 0 || live->catchup.running || !ks_group_first_time(live, KS_TOLD_HELD, jid))
+    bool asked = live->catchup.waits;
+
+    if (!live->ready || !ks_catchup_hold_until_heard(&live->catchup, message))
         return false;
-    live->catchup.running = true;
-    live->catchup.query[0] = 0;
-    return ks_catchup_hold(&live->catchup, message) && ks_step(k, sync_now, live);
+    return asked || ks_step(k, sync_now, live);
 }
 
 /* --- a session's life --- */

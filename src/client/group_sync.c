@@ -157,16 +157,22 @@ static enum ks_err note_membership(struct konsil *k, struct ks_group *group)
 static enum ks_err accepted(struct konsil *k, struct ks_group *group)
 {
     struct ks_group_live *live = ks_group_live(k, group->room);
+    bool removed = group->flags & KS_GROUP_REMOVED, perhaps_back;
     enum ks_err err;
 
     ks_group_settle_named(group);
+    /* A later one was named when we did not know yet that we were out: it may have us again. */
+    perhaps_back = live && removed && group->named_v > group->newest.state.v;
+    if (perhaps_back)
+        group->flags |= KS_GROUP_WELCOMED;
     ks_outbox_wake(k);
     if ((err = ks_group_put(k, group)) != KS_OK || (err = ks_group_keep(k, group)) != KS_OK
         || (err = ks_group_tell(k, group)) != KS_OK)
         return err;
-    if (live && group->flags & KS_GROUP_REMOVED)
-        return ks_group_exit(k, live);
-    return KS_OK;
+    if (!live || !removed)
+        return KS_OK;
+    err = ks_group_exit(k, live);
+    return err == KS_OK && perhaps_back ? ks_group_enter(k, group->room) : err;
 }
 
 /* Of a room that we were welcomed to nothing is told before the welcome is checked: let_in. */
@@ -431,8 +437,10 @@ static enum ks_err on_statements(struct konsil *k, const struct ks_iq *iq, const
     if (!ks_iq_ok(answer)) {
         ask_later(k, live);
         /* Refused, they are as new as they will be; silence says nothing. */
-        if ((err = ks_group_get(k, iq->text, &group)) == KS_OK && live->synced && answer)
+        if ((err = ks_group_get(k, iq->text, &group)) == KS_OK && live->synced && answer) {
+            ks_catchup_heard(&live->catchup);
             err = ks_group_compare(k, live, &group);
+        }
         return err == KS_ENOTFOUND ? KS_OK : err;
     }
     live->unanswered = 0;

@@ -432,8 +432,26 @@ static const struct ks_xml *with_author(struct konsil *k, struct ks_group_live *
     return copy;
 }
 
-static void take_room_message(
+/* Out of the room's archive: with the time and the id that stand around it there. */
+static const struct ks_xml *with_place(
     struct konsil *k, struct ks_group_live *live, const struct ks_xml *message, int64_t stamp_ms, struct ks_str id)
+{
+    struct ks_arena *arena = &k->stream.element;
+    struct ks_xml *copy = ks_xml_copy_top(arena, message), *delay = ks_xml_new(arena, NS_DELAY, "delay");
+    struct ks_xml *sid = ks_xml_set(arena, ks_xml_new(arena, NS_SID, "stanza-id"), "by", live->room);
+    char text[KS_STAMP_LEN + 1];
+    struct ks_str stamp;
+
+    if (!copy || ks_arena_copy(arena, ks_stamp_write(stamp_ms, text), &stamp) != KS_OK
+        || !ks_xml_set(arena, delay, "stamp", stamp) || !ks_xml_set(arena, sid, "id", id))
+        return message;
+    ks_xml_prepend(copy, delay);
+    ks_xml_prepend(copy, sid);
+    return copy;
+}
+
+static void take_room_message(struct konsil *k, struct ks_group_live *live, const struct ks_xml *message,
+    int64_t stamp_ms, struct ks_str id, bool archived)
 {
     const struct ks_xml *newer = ks_xml_child(message, NS_OMEMO, "encrypted");
     const struct ks_xml *encrypted = newer ? newer : ks_xml_child(message, NS_AXOLOTL, "encrypted");
@@ -449,8 +467,9 @@ static void take_room_message(
     if (!ks_step(k, find_author, &author) || author.unheard)
         return;
     /* He may have been added a moment ago, for the first time or again. */
-    if ((author.jid.len == 0 || author.former)
-        && ks_group_hold_for(k, live, author.hint, with_author(k, live, message)))
+    if ((author.former || (author.jid.len == 0 && author.hint.len > 0))
+        && ks_group_hold_for(
+            k, live, archived ? with_place(k, live, message, stamp_ms, id) : with_author(k, live, message)))
         return;
     if (author.jid.len == 0) {
         (void)ks_step(k, tell_stranger, &author);
@@ -488,7 +507,7 @@ static void take_groupchat(struct konsil *k, const struct ks_xml *message, bool 
     if (!live || live->place != KS_GROUP_IN
         || (!held && live->catchup.running && ks_catchup_hold(&live->catchup, with_author(k, live, message))))
         return;
-    take_room_message(k, live, message, delay_stamp(k, message), room_archive_id(live, message));
+    take_room_message(k, live, message, delay_stamp(k, message), room_archive_id(live, message), false);
 }
 
 /* --- the ways in --- */
@@ -501,7 +520,7 @@ void ks_inbox_archived(struct konsil *k, struct ks_catchup *archive, const struc
     if (archive->archive.len > 0) {
         if (message && ks_str_is(type, "groupchat"))
             take_room_message(
-                k, KS_CONTAINER(archive, struct ks_group_live, catchup), message, delay_stamp(k, forwarded), id);
+                k, KS_CONTAINER(archive, struct ks_group_live, catchup), message, delay_stamp(k, forwarded), id, true);
     } else if (message && !ks_str_is(type, "error") && !ks_str_is(type, "groupchat"))
         take_message(k, message, delay_stamp(k, forwarded), id);
 }

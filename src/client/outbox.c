@@ -93,16 +93,18 @@ enum ks_err ks_outbox_add(
 
 /* --- states --- */
 
-/* What is no message of its own tells its failure as a warning about what it was to change. */
+/* What is no message of its own tells its failure as a warning about what it was to change. What we had to say of a
+ * room needs no saying when we are out of it: that we leave, above all. */
 static enum ks_err tell_failed(struct konsil *k, const struct ks_out *out, const char *code, struct ks_str detail)
 {
+    bool done = out->says == KS_SAYS_ROOM && strcmp(code, KS_CODE_ROOM_NOT_MEMBER) == 0;
     struct ks_ev_warning event = { .code = ks_str_z(code),
         .jid = out->conversation,
         .conversation = out->conversation,
         .message = out->id,
         .detail = detail };
 
-    return ks_tell(k, KS_EV_WARNING, &event);
+    return done ? KS_OK : ks_tell(k, KS_EV_WARNING, &event);
 }
 
 enum ks_err ks_out_fail(struct konsil *k, struct ks_out *out, const char *code, struct ks_str detail)

@@ -512,8 +512,45 @@ static void test_keyless(bool silent)
     ward_end(&ward);
 }
 
+/* What an owner says does not come, nor that a member is there again. */
+static bool hush(struct party *party, struct ks_str *stanza, void *user)
+{
+    size_t *hushed = user;
+
+    (void)party;
+    if (has(*stanza, "<presence") ? !has(*stanza, "/mira'") : !has(*stanza, "/anna'"))
+        return true;
+    (*hushed)++;
+    return false;
+}
+
+static void test_back_unseen(void)
+{
+    struct ward ward;
+    size_t hushed = 0;
+
+    ward_begin(&ward, 34);
+    ward_room(&ward, "\"" JONAS "\",\"" MIRA "\"");
+    (void)party_send(ward.mira, ward.room, "1");
+    lab_run(&ward.lab, 20000);
+    check_row(removes(ward.anna, ward.room, MIRA), "a member is removed", "she is not");
+    lab_run(&ward.lab, 20000);
+    ward.jonas->spy = hush;
+    ward.jonas->spy_user = &hushed;
+    check_row(adds(ward.anna, ward.room, MIRA), "and added again", "she is not");
+    lab_run(&ward.lab, 20000);
+    (void)party_send(ward.mira, ward.room, "2");
+    lab_run(&ward.lab, 5000);
+    check_row(hushed > 0, "which the server hides from another", "it does not");
+    check_text("PROTOCOL §9.3: what she writes waits for the statements", party_history(ward.jonas, ward.room), "1,2");
+    check_row(warnings(ward.jonas, "room.stranger") == 0, "PROTOCOL §9.3: and she is no stranger", "%zu",
+        warnings(ward.jonas, "room.stranger"));
+    ward_end(&ward);
+}
+
 int main(void)
 {
+    test_back_unseen();
     test_ghost();
     test_sender();
     test_other_room();
