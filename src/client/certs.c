@@ -164,6 +164,18 @@ enum ks_genuine ks_cert_judge(struct konsil *k, const struct ks_cert *cert, cons
     return now_s < cert->not_before_s || now_s > cert->not_after_s ? KS_GENUINE_ENDED : KS_GENUINE;
 }
 
+/* Without its texts. KS_ENOTFOUND. */
+static enum ks_err find(struct konsil *k, struct ks_str jid, uint32_t device, struct ks_cert *ret_cert)
+{
+    enum ks_err err;
+
+    if (ks_cert_cache_get(k, jid, device, ret_cert))
+        return KS_OK;
+    if ((err = ks_cert_get(k, jid, device, ret_cert)) == KS_OK)
+        ks_cert_cache_note(k, jid, device, ret_cert);
+    return err;
+}
+
 enum ks_err ks_certs_genuine(struct konsil *k, struct ks_str jid, uint32_t device,
     const uint8_t identity[KS_IDENTITY_LEN], enum ks_genuine *ret_genuine)
 {
@@ -173,14 +185,28 @@ enum ks_err ks_certs_genuine(struct konsil *k, struct ks_str jid, uint32_t devic
     *ret_genuine = KS_GENUINE;
     if (ks_str_eq(jid, ks_own(k)) && device == ks_omemo_device(k->omemo))
         return KS_OK;
-    err = ks_cert_get(k, jid, device, &cert);
-    if (err == KS_ENOTFOUND) {
-        *ret_genuine = KS_GENUINE_UNKNOWN;
+    *ret_genuine = KS_GENUINE_UNKNOWN;
+    if ((err = find(k, jid, device, &cert)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    *ret_genuine = ks_cert_judge(k, &cert, identity);
+    return KS_OK;
+}
+
+enum ks_err ks_certs_left_ms(struct konsil *k, struct ks_str jid, uint32_t device, int64_t *ret_ms)
+{
+    int64_t now_s = ks_log_follow_now_s(k);
+    struct ks_cert cert;
+    enum ks_err err;
+
+    *ret_ms = KS_NEVER - k->now.mono_ms;
+    if (!ks_certs_count(k, jid))
         return KS_OK;
-    }
-    if (err == KS_OK)
-        *ret_genuine = ks_cert_judge(k, &cert, identity);
-    return err;
+    *ret_ms = 0;
+    if ((err = find(k, jid, device, &cert)) != KS_OK)
+        return err == KS_ENOTFOUND ? KS_OK : err;
+    if (ks_cert_judge(k, &cert, NULL) == KS_GENUINE)
+        *ret_ms = (cert.not_after_s - now_s) * 1000;
+    return KS_OK;
 }
 
 enum ks_err ks_certs_permit(
@@ -277,6 +303,7 @@ void ks_certs_done(struct konsil *k)
 {
     if (k->certs.accounts.next)
         ks_certs_lost(k);
+    ks_cert_cache_done(k);
 }
 
 static struct account *find_account(struct konsil *k, struct ks_str jid)
@@ -336,8 +363,10 @@ static enum ks_err keep(struct konsil *k, const struct candidate *candidate)
 
     if ((err = cert_read(candidate->record, &cert)) != KS_OK
         || (err = cert_key(k, candidate->jid, candidate->device, candidate->leaf, &key)) != KS_OK
-        || (err = k->store->ops->put(k->store, KS_T_CERT, key, candidate->record)) != KS_OK
-        || (err = ks_peer_load(k, candidate->jid, &listed)) != KS_OK || (err = ks_peer_tell(k, &listed)) != KS_OK)
+        || (err = k->store->ops->put(k->store, KS_T_CERT, key, candidate->record)) != KS_OK)
+        return err;
+    ks_cert_cache_drop(k, candidate->jid, candidate->device);
+    if ((err = ks_peer_load(k, candidate->jid, &listed)) != KS_OK || (err = ks_peer_tell(k, &listed)) != KS_OK)
         return err;
     if (ks_cert_judge(k, &cert, NULL) != KS_GENUINE
         || (ks_str_eq(candidate->jid, ks_own(k)) && candidate->device == ks_omemo_device(k->omemo)))

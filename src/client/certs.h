@@ -14,6 +14,7 @@
 #ifndef KS_CERTS_H
 #define KS_CERTS_H
 
+#include "cert_cache.h"
 #include "device_cert.h"
 #include "list.h"
 #include "log_view.h"
@@ -30,6 +31,7 @@ struct ks_certs {
     struct ks_list candidates; /* good, but for the log's word */
     size_t account_count;
     bool proving;
+    struct ks_cert_cache cache;
 };
 
 void ks_certs_init(struct konsil *k);
@@ -72,6 +74,10 @@ KS_CHECK enum ks_err ks_certs_genuine(struct konsil *k, struct ks_str jid, uint3
 /* Whether a device may have keys, and what it says be shown. */
 KS_CHECK enum ks_err ks_certs_permit(
     struct konsil *k, struct ks_str jid, uint32_t device, const uint8_t identity[KS_IDENTITY_LEN], bool *ret_permitted);
+
+/* How long a device may have keys from now on if nothing is revoked; 0: not at all; for ever where certificates do not
+ * decide. */
+KS_CHECK enum ks_err ks_certs_left_ms(struct konsil *k, struct ks_str jid, uint32_t device, int64_t *ret_ms);
 
 /* Asks for what is missing of an account whose device lists are here. *ret_ready: everything is here or cannot be had;
  * otherwise ks_keys_wake follows. */

@@ -85,6 +85,7 @@ bool ks_step(struct konsil *k, ks_step_fn *step, void *arg)
         err = k->store->ops->commit(k->store);
     k->stepping = false;
     ks_keys_step_ended(k, err == KS_OK);
+    ks_cert_cache_step_ended(k, err == KS_OK);
     if (err != KS_OK) {
         undo(k, events_len);
         step_failed(k, err);

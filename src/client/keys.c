@@ -11,13 +11,13 @@
 #include "group.h"
 #include "heartbeat.h"
 #include "held.h"
+#include "keys_publish.h"
 #include "peers.h"
 #include "pep_client.h"
 #include "xml_writer.h"
 
 #define UNANSWERED_MAX \
     2 /* questions for a bundle or list; then it counts as not to be had, a bundle for KS_KEYS_AGAIN_MS */
-#define PUBLISH_KEY "publish" /* which bundles the server does not have as they are */
 #define DAY_MS 86400000
 
 static const char *const list_nodes[] = { [KS_OMEMO_2] = NS_OMEMO_DEVICES, [KS_OMEMO_1] = NS_AXOLOTL_DEVICES };
@@ -44,6 +44,7 @@ struct ring {
     enum fetch lists[2];
     unsigned unanswered[2]; /* questions for each, one after the other */
     int64_t failed_ms, asked_ms;
+    int64_t ready_ms; /* until then nothing is missing, if nothing changes (settle) */
     bool subscribed;
     struct ks_list bundles;
     struct ks_str jid; /* behind this struct */
@@ -75,6 +76,8 @@ void ks_keys_lost(struct konsil *k)
         ks_list_leave(at);
         free(ring);
     }
+    ks_map_done(&k->keys.by_jid);
+    k->keys.by_jid = (struct ks_map) { .count = 0 };
     k->keys.ring_count = 0;
     k->keys.republished = 0;
     memset(k->keys.publishing, 0, sizeof(k->keys.publishing));
@@ -90,13 +93,7 @@ void ks_keys_done(struct konsil *k)
 
 static struct ring *find_ring(struct konsil *k, struct ks_str jid)
 {
-    for (KS_LIST_EACH(&k->keys.rings, at)) {
-        struct ring *ring = KS_CONTAINER(at, struct ring, link);
-
-        if (ks_str_eq(ring->jid, jid))
-            return ring;
-    }
-    return NULL;
+    return ks_map_get(&k->keys.by_jid, jid);
 }
 
 /* NULL without memory. */
@@ -108,6 +105,12 @@ static struct ring *get_ring(struct konsil *k, struct ks_str jid)
         return ring;
     memcpy(ring + 1, jid.ptr, jid.len);
     ring->jid = ks_str(ring + 1, jid.len);
+    if (k->keys.by_jid.cap == 0)
+        ks_map_init(&k->keys.by_jid, (const uint64_t[2]) { k->epoch, ~k->epoch });
+    if (ks_map_add(&k->keys.by_jid, ring->jid, ring) != KS_OK) {
+        free(ring);
+        return NULL;
+    }
     ks_list_init(&ring->bundles);
     ks_list_append(&k->keys.rings, &ring->link);
     k->keys.ring_count++;
@@ -179,74 +182,6 @@ static enum ks_err publish_list(struct konsil *k, const struct ks_peer *own, enu
     return ks_pep_publish(k, list_nodes[version], KS_STR("current"), list, false);
 }
 
-static enum ks_err publish_bundle(struct konsil *k, enum ks_omemo_version version)
-{
-    uint32_t device = ks_omemo_device(k->omemo);
-    char item[16], node[64];
-    struct ks_xml *bundle;
-    enum ks_err err = ks_omemo_bundle_write(k->omemo, &k->arena, version, &bundle);
-
-    if (err != KS_OK)
-        return err;
-    snprintf(item, sizeof(item), "%u", device);
-    snprintf(node, sizeof(node), NS_AXOLOTL_BUNDLES "%u", device);
-    err = version == KS_OMEMO_2 ? ks_pep_publish(k, NS_OMEMO_BUNDLES, ks_str_z(item), bundle, true)
-                                : ks_pep_publish(k, node, KS_STR("current"), bundle, false);
-    k->keys.publishing[version] += err == KS_OK;
-    return err;
-}
-
-/* Publishes what the server lacks. That it does is forgotten when it says that it has it: it may be cut off before. */
-static enum ks_err publish_bundles(struct konsil *k, unsigned lacking)
-{
-    enum ks_err err;
-
-    for (int version = KS_OMEMO_2; version <= KS_OMEMO_1; version++)
-        if (lacking & 1U << version && (err = publish_bundle(k, (enum ks_omemo_version)version)) != KS_OK)
-            return err == KS_EAGAIN ? KS_OK : err;
-    return KS_OK;
-}
-
-enum ks_err ks_keys_published(struct konsil *k, struct ks_str node, bool good)
-{
-    bool second = ks_str_is(node, NS_OMEMO_BUNDLES);
-    enum ks_omemo_version version = second ? KS_OMEMO_2 : KS_OMEMO_1;
-    uint64_t lacking;
-    enum ks_err err;
-
-    if (!second && !ks_str_starts(node, KS_STR(NS_AXOLOTL_BUNDLES)))
-        return KS_OK;
-    if (k->keys.publishing[version] > 0)
-        k->keys.publishing[version]--;
-    if (k->keys.publishing[version] > 0 || !good)
-        return KS_OK; /* a newer one is under way, or it is tried again */
-    if ((err = ks_meta_get_u64(k, PUBLISH_KEY, &lacking)) != KS_OK)
-        return err == KS_ENOTFOUND ? KS_OK : err;
-    lacking &= ~(1ULL << version);
-    return lacking ? ks_meta_put_u64(k, PUBLISH_KEY, lacking) : ks_meta_del(k, PUBLISH_KEY);
-}
-
-enum ks_err ks_keys_upkeep(struct konsil *k, bool caught_up)
-{
-    uint64_t lacking = 0;
-    bool changed;
-    enum ks_err err = ks_omemo_upkeep(k->omemo, k->now.wall_ms, caught_up, &changed);
-
-    if (err != KS_OK)
-        return err;
-    if ((err = ks_meta_get_u64(k, PUBLISH_KEY, &lacking)) != KS_OK && err != KS_ENOTFOUND)
-        return err;
-    if (changed) {
-        lacking = 1U << KS_OMEMO_2 | 1U << KS_OMEMO_1;
-        if ((err = ks_meta_put_u64(k, PUBLISH_KEY, lacking)) != KS_OK)
-            return err;
-    }
-    for (int version = KS_OMEMO_2; !changed && version <= KS_OMEMO_1; version++)
-        if (k->keys.publishing[version] > 0)
-            lacking &= ~(1ULL << version);
-    return lacking && ks_online(k) ? publish_bundles(k, (unsigned)lacking) : KS_OK;
-}
-
 /* Who was dropped lay in a drawer and saw nobody: the others' time begins anew. */
 static void come_back(struct konsil *k, struct ks_peer *own)
 {
@@ -268,7 +203,7 @@ static enum ks_err check_own_list(struct konsil *k, struct ks_peer *own, enum ks
         return KS_OK;
     if (k->keys.republished++ >= KS_KEYS_REPUBLISH_MAX)
         return KS_OK;
-    if (!there && (err = publish_bundle(k, version)) != KS_OK)
+    if (!there && (err = ks_keys_publish(k, version)) != KS_OK)
         return err == KS_EAGAIN ? KS_OK : err;
     if ((err = ks_peer_save(k, own)) != KS_OK)
         return err;
@@ -304,6 +239,7 @@ static enum ks_err take_list(
 {
     bool own = ks_str_eq(jid, ks_own(k)), fresh = false, changed, ready;
     struct ks_omemo_device *devices = NULL;
+    struct ring *ring;
     struct ks_peer peer;
     size_t count = 0, known;
     enum ks_err err;
@@ -325,6 +261,8 @@ static enum ks_err take_list(
     }
     if ((err = ks_peer_list(k, &peer, version, devices, count, &changed)) != KS_OK)
         return err;
+    if ((ring = find_ring(k, jid)))
+        ring->ready_ms = 0;
     if (changed && (err = ks_peer_tell(k, &peer)) != KS_OK)
         return err;
     if ((fresh && (err = ks_groups_show_sibling(k)) != KS_OK) || (err = ks_certs_ready(k, jid, &ready)) != KS_OK)
@@ -545,9 +483,45 @@ static bool has_devices(const struct ks_peer *peer)
 static void forget_lists(struct ring *ring)
 {
     ring->subscribed = false;
+    ring->ready_ms = 0;
     for (int version = KS_OMEMO_2; version <= KS_OMEMO_1; version++)
         if (ring->lists[version] != ASKED)
             ring->lists[version] = UNASKED;
+}
+
+static bool is_this(struct konsil *k, const struct ring *ring, uint32_t device)
+{
+    return device == ks_omemo_device(k->omemo) && ks_str_eq(ring->jid, ks_own(k));
+}
+
+/* Each listed device has a session that is of use: so it stays until its list changes, a session breaks, a step is
+ * undone or a certificate ends, which others' renew in time. A room of hundreds asks at each message. */
+static enum ks_err settle(struct konsil *k, struct ring *ring, const struct ks_peer *peer)
+{
+    int64_t until_ms = k->now.mono_ms + KS_KEYS_READY_MS;
+    enum ks_omemo_version version;
+    enum ks_err err;
+
+    if (ring->lists[KS_OMEMO_2] != HERE || ring->lists[KS_OMEMO_1] != HERE || !has_devices(peer))
+        return KS_OK;
+    for (size_t i = 0; i < peer->count; i++) {
+        const struct ks_peer_device *device = &peer->devices[i];
+        struct bundle *bundle;
+        int64_t left_ms;
+
+        if (!ks_peer_version(device, &version) || is_this(k, ring, device->id))
+            continue;
+        bundle = find_bundle(ring, device->id, version);
+        if (bundle && bundle->renew)
+            return KS_OK;
+        if ((err = ks_omemo_session_find(k->omemo, version, ring->jid, device->id)) != KS_OK)
+            return err == KS_ENOTFOUND ? KS_OK : err;
+        if ((err = ks_certs_left_ms(k, ring->jid, device->id, &left_ms)) != KS_OK)
+            return err;
+        until_ms = ks_sooner(until_ms, k->now.mono_ms + left_ms);
+    }
+    ring->ready_ms = until_ms;
+    return KS_OK;
 }
 
 enum ks_err ks_keys_ready(struct konsil *k, struct ks_str jid, bool *ret_ready)
@@ -558,7 +532,9 @@ enum ks_err ks_keys_ready(struct konsil *k, struct ks_str jid, bool *ret_ready)
 
     if (!ring)
         return KS_ENOMEM;
-    *ret_ready = false;
+    *ret_ready = k->now.mono_ms < ring->ready_ms;
+    if (*ret_ready)
+        return KS_OK;
     if ((err = ask_lists(k, ring, ret_ready)) != KS_OK || !*ret_ready)
         return err;
     if ((err = ks_peer_load(k, jid, &peer)) != KS_OK)
@@ -570,10 +546,34 @@ enum ks_err ks_keys_ready(struct konsil *k, struct ks_str jid, bool *ret_ready)
     if ((err = ks_certs_ready(k, jid, ret_ready)) != KS_OK || !*ret_ready)
         return err;
     for (size_t i = 0; i < peer.count; i++)
-        if (!(ks_str_eq(jid, ks_own(k)) && peer.devices[i].id == ks_omemo_device(k->omemo))
-            && (err = ask_device(k, ring, &peer.devices[i], ret_ready)) != KS_OK)
+        if (!is_this(k, ring, peer.devices[i].id) && (err = ask_device(k, ring, &peer.devices[i], ret_ready)) != KS_OK)
             return err;
-    return KS_OK;
+    return *ret_ready ? settle(k, ring, &peer) : KS_OK;
+}
+
+bool ks_keys_doubt(struct konsil *k, struct ks_str jid)
+{
+    struct ring *ring = find_ring(k, jid);
+    bool was = ring && k->now.mono_ms < ring->ready_ms;
+
+    if (was)
+        ring->ready_ms = 0;
+    return was;
+}
+
+bool ks_keys_coming(struct konsil *k, struct ks_str jid)
+{
+    const struct ring *ring = find_ring(k, jid);
+
+    if (!ring || k->now.mono_ms < ring->ready_ms)
+        return false;
+    for (int version = KS_OMEMO_2; version <= KS_OMEMO_1; version++)
+        if (ring->lists[version] == ASKED)
+            return true;
+    for (KS_LIST_EACH(&ring->bundles, at))
+        if (KS_CONTAINER(at, struct bundle, link)->state == ASKED)
+            return true;
+    return false;
 }
 
 bool ks_keys_silent(struct konsil *k, struct ks_str jid)
@@ -599,6 +599,8 @@ void ks_keys_broken(struct konsil *k, struct ks_str jid, uint32_t device, enum k
 
     if (bundle) /* without memory it is tried as it is once more */
         bundle->renew = true;
+    if (ring)
+        ring->ready_ms = 0;
 }
 
 bool ks_keys_usable(struct konsil *k, struct ks_str jid, uint32_t device, enum ks_omemo_version version)
@@ -672,10 +674,12 @@ bool ks_keys_unbegun(struct konsil *k, struct ks_str jid)
 
 void ks_keys_step_ended(struct konsil *k, bool durable)
 {
-    if (!k->keys.begun)
+    if (durable && !k->keys.begun)
         return;
     k->keys.begun = false;
-    for (KS_LIST_EACH(&k->keys.rings, r))
+    for (KS_LIST_EACH(&k->keys.rings, r)) {
+        if (!durable)
+            KS_CONTAINER(r, struct ring, link)->ready_ms = 0;
         for (KS_LIST_EACH_SAFE(&KS_CONTAINER(r, struct ring, link)->bundles, at)) {
             struct bundle *bundle = KS_CONTAINER(at, struct bundle, link);
 
@@ -684,6 +688,7 @@ void ks_keys_step_ended(struct konsil *k, bool durable)
             else
                 bundle->begun = false;
         }
+    }
 }
 
 enum ks_err ks_keys_renew(struct konsil *k, struct ks_str jid, uint32_t device, bool *ret_ready)
@@ -706,6 +711,7 @@ enum ks_err ks_keys_renew(struct konsil *k, struct ks_str jid, uint32_t device, 
         return KS_OK; /* on no list: nothing can be begun */
     if (!(bundle = get_bundle(ring, device, version)))
         return KS_ENOMEM;
+    ring->ready_ms = 0;
     if (!bundle->renew) {
         free(bundle->bytes);
         bundle->bytes = NULL;

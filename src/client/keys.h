@@ -8,6 +8,7 @@
 #define KS_KEYS_H
 
 #include "list.h"
+#include "map.h"
 #include "omemo.h"
 #include "stanza.h"
 
@@ -15,6 +16,7 @@
 #define KS_KEYS_STALE_MS 7776000000LL      /* 90 days unseen: an own device leaves the list */
 #define KS_KEYS_STALE_LIVE_MS 1209600000LL /* 14 days, when another own device is in use */
 #define KS_KEYS_AGAIN_MS 600000            /* a bundle or list that could not be had is asked for again */
+#define KS_KEYS_READY_MS 60000             /* an account whose sessions are all there is not looked at again */
 #define KS_KEYS_NONE_MS 10000              /* so is an account that had no device: it may have one by now */
 #define KS_KEYS_REPUBLISH_MAX 5            /* our lists in a day of a session: programs must not fight */
 
@@ -22,6 +24,7 @@ struct konsil;
 
 struct ks_keys {
     struct ks_list rings; /* accounts, for as long as the XMPP session lasts */
+    struct ks_map by_jid; /* the same */
     size_t ring_count;
     unsigned republished;
     unsigned publishing[2]; /* bundles under way, by version */
@@ -53,6 +56,11 @@ void ks_keys_wake(struct konsil *k);
 /* Asks for what is missing to send to an account: lists, then bundles. *ret_ready: everything is here or cannot be had;
  * otherwise ks_outbox_wake, ks_acks_keys and ks_heal_wake are called when more is known. */
 KS_CHECK enum ks_err ks_keys_ready(struct konsil *k, struct ks_str jid, bool *ret_ready);
+/* A session that should be there is not: everything of its account is looked at again. False: it was not taken for
+ * granted. */
+bool ks_keys_doubt(struct konsil *k, struct ks_str jid);
+/* An answer about this account is on its way without which nothing can be sent to it: it was asked for. */
+bool ks_keys_coming(struct konsil *k, struct ks_str jid);
 /* "Cannot be had" because it was asked for more than once and nothing came. It is asked for again each time that
  * somebody needs it; a room does without this account meanwhile, and what is for nobody else waits. */
 bool ks_keys_silent(struct konsil *k, struct ks_str jid);

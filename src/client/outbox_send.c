@@ -16,6 +16,8 @@
 #define UNACKED_MAX 512 /* on their way to the server at once */
 #define NAMES_BYTES_MAX (4u * 1024 * 1024)
 #define BEGIN_AT_ONCE 8 /* accounts of a room with which sessions are begun in one step */
+#define SEAL_AT_ONCE 2  /* messages sealed before the host's loop goes on */
+#define ASK_AHEAD 16    /* … whose keys are asked for at the same time */
 
 /* --- sealing --- */
 
@@ -131,16 +133,25 @@ static enum ks_err find_person(struct konsil *k, const struct ks_out *out, struc
     return KS_OK;
 }
 
-static enum ks_err members_ready(struct konsil *k, struct audience *audience)
+/* Some are asked for at a time. Sessions that are missing are begun as soon as their bundles are here, some in a step,
+ * each time durable: the host's loop goes on between. */
+static enum ks_err members_ready(struct konsil *k, struct audience *audience, unsigned *begun)
 {
+    size_t missing = 0;
     bool ready;
     enum ks_err err;
 
-    for (size_t i = 0; audience->ready && i < audience->count; i++) {
+    for (size_t i = 0; audience->ready && missing < ASK_AHEAD && i < audience->count; i++) {
         if ((err = ks_keys_ready(k, audience->accounts[i], &ready)) != KS_OK)
             return err;
-        audience->ready = ready;
+        missing += !ready;
+        if (!ready || *begun >= BEGIN_AT_ONCE || !ks_keys_unbegun(k, audience->accounts[i]))
+            continue;
+        ++*begun;
+        if ((err = ks_keys_begin(k, audience->accounts[i])) != KS_OK)
+            return err;
     }
+    audience->ready = audience->ready && missing == 0;
     return KS_OK;
 }
 
@@ -167,16 +178,7 @@ static enum ks_err find_members(
     }
     audience->ready = live && live->ready && !live->resend;
     audience->wait = audience->ready ? NULL : KS_CODE_WAIT_ROOM;
-    if (audience->ready && (err = members_ready(k, audience)) != KS_OK)
-        return err;
-    /* Sessions that are missing are begun some at a time, each time durable: the host's loop goes on between. */
-    for (size_t i = 0; audience->ready && i < audience->count && attempt->begun < BEGIN_AT_ONCE; i++)
-        if (ks_keys_unbegun(k, audience->accounts[i])) {
-            attempt->begun++;
-            if ((err = ks_keys_begin(k, audience->accounts[i])) != KS_OK)
-                return err;
-        }
-    return KS_OK;
+    return members_ready(k, audience, &attempt->begun);
 }
 
 static enum ks_err find_audience(
@@ -471,11 +473,12 @@ static enum ks_err seal_again(struct konsil *k, struct ks_out *out, const struct
 {
     struct audience audience = { .group = *group, .room = true, .ready = !ks_group_behind(group) };
     struct ks_sealing sealing = { .to = out->conversation, .id = out->id, .siblings = true };
+    unsigned begun = BEGIN_AT_ONCE; /* sealing begins them */
     struct ks_buf stanza;
     enum ks_err err;
 
     if ((err = ks_group_recipients(k, group, &audience.accounts, &audience.count)) != KS_OK
-        || (err = members_ready(k, &audience)) != KS_OK)
+        || (err = members_ready(k, &audience, &begun)) != KS_OK)
         return err;
     *ret_waits = !audience.ready;
     if (*ret_waits)
@@ -606,6 +609,7 @@ enum ks_err ks_outbox_entered(struct konsil *k, const struct ks_group *group)
 void ks_outbox_due(struct konsil *k)
 {
     struct queue queue = { .count = 0 };
+    size_t sealed = 0;
 
     k->wait_ms[KS_WAIT_OUTBOX] = k->outbox.pause_ms > k->now.mono_ms ? k->outbox.pause_ms : KS_NEVER;
     if (!may_send(k))
@@ -613,9 +617,19 @@ void ks_outbox_due(struct konsil *k)
     resend_waiting(k);
     ks_arena_init(&queue.arena, NAMES_BYTES_MAX);
     if (ks_step(k, read_queue, &queue))
-        for (size_t i = 0; i < queue.count && may_send(k); i++)
-            if (!is_blocked(&queue, i))
-                send_one(k, &queue.entries[i]);
+        for (size_t i = 0; i < queue.count && may_send(k); i++) {
+            struct entry *entry = &queue.entries[i];
+
+            if (sealed == SEAL_AT_ONCE) {
+                ks_outbox_wake(k);
+                break;
+            }
+            entry->blocked = is_blocked(&queue, i) || ks_keys_coming(k, entry->conversation);
+            if (entry->blocked)
+                continue;
+            send_one(k, entry);
+            sealed += !entry->blocked;
+        }
     ks_arena_done(&queue.arena);
 }
 

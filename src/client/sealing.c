@@ -70,8 +70,10 @@ static enum ks_err choose_device(struct konsil *k, struct choice *choice, struct
         choice->refused += peer;
         return KS_OK;
     }
-    if ((err = ks_omemo_session_find(k->omemo, version, jid, device->id)) != KS_OK)
-        return err == KS_ENOTFOUND ? KS_OK : err;
+    if ((err = ks_omemo_session_find(k->omemo, version, jid, device->id)) == KS_ENOTFOUND)
+        return ks_keys_doubt(k, jid) ? KS_EAGAIN : KS_OK;
+    if (err != KS_OK)
+        return err;
     if (!ks_keys_usable(k, jid, device->id, version))
         return KS_OK;
     if (recorded && (known.trust == KS_TRUST_REFUSED || known.trust == KS_TRUST_UNDECIDED)) {

@@ -35,7 +35,8 @@ struct sqlite_store {
     struct ks_engine_store base;
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENTS];
-    bool scrub; /* when the transaction at hand is durable */
+    sqlite3_stmt *scans[4]; /* by scan_sql; NULL: not prepared yet, or at work */
+    bool scrub;             /* when the transaction at hand is durable */
 };
 
 static struct sqlite_store *of(struct ks_engine_store *s)
@@ -194,6 +195,8 @@ static void sqlite_free(struct ks_engine_store *store)
 
     for (size_t i = 0; i < STATEMENTS; i++)
         sqlite3_finalize(s->statements[i]);
+    for (size_t i = 0; i < KS_COUNT(s->scans); i++)
+        sqlite3_finalize(s->scans[i]);
     sqlite3_close_v2(s->db);
     free(s);
 }
@@ -300,12 +303,39 @@ static enum ks_err visit_rows(sqlite3_stmt *st, bool has_value, ks_visit_record 
     return err_of(rc);
 }
 
-/* Scans and searches prepare anew each time, so that a visitor may start another. */
+static const char *const scan_sql[] = { "SELECT k, v FROM kv WHERE t = ?1 AND k >= ?2 ORDER BY k",
+    "SELECT k, v FROM kv WHERE t = ?1 AND k >= ?2 AND k < ?3 ORDER BY k",
+    "SELECT k, v FROM kv WHERE t = ?1 AND k >= ?2 ORDER BY k DESC",
+    "SELECT k, v FROM kv WHERE t = ?1 AND k >= ?2 AND k < ?3 ORDER BY k DESC" };
+
+/* One of each kind is kept. A visitor may start another scan: that one is prepared for itself. */
+static enum ks_err take_scan(struct sqlite_store *s, bool falling, bool bounded, sqlite3_stmt **ret_st)
+{
+    int kind = 2 * falling + bounded;
+
+    *ret_st = s->scans[kind];
+    s->scans[kind] = NULL;
+    return *ret_st ? KS_OK : err_of(sqlite3_prepare_v2(s->db, scan_sql[kind], -1, ret_st, NULL));
+}
+
+static void leave_scan(struct sqlite_store *s, bool falling, bool bounded, sqlite3_stmt *st)
+{
+    int kind = 2 * falling + bounded;
+
+    if (s->scans[kind]) {
+        sqlite3_finalize(st);
+        return;
+    }
+    sqlite3_reset(st);
+    sqlite3_clear_bindings(st);
+    s->scans[kind] = st;
+}
+
 static enum ks_err sqlite_scan(struct ks_engine_store *store, enum ks_table table, struct ks_str prefix,
     struct ks_str from, bool falling, ks_visit_record *visit, void *user)
 {
     struct ks_buf end;
-    sqlite3_stmt *st = NULL;
+    sqlite3_stmt *st;
     bool bounded;
     struct ks_str low, high;
     enum ks_err err;
@@ -320,20 +350,14 @@ static enum ks_err sqlite_scan(struct ks_engine_store *store, enum ks_table tabl
         high = from;
         bounded = true;
     }
-    err = err_of(sqlite3_prepare_v2(of(store)->db,
-        falling       ? bounded ? "SELECT k, v FROM kv WHERE t = ?1 AND k >= ?2 AND k < ?3 ORDER BY k DESC"
-                                : "SELECT k, v FROM kv WHERE t = ?1 AND k >= ?2 ORDER BY k DESC"
-            : bounded ? "SELECT k, v FROM kv WHERE t = ?1 AND k >= ?2 AND k < ?3 ORDER BY k"
-                      : "SELECT k, v FROM kv WHERE t = ?1 AND k >= ?2 ORDER BY k",
-        -1, &st, NULL));
-    if (err == KS_OK) {
+    if ((err = take_scan(of(store), falling, bounded, &st)) == KS_OK) {
         sqlite3_bind_int(st, 1, table);
         bind_str(st, 2, low);
         if (bounded)
             bind_str(st, 3, high);
         err = visit_rows(st, true, visit, user);
+        leave_scan(of(store), falling, bounded, st);
     }
-    sqlite3_finalize(st);
     ks_buf_done(&end);
     return err;
 }

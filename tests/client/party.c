@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "config.h"
 #include "control.h"
@@ -61,6 +62,11 @@ void lab_end(struct lab *lab)
     ks_server_store_free(lab->store);
     ks_config_unref(lab->config);
     ks_arena_done(&lab->kept);
+}
+
+void lab_leave(struct lab *lab)
+{
+    close_party(&lab->parties[--lab->count]);
 }
 
 void lab_account(struct lab *lab, const char *local, const char *password)
@@ -240,14 +246,35 @@ static bool send_output(struct party *party)
     return true;
 }
 
+static double clock_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static void worked(struct party *party, double since_ms)
+{
+    double ms = clock_ms() - since_ms;
+
+    party->work.total_ms += ms;
+    if (ms > party->work.longest_ms)
+        party->work.longest_ms = ms;
+}
+
 static void give(struct party *party, struct ks_str stanza)
 {
+    double since_ms;
+
     if (party->spy && !party->spy(party, &stanza, party->spy_user))
         return;
+    since_ms = clock_ms();
     if (party->websocket)
         konsil_message(party->engine, stanza.ptr, stanza.len, now(party));
     else
         konsil_feed(party->engine, stanza.ptr, stanza.len, now(party));
+    worked(party, since_ms);
 }
 
 static void take_messages(struct party *party)
@@ -390,8 +417,12 @@ void lab_run(struct lab *lab, int64_t ms)
             next = ks_sooner(next, konsil_deadline_ms(lab->parties[i].engine));
         next = next <= lab->host->now.mono_ms ? lab->host->now.mono_ms + 1 : next;
         host_wait(lab->host, next - lab->host->now.mono_ms);
-        for (size_t i = 0; i < lab->count; i++)
+        for (size_t i = 0; i < lab->count; i++) {
+            double since_ms = clock_ms();
+
             konsil_tick(lab->parties[i].engine, now(&lab->parties[i]));
+            worked(&lab->parties[i], since_ms);
+        }
         settle(lab);
     }
 }
@@ -402,13 +433,16 @@ json_t *party_do(struct party *party, const char *format, ...)
 {
     size_t mark = party_mark(party);
     char text[40000];
+    double since_ms;
     va_list args;
     int len;
 
     va_start(args, format);
     len = vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    since_ms = clock_ms();
     konsil_command(party->engine, text, (size_t)len, now(party));
+    worked(party, since_ms);
     take_events(party);
     for (size_t i = mark; i < party_mark(party); i++) {
         json_t *event = json_array_get(party->events, i);

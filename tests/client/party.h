@@ -22,6 +22,12 @@ struct party;
  */
 typedef bool spy_fn(struct party *party, struct ks_str *stanza, void *user);
 
+/* What an engine takes for itself: how long it was at work in all, and without a pause. Milliseconds of a real clock.
+ */
+struct party_work {
+    double total_ms, longest_ms;
+};
+
 struct party {
     struct lab *lab;
     const char *jid, *password;
@@ -40,6 +46,7 @@ struct party {
     bool websocket;   /* it comes over one (RFC 7395); what a spy sees is a message */
     struct ks_ws_reader reader;
     char *url; /* where it was asked to connect the last time, or NULL */
+    struct party_work work;
     /* What it shows to the server; the caller's. An engine learns at its start that there is one: party_reborn. */
     const struct ks_tls_certificate *certificate;
 };
@@ -63,6 +70,8 @@ void lab_option(struct lab *lab, const char *name, const char *value);
 const char *lab_control(struct lab *lab, const char *command);
 /* A device of an account; not connected. */
 struct party *lab_party(struct lab *lab, const char *jid, const char *password);
+/* The last party's process ends for good; its place is free. What the server has of it stays. */
+void lab_leave(struct lab *lab);
 
 /* A lab with anna@ and jonas@ ("a-password", "j-password") and a device of each. */
 void lab_two(struct lab *lab, uint64_t seed, struct party **anna, struct party **jonas);

@@ -299,8 +299,11 @@ static void renewal(void)
     until = json_integer_value(json_object_get(party_do(anna, "{\"id\":\"x\",\"cmd\":\"enrolment\"}"), "until"));
     told = party_count(anna, "warning", 0);
     lab.host->now.wall_ms += 145 * HOSPITAL_DAY_S * 1000;
-    party_reborn(anna); /* in the morning of a day five months later */
-    party_connect(anna);
+    party_restart(jonas); /* in the morning of a day five months later */
+    clinic_run(&clinic, 10000);
+    party_send(jonas, ANNA, "Morgen");
+    clinic_run(&clinic, 10000);
+    party_restart(anna);
     clinic_run(&clinic, 10000);
     check_row(json_integer_value(json_object_get(party_do(anna, "{\"id\":\"x\",\"cmd\":\"enrolment\"}"), "until"))
             > until + 100 * HOSPITAL_DAY_S * 1000,
@@ -309,10 +312,16 @@ static void renewal(void)
         party_count(anna, "warning", 0) - told);
     party_send(anna, JONAS, "nachher");
     clinic_run(&clinic, 90000);
-    says("and people go on", party_history(jonas, ANNA), "vorher,nachher");
+    says("and people go on", party_history(jonas, ANNA), "vorher,Morgen,nachher");
     party_send(jonas, ANNA, "Antwort");
     clinic_run(&clinic, 5000);
-    says("both ways", party_history(anna, JONAS), "vorher,nachher,Antwort");
+    says("both ways", party_history(anna, JONAS), "vorher,Morgen,nachher,Antwort");
+    lab.host->now.wall_ms += 40 * HOSPITAL_DAY_S * 1000;
+    clinic_run(&clinic, 7200000); /* a checkpoint of this day */
+    party_send(jonas, ANNA, "später");
+    clinic_run(&clinic, 5000);
+    says("DSK I.5-d: the renewed one counts when the former one has ended", party_history(anna, JONAS),
+        "vorher,Morgen,nachher,Antwort,später");
     end();
 }
 

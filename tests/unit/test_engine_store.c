@@ -131,6 +131,44 @@ static void test_values(const struct driver *d)
     ks_engine_store_free(s);
 }
 
+struct outer {
+    struct ks_engine_store *store;
+    struct seen seen, inner;
+};
+
+static bool see_both(void *user, struct ks_str key, struct ks_str value)
+{
+    struct outer *outer = user;
+
+    if (outer->store->ops->scan(outer->store, KS_T_MESSAGE, key, KS_STR_EMPTY, false, see, &outer->inner) != KS_OK)
+        return false;
+    return see(&outer->seen, key, value);
+}
+
+/* What begins with a letter, and for each of them again what begins with it: two scans of one kind. */
+static void test_nested_scans(const struct driver *d)
+{
+    struct outer outer = { .store = open_store(d), .seen = { .left = 99 }, .inner = { .left = 99 } };
+
+    ks_buf_init(&outer.seen.text, 1000);
+    ks_buf_init(&outer.inner.text, 1000);
+    put(outer.store, "a", "1");
+    put(outer.store, "ab", "2");
+    put(outer.store, "b", "3");
+    for (int i = 0; i < 2; i++) {
+        ks_buf_reset(&outer.seen.text);
+        ks_buf_reset(&outer.inner.text);
+        if (outer.store->ops->scan(outer.store, KS_T_MESSAGE, KS_STR("a"), KS_STR_EMPTY, false, see_both, &outer)
+            != KS_OK)
+            check_row(false, name_of(d, "a scan"), "it failed");
+        check_str(name_of(d, "a visitor may start another scan"), ks_buf_str(&outer.seen.text), KS_STR("a=1 ab=2 "));
+        check_str(name_of(d, "which gives what it asks for"), ks_buf_str(&outer.inner.text), KS_STR("a=1 ab=2 ab=2 "));
+    }
+    ks_buf_done(&outer.seen.text);
+    ks_buf_done(&outer.inner.text);
+    ks_engine_store_free(outer.store);
+}
+
 static void test_scans(const struct driver *d)
 {
     static const struct row {
@@ -484,6 +522,7 @@ int main(void)
     snprintf(path, sizeof path, "%s/store", dir);
     for (size_t i = 0; i < KS_COUNT(drivers); i++) {
         test_values(&drivers[i]);
+        test_nested_scans(&drivers[i]);
         test_scans(&drivers[i]);
         test_transactions(&drivers[i]);
         test_search(&drivers[i]);
