@@ -3,50 +3,21 @@
 
 #include <stdlib.h>
 
-#include "crypto.h"
+#include "vault_wrap.h"
 
 #define MAGIC KS_STR("KONSILV\n")
 #define VERSION 1
-#define SALT_LEN 16
-#define PARAMS_LEN (SALT_LEN + 4 + 4)
-#define WRAP_LEN (KS_AEAD_NONCE_LEN + KS_VAULT_KEY_LEN + KS_AEAD_TAG_LEN)
 
 /* One of the purposes of doc/PROTOCOL.md: what a wrap authenticates starts with it. */
 #define PURPOSE_SLOT KS_STR("konsil/0 vault slot\n")
 #define PURPOSE_STORE KS_STR("konsil/0 store")
 
-struct field {
-    uint8_t bytes[KS_VAULT_FIELD_MAX];
-    size_t len;
-};
-
-struct slot {
-    uint32_t number;
-    uint8_t kind;
-    struct field id, params, wrap;
-};
-
-struct ks_vault {
-    struct ks_vault_cost floor;
-    uint8_t profile[KS_VAULT_PROFILE_LEN];
-    uint32_t next_number;
-    size_t count;
-    struct slot slots[KS_VAULT_SLOTS_MAX];
-    bool open;
-    uint8_t data_key[KS_VAULT_KEY_LEN];
-};
-
-static struct ks_str field_str(const struct field *f)
+void ks_slot_field_set(struct ks_slot_field *field, struct ks_str bytes)
 {
-    return ks_str(f->bytes, f->len);
-}
-
-static void field_set(struct field *f, struct ks_str bytes)
-{
-    assert(bytes.len <= sizeof f->bytes);
+    assert(bytes.len <= sizeof field->bytes);
     if (bytes.len)
-        memcpy(f->bytes, bytes.ptr, bytes.len);
-    f->len = bytes.len;
+        memcpy(field->bytes, bytes.ptr, bytes.len);
+    field->len = bytes.len;
 }
 
 /* --- the file --- */
@@ -74,7 +45,7 @@ void ks_vault_free(struct ks_vault *v)
     }
 }
 
-static enum ks_err field_read(struct ks_cursor *at, struct field *ret_field)
+static enum ks_err field_read(struct ks_cursor *at, struct ks_slot_field *ret_field)
 {
     struct ks_str bytes;
     enum ks_err err = ks_cursor_field(at, &bytes);
@@ -83,11 +54,11 @@ static enum ks_err field_read(struct ks_cursor *at, struct field *ret_field)
         return err;
     if (bytes.len > KS_VAULT_FIELD_MAX)
         return KS_ELIMIT;
-    field_set(ret_field, bytes);
+    ks_slot_field_set(ret_field, bytes);
     return KS_OK;
 }
 
-static enum ks_err slot_read(struct ks_cursor *at, const struct ks_vault *v, struct slot *ret_slot)
+static enum ks_err slot_read(struct ks_cursor *at, const struct ks_vault *v, struct ks_slot *ret_slot)
 {
     enum ks_err err;
 
@@ -153,12 +124,12 @@ static void write_head(const struct ks_vault *v, struct ks_buf *buf)
     ks_buf_add(buf, ks_str(v->profile, sizeof v->profile));
 }
 
-static void write_slot(const struct slot *slot, struct ks_buf *buf)
+static void write_slot(const struct ks_slot *slot, struct ks_buf *buf)
 {
     ks_buf_u32(buf, slot->number);
     ks_buf_byte(buf, slot->kind);
-    ks_buf_field(buf, field_str(&slot->id));
-    ks_buf_field(buf, field_str(&slot->params));
+    ks_buf_field(buf, ks_slot_field_str(&slot->id));
+    ks_buf_field(buf, ks_slot_field_str(&slot->params));
 }
 
 void ks_vault_write(const struct ks_vault *v, struct ks_buf *buf)
@@ -170,7 +141,7 @@ void ks_vault_write(const struct ks_vault *v, struct ks_buf *buf)
     ks_buf_byte(buf, (uint8_t)v->count);
     for (size_t i = 0; i < v->count; i++) {
         write_slot(&v->slots[i], buf);
-        ks_buf_field(buf, field_str(&v->slots[i].wrap));
+        ks_buf_field(buf, ks_slot_field_str(&v->slots[i].wrap));
     }
 }
 
@@ -200,7 +171,7 @@ size_t ks_vault_slots(const struct ks_vault *v, struct ks_vault_slot_info ret_sl
 /* --- wraps --- */
 
 /* The authenticated fields of a slot. The buffer's only failure is memory. */
-static enum ks_err slot_extra(const struct ks_vault *v, const struct slot *slot, struct ks_buf *buf)
+static enum ks_err slot_extra(const struct ks_vault *v, const struct ks_slot *slot, struct ks_buf *buf)
 {
     ks_buf_add(buf, PURPOSE_SLOT);
     write_head(v, buf);
@@ -208,123 +179,107 @@ static enum ks_err slot_extra(const struct ks_vault *v, const struct slot *slot,
     return ks_buf_err(buf);
 }
 
-static bool cost_fits(const struct ks_vault *v, struct ks_vault_cost cost)
+enum ks_err ks_slot_seal(const struct ks_vault *v, struct ks_prng *prng, const uint8_t kek[KS_AEAD_KEY_LEN],
+    struct ks_str more, struct ks_slot *slot)
+{
+    uint8_t hidden[KS_VAULT_KEY_LEN + KS_SLOT_MORE_MAX], sealed[KS_AEAD_NONCE_LEN + sizeof hidden + KS_AEAD_TAG_LEN];
+    struct ks_buf extra;
+    enum ks_err err;
+
+    assert(v->open && more.len <= KS_SLOT_MORE_MAX);
+    ks_buf_init(&extra, SIZE_MAX);
+    memcpy(hidden, v->data_key, KS_VAULT_KEY_LEN);
+    if (more.len)
+        memcpy(hidden + KS_VAULT_KEY_LEN, more.ptr, more.len);
+    if ((err = slot_extra(v, slot, &extra)) == KS_OK) {
+        ks_prng_bytes(prng, sealed, KS_AEAD_NONCE_LEN);
+        ks_aead_seal(
+            kek, sealed, ks_buf_str(&extra), ks_str(hidden, KS_VAULT_KEY_LEN + more.len), sealed + KS_AEAD_NONCE_LEN);
+        ks_slot_field_set(
+            &slot->wrap, ks_str(sealed, KS_AEAD_NONCE_LEN + KS_VAULT_KEY_LEN + more.len + KS_AEAD_TAG_LEN));
+    }
+    ks_wipe(hidden, sizeof hidden);
+    ks_buf_done(&extra);
+    return err;
+}
+
+enum ks_err ks_slot_open(const struct ks_vault *v, const struct ks_slot *slot, const uint8_t kek[KS_AEAD_KEY_LEN],
+    uint8_t ret_key[KS_VAULT_KEY_LEN], uint8_t *ret_more, size_t more_len)
+{
+    uint8_t hidden[KS_VAULT_KEY_LEN + KS_SLOT_MORE_MAX];
+    struct ks_buf extra;
+    enum ks_err err;
+
+    assert(more_len <= KS_SLOT_MORE_MAX);
+    if (slot->wrap.len != KS_AEAD_NONCE_LEN + KS_VAULT_KEY_LEN + more_len + KS_AEAD_TAG_LEN)
+        return KS_ECRYPTO;
+    ks_buf_init(&extra, SIZE_MAX);
+    if ((err = slot_extra(v, slot, &extra)) == KS_OK)
+        err = ks_aead_open(kek, slot->wrap.bytes, ks_buf_str(&extra),
+            ks_str_from(ks_slot_field_str(&slot->wrap), KS_AEAD_NONCE_LEN), hidden);
+    if (err == KS_OK) {
+        memcpy(ret_key, hidden, KS_VAULT_KEY_LEN);
+        if (more_len)
+            memcpy(ret_more, hidden + KS_VAULT_KEY_LEN, more_len);
+    }
+    ks_wipe(hidden, sizeof hidden);
+    ks_buf_done(&extra);
+    return err;
+}
+
+void ks_vault_opened(struct ks_vault *v, const uint8_t key[KS_VAULT_KEY_LEN])
+{
+    memcpy(v->data_key, key, sizeof v->data_key);
+    v->open = true;
+}
+
+/* --- Argon2id in params --- */
+
+struct ks_slot_argon ks_slot_argon_new(struct ks_prng *prng, struct ks_vault_cost cost)
+{
+    struct ks_slot_argon argon = { .cost = cost };
+
+    ks_prng_bytes(prng, argon.salt, sizeof argon.salt);
+    return argon;
+}
+
+void ks_slot_argon_write(const struct ks_slot_argon *argon, struct ks_buf *buf)
+{
+    ks_buf_add(buf, ks_str(argon->salt, sizeof argon->salt));
+    ks_buf_u32(buf, argon->cost.kib);
+    ks_buf_u32(buf, argon->cost.passes);
+}
+
+enum ks_err ks_slot_argon_read(struct ks_cursor *at, struct ks_slot_argon *ret_argon)
+{
+    struct ks_str salt;
+    enum ks_err err;
+
+    if ((err = ks_cursor_take(at, sizeof ret_argon->salt, &salt)) != KS_OK
+        || (err = ks_cursor_u32(at, &ret_argon->cost.kib)) != KS_OK
+        || (err = ks_cursor_u32(at, &ret_argon->cost.passes)) != KS_OK)
+        return err;
+    memcpy(ret_argon->salt, salt.ptr, sizeof ret_argon->salt);
+    return KS_OK;
+}
+
+bool ks_slot_cost_fits(const struct ks_vault *v, struct ks_vault_cost cost)
 {
     return cost.kib >= v->floor.kib && cost.passes >= v->floor.passes && cost.kib <= KS_VAULT_KIB_MAX
         && cost.passes <= KS_VAULT_PASSES_MAX;
 }
 
-static bool passphrase_fits(struct ks_str passphrase)
+enum ks_err ks_slot_argon_run(
+    const struct ks_vault *v, const struct ks_slot_argon *argon, struct ks_str secret, uint8_t ret_key[32])
 {
-    return passphrase.len > 0 && passphrase.len <= KS_VAULT_PASSPHRASE_MAX;
-}
-
-/* Makes slot hold DK under a passphrase. It is unchanged after a failure. */
-static enum ks_err wrap(const struct ks_vault *v, struct ks_prng *prng, struct ks_str passphrase,
-    struct ks_vault_cost cost, struct slot *slot)
-{
-    uint8_t kek[KS_AEAD_KEY_LEN], salt[SALT_LEN], sealed[WRAP_LEN];
-    struct slot made = { .number = slot->number, .kind = KS_SLOT_PASSPHRASE };
-    struct ks_buf params, extra;
-    enum ks_err err;
-
-    ks_buf_init(&params, PARAMS_LEN);
-    ks_buf_init(&extra, SIZE_MAX);
-    ks_prng_bytes(prng, salt, sizeof salt);
-    ks_buf_add(&params, ks_str(salt, sizeof salt));
-    ks_buf_u32(&params, cost.kib);
-    ks_buf_u32(&params, cost.passes);
-    if ((err = ks_buf_err(&params)) != KS_OK)
-        goto out;
-    field_set(&made.params, ks_buf_str(&params));
-    if ((err = slot_extra(v, &made, &extra)) != KS_OK
-        || (err = ks_argon2id(passphrase, salt, cost.kib, cost.passes, kek)) != KS_OK)
-        goto out;
-    ks_prng_bytes(prng, sealed, KS_AEAD_NONCE_LEN);
-    ks_aead_seal(kek, sealed, ks_buf_str(&extra), ks_str(v->data_key, sizeof v->data_key), sealed + KS_AEAD_NONCE_LEN);
-    field_set(&made.wrap, ks_str(sealed, sizeof sealed));
-    *slot = made;
-out:
-    ks_wipe(kek, sizeof kek);
-    ks_buf_done(&params);
-    ks_buf_done(&extra);
-    return err;
-}
-
-/* KS_OK with DK in ret_key; KS_ECRYPTO; KS_ELIMIT; KS_ENOMEM. */
-static enum ks_err unwrap(
-    const struct ks_vault *v, const struct slot *slot, struct ks_str passphrase, uint8_t ret_key[KS_VAULT_KEY_LEN])
-{
-    struct ks_cursor at = ks_cursor(field_str(&slot->params));
-    struct ks_vault_cost cost;
-    struct ks_str salt;
-    struct ks_buf extra;
-    uint8_t kek[KS_AEAD_KEY_LEN];
-    enum ks_err err;
-
-    if (ks_cursor_take(&at, SALT_LEN, &salt) != KS_OK || ks_cursor_u32(&at, &cost.kib) != KS_OK
-        || ks_cursor_u32(&at, &cost.passes) != KS_OK || !ks_cursor_done(&at) || slot->wrap.len != WRAP_LEN)
-        return KS_ECRYPTO;
-    if (!cost_fits(v, cost))
+    if (!ks_slot_cost_fits(v, argon->cost))
         return KS_ELIMIT;
-    ks_buf_init(&extra, SIZE_MAX);
-    if ((err = slot_extra(v, slot, &extra)) == KS_OK
-        && (err = ks_argon2id(passphrase, (const uint8_t *)salt.ptr, cost.kib, cost.passes, kek)) == KS_OK)
-        err = ks_aead_open(
-            kek, slot->wrap.bytes, ks_buf_str(&extra), ks_str_from(field_str(&slot->wrap), KS_AEAD_NONCE_LEN), ret_key);
-    ks_wipe(kek, sizeof kek);
-    ks_buf_done(&extra);
-    return err;
-}
-
-enum ks_err ks_vault_unlock(struct ks_vault *v, struct ks_str passphrase, uint32_t *ret_number)
-{
-    enum ks_err result = KS_ENOTFOUND;
-
-    for (size_t i = 0; i < v->count; i++) {
-        uint8_t key[KS_VAULT_KEY_LEN];
-        enum ks_err err;
-
-        if (v->slots[i].kind != KS_SLOT_PASSPHRASE)
-            continue;
-        err = passphrase_fits(passphrase) ? unwrap(v, &v->slots[i], passphrase, key) : KS_ECRYPTO;
-        if (err == KS_OK) {
-            memcpy(v->data_key, key, sizeof v->data_key);
-            v->open = true;
-            *ret_number = v->slots[i].number;
-            ks_wipe(key, sizeof key);
-            return KS_OK;
-        }
-        if (err < KS_FATAL)
-            return err;
-        if (result != KS_ELIMIT)
-            result = err;
-    }
-    return result;
+    return ks_argon2id(secret, argon->salt, argon->cost.kib, argon->cost.passes, ret_key);
 }
 
 /* --- changing slots --- */
 
-enum ks_err ks_vault_add(
-    struct ks_vault *v, struct ks_prng *prng, struct ks_str passphrase, struct ks_vault_cost cost, uint32_t *ret_number)
-{
-    struct slot *slot = &v->slots[v->count];
-    enum ks_err err;
-
-    if (!v->open)
-        return KS_ESTATE;
-    if (v->count == KS_VAULT_SLOTS_MAX || v->next_number == UINT32_MAX || !cost_fits(v, cost)
-        || !passphrase_fits(passphrase))
-        return KS_ELIMIT;
-    *slot = (struct slot) { .number = v->next_number };
-    if ((err = wrap(v, prng, passphrase, cost, slot)) != KS_OK)
-        return err;
-    v->count++;
-    *ret_number = v->next_number++;
-    return KS_OK;
-}
-
-static struct slot *slot_find(struct ks_vault *v, uint32_t number)
+struct ks_slot *ks_slot_find(struct ks_vault *v, uint32_t number)
 {
     for (size_t i = 0; i < v->count; i++)
         if (v->slots[i].number == number)
@@ -332,29 +287,42 @@ static struct slot *slot_find(struct ks_vault *v, uint32_t number)
     return NULL;
 }
 
-enum ks_err ks_vault_rewrap(
-    struct ks_vault *v, struct ks_prng *prng, uint32_t number, struct ks_str passphrase, struct ks_vault_cost cost)
+enum ks_err ks_slot_new(struct ks_vault *v, uint8_t kind, struct ks_slot **ret_slot)
 {
-    struct slot *slot = slot_find(v, number);
-
     if (!v->open)
         return KS_ESTATE;
-    if (!slot || slot->kind != KS_SLOT_PASSPHRASE)
-        return KS_ENOTFOUND;
-    if (!cost_fits(v, cost) || !passphrase_fits(passphrase))
+    if (v->count == KS_VAULT_SLOTS_MAX || v->next_number == UINT32_MAX)
         return KS_ELIMIT;
-    return wrap(v, prng, passphrase, cost, slot);
+    *ret_slot = &v->slots[v->count];
+    **ret_slot = (struct ks_slot) { .number = v->next_number, .kind = kind };
+    return KS_OK;
+}
+
+void ks_slot_append(struct ks_vault *v)
+{
+    assert(v->count < KS_VAULT_SLOTS_MAX && v->slots[v->count].number == v->next_number);
+    v->count++;
+    v->next_number++;
+}
+
+/* Whether the kind opens a vault without a slot beside it. A biometric slot does for hours, an offline one too. */
+static bool opens_alone(uint8_t kind)
+{
+    return kind == KS_SLOT_PASSPHRASE || kind == KS_SLOT_PIN || kind == KS_SLOT_SERVICE;
 }
 
 enum ks_err ks_vault_remove(struct ks_vault *v, uint32_t number)
 {
-    struct slot *slot = slot_find(v, number);
+    struct ks_slot *slot = ks_slot_find(v, number);
+    size_t others = 0;
 
     if (!v->open)
         return KS_ESTATE;
     if (!slot)
         return KS_ENOTFOUND;
-    if (v->count == 1)
+    for (size_t i = 0; i < v->count; i++)
+        others += &v->slots[i] != slot && opens_alone(v->slots[i].kind);
+    if (!others)
         return KS_ESTATE;
     v->count--;
     memmove(slot, slot + 1, (size_t)(v->slots + v->count - slot) * sizeof *slot);

@@ -2,13 +2,13 @@
 /* vault.h -- the header file beside the store: one random data key, wrapped once in each of its slots.
  *
  * The data key DK never leaves this object; what opens the store is derived from it. Every slot wraps the same DK, so
- * a slot can be added, changed or removed without touching the store, and kinds to come (PIN with OPRF, biometric,
- * offline, service) need no migration. Bytes in, bytes out: the caller reads and writes the file, replacing it as a
- * whole. Format (big-endian):
+ * a slot can be added, changed or removed without touching the store. Bytes in, bytes out: the caller reads and writes
+ * the file, replacing it as a whole. The passphrase's slot is here; the others are in vault_pin.h and vault_prf.h.
+ * Format (big-endian):
  *
  *     "KONSILV\n" | u8 version = 1 | 16 bytes profile id | u32 next slot number | u8 slots
  *     slot: u32 number | u8 kind | field id | field params | field wrap          (field: u32 length, bytes)
- *     wrap: 24 bytes nonce | XChaCha20-Poly1305(KEK, nonce, AD, DK)
+ *     wrap: 24 bytes nonce | XChaCha20-Poly1305(KEK, nonce, AD, DK | what the kind hides beside it)
  *     AD:   "konsil/0 vault slot\n" | version | profile id | number | kind | field id | field params
  *     passphrase slot: id is empty; params: 16 bytes salt | u32 KiB | u32 passes; KEK = Argon2id(passphrase, …)
  *
@@ -29,7 +29,11 @@
 #define KS_VAULT_PASSPHRASE_MAX 1024
 
 enum ks_vault_kind {
-    KS_SLOT_PASSPHRASE = 1, /* 2 to 5 are taken by PIN, biometric, offline and service (doc/PROTOCOL.md) */
+    KS_SLOT_PASSPHRASE = 1,
+    KS_SLOT_PIN = 2,
+    KS_SLOT_BIOMETRIC = 3,
+    KS_SLOT_OFFLINE = 4,
+    KS_SLOT_SERVICE = 5,
 };
 
 /* What Argon2id costs. A header asks for what its maker chose, within these bounds. */
@@ -71,7 +75,8 @@ KS_CHECK enum ks_err ks_vault_add(struct ks_vault *v, struct ks_prng *prng, stru
 /* Another passphrase or cost for a slot; the number stays. KS_ENOTFOUND. */
 KS_CHECK enum ks_err ks_vault_rewrap(
     struct ks_vault *v, struct ks_prng *prng, uint32_t number, struct ks_str passphrase, struct ks_vault_cost cost);
-/* Numbers are never given again. KS_ENOTFOUND; KS_ESTATE also for the last slot. */
+/* Numbers are never given again. KS_ENOTFOUND; KS_ESTATE also for the last slot that opens the vault by itself: one
+ * with a passphrase, a PIN, or of a service. */
 KS_CHECK enum ks_err ks_vault_remove(struct ks_vault *v, uint32_t number);
 
 /* The numbers and kinds of the slots, in the order of the file; returns how many there are. */
