@@ -70,7 +70,7 @@ sealed = {e.tag[1:].split("}")[0] for e in stanza if e.tag.endswith("}encrypted"
 row(sealed == {"urn:xmpp:omemo:2"}, "DSK II.1-h part (constant time): and konsils among themselves use the newer one", sealed)
 watch.close()
 
-# --- the vault: Argon2id, XChaCha20-Poly1305, HKDF-SHA-256 (PROTOCOL.md §10) ---
+# --- the vault: Argon2id, XChaCha20-Poly1305, HKDF-SHA-256 (PROTOCOL.md §10); a PIN's slot: tests/unit/vault_known.py, test_vault_pin.c ---
 
 lab.ctl("backup", "probe")
 A.close()
@@ -107,7 +107,7 @@ def data_key(passphrase, algorithm=sodium.crypto_pwhash_ALG_ARGON2ID13):
 
 
 secret = data_key(PASSPHRASE)
-row((head, version, count, kind) == (b"KONSILV\n", 1, 1, 1) and listed("vault (10)", "Argon2id", "XChaCha20-Poly1305", "HKDF-SHA-256") and secret,
+row((head, version, count, kind) == (b"KONSILV\n", 1, 1, 1) and listed("vault (10)", "Argon2id", "XChaCha20-Poly1305", "HKDF-SHA-256", "OPRF(ristretto255, SHA-512)", "Ed25519") and secret,
     "DSK II.1-h: vault: Argon2id and XChaCha20-Poly1305 of libsodium open it", (head, version, count, kind))
 row((kib, passes) >= (65536, 3) and not data_key("geraten") and not data_key(PASSPHRASE, sodium.crypto_pwhash_ALG_ARGON2I13),
     "DSK II.1-h: control: another passphrase and another algorithm do not; it takes 64 MiB and 3 passes", (kib, passes))
