@@ -24,6 +24,9 @@
 #define KS_CODE_NO_DEVICE "device.none"
 #define KS_CODE_NO_PICTURE "picture.none" /* of a format and length that are taken */
 
+#define KS_CODE_VAULT_PIN "vault.pin"   /* it needs a PIN that was right a moment ago */
+#define KS_CODE_VAULT_FULL "vault.full" /* too many locks */
+
 #define KS_CODE_BUSY "command.busy" /* the same was asked for, and is not answered yet */
 #define KS_CODE_FORM_TOO_BIG "form.too_big"
 #define KS_CODE_FORM_UNUSABLE "form.unusable" /* no answer to what was asked */

@@ -54,6 +54,11 @@ KS_CHECK enum ks_err ks_cmd_on_push(struct konsil *k, const struct ks_cmd *cmd);
 KS_CHECK enum ks_err ks_cmd_on_push_subscribe(struct konsil *k, const struct ks_cmd *cmd);
 KS_CHECK enum ks_err ks_cmd_on_push_unsubscribe(struct konsil *k, const struct ks_cmd *cmd);
 
+/* vault_slots.c */
+KS_CHECK enum ks_err ks_cmd_on_vault_make(struct konsil *k, const struct ks_cmd *cmd);
+KS_CHECK enum ks_err ks_cmd_on_vault_drop(struct konsil *k, const struct ks_cmd *cmd);
+KS_CHECK enum ks_err ks_cmd_on_vault_slots(struct konsil *k, const struct ks_cmd *cmd);
+
 /* push_service.c */
 KS_CHECK enum ks_err ks_cmd_on_push_service_set(struct konsil *k, const struct ks_cmd *cmd);
 KS_CHECK enum ks_err ks_cmd_on_push_service_remove(struct konsil *k, const struct ks_cmd *cmd);

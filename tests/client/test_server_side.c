@@ -451,6 +451,55 @@ static void test_services(struct lab *lab, struct party *anna, struct forgery *f
         party_count(anna, "services", mark));
 }
 
+/* --- the vault's slots --- */
+
+#define VAULT_SLOT "AAAAAAAAAAAAAAAAAAAAAA=="
+#define VAULT_HASH "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+#define VAULT_MAKE                                                                                              \
+    "{\"id\":\"r\",\"cmd\":\"vault_make\",\"kind\":\"pin\",\"slot\":\"" VAULT_SLOT "\",\"token\":\"" VAULT_HASH \
+    "\",\"confirm\":\"" VAULT_HASH "\"}"
+
+static void test_vault(struct party *anna, struct forgery *forgery)
+{
+    static const struct {
+        const char *name, *condition, *code;
+    } rows[] = {
+        { "§16.2: what needs a fresh PIN says so", "not-allowed", "vault.pin" },
+        { "§16.2: what is too many says so", "policy-violation", "vault.full" },
+        { "§16.2: what else is refused says why", "conflict", "server.refused" },
+    };
+    json_t *event = ask(anna, VAULT_MAKE), *one;
+
+    check_row(
+        is(event, "event", "vault_made") && is(event, "slot", VAULT_SLOT) && strlen(text_of(event, "keyid")) == 12,
+        "§16.2: a slot is made, and the server's key has a name", "%s", dump(event));
+    event = ask(anna, "{\"id\":\"r\",\"cmd\":\"vault_slots\"}");
+    one = json_array_get(json_object_get(event, "slots"), 0);
+    check_row(json_array_size(json_object_get(event, "slots")) == 1 && is(one, "slot", VAULT_SLOT)
+            && is(one, "kind", "pin") && is(one, "state", "open") && json_is_true(json_object_get(one, "own"))
+            && !json_object_get(one, "unlocked") && json_integer_value(json_object_get(one, "made")) > 0,
+        "§16.2: slots are listed", "%s", dump(event));
+    event = ask(anna, VAULT_MAKE);
+    check_row(is(event, "event", "error") && is(event, "code", "server.refused"), "§16.2: an id is used once", "%s",
+        dump(event));
+    event = ask(anna, "{\"id\":\"r\",\"cmd\":\"vault_drop\",\"slot\":\"" VAULT_SLOT "\"}");
+    check_row(is(event, "event", "result"), "§16.2: a slot is dropped", "%s", dump(event));
+    event = ask(anna, "{\"id\":\"r\",\"cmd\":\"vault_slots\"}");
+    one = json_array_get(json_object_get(event, "slots"), 0);
+    check_row(is(one, "state", "gone") && json_integer_value(json_object_get(one, "ended")) > 0,
+        "§16.2: and is gone for all to see", "%s", dump(event));
+    for (size_t i = 0; i < KS_COUNT(rows); i++) {
+        char error[256];
+
+        snprintf(error, sizeof error, "<error type='cancel'><%s xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>",
+            rows[i].condition);
+        *forgery = (struct forgery) { "<error", "</iq>", error, 0 };
+        event = ask(anna, VAULT_MAKE);
+        check_row(forgery->done == 1 && is(event, "code", rows[i].code), rows[i].name, "%s", dump(event));
+    }
+    forgery->from = NULL;
+}
+
 int main(void)
 {
     struct forgery forgery = { NULL };
@@ -477,6 +526,7 @@ int main(void)
     test_hostile_forms(anna, &forgery);
     test_info(&lab, anna, &forgery);
     test_outage(&lab, anna);
+    test_vault(anna, &forgery);
     test_services(&lab, anna, &forgery);
     lab_end(&lab);
     return check_done();
