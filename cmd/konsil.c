@@ -17,7 +17,7 @@
 #include "invite_link.h"
 #include "jid.h"
 #include "konsil_certificate.h"
-#include "profile.h"
+#include "konsil_pin.h"
 #include "system.h"
 #include "unicode.h"
 
@@ -25,6 +25,10 @@
 #define PASSPHRASE_MIN 8 /* characters of a new one; konsil.passphrase-short names it */
 #define PATH_CAP 4096
 #define WAIT_MS_MAX 60000 /* a clock that is set while we sleep is seen by then */
+
+#define LOCKED "KONSIL_LOCKED" /* in the environment of one that locked itself */
+#define LOCK_MINUTES 15        /* without a key; where there is a PIN */
+#define LOCK_MINUTES_MAX 1440
 
 enum { EXIT_USAGE = 64 /* EX_USAGE of sysexits.h */ };
 
@@ -156,26 +160,38 @@ const char *program_ask_new(
     return same ? NULL : questions->differs;
 }
 
-static const char *get_passphrase(const struct program *program, const char *file, bool is_new, char *text, size_t cap)
+/* What opens the vault that is there. *ret_asked: on the terminal, where it can be asked for again. */
+static const char *get_secret(
+    const struct program *program, const char *file, bool is_pin, char *text, size_t cap, bool *ret_asked)
+{
+    const char *given = getenv("KONSIL_PASSPHRASE"),
+               *missing = is_pin ? SAY("konsil.pin-missing") : SAY("konsil.passphrase-missing");
+
+    *ret_asked = program->locked || (!file && !given);
+    if (*ret_asked)
+        return program_ask(program, is_pin ? SAY("konsil.pin-ask") : SAY("konsil.passphrase-ask"), text, cap) && *text
+            ? NULL
+            : missing;
+    if (file)
+        return program_read_passphrase(file, text, cap);
+    if (strlen(given) >= cap)
+        return missing;
+    memcpy(text, given, strlen(given) + 1);
+    return NULL;
+}
+
+/* The passphrase of a vault that is not there yet. */
+static const char *get_new(const struct program *program, const char *file, char *text, size_t cap)
 {
     static const struct program_questions questions = { SAY("konsil.passphrase-new"), SAY("konsil.passphrase-again"),
         SAY("konsil.passphrase-short"), SAY("konsil.passphrase-differs"), SAY("konsil.passphrase-missing") };
-    const char *given = getenv("KONSIL_PASSPHRASE"), *wrong;
+    const char *wrong;
+    bool asked;
 
-    if (file) {
-        wrong = program_read_passphrase(file, text, cap);
-        return wrong ? wrong : is_new && is_short(text) ? SAY("konsil.passphrase-short") : NULL;
-    }
-    if (given) {
-        if (strlen(given) >= cap)
-            return SAY("konsil.passphrase-missing");
-        memcpy(text, given, strlen(given) + 1);
-        return is_new && is_short(text) ? SAY("konsil.passphrase-short") : NULL;
-    }
-    if (is_new)
+    if (!file && !getenv("KONSIL_PASSPHRASE"))
         return program_ask_new(program, &questions, text, cap);
-    return program_ask(program, SAY("konsil.passphrase-ask"), text, cap) && *text ? NULL
-                                                                                  : SAY("konsil.passphrase-missing");
+    wrong = get_secret(program, file, false, text, cap, &asked);
+    return wrong ? wrong : is_short(text) ? SAY("konsil.passphrase-short") : NULL;
 }
 
 /* --- the account's files --- */
@@ -201,19 +217,49 @@ static const char *why_not_open(enum ks_err err)
     }
 }
 
-static int open_store(struct program *program, const char *dir, const char *passphrase_file, struct ks_prng *prng)
+/* Opens the vault; a passphrase stands beside a PIN only while the PIN is being set, and needs no server. */
+static int unlock(struct program *program, const char *passphrase_file)
 {
-    char text[PASSPHRASE_MAX + 2];
-    const char *wrong = get_passphrase(program, passphrase_file, !ks_profile_exists(dir), text, sizeof(text));
+    bool is_new = !ks_profile_vault(program->profile), is_pin = pin_is_there(program), asked = false;
+    char text[PASSPHRASE_MAX + 2] = "";
+    enum pin_end end = PIN_SHUT;
     enum ks_err err;
 
-    if (wrong) {
+    do {
+        const char *wrong = is_new ? get_new(program, passphrase_file, text, sizeof(text))
+                                   : get_secret(program, passphrase_file, is_pin, text, sizeof(text), &asked);
+
+        if (wrong) {
+            ks_wipe(text, sizeof(text));
+            return program_fail(program, wrong);
+        }
+        err = ks_profile_unlock(program->profile, ks_str_z(text));
+        if (is_pin && (err == KS_ENOTFOUND || err == KS_ECRYPTO))
+            end = pin_unlock(program, text);
+        else
+            end = err == KS_OK ? PIN_OPEN : PIN_SHUT;
         ks_wipe(text, sizeof(text));
-        return program_fail(program, wrong);
-    }
-    err = ks_profile_open(dir, ks_str_z(text), prng, &program->store);
-    ks_wipe(text, sizeof(text));
-    return err == KS_OK ? EXIT_SUCCESS : program_fail(program, why_not_open(err));
+    } while (end == PIN_AGAIN && asked);
+    if (end == PIN_OPEN)
+        return EXIT_SUCCESS;
+    return is_pin ? EXIT_FAILURE : program_fail(program, why_not_open(err));
+}
+
+/* keep: the vault stays open, to be changed. */
+static int open_store(struct program *program, const char *dir, const char *passphrase_file, bool keep)
+{
+    enum ks_err err;
+    int status;
+
+    if ((err = ks_profile_load(dir, program->prng, &program->profile)) != KS_OK)
+        return program_fail(program, why_not_open(err));
+    if ((status = unlock(program, passphrase_file)) != EXIT_SUCCESS)
+        return status;
+    if ((err = ks_profile_store(program->profile, &program->store)) != KS_OK)
+        return program_fail(program, why_not_open(err));
+    if (!keep)
+        ks_vault_lock(ks_profile_vault(program->profile));
+    return EXIT_SUCCESS;
 }
 
 static int make_engine(struct program *program, struct ks_prng *prng)
@@ -239,7 +285,10 @@ static int make_engine(struct program *program, struct ks_prng *prng)
 static const char synopsis[] =
     "konsil [--json] [--server HOST[:PORT]] [--direct-tls | --websocket[=URL]] [--ca FILE] [--dir DIR] "
     "[--passphrase-file FILE]\n"
-    "         [--certificate FILE [--key FILE] [--key-passphrase-file FILE] | --no-certificate] [--lang de|en] JID\n"
+    "         [--certificate FILE [--key FILE] [--key-passphrase-file FILE] | --no-certificate] [--lock-after "
+    "MINUTES]\n"
+    "         [--lang de|en] JID\n"
+    "  konsil pin set [--pin-file FILE] [options] JID\n"
     "  konsil --invite LINK [options]\n"
     "  konsil --help | --version";
 
@@ -308,8 +357,20 @@ static const char *read_account(
     return program->invite && !ks_str_eq(*ret_text, link.jid) ? SAY("invite.other") : NULL;
 }
 
-static int run(struct program *program, const char *dir, const char *passphrase_file, const char *ca_file,
-    const struct certificate_options *certificate)
+struct start {
+    const char *dir, *passphrase_file, *pin_file;
+    struct certificate_options certificate;
+    bool set_pin;
+};
+
+static int face(struct program *program, const struct start *start)
+{
+    return start->set_pin ? konsil_pin_set(program, start->pin_file)
+        : program->json   ? konsil_json(program)
+                          : konsil_terminal(program);
+}
+
+static int run(struct program *program, const struct start *start)
 {
     uint8_t seed[KS_PRNG_SEED_LEN];
     struct ks_prng prng;
@@ -318,40 +379,88 @@ static int run(struct program *program, const char *dir, const char *passphrase_
     ks_system_entropy(seed, sizeof(seed));
     ks_prng_init(&prng, seed);
     ks_wipe(seed, sizeof(seed));
-    const struct ks_file_carrier_setup files = { ca_file, strchr(program->jid, '@') + 1, program->host };
+    program->prng = &prng;
+    const struct ks_file_carrier_setup files = { program->ca_file, strchr(program->jid, '@') + 1, program->host };
 
-    if (ks_client_link_new(ca_file, &program->link) != KS_OK)
+    if (ks_client_link_new(program->ca_file, &program->link) != KS_OK)
         status = program_fail(program, SAY("konsil.ca"));
     else if (ks_file_carrier_new(&files, &program->carrier) != KS_OK
-        || ks_outage_fetch_new(ca_file, &program->outage) != KS_OK)
+        || ks_outage_fetch_new(program->ca_file, &program->outage) != KS_OK)
         status = program_fail(program, SAY("konsil.memory"));
-    else if ((status = open_store(program, dir, passphrase_file, &prng)) == EXIT_SUCCESS
-        && (status = konsil_certificate(program, dir, certificate)) == EXIT_SUCCESS
+    else if ((status = open_store(program, start->dir, start->passphrase_file, start->set_pin)) == EXIT_SUCCESS
+        && (status = konsil_certificate(program, start->dir, &start->certificate)) == EXIT_SUCCESS
         && (status = make_engine(program, &prng)) == EXIT_SUCCESS)
-        status = program->json ? konsil_json(program) : konsil_terminal(program);
+        status = face(program, start);
     ks_file_carrier_free(program->carrier);
     ks_outage_fetch_free(program->outage);
     konsil_free(program->engine);
     ks_engine_store_free(program->store);
+    ks_profile_free(program->profile);
+    ks_vault_link_free(program->vault);
     ks_client_link_free(program->link);
     ks_prng_done(&prng);
     return status;
 }
 
-int main(int argc, char **argv)
+/* --- locking --- */
+
+/* As they were given: getopt puts them in another order, and some are cut. NULL without memory. */
+static char **copy_arguments(int argc, char **argv)
+{
+    size_t len = 0, count = (size_t)argc;
+    char **copy, *at;
+
+    for (size_t i = 0; i < count; i++)
+        len += strlen(argv[i]) + 1;
+    if (!(copy = malloc((count + 1) * sizeof *copy + len)))
+        return NULL;
+    at = (char *)(copy + count + 1);
+    for (size_t i = 0; i < count; i++) {
+        copy[i] = memcpy(at, argv[i], strlen(argv[i]) + 1);
+        at += strlen(argv[i]) + 1;
+    }
+    copy[count] = NULL;
+    return copy;
+}
+
+/* Begins anew in this process, so that of what it knew nothing is left in its memory: not a key, not a message, nor
+ * what a library kept of them. Returns when that cannot be done. */
+static int lock(const struct program *program, char **arguments)
+{
+    (void)unsetenv("KONSIL_PASSPHRASE");
+    if (arguments && setenv(LOCKED, "1", 1) == 0)
+        execv("/proc/self/exe", arguments);
+    return program_fail(program, SAY("konsil.memory"));
+}
+
+static bool read_minutes(const char *text, unsigned *ret_minutes)
+{
+    uint64_t minutes;
+
+    if (ks_str_u64(ks_str_z(text), LOCK_MINUTES_MAX, &minutes) != KS_OK)
+        return false;
+    *ret_minutes = (unsigned)minutes;
+    return true;
+}
+
+static bool is_pin_command(const char *first, const char *second)
+{
+    return strcmp(first, "pin") == 0 && (strcmp(second, "set") == 0 || strcmp(second, "change") == 0);
+}
+
+static int start_program(int argc, char **argv, struct program *program)
 {
     static const struct option options[] = { { "json", no_argument, NULL, 'j' },
         { "dir", required_argument, NULL, 'd' }, { "ca", required_argument, NULL, 'c' },
         { "passphrase-file", required_argument, NULL, 'p' }, { "server", required_argument, NULL, 's' },
         { "certificate", required_argument, NULL, 'C' }, { "key", required_argument, NULL, 'K' },
         { "key-passphrase-file", required_argument, NULL, 'P' }, { "no-certificate", no_argument, NULL, 'N' },
-        { "invite", required_argument, NULL, 'i' }, { "direct-tls", no_argument, NULL, 't' },
+        { "invite", required_argument, NULL, 'i' }, { "pin-file", required_argument, NULL, 'n' },
+        { "lock-after", required_argument, NULL, 'L' }, { "direct-tls", no_argument, NULL, 't' },
         { "websocket", optional_argument, NULL, 'w' }, { "lang", required_argument, NULL, 'l' },
         { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
-    const char *dir = NULL, *passphrase_file = NULL, *ca_file = NULL;
     char jid_text[KS_JID_MAX + 1], path[PATH_CAP];
-    struct certificate_options certificate = { .forget = false };
-    struct program program = { .json = false };
+    struct start start = { .set_pin = false };
     const char *wrong;
     struct ks_arena arena;
     struct ks_str text;
@@ -359,61 +468,87 @@ int main(int argc, char **argv)
 
     umask(077);               /* whatever we make is its owner's alone */
     signal(SIGPIPE, SIG_IGN); /* a server that dies while we write is a lost connection */
-    program.language = command_line_language();
+    program->language = command_line_language();
     opterr = 0;
     while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
         if (option == 'j')
-            program.json = true;
+            program->json = true;
         else if (option == 'd')
-            dir = optarg;
+            start.dir = optarg;
         else if (option == 'c')
-            ca_file = optarg;
+            program->ca_file = optarg;
         else if (option == 'p')
-            passphrase_file = optarg;
-        else if (option == 's' && read_server(&program, optarg))
+            start.passphrase_file = optarg;
+        else if (option == 's' && read_server(program, optarg))
             continue;
         else if (option == 'i')
-            program.invite = optarg;
+            program->invite = optarg;
+        else if (option == 'n')
+            start.pin_file = optarg;
+        else if (option == 'L' && read_minutes(optarg, &program->lock_minutes))
+            continue;
         else if (option == 't')
-            program.direct_tls = true;
+            program->direct_tls = true;
         else if (option == 'w' && (!optarg || is_socket_url(optarg))) {
-            program.websocket = true;
-            program.socket_url = optarg;
+            program->websocket = true;
+            program->socket_url = optarg;
         } else if (option == 'C')
-            certificate.certificate = optarg;
+            start.certificate.certificate = optarg;
         else if (option == 'K')
-            certificate.key = optarg;
+            start.certificate.key = optarg;
         else if (option == 'P')
-            certificate.passphrase_file = optarg;
+            start.certificate.passphrase_file = optarg;
         else if (option == 'N')
-            certificate.forget = true;
-        else if (option == 'l' && command_line_read_language("konsil", optarg, &program.language))
+            start.certificate.forget = true;
+        else if (option == 'l' && command_line_read_language("konsil", optarg, &program->language))
             continue;
         else if (option == 'h')
-            return help(&program);
+            return help(program);
         else if (option == 'v')
             return printf("konsil %s\n", KONSIL_VERSION) < 0;
-        else if (option == 's' || option == 'w')
-            return usage(&program);
+        else if (option == 's' || option == 'w' || option == 'L')
+            return usage(program);
         else if (option == 'l')
             return EXIT_USAGE;
         else
-            return command_line_complain(program.language, "konsil", options, option, argv), EXIT_USAGE;
+            return command_line_complain(program->language, "konsil", options, option, argv), EXIT_USAGE;
     }
-    if ((optind != argc - 1 && !(program.invite && optind == argc)) || (certificate.key && !certificate.certificate)
-        || (certificate.forget && certificate.certificate) || (program.direct_tls && program.websocket))
-        return usage(&program);
+    if (argc - optind >= 2 && is_pin_command(argv[optind], argv[optind + 1])) {
+        start.set_pin = true;
+        optind += 2;
+    }
+    if ((optind != argc - 1 && !(program->invite && optind == argc))
+        || (start.certificate.key && !start.certificate.certificate)
+        || (start.certificate.forget && start.certificate.certificate) || (program->direct_tls && program->websocket)
+        || (start.pin_file && !start.set_pin) || (program->invite && start.set_pin))
+        return usage(program);
     ks_arena_init(&arena, 16 * KS_JID_MAX + KS_INVITE_LINK_MAX);
-    wrong = ks_crypto_init() != KS_OK ? SAY("konsil.usage") : read_account(&program, &arena, argv[optind], &text);
+    wrong = ks_crypto_init() != KS_OK ? SAY("konsil.usage") : read_account(program, &arena, argv[optind], &text);
     snprintf(jid_text, sizeof(jid_text), "%.*s", wrong ? 0 : (int)text.len, wrong ? "" : text.ptr);
     ks_arena_done(&arena);
     if (wrong)
-        return strcmp(wrong, SAY("konsil.usage")) == 0 ? usage(&program) : program_fail(&program, wrong);
-    program.jid = jid_text;
-    if (!dir) {
+        return strcmp(wrong, SAY("konsil.usage")) == 0 ? usage(program) : program_fail(program, wrong);
+    program->jid = jid_text;
+    if (!start.dir) {
         if (!ks_profile_path(ks_str_z(jid_text), path, sizeof(path)))
-            return program_fail(&program, SAY("konsil.home"));
-        dir = path;
+            return program_fail(program, SAY("konsil.home"));
+        start.dir = path;
     }
-    return run(&program, dir, passphrase_file, ca_file, &certificate);
+    if ((program->locked = getenv(LOCKED) != NULL)) {
+        unsetenv(LOCKED);
+        printf("%.*s\n", KS_STR_FMT(ks_say(program->language, SAY("konsil.locked"))));
+    }
+    return run(program, &start);
+}
+
+int main(int argc, char **argv)
+{
+    struct program program = { .json = false, .lock_minutes = LOCK_MINUTES };
+    char **arguments = copy_arguments(argc, argv);
+    int status = start_program(argc, argv, &program);
+
+    if (program.lock)
+        status = lock(&program, arguments);
+    free(arguments);
+    return status;
 }

@@ -10,8 +10,10 @@
 #include "file_carrier.h"
 #include "konsil/konsil.h"
 #include "outage_fetch.h"
+#include "profile.h"
 #include "say.h"
 #include "sentence.h"
+#include "vault_link.h"
 
 /* Of program_ask_new: ids of the catalogue. */
 struct program_questions {
@@ -29,6 +31,13 @@ struct program {
     bool websocket;         /* of --websocket; */
     const char *socket_url; /* and to where, or NULL */
     bool certificate;       /* the link has one of the person's */
+    const char *ca_file;    /* or NULL */
+    struct ks_prng *prng;
+    struct ks_profile *profile;
+    struct ks_vault_link *vault; /* NULL: not asked yet */
+    bool locked;                 /* it was locked before: what opens it is typed, whatever options say */
+    bool lock;                   /* a face sets it at its end: to be locked now */
+    unsigned lock_minutes;       /* without a key; 0: never */
     struct ks_engine_store *store;
     struct ks_client_link *link;
     struct ks_file_carrier *carrier;

@@ -45,6 +45,7 @@ struct screen {
     size_t chosen; /* of the devices, members or invitations that are shown */
     bool asking;   /* for the account's password */
     bool away;     /* nobody looks */
+    bool locking;  /* the person wants it shut */
     bool stopping; /* the person wants to go to the shell */
     bool done;     /* the person left: nothing is taken from the keyboard any more */
     bool dirty;
@@ -465,6 +466,9 @@ static void on_key(struct screen *screen, wint_t key)
         else
             show_tasks(screen);
         break;
+    case KEY_F(12):
+        screen->locking = true;
+        break;
     default:
         break;
     }
@@ -776,6 +780,11 @@ void screen_stop(struct screen *screen)
 {
     tty_stop();
     look(screen, true);
+}
+
+bool screen_locks(const struct screen *screen)
+{
+    return screen->locking;
 }
 
 bool screen_done(const struct screen *screen)

@@ -34,6 +34,8 @@ void screen_ask_password(struct screen *screen);
  * sent, screen_stop gives the terminal away, and returns when the person comes back. */
 bool screen_stops(struct screen *screen);
 void screen_stop(struct screen *screen);
+/* The person asked for a lock. */
+bool screen_locks(const struct screen *screen);
 /* The person asked to leave. */
 bool screen_done(const struct screen *screen);
 

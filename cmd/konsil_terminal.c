@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "konsil_pin.h"
 #include "konsil_program.h"
 #include "konsil_screen.h"
 
@@ -19,6 +20,7 @@ struct terminal {
     enum stage stage;
     bool sending;     /* the engine's last state said that something is on its way */
     int64_t until_ms; /* of this stage */
+    int64_t idle_ms;  /* when it locks if no key comes before; KS_NEVER */
 };
 
 static void command(void *user, const char *json)
@@ -206,19 +208,35 @@ static void stop(struct terminal *terminal)
 
 /* --- the loop --- */
 
+/* A PIN is short, so it is asked for again when somebody went away; a passphrase is not, unless it was wished. */
+static void note_key(struct terminal *terminal)
+{
+    unsigned minutes = terminal->program->lock_minutes;
+
+    terminal->idle_ms = minutes && pin_is_there(terminal->program) ? program_now().mono_ms + minutes * 60000 : KS_NEVER;
+}
+
 /* False when it cannot go on. */
 static bool wait_for(struct terminal *terminal, short *ret_revents)
 {
     int keyboard = terminal->stage == STAYING ? STDIN_FILENO : -1;
     short input;
 
-    if (!program_wait(terminal->program, keyboard, terminal->until_ms, ret_revents, &input))
+    if (!program_wait(
+            terminal->program, keyboard, ks_sooner(terminal->until_ms, terminal->idle_ms), ret_revents, &input))
         return false;
+    if (input)
+        note_key(terminal);
     screen_keys(terminal->screen); /* a changed window size comes as a key, too */
     if (screen_stops(terminal->screen))
         stop(terminal);
-    if (terminal->stage == STAYING && ((input & (POLLHUP | POLLERR)) || screen_done(terminal->screen)))
+    if (terminal->stage != STAYING)
+        return true;
+    terminal->program->lock = screen_locks(terminal->screen) || program_now().mono_ms >= terminal->idle_ms;
+    if (terminal->program->lock || (input & (POLLHUP | POLLERR)) || screen_done(terminal->screen)) {
+        terminal->idle_ms = KS_NEVER;
         enter(terminal, SENDING, LAST_MESSAGES_MS);
+    }
     return true;
 }
 
@@ -243,6 +261,7 @@ int konsil_terminal(struct program *program)
         ks_wipe(chosen, sizeof(chosen));
     if (!terminal.screen)
         return program_fail(program, SAY("konsil.no-terminal"));
+    note_key(&terminal);
     if (invited)
         connect_account(&terminal, chosen, program->invite);
     else if (store.password)

@@ -4,17 +4,20 @@ _konsil() {
     local word=${COMP_WORDS[COMP_CWORD]}
     COMPREPLY=()
     case ${COMP_WORDS[COMP_CWORD - 1]} in
-    --ca | --certificate | --dir | --key | --key-passphrase-file | --passphrase-file)
+    --ca | --certificate | --dir | --key | --key-passphrase-file | --passphrase-file | --pin-file)
         compopt -o filenames 2>/dev/null
         while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -f -- "$word")
+        ;;
+    pin)
+        while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -W "set change" -- "$word")
         ;;
     --lang)
         while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -W "de en" -- "$word")
         ;;
-    --server | --invite) ;;
+    --server | --invite | --lock-after) ;;
     *)
-        while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -W "--json --server --direct-tls --websocket --ca --dir --invite \
-            --passphrase-file --certificate --key --key-passphrase-file --no-certificate --lang --version --help" -- "$word")
+        while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -W "pin --json --server --direct-tls --websocket --ca --dir --invite \
+            --passphrase-file --certificate --key --key-passphrase-file --no-certificate --lock-after --pin-file --lang --version --help" -- "$word")
         ;;
     esac
 }

@@ -5,12 +5,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "sqlite_engine_store.h"
 #include "unicode.h"
-#include "vault.h"
 
 #define PATH_CAP 4096
 
@@ -34,13 +34,6 @@ static enum ks_err file_name(const char *dir, const char *name, char path[PATH_C
     int len = snprintf(path, PATH_CAP, "%s/%s", dir, name);
 
     return len > 0 && len < PATH_CAP ? KS_OK : KS_EIO;
-}
-
-bool ks_profile_exists(const char *dir)
-{
-    char path[PATH_CAP];
-
-    return file_name(dir, "vault", path) == KS_OK && access(path, F_OK) == 0;
 }
 
 /* Makes DIR and its parents. */
@@ -117,58 +110,143 @@ static enum ks_err replace_file(const char *dir, const char *path, struct ks_str
     return err;
 }
 
-static enum ks_err make_vault(
-    const char *dir, const char *path, struct ks_str passphrase, struct ks_prng *prng, struct ks_vault **ret_vault)
+/* --- the vault --- */
+
+struct ks_profile {
+    char dir[PATH_CAP], vault_path[PATH_CAP], store_path[PATH_CAP];
+    int held; /* DIR, locked */
+    struct ks_prng *prng;
+    struct ks_vault *vault;
+};
+
+/* KS_ENOTFOUND: there is none. */
+static enum ks_err load_vault(struct ks_profile *profile)
 {
-    KS_AUTO(ks_vault_free) struct ks_vault *vault = NULL;
     struct ks_buf bytes;
-    uint32_t number;
     enum ks_err err;
 
-    if ((err = ks_vault_new(prng, KS_VAULT_COST_FLOOR, &vault)) != KS_OK
-        || (err = ks_vault_add(vault, prng, passphrase, KS_VAULT_COST_USUAL, &number)) != KS_OK)
-        return err;
     ks_buf_init(&bytes, KS_VAULT_BYTES_MAX);
-    ks_vault_write(vault, &bytes);
-    if ((err = ks_buf_err(&bytes)) == KS_OK)
-        err = replace_file(dir, path, ks_buf_str(&bytes));
+    if ((err = read_file(profile->vault_path, &bytes)) == KS_OK)
+        err = ks_vault_read(ks_buf_str(&bytes), KS_VAULT_COST_FLOOR, &profile->vault);
     ks_buf_done(&bytes);
-    if (err == KS_OK)
-        *ret_vault = KS_TAKE(vault);
     return err;
 }
 
-static enum ks_err open_vault(struct ks_str bytes, struct ks_str passphrase, struct ks_vault **ret_vault)
+/* Of two processes that unlock at once each would raise the generation of a slot, and the server see a copy. */
+static enum ks_err hold(struct ks_profile *profile)
 {
-    KS_AUTO(ks_vault_free) struct ks_vault *vault = NULL;
-    uint32_t number;
+    if ((profile->held = open(profile->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+        return KS_EIO;
+    if (flock(profile->held, LOCK_EX | LOCK_NB) == 0)
+        return KS_OK;
+    return errno == EWOULDBLOCK ? KS_EAGAIN : KS_EIO;
+}
+
+enum ks_err ks_profile_load(const char *dir, struct ks_prng *prng, struct ks_profile **ret_profile)
+{
+    KS_AUTO(ks_profile_free) struct ks_profile *profile = calloc(1, sizeof *profile);
     enum ks_err err;
 
-    if ((err = ks_vault_read(bytes, KS_VAULT_COST_FLOOR, &vault)) != KS_OK
-        || (err = ks_vault_unlock(vault, passphrase, &number)) != KS_OK)
+    if (!profile)
+        return KS_ENOMEM;
+    profile->held = -1;
+    profile->prng = prng;
+    if ((err = file_name(dir, "vault", profile->vault_path)) != KS_OK
+        || (err = file_name(dir, "store.db", profile->store_path)) != KS_OK || (err = make_directory(dir)) != KS_OK)
         return err;
-    *ret_vault = KS_TAKE(vault);
+    snprintf(profile->dir, sizeof(profile->dir), "%s", dir);
+    if ((err = hold(profile)) != KS_OK)
+        return err;
+    if ((err = load_vault(profile)) != KS_OK && err != KS_ENOTFOUND)
+        return err;
+    *ret_profile = KS_TAKE(profile);
     return KS_OK;
 }
 
-static enum ks_err get_vault(
-    const char *dir, struct ks_str passphrase, struct ks_prng *prng, struct ks_vault **ret_vault)
+void ks_profile_free(struct ks_profile *profile)
 {
-    char path[PATH_CAP];
+    if (!profile)
+        return;
+    ks_vault_free(profile->vault);
+    if (profile->held >= 0)
+        close(profile->held);
+    free(profile);
+}
+
+struct ks_vault *ks_profile_vault(struct ks_profile *profile)
+{
+    return profile->vault;
+}
+
+enum ks_err ks_profile_secret(struct ks_arena *arena, struct ks_str typed, struct ks_str *ret_secret)
+{
+    struct ks_str normal;
+    enum ks_err err = ks_unicode_password(arena, typed, &normal); /* may be what was typed itself */
+
+    if (err != KS_OK)
+        return err == KS_ESYNTAX ? KS_ELIMIT : err;
+    return ks_arena_copy(arena, normal, ret_secret);
+}
+
+static enum ks_err make_vault(struct ks_profile *profile, struct ks_str passphrase)
+{
+    uint32_t number;
+    enum ks_err err;
+
+    if ((err = ks_vault_new(profile->prng, KS_VAULT_COST_FLOOR, &profile->vault)) != KS_OK)
+        return err;
+    if ((err = ks_vault_add(profile->vault, profile->prng, passphrase, KS_VAULT_COST_USUAL, &number)) == KS_OK)
+        err = ks_profile_save(profile);
+    if (err != KS_OK) {
+        ks_vault_free(profile->vault);
+        profile->vault = NULL;
+    }
+    return err;
+}
+
+enum ks_err ks_profile_unlock(struct ks_profile *profile, struct ks_str passphrase)
+{
+    struct ks_arena arena;
+    struct ks_str normal;
+    uint32_t number;
+    enum ks_err err;
+
+    ks_arena_init(&arena, 8 * KS_VAULT_PASSPHRASE_MAX);
+    if ((err = ks_profile_secret(&arena, passphrase, &normal)) == KS_OK) {
+        err = profile->vault ? ks_vault_unlock(profile->vault, normal, &number) : make_vault(profile, normal);
+        ks_wipe((char *)(uintptr_t)normal.ptr, normal.len);
+    }
+    ks_arena_done(&arena);
+    return err;
+}
+
+enum ks_err ks_profile_save(struct ks_profile *profile)
+{
     struct ks_buf bytes;
     enum ks_err err;
 
-    if ((err = file_name(dir, "vault", path)) != KS_OK)
-        return err;
     ks_buf_init(&bytes, KS_VAULT_BYTES_MAX);
-    err = read_file(path, &bytes);
-    if (err == KS_OK)
-        err = open_vault(ks_buf_str(&bytes), passphrase, ret_vault);
-    else if (err == KS_ENOTFOUND)
-        err = make_vault(dir, path, passphrase, prng, ret_vault);
+    ks_vault_write(profile->vault, &bytes);
+    if ((err = ks_buf_err(&bytes)) == KS_OK)
+        err = replace_file(profile->dir, profile->vault_path, ks_buf_str(&bytes));
     ks_buf_done(&bytes);
     return err;
 }
+
+enum ks_err ks_profile_store(struct ks_profile *profile, struct ks_engine_store **ret_store)
+{
+    uint8_t key[KS_VAULT_KEY_LEN];
+    enum ks_err err;
+
+    if ((err = ks_vault_store_key(profile->vault, key)) != KS_OK)
+        return err;
+    err = ks_sqlite_engine_store_open(profile->store_path, NULL, key, true, ret_store);
+    ks_wipe(key, sizeof(key));
+    /* The vault opened, so the store beside it is another's, or broken. */
+    return err == KS_ECRYPTO ? KS_ESTORE : err;
+}
+
+/* --- the certificate --- */
 
 bool ks_profile_certificate(const char *dir, char certificate[KS_PROFILE_PATH_MAX], char key[KS_PROFILE_PATH_MAX])
 {
@@ -206,32 +284,4 @@ enum ks_err ks_profile_set_certificate(const char *dir, const char *certificate,
     if (len < 0 || (size_t)len >= sizeof(text) || strchr(certificate, '\n') || (key && strchr(key, '\n')))
         return KS_EIO;
     return replace_file(dir, path, ks_str(text, (size_t)len));
-}
-
-enum ks_err ks_profile_open(
-    const char *dir, struct ks_str passphrase, struct ks_prng *prng, struct ks_engine_store **ret_store)
-{
-    KS_AUTO(ks_vault_free) struct ks_vault *vault = NULL;
-    uint8_t key[KS_VAULT_KEY_LEN];
-    char path[PATH_CAP];
-    struct ks_arena arena;
-    struct ks_str normal;
-    enum ks_err err;
-
-    /* The same words give the same key on every keyboard (RFC 8265 §4.2). */
-    ks_arena_init(&arena, 8 * KS_VAULT_PASSPHRASE_MAX);
-    if ((err = ks_unicode_password(&arena, passphrase, &normal)) != KS_OK) {
-        err = err == KS_ESYNTAX ? KS_ELIMIT : err;
-        goto out;
-    }
-    if ((err = make_directory(dir)) != KS_OK || (err = file_name(dir, "store.db", path)) != KS_OK
-        || (err = get_vault(dir, normal, prng, &vault)) != KS_OK || (err = ks_vault_store_key(vault, key)) != KS_OK)
-        goto out;
-    err = ks_sqlite_engine_store_open(path, NULL, key, true, ret_store);
-    if (err == KS_ECRYPTO) /* the vault opened, so the store beside it is another's, or broken */
-        err = KS_ESTORE;
-out:
-    ks_wipe(key, sizeof(key));
-    ks_arena_done(&arena);
-    return err;
 }

@@ -72,14 +72,18 @@ static bool print_record(void *user, struct ks_str key, struct ks_str value)
 static enum ks_err print_profile(const char *dir, const char *passphrase)
 {
     uint8_t seed[KS_PRNG_SEED_LEN] = { 0 };
+    KS_AUTO(ks_profile_free) struct ks_profile *profile = NULL;
     struct ks_engine_store *store = NULL;
     struct ks_prng prng;
     enum ks_err err;
 
-    if (!ks_profile_exists(dir) || !passphrase)
-        return KS_ENOTFOUND;
     ks_prng_init(&prng, seed); /* nothing is made */
-    err = ks_profile_open(dir, ks_str_z(passphrase), &prng, &store);
+    if ((err = ks_profile_load(dir, &prng, &profile)) != KS_OK)
+        return err;
+    if (!ks_profile_vault(profile) || !passphrase)
+        return KS_ENOTFOUND;
+    if ((err = ks_profile_unlock(profile, ks_str_z(passphrase))) == KS_OK)
+        err = ks_profile_store(profile, &store);
     if (err == KS_OK)
         err = store->ops->scan(store, KS_T_OMEMO_OWN, KS_STR_EMPTY, KS_STR_EMPTY, false, print_identity, NULL);
     for (int table = KS_T_META; err == KS_OK && table < KS_T_COUNT; table++)
