@@ -87,6 +87,15 @@ static enum ks_pin_told read_error(
     return KS_PIN_WRONG_ANSWER;
 }
 
+/* NULL in *ret_json: it is none. KS_ENOMEM where jansson tells: by its code, or by no words at all. */
+static enum ks_err parse(struct ks_str body, json_t **ret_json)
+{
+    json_error_t error = { .text = "" };
+
+    *ret_json = json_loadb(body.len ? body.ptr : "", body.len, JSON_REJECT_DUPLICATES, &error);
+    return !*ret_json && (!error.text[0] || json_error_code(&error) == json_error_out_of_memory) ? KS_ENOMEM : KS_OK;
+}
+
 enum ks_err ks_pin_answer_read(
     enum ks_pin_request request, unsigned status, struct ks_str body, struct ks_pin_answer *ret_answer)
 {
@@ -94,15 +103,12 @@ enum ks_err ks_pin_answer_read(
     enum ks_err err = KS_OK;
     json_t *json = NULL;
     struct ks_arena arena;
-    json_error_t error;
 
     ks_arena_init(&arena, 2 * KS_PIN_ANSWER_MAX);
     if (status && status < 500) {
         answer.told = KS_PIN_WRONG_ANSWER;
         if (body.len <= KS_PIN_ANSWER_MAX)
-            json = json_loadb(body.len ? body.ptr : "", body.len, JSON_REJECT_DUPLICATES, &error);
-        if (body.len <= KS_PIN_ANSWER_MAX && !json && json_error_code(&error) == json_error_out_of_memory)
-            err = KS_ENOMEM;
+            err = parse(body, &json);
         if (json_is_object(json) && status == 200 && read_yes(&arena, request, json, &answer))
             answer.told = KS_PIN_YES;
         else if (json_is_object(json) && status != 200)

@@ -41,7 +41,8 @@ struct ks_pin_answer {
     uint8_t ticket[KS_PIN_TICKET_LEN]; /* a secret */
 };
 
-/* status: of HTTP, 0 when nothing came. What the request has, and only with KS_PIN_YES, is filled in. KS_ENOMEM. */
+/* status: of HTTP, 0 when nothing came. What the request has, and only with KS_PIN_YES, is filled in. KS_ENOMEM; where
+ * jansson calls that bad syntax it is KS_PIN_WRONG_ANSWER, and never anything else. */
 KS_CHECK enum ks_err ks_pin_answer_read(
     enum ks_pin_request request, unsigned status, struct ks_str body, struct ks_pin_answer *ret_answer);
 
