@@ -132,11 +132,12 @@ static enum ks_err load_vault(struct ks_profile *profile)
     return err;
 }
 
-/* Of two processes that unlock at once each would raise the generation of a slot, and the server see a copy. */
+/* Of two processes that unlock at once each would raise the generation of a slot, and the server see a copy.
+ * KS_ENOTFOUND: there is no directory. */
 static enum ks_err hold(struct ks_profile *profile)
 {
     if ((profile->held = open(profile->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
-        return KS_EIO;
+        return errno == ENOENT ? KS_ENOTFOUND : KS_EIO;
     if (flock(profile->held, LOCK_EX | LOCK_NB) == 0)
         return KS_OK;
     return errno == EWOULDBLOCK ? KS_EAGAIN : KS_EIO;
@@ -152,12 +153,12 @@ enum ks_err ks_profile_load(const char *dir, struct ks_prng *prng, struct ks_pro
     profile->held = -1;
     profile->prng = prng;
     if ((err = file_name(dir, "vault", profile->vault_path)) != KS_OK
-        || (err = file_name(dir, "store.db", profile->store_path)) != KS_OK || (err = make_directory(dir)) != KS_OK)
+        || (err = file_name(dir, "store.db", profile->store_path)) != KS_OK)
         return err;
     snprintf(profile->dir, sizeof(profile->dir), "%s", dir);
-    if ((err = hold(profile)) != KS_OK)
-        return err;
-    if ((err = load_vault(profile)) != KS_OK && err != KS_ENOTFOUND)
+    if ((err = hold(profile)) == KS_OK)
+        err = load_vault(profile);
+    if (err != KS_OK && err != KS_ENOTFOUND)
         return err;
     *ret_profile = KS_TAKE(profile);
     return KS_OK;
@@ -188,11 +189,18 @@ enum ks_err ks_profile_secret(struct ks_arena *arena, struct ks_str typed, struc
     return ks_arena_copy(arena, normal, ret_secret);
 }
 
+/* The directory, too, when it is missing. KS_EAGAIN: another process was faster. */
 static enum ks_err make_vault(struct ks_profile *profile, struct ks_str passphrase)
 {
     uint32_t number;
     enum ks_err err;
 
+    if (profile->held < 0) {
+        if ((err = make_directory(profile->dir)) != KS_OK || (err = hold(profile)) != KS_OK)
+            return err;
+        if (access(profile->vault_path, F_OK) == 0)
+            return KS_EAGAIN;
+    }
     if ((err = ks_vault_new(profile->prng, KS_VAULT_COST_FLOOR, &profile->vault)) != KS_OK)
         return err;
     if ((err = ks_vault_add(profile->vault, profile->prng, passphrase, KS_VAULT_COST_USUAL, &number)) == KS_OK)

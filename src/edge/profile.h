@@ -17,9 +17,9 @@
 
 /* ${XDG_DATA_HOME:-~/.local/share}/konsil/JID. False when there is neither variable, or it does not fit. */
 bool ks_profile_path(struct ks_str jid, char *path, size_t cap);
-/* The vault as it lies there, locked, or none when it is new. While it is held no other process has it. prng stays the
- * caller's. KS_EAGAIN: another process has it; KS_EVERSION: written by a newer version; KS_ESYNTAX: damaged; KS_ELIMIT;
- * KS_EIO: a file cannot be read or written; KS_ENOMEM. */
+/* The vault as it lies there, locked, or none when it is new: then nothing is made yet. While it is held no other
+ * process has it. prng stays the caller's. KS_EAGAIN: another process has it; KS_EVERSION: written by a newer version;
+ * KS_ESYNTAX: damaged; KS_ELIMIT; KS_EIO: a file cannot be read or written; KS_ENOMEM. */
 struct ks_profile;
 KS_CHECK enum ks_err ks_profile_load(const char *dir, struct ks_prng *prng, struct ks_profile **ret_profile);
 void ks_profile_free(struct ks_profile *profile); /* wipes; accepts NULL */
@@ -31,9 +31,9 @@ struct ks_vault *ks_profile_vault(struct ks_profile *profile);
  * arena, for the caller to wipe.
  * KS_ELIMIT: empty, or not to be used; KS_ENOMEM. */
 KS_CHECK enum ks_err ks_profile_secret(struct ks_arena *arena, struct ks_str typed, struct ks_str *ret_secret);
-/* Opens the vault by a passphrase; makes a new one when there is none. KS_ECRYPTO: it is wrong; KS_ENOTFOUND: the vault
- * has no passphrase's slot; KS_ELIMIT: it is empty or too long, or the vault asks for more work than is sane; KS_EIO,
- * KS_EFULL, KS_ENOMEM. */
+/* Opens the vault by a passphrase; makes a new one, and its directory, when there is none (KS_EAGAIN: another process
+ * was faster). KS_ECRYPTO: it is wrong; KS_ENOTFOUND: the vault has no passphrase's slot; KS_ELIMIT: it is empty or too
+ * long, or the vault asks for more work than is sane; KS_EIO, KS_EFULL, KS_ENOMEM. */
 KS_CHECK enum ks_err ks_profile_unlock(struct ks_profile *profile, struct ks_str passphrase);
 /* Writes the vault as it is now; durable when it returns KS_OK. KS_EIO, KS_EFULL, KS_ENOMEM. */
 KS_CHECK enum ks_err ks_profile_save(struct ks_profile *profile);

@@ -33,13 +33,11 @@ static enum ks_err find(const struct ks_vault_link_setup *setup, struct ks_vault
 {
     char found[KONSIL_URL_MAX];
     struct ks_str url = ks_str_z(setup->socket_url);
-    uint16_t port = setup->port;
 
     if (!setup->socket_url) {
-        if (!ks_host_meta_get(setup->ca_file, setup->domain, setup->host, port, found, sizeof found))
+        if (!ks_host_meta_get(setup->ca_file, setup->domain, setup->host, setup->port, found, sizeof found))
             return KS_ENOTFOUND;
         url = ks_str_z(found);
-        port = 0;
     }
     if (!ks_str_starts(url, SCHEME))
         return KS_ENOTFOUND;
@@ -47,7 +45,7 @@ static enum ks_err find(const struct ks_vault_link_setup *setup, struct ks_vault
     url = ks_str_head(url, ks_str_find_byte(url, '/'));
     if (snprintf(link->base, sizeof link->base, "https://%.*s", KS_STR_FMT(url)) >= (int)sizeof link->base)
         return KS_ENOTFOUND;
-    if ((setup->host && !(link->route = route_to(setup->host, port)))
+    if ((setup->host && !(link->route = route_to(setup->host, setup->port)))
         || (setup->ca_file && !(link->ca_file = strdup(setup->ca_file))))
         return KS_ENOMEM;
     return KS_OK;

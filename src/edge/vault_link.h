@@ -14,7 +14,7 @@ struct ks_vault_link_setup {
     const char *domain;     /* of the account */
     const char *socket_url; /* wss://HOST[:PORT]…, or NULL: host-meta says */
     const char *host;       /* to connect to in place of any other, or NULL */
-    uint16_t port;          /* likewise, or 0; with host-meta for that file alone */
+    uint16_t port;          /* likewise, or 0 */
 };
 
 struct ks_vault_link;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """konsil with a PIN (doc/PROTOCOL.md §10.2), against a real konsild: set, entered, changed, wrong ten times; what a copy of
 the profile is worth with the right PIN and without the server; what is left after a wipe."""
+import base64
 import glob
 import json
 import os
@@ -18,9 +19,10 @@ from screen import Screen
 ANNA, JONAS, CLARA = (f"{name}@klinik.example" for name in ("anna", "jonas", "clara"))
 PIN, NEW = "839215", "570364"
 LATER = os.path.join(BUILD, "tests", "interop", "liblater.so")  # of builds without sanitizers
-ahead = tempfile.NamedTemporaryFile()
-ahead.write(bytes(8))
-ahead.flush()
+ahead, ahead_here = tempfile.NamedTemporaryFile(), tempfile.NamedTemporaryFile()  # of konsild's clocks, of a konsil's
+for clock in (ahead, ahead_here):
+    clock.write(bytes(8))
+    clock.flush()
 lab = Lab(web=True, under=lambda program: ["env", f"LD_PRELOAD={LATER}", f"LATER_FILE={ahead.name}"] if program == "konsild" and os.path.exists(LATER) else [])
 for name in ("anna", "jonas", "clara"):
     lab.account(name)
@@ -36,11 +38,11 @@ class Web(Konsil):
         self.wait("ready")
 
 
-def konsil(directory, secret, *words, text="", language="de", port=None):
+def konsil(directory, secret, *words, text="", language="de", web=WEB):
     """konsil as a process that ends by itself."""
     environment = {**os.environ, "KONSIL_PASSPHRASE": secret}
     command = [os.path.join(BUILD, "cmd", "konsil"), "--json", "--lang", language, "--ca", lab.ca, "--dir", directory, "--server",
-               f"127.0.0.1:{port or lab.https_port}", *WEB, *words]
+               f"127.0.0.1:{lab.https_port}", *web, *words]
     return subprocess.run(command, input=text, capture_output=True, text=True, env=environment, timeout=wire.TIMEOUT)
 
 
@@ -101,6 +103,10 @@ opened, ended = opens(home, PASSPHRASE)
 row(not opened and "Die PIN ist falsch. Versuche, bis der Server dieses Gerät sperrt: 9." in ended.stderr, "§10.6: the passphrase opens nothing any more", ended)
 opened, ended = opens(home, PIN)
 row(opened, "§10.2: the PIN does, with the server's help", ended)
+opened, ended = opens(home, PIN, web=["--websocket"])
+row(opened, "§16.3: which is found by host-meta, too", ended)
+opened, ended = opens(home, PIN, web=["--websocket=wss://anderswo.example/xmpp-websocket"])
+row(not opened and "er antwortet nicht" in ended.stderr and "9" not in ended.stderr, "§16.3: a server whose certificate is another's is not asked", ended)
 opened, ended = opens(home, "839216")
 row(not opened and "sperrt: 9." in ended.stderr, "§16.4: and gave back the tries", ended)
 opened, ended = opens(home, PIN, language="en")
@@ -124,26 +130,40 @@ row(opened and "eine zweite Kopie dieses Profils" in ended.stderr, "§16.4: who 
 opened, ended = opens(home, PIN)
 row(opened and "eine zweite Kopie dieses Profils" in ended.stderr, "§16.4: and at the other", ended)
 
+# --- the disk ---
+
+os.mkdir(os.path.join(home, "vault.new"))  # where the vault's file is written before it takes its name
+tried = slots()[0]["unlocked_ms"]
+opened, ended = opens(home, PIN)
+row(not opened and "schreiben" in ended.stderr and slots()[0]["unlocked_ms"] == tried, "§10.2: what cannot be written is not confirmed either", ended)
+os.rmdir(os.path.join(home, "vault.new"))
+row(opens(home, PIN)[0], "(control: when it can be written the PIN opens)")
+
 # --- change ---
 
-before = slots()[0]["slot"]
+anna = Web(lab, ANNA, options=[*WEB, "--server", f"127.0.0.1:{lab.https_port}", "--passphrase-file", pin_file])
+encoded = lambda count: base64.b64encode(os.urandom(count)).decode()
+stray = anna.do("vault_make", kind="pin", slot=encoded(16), token=encoded(32), confirm=encoded(32))
+row(stray["event"] == "vault_made" and len(slots()) == 2, "(control: a change that ended before its file: konsild has a slot that the profile has not)", stray)
+anna.close()
+before = next(slot["slot"] for slot in slots() if slot["unlocked_ms"])
 ended = set_pin(home, PIN, NEW, word="change")
 row(ended.returncode == 0 and kinds(home) == [2], "§10.6: the PIN is changed", ended)
 states = {slot["slot"]: slot["state"] for slot in slots()}
-row(states.pop(before) == "gone" and list(states.values()) == ["open"], "§10.6: the old one's key is destroyed, the new one's is there", states)
+row(states.pop(before) == "gone" and sorted(states.values()) == ["gone", "open"], "§10.6: the old one's key is destroyed, and that of a change that ended early; the new one's is there", states)
 row(opens(home, NEW)[0] and not opens(home, PIN)[0], "§10.6: the new PIN opens, the old one does not")
 opened, ended = opens(stolen, PIN)
 row(not opened and "ist beim Server vernichtet" in ended.stderr, "§10.6: a copy from before is shut for good", ended)
 
 # --- ten wrong ones ---
 
-def leap(seconds):
-    """konsild's clocks go on by so much."""
-    ahead.seek(0)
-    total = struct.unpack("=q", ahead.read())[0] + seconds
-    ahead.seek(0)
-    ahead.write(struct.pack("=q", total))
-    ahead.flush()
+def leap(seconds, clock=ahead):
+    """These clocks go on by so much."""
+    clock.seek(0)
+    total = struct.unpack("=q", clock.read())[0] + seconds
+    clock.seek(0)
+    clock.write(struct.pack("=q", total))
+    clock.flush()
 
 
 row(opens(home, NEW)[0], "(control: all tries are there)")
@@ -207,7 +227,8 @@ clara.wait_body(word)
 clara.close()
 ended = set_pin(home, PASSPHRASE, PIN, jid=CLARA)
 row(ended.returncode == 0, "(control: another person's PIN)", ended)
-screen = Screen(f"'{BUILD}/cmd/konsil' --lang de --ca '{lab.ca}' --dir '{home}' --server 127.0.0.1:{lab.https_port} {WEB[0]} {CLARA}")
+clock = f"LD_PRELOAD='{LATER}' LATER_FILE='{ahead_here.name}' " if os.path.exists(LATER) else ""
+screen = Screen(f"{clock}'{BUILD}/cmd/konsil' --lang de --ca '{lab.ca}' --dir '{home}' --server 127.0.0.1:{lab.https_port} {WEB[0]} {CLARA}")
 row(screen.sees("PIN dieses Geräts:")[0], "at the start the PIN is asked for")
 screen.enter("839216")
 ok, seen = screen.sees("dieses Gerät sperrt: 9.")
@@ -226,6 +247,23 @@ row(not found, "§10: of what was open nothing is in the memory of the locked ko
 screen.enter(PIN)
 ok, seen = screen.sees("verbunden", word)
 row(ok, "and the PIN opens it again", seen)
+second = konsil(home, PIN, CLARA)
+row(second.returncode == 1 and "Ein anderes konsil benutzt diese Daten gerade." in second.stderr, "a second konsil over the same profile is refused before it asks the server", second)
+if clock:
+    word = canary()
+    leap(600, ahead_here)
+    jonas.send(CLARA, word)
+    ok, seen = screen.sees(word)
+    row(ok, "(control: ten minutes without a key are not too long)", seen)
+    leap(400, ahead_here)
+    jonas.send(CLARA, canary())
+    ok, seen = screen.sees("konsil ist gesperrt.", "PIN dieses Geräts:")
+    row(ok, "after 15 minutes without a key it locks by itself", seen)
+    screen.enter(PIN)
+    ok, seen = screen.sees("verbunden", word)
+    row(ok, "and the PIN opens it", seen)
+else:
+    skip("after 15 minutes without a key it locks by itself", "needs konsil's clock to be moved: a build without sanitizers")
 screen.key("F10")
 ok, seen = screen.sees("ended 0")
 row(ok, "it ends as always", seen)
