@@ -220,29 +220,26 @@ static const char *why_not_open(enum ks_err err)
 /* Opens the vault; a passphrase stands beside a PIN only while the PIN is being set, and needs no server. */
 static int unlock(struct program *program, const char *passphrase_file)
 {
-    bool is_new = !ks_profile_vault(program->profile), is_pin = pin_is_there(program), asked = false;
+    bool is_new = !ks_profile_vault(program->profile), by_pin = pin_is_there(program), asked = false;
     char text[PASSPHRASE_MAX + 2] = "";
     enum pin_end end = PIN_SHUT;
     enum ks_err err;
 
     do {
         const char *wrong = is_new ? get_new(program, passphrase_file, text, sizeof(text))
-                                   : get_secret(program, passphrase_file, is_pin, text, sizeof(text), &asked);
+                                   : get_secret(program, passphrase_file, by_pin, text, sizeof(text), &asked);
 
         if (wrong) {
             ks_wipe(text, sizeof(text));
             return program_fail(program, wrong);
         }
         err = ks_profile_unlock(program->profile, ks_str_z(text));
-        if (is_pin && (err == KS_ENOTFOUND || err == KS_ECRYPTO))
-            end = pin_unlock(program, text);
-        else
-            end = err == KS_OK ? PIN_OPEN : PIN_SHUT;
+        end = err == KS_OK ? PIN_OPEN : by_pin && err > KS_FATAL ? pin_unlock(program, text) : PIN_SHUT;
         ks_wipe(text, sizeof(text));
     } while (end == PIN_AGAIN && asked);
     if (end == PIN_OPEN)
         return EXIT_SUCCESS;
-    return is_pin ? EXIT_FAILURE : program_fail(program, why_not_open(err));
+    return by_pin && err > KS_FATAL ? EXIT_FAILURE : program_fail(program, why_not_open(err));
 }
 
 /* keep: the vault stays open, to be changed. */

@@ -311,9 +311,23 @@ static bool opens_alone(uint8_t kind)
     return kind == KS_SLOT_PASSPHRASE || kind == KS_SLOT_PIN || kind == KS_SLOT_SERVICE;
 }
 
+static void take_out(struct ks_vault *v, struct ks_slot *slot)
+{
+    v->count--;
+    memmove(slot, slot + 1, (size_t)(v->slots + v->count - slot) * sizeof *slot);
+    ks_wipe(&v->slots[v->count], sizeof v->slots[v->count]);
+}
+
+/* The ticket of a biometric slot is of a PIN's, by its id; an offline slot takes the PIN that was. */
+static bool hangs_on(const struct ks_slot *slot, struct ks_str pin_id)
+{
+    return slot->kind == KS_SLOT_OFFLINE
+        || (slot->kind == KS_SLOT_BIOMETRIC && ks_str_eq(ks_slot_field_str(&slot->id), pin_id));
+}
+
 enum ks_err ks_vault_remove(struct ks_vault *v, uint32_t number)
 {
-    struct ks_slot *slot = ks_slot_find(v, number);
+    struct ks_slot *slot = ks_slot_find(v, number), gone;
     size_t others = 0;
 
     if (!v->open)
@@ -324,9 +338,11 @@ enum ks_err ks_vault_remove(struct ks_vault *v, uint32_t number)
         others += &v->slots[i] != slot && opens_alone(v->slots[i].kind);
     if (!others)
         return KS_ESTATE;
-    v->count--;
-    memmove(slot, slot + 1, (size_t)(v->slots + v->count - slot) * sizeof *slot);
-    ks_wipe(&v->slots[v->count], sizeof v->slots[v->count]);
+    gone = *slot;
+    take_out(v, slot);
+    for (size_t i = v->count; gone.kind == KS_SLOT_PIN && i-- > 0;)
+        if (hangs_on(&v->slots[i], ks_slot_field_str(&gone.id)))
+            take_out(v, &v->slots[i]);
     return KS_OK;
 }
 

@@ -76,7 +76,7 @@ KS_CHECK enum ks_err ks_vault_add(struct ks_vault *v, struct ks_prng *prng, stru
 KS_CHECK enum ks_err ks_vault_rewrap(
     struct ks_vault *v, struct ks_prng *prng, uint32_t number, struct ks_str passphrase, struct ks_vault_cost cost);
 /* Numbers are never given again. KS_ENOTFOUND; KS_ESTATE also for the last slot that opens the vault by itself: one
- * with a passphrase, a PIN, or of a service. */
+ * with a passphrase, a PIN, or of a service. With a PIN's slot go its biometric and the offline one. */
 KS_CHECK enum ks_err ks_vault_remove(struct ks_vault *v, uint32_t number);
 
 /* The numbers and kinds of the slots, in the order of the file; returns how many there are. */

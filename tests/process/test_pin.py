@@ -112,6 +112,13 @@ row(not opened and "sperrt: 9." in ended.stderr, "§16.4: and gave back the trie
 opened, ended = opens(home, PIN, language="en")
 row(opened, "(control: the right one again)", ended)
 
+for secret in ("\x01\x02\x03\x04\x05\x06", "9" * 257):
+    opened, ended = opens(home, secret)
+    row(not opened and "Eine PIN hat 6 bis 256 Zeichen." in ended.stderr, f"§10.1: what can be no PIN is refused, with a sentence ({len(secret)} bytes)", ended)
+opened, ended = opens(home, "839216")
+row("sperrt: 9." in ended.stderr, "§16.3: and the server is not asked", ended)
+row(opens(home, PIN)[0], "(control: the PIN opens)")
+
 # --- a copy ---
 
 stolen = copy(home, "stolen")

@@ -186,6 +186,24 @@ static void test_offline(void)
     check_row(opened == 0, "§10.4: its hours cannot be altered, nor what follows", "%zu did", opened);
 }
 
+/* With a PIN goes what was set beside it: an offline slot would take the old PIN until its end. */
+static void test_removed(void)
+{
+    uint32_t pin, second = 0, number = 0;
+    KS_AUTO(ks_vault_free) struct ks_vault *v = vault_new(&pin);
+    struct ks_vault_slot_info slots[KS_VAULT_SLOTS_MAX];
+
+    if (ks_vault_add(v, &prng, KS_STR("Kastanie"), cheap, &second) != KS_OK
+        || ks_vault_set_biometric(v, &prng, pin, prf, ticket, HINT, &number) != KS_OK
+        || ks_vault_set_offline(v, &prng, prf, PIN, cheap, NOW, 8, HINT, &number) != KS_OK)
+        exit(1);
+    check_row(ks_vault_slots(v, slots) == 4, "(control: four slots)", "not");
+    check_err("§10.6: a PIN's slot is removed", ks_vault_remove(v, pin), KS_OK);
+    check_row(ks_vault_slots(v, slots) == 1 && slots[0].number == second,
+        "§10.6: and with it the biometric and the offline slot", "%zu are left", ks_vault_slots(v, slots));
+    check_err("the other one stays", ks_vault_remove(v, second), KS_ESTATE);
+}
+
 static void test_wiped(void)
 {
     uint32_t pin, number = 0;
@@ -234,6 +252,7 @@ int main(void)
     test_known();
     test_biometric();
     test_offline();
+    test_removed();
     test_wiped();
     test_no_memory();
     ks_buf_done(&file);
