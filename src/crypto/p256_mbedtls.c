@@ -6,6 +6,7 @@
 #include <mbedtls/ecp.h>
 
 #include "crypto_driver.h"
+#include "p256_group.h"
 
 struct curve {
     mbedtls_ecp_group group;
@@ -131,6 +132,60 @@ enum ks_err ks_p256_verify(const uint8_t public_key[KS_P256_PUBLIC_LEN], const u
     if (read_point(&curve, public_key)
         && mbedtls_ecdsa_verify(&curve.group, digest, 32, &curve.point, &curve.r, &curve.s) == 0)
         err = KS_OK;
+    close_curve(&curve);
+    return err;
+}
+
+/* --- the group --- */
+
+static enum ks_err write_point(struct curve *curve, uint8_t ret_point[KS_P256_POINT_LEN])
+{
+    size_t len = 0;
+
+    if (mbedtls_ecp_is_zero(&curve->point))
+        return KS_ECRYPTO;
+    must(mbedtls_ecp_point_write_binary(
+        &curve->group, &curve->point, MBEDTLS_ECP_PF_UNCOMPRESSED, &len, ret_point, KS_P256_POINT_LEN));
+    assert(len == KS_P256_POINT_LEN);
+    return KS_OK;
+}
+
+enum ks_err ks_p256_times(const uint8_t scalar[KS_P256_SCALAR_LEN], const uint8_t point[KS_P256_POINT_LEN],
+    uint8_t ret_product[KS_P256_POINT_LEN])
+{
+    struct curve curve;
+    enum ks_err err = KS_ECRYPTO;
+
+    if (!ks_p256_in_range(scalar))
+        return KS_ECRYPTO;
+    open_curve(&curve, ks_str(scalar, KS_P256_SCALAR_LEN), ks_str(point, KS_P256_POINT_LEN));
+    if (read_point(&curve, point)) {
+        must(mbedtls_mpi_read_binary(&curve.key, scalar, KS_P256_SCALAR_LEN));
+        must(mbedtls_ecp_mul(&curve.group, &curve.point, &curve.key, &curve.point, blinding, &curve.blinding));
+        err = write_point(&curve, ret_product);
+    }
+    close_curve(&curve);
+    return err;
+}
+
+enum ks_err ks_p256_plus(
+    const uint8_t a[KS_P256_POINT_LEN], const uint8_t b[KS_P256_POINT_LEN], uint8_t ret_sum[KS_P256_POINT_LEN])
+{
+    struct curve curve;
+    mbedtls_ecp_point left;
+    enum ks_err err = KS_ECRYPTO;
+
+    open_curve(&curve, KS_STR_EMPTY, KS_STR_EMPTY);
+    mbedtls_ecp_point_init(&left);
+    if (read_point(&curve, a)) {
+        must(mbedtls_ecp_copy(&left, &curve.point));
+        if (read_point(&curve, b)) {
+            must(mbedtls_mpi_lset(&curve.r, 1)); /* 1 a + 1 b, for which it multiplies nothing */
+            must(mbedtls_ecp_muladd(&curve.group, &curve.point, &curve.r, &left, &curve.r, &curve.point));
+            err = write_point(&curve, ret_sum);
+        }
+    }
+    mbedtls_ecp_point_free(&left);
     close_curve(&curve);
     return err;
 }

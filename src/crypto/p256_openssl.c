@@ -10,6 +10,7 @@
 #include <openssl/obj_mac.h>
 
 #include "crypto_driver.h"
+#include "p256_group.h"
 
 /* One call's numbers: all of ours come from context and are wiped with it (its memory is BN_CTX_secure_new's). */
 struct curve {
@@ -259,6 +260,59 @@ enum ks_err ks_p256_verify(const uint8_t public_key[KS_P256_PUBLIC_LEN], const u
 out:
     EC_POINT_free(sum);
     EC_POINT_free(key);
+    close_curve(&curve);
+    return err;
+}
+
+/* --- the group --- */
+
+static enum ks_err write_point(struct curve *curve, const EC_POINT *point, uint8_t ret_point[KS_P256_POINT_LEN])
+{
+    if (EC_POINT_is_at_infinity(curve->group, point))
+        return KS_ECRYPTO;
+    must(EC_POINT_point2oct(
+             curve->group, point, POINT_CONVERSION_UNCOMPRESSED, ret_point, KS_P256_POINT_LEN, curve->context)
+        == KS_P256_POINT_LEN);
+    return KS_OK;
+}
+
+enum ks_err ks_p256_times(const uint8_t scalar[KS_P256_SCALAR_LEN], const uint8_t point[KS_P256_POINT_LEN],
+    uint8_t ret_product[KS_P256_POINT_LEN])
+{
+    struct curve curve;
+    enum ks_err err = KS_ECRYPTO;
+
+    if (!ks_p256_in_range(scalar))
+        return KS_ECRYPTO;
+    open_curve(&curve);
+    EC_POINT *factor = point_of(&curve, point), *product = EC_POINT_new(curve.group);
+    assert(product);
+    if (factor) {
+        must(EC_POINT_mul(curve.group, product, NULL, factor, number_of(&curve, scalar), curve.context));
+        err = write_point(&curve, product, ret_product);
+    }
+    EC_POINT_clear_free(product);
+    EC_POINT_clear_free(factor);
+    close_curve(&curve);
+    return err;
+}
+
+enum ks_err ks_p256_plus(
+    const uint8_t a[KS_P256_POINT_LEN], const uint8_t b[KS_P256_POINT_LEN], uint8_t ret_sum[KS_P256_POINT_LEN])
+{
+    struct curve curve;
+    enum ks_err err = KS_ECRYPTO;
+
+    open_curve(&curve);
+    EC_POINT *left = point_of(&curve, a), *right = point_of(&curve, b), *sum = EC_POINT_new(curve.group);
+    assert(sum);
+    if (left && right) {
+        must(EC_POINT_add(curve.group, sum, left, right, curve.context));
+        err = write_point(&curve, sum, ret_sum);
+    }
+    EC_POINT_clear_free(sum);
+    EC_POINT_clear_free(right);
+    EC_POINT_clear_free(left);
     close_curve(&curve);
     return err;
 }
