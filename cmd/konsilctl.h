@@ -30,6 +30,7 @@ enum ctl_option {
     CTL_DEVIATIONS = 1 << 25,
     CTL_HOSPITAL = 1 << 26,
     CTL_DOMAINS = 1 << 27,
+    CTL_SPLIT = 1 << 28,
 };
 
 struct ctl;

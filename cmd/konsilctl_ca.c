@@ -12,7 +12,8 @@
 #include "clock.h"
 #include "enc.h"
 #include "konsilctl.h"
-#include "konsilctl_password.h"
+#include "konsilctl_record.h"
+#include "konsilctl_shares.h"
 #include "system.h"
 
 #define DAY_S INT64_C(86400)
@@ -31,19 +32,6 @@ static bool find_place(struct place *place, const char *directory, const char *n
     return snprintf(place->key, sizeof place->key, "%s/%s.key", directory, name) < (int)sizeof place->key
         && snprintf(place->certificate, sizeof place->certificate, "%s/%s.pem", directory, name)
         < (int)sizeof place->certificate;
-}
-
-static int fail_at(const struct ctl *ctl, enum ks_err err, const char *path)
-{
-    return ctl_fail(ctl,
-        err == KS_EEXISTS         ? SAY("ctl.ca-exists")
-            : err == KS_ENOTFOUND ? SAY("ctl.ca-missing")
-            : err == KS_EDENIED   ? SAY("ctl.ca-open")
-            : err == KS_ECRYPTO   ? SAY("ctl.ca-passphrase")
-            : err == KS_ESYNTAX   ? SAY("ctl.ca-unreadable")
-            : err == KS_ENOMEM    ? SAY("control.memory")
-                                  : SAY("ctl.ca-io"),
-        path);
 }
 
 /* --- names --- */
@@ -125,7 +113,7 @@ static int tell_file(const struct ctl *ctl, struct ks_arena *arena, const char *
     if (err == KS_OK) /* for a sentence, with its end */
         err = ks_arena_join(arena, (struct ks_str[]) { facts.domains, ks_str("", 1) }, 2, &domains);
     if (err != KS_OK)
-        return fail_at(ctl, err, path);
+        return ctl_fail_at(ctl, err, path);
     facts.domains = ks_str(domains.ptr, domains.len - 1);
     tell(ctl, &facts, place);
     return EXIT_SUCCESS;
@@ -133,10 +121,13 @@ static int tell_file(const struct ctl *ctl, struct ks_arena *arena, const char *
 
 /* --- making --- */
 
-/* passphrase NULL: the key is written in clear. Both files or none. */
-static enum ks_err keep(const struct place *place, EVP_PKEY *key, const char *passphrase, struct ks_str certificate)
+/* lock NULL: the key is written in clear. Both files or none. */
+static enum ks_err keep(
+    const struct place *place, EVP_PKEY *key, const struct ctl_lock *lock, struct ks_str certificate)
 {
-    enum ks_err err = ks_authority_key_write(place->key, key, passphrase);
+    static const struct ks_key_shares none;
+    enum ks_err err =
+        ks_authority_key_write(place->key, key, lock ? lock->passphrase : NULL, lock ? &lock->shares : &none);
 
     if (err != KS_OK)
         return err;
@@ -155,7 +146,35 @@ static int refuse_names(const struct ctl *ctl, enum ks_err err)
         NULL);
 }
 
-static int make_root(struct ctl *ctl, struct ks_arena *arena, const struct place *place, const char *passphrase)
+/* What was done with the root, for whoever was there to sign. */
+static int record(struct ctl *ctl, struct ks_arena *arena, const struct place *root, const char *title,
+    const struct ks_key_shares *shares)
+{
+    struct ks_authority_facts facts;
+    char directory[PATH_BYTES_MAX], pin[80], set[12];
+    struct ctl_record record;
+    struct ks_str der;
+    enum ks_err err = ks_certificate_read(arena, root->certificate, &der);
+
+    if (err == KS_OK)
+        err = ks_authority_read(arena, der, &facts);
+    if (err != KS_OK)
+        return ctl_fail_at(ctl, err, root->certificate);
+    snprintf(directory, sizeof directory, "%s", ctl->words[0]);
+    if ((err = ctl_record_open(ctl, directory, title, &record)) != KS_OK)
+        return ctl_fail_at(ctl, err, directory);
+    write_pin(facts.key_hash, pin);
+    CTL_RECORD(ctl, &record, SAY("record.root"), "name", facts.name, "hospital", facts.organisation, "pin", pin);
+    if (ctl->given & CTL_DOMAINS)
+        CTL_RECORD(ctl, &record, SAY("record.domains"), "domains", ctl->domains);
+    snprintf(set, sizeof set, "%u", shares->set);
+    if (shares->count)
+        ctl_record_holders(ctl, &record, shares->needed, shares->count, set);
+    err = ctl_record_close(ctl, &record);
+    return err == KS_OK ? EXIT_SUCCESS : ctl_fail_at(ctl, err, record.path);
+}
+
+static int make_root(struct ctl *ctl, struct ks_arena *arena, const struct place *place, const struct ctl_lock *lock)
 {
     const struct ks_authority_names names = { .organisation = ctl->hospital, .name = "konsil root CA" };
     const struct ks_validity validity = from_now(ROOT_S);
@@ -166,41 +185,50 @@ static int make_root(struct ctl *ctl, struct ks_arena *arena, const struct place
 
     if (err != KS_OK)
         status = refuse_names(ctl, err);
-    else if (!ctl->dry_run && (err = keep(place, key, passphrase, certificate)) != KS_OK)
-        status = fail_at(ctl, err, place->key);
+    else if (!ctl->dry_run && (err = keep(place, key, lock, certificate)) != KS_OK)
+        status = ctl_fail_at(ctl, err, place->key);
     else if (ctl->dry_run)
         ctl_done(ctl, SAY("ctl.ca-root-next"));
-    else if ((status = tell_file(ctl, arena, place->certificate, place)) == EXIT_SUCCESS)
+    else if ((status = tell_file(ctl, arena, place->certificate, place)) == EXIT_SUCCESS
+        && (status = record(ctl, arena, place, SAY("record.init"), &lock->shares)) == EXIT_SUCCESS)
         ctl_say(ctl, SAY("ctl.ca-root-next"), NULL);
     EVP_PKEY_free(key);
     return status;
 }
 
+/* What will open the key. With shares --dry-run does not bother anybody. */
+static bool make_lock(struct ctl *ctl, struct ctl_lock *lock)
+{
+    if (!(ctl->given & CTL_SPLIT))
+        return ctl_passphrase_ask(ctl, true, KS_PASSPHRASE_CHARACTERS_MIN, lock->passphrase);
+    return ctl->dry_run || ctl_shares_deal(ctl, lock);
+}
+
 static int ca_init(struct ctl *ctl)
 {
-    char passphrase[CTL_PASSWORD_MAX];
+    struct ctl_lock lock = { 0 };
     struct ks_arena arena;
     struct place place;
     int status;
 
     if (!find_place(&place, ctl->words[0], "root"))
-        return fail_at(ctl, KS_EIO, ctl->words[0]);
+        return ctl_fail_at(ctl, KS_EIO, ctl->words[0]);
     if (mkdir(ctl->words[0], 0700) != 0 && errno != EEXIST)
-        return fail_at(ctl, KS_EIO, ctl->words[0]);
+        return ctl_fail_at(ctl, KS_EIO, ctl->words[0]);
     if (access(place.key, F_OK) == 0 || access(place.certificate, F_OK) == 0)
-        return fail_at(ctl, KS_EEXISTS, place.key);
-    if (!ctl_passphrase_ask(ctl, true, KS_PASSPHRASE_CHARACTERS_MIN, passphrase))
+        return ctl_fail_at(ctl, KS_EEXISTS, place.key);
+    if (!make_lock(ctl, &lock))
         return EXIT_FAILURE;
     ks_arena_init(&arena, ARENA_BYTES_MAX);
-    status = make_root(ctl, &arena, &place, passphrase);
+    status = make_root(ctl, &arena, &place, &lock);
     ks_arena_done(&arena);
-    ks_wipe(passphrase, sizeof passphrase);
+    ks_wipe(&lock, sizeof lock);
     return status;
 }
 
 /* --- below it --- */
 
-static enum ks_err open_root(const struct place *root, const char *passphrase, struct ks_arena *arena,
+static enum ks_err open_root(const struct place *root, const struct ctl_lock *lock, struct ks_arena *arena,
     struct ks_str *ret_certificate, EVP_PKEY **ret_key, const char **ret_path)
 {
     enum ks_err err = ks_certificate_read(arena, root->certificate, ret_certificate);
@@ -209,7 +237,7 @@ static enum ks_err open_root(const struct place *root, const char *passphrase, s
     if (err != KS_OK)
         return err;
     *ret_path = root->key;
-    return ks_authority_key_read(root->key, passphrase, ret_key);
+    return ks_authority_key_read(root->key, lock->passphrase, ret_key);
 }
 
 /* Who signs the key log, and logs in at konsild as the registrar, for the first of the domains (§15.4). */
@@ -236,7 +264,7 @@ static enum ks_err make_signer(struct ctl *ctl, struct ks_arena *arena, struct k
     return err;
 }
 
-static int make_issuing(struct ctl *ctl, struct ks_arena *arena, const struct place *root, const char *passphrase)
+static int make_issuing(struct ctl *ctl, struct ks_arena *arena, const struct place *root, const struct ctl_lock *lock)
 {
     struct names names = { .names = { .name = "konsil issuing CA" } };
     const struct ks_validity validity = from_now(ISSUING_S);
@@ -251,9 +279,9 @@ static int make_issuing(struct ctl *ctl, struct ks_arena *arena, const struct pl
     if (!read_domains(&names, ctl->domains))
         return ctl_fail(ctl, SAY("ctl.ca-domains"), ctl->domains);
     if (!find_place(&place, ctl->to, "issuing") || !find_place(&copy, ctl->to, "root"))
-        return fail_at(ctl, KS_EIO, ctl->to);
-    if ((err = open_root(root, passphrase, arena, &root_certificate, &root_key, &path)) != KS_OK)
-        return fail_at(ctl, err, path);
+        return ctl_fail_at(ctl, KS_EIO, ctl->to);
+    if ((err = open_root(root, lock, arena, &root_certificate, &root_key, &path)) != KS_OK)
+        return ctl_fail_at(ctl, err, path);
     err = ks_authority_read(arena, root_certificate, &facts);
     names.names.organisation = facts.organisation;
     key = err == KS_OK ? ks_authority_key() : NULL;
@@ -265,36 +293,78 @@ static int make_issuing(struct ctl *ctl, struct ks_arena *arena, const struct pl
     else if (ctl->dry_run)
         ctl_done(ctl, SAY("ctl.ca-issuing-next"));
     else if ((err = keep(&place, key, NULL, certificate)) != KS_OK)
-        status = fail_at(ctl, err, place.key);
+        status = ctl_fail_at(ctl, err, place.key);
     else if ((err = ks_certificate_write(copy.certificate, root_certificate)) != KS_OK && err != KS_EEXISTS)
-        status = fail_at(ctl, err, copy.certificate);
+        status = ctl_fail_at(ctl, err, copy.certificate);
     else if ((err = make_signer(ctl, arena, root_certificate, root_key, &names.names, &signer)) != KS_OK)
-        status = fail_at(ctl, err, signer.key);
-    else if ((status = tell_file(ctl, arena, place.certificate, &place)) == EXIT_SUCCESS)
+        status = ctl_fail_at(ctl, err, signer.key);
+    else if ((status = tell_file(ctl, arena, place.certificate, &place)) == EXIT_SUCCESS
+        && (status = record(ctl, arena, root, SAY("record.issuing"), &lock->shares)) == EXIT_SUCCESS)
         ctl_say(ctl, SAY("ctl.ca-issuing-next"), NULL);
     EVP_PKEY_free(key);
     EVP_PKEY_free(root_key);
     return status;
 }
 
-static int ca_issuing(struct ctl *ctl)
+/* Finds the root, asks for what opens it, and goes on. */
+static int with_root(struct ctl *ctl,
+    int (*go_on)(struct ctl *ctl, struct ks_arena *arena, const struct place *root, const struct ctl_lock *lock))
 {
-    char passphrase[CTL_PASSWORD_MAX];
+    struct ctl_lock lock = { 0 };
     struct ks_arena arena;
     struct place root;
     int status;
 
     if (!find_place(&root, ctl->words[0], "root"))
-        return fail_at(ctl, KS_EIO, ctl->words[0]);
-    if (mkdir(ctl->to, 0700) != 0 && errno != EEXIST)
-        return fail_at(ctl, KS_EIO, ctl->to);
-    if (!ctl_passphrase_ask(ctl, false, 1, passphrase))
+        return ctl_fail_at(ctl, KS_EIO, ctl->words[0]);
+    if (!ctl_lock_ask(ctl, root.key, &lock))
         return EXIT_FAILURE;
     ks_arena_init(&arena, ARENA_BYTES_MAX);
-    status = make_issuing(ctl, &arena, &root, passphrase);
+    status = go_on(ctl, &arena, &root, &lock);
     ks_arena_done(&arena);
-    ks_wipe(passphrase, sizeof passphrase);
+    ks_wipe(&lock, sizeof lock);
     return status;
+}
+
+static int ca_issuing(struct ctl *ctl)
+{
+    if (mkdir(ctl->to, 0700) != 0 && errno != EEXIST)
+        return ctl_fail_at(ctl, KS_EIO, ctl->to);
+    return with_root(ctl, make_issuing);
+}
+
+/* --- sharing out --- */
+
+/* The key stays, and so does all that it signed; what opened the file opens it no more. */
+static int split_root(struct ctl *ctl, struct ks_arena *arena, const struct place *root, const struct ctl_lock *lock)
+{
+    struct ctl_lock fresh = { 0 };
+    struct ks_str certificate;
+    EVP_PKEY *key = NULL;
+    const char *path;
+    enum ks_err err = open_root(root, lock, arena, &certificate, &key, &path);
+    int status = EXIT_FAILURE;
+
+    if (err != KS_OK) {
+        status = ctl_fail_at(ctl, err, path);
+    } else if (ctl->dry_run) {
+        ctl_done(ctl, SAY("ctl.ca-split-next"));
+        status = EXIT_SUCCESS;
+    } else if (ctl_shares_deal(ctl, &fresh)) {
+        err = ks_authority_key_replace(root->key, key, fresh.passphrase, &fresh.shares);
+        status = err == KS_OK ? record(ctl, arena, root, SAY("record.split"), &fresh.shares)
+                              : ctl_fail_at(ctl, err, root->key);
+        if (status == EXIT_SUCCESS)
+            ctl_say(ctl, SAY("ctl.ca-split-next"), NULL);
+    }
+    EVP_PKEY_free(key);
+    ks_wipe(&fresh, sizeof fresh);
+    return status;
+}
+
+static int ca_split(struct ctl *ctl)
+{
+    return with_root(ctl, split_root);
 }
 
 static int ca_show(struct ctl *ctl)
@@ -309,8 +379,9 @@ static int ca_show(struct ctl *ctl)
 }
 
 const struct ctl_command ctl_cas[] = {
-    { "ca init", "DIRECTORY", CTL_HOSPITAL, CTL_PASSWORD_STDIN, ca_init, SAY("do.ca-init"),
-        "/media/root --hospital \"Klinikum Beispiel\"" },
+    { "ca init", "DIRECTORY", CTL_HOSPITAL, CTL_SPLIT | CTL_PASSWORD_STDIN, ca_init, SAY("do.ca-init"),
+        "/media/root --hospital \"Klinikum Beispiel\" --split" },
+    { "ca split", "DIRECTORY", 0, CTL_PASSWORD_STDIN, ca_split, SAY("do.ca-split"), "/media/root" },
     { "ca issuing", "DIRECTORY", CTL_TO | CTL_DOMAINS, CTL_PASSWORD_STDIN, ca_issuing, SAY("do.ca-issuing"),
         "/media/root --to /etc/konsil-ca --domains klinik.example" },
     { "ca show", "FILE", 0, 0, ca_show, SAY("do.ca-show"), "/media/root/root.pem" },

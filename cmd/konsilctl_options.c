@@ -41,6 +41,7 @@ static const struct known_option {
     { "deviations", "FILE", 0, CTL_DEVIATIONS, offsetof(struct ctl, deviations), SAY("option.deviations") },
     { "hospital", "TEXT", 0, CTL_HOSPITAL, offsetof(struct ctl, hospital), SAY("option.hospital") },
     { "domains", "LIST", 0, CTL_DOMAINS, offsetof(struct ctl, domains), SAY("option.domains") },
+    { "split", NULL, 0, CTL_SPLIT, 0, SAY("option.split") },
     { "socket", "FILE", 's', 0, 0, SAY("option.socket") },
     { "dry-run", NULL, 'n', 0, 0, SAY("option.dry-run") },
     { "json", NULL, 'j', 0, 0, SAY("option.json") },

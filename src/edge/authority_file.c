@@ -7,6 +7,7 @@
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
 #include <openssl/x509.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +20,9 @@
 #define SCRYPT_P 16
 #define SALT_LEN 16
 #define FILE_BYTES_MAX 65536
+#define SHARES_LINE "konsil: %u of %u shares of set %u\n"
+#define SHARES_MAX 16
+#define SETS 32768 /* SLIP-0039: 15 bits */
 
 /* --- files --- */
 
@@ -105,19 +109,66 @@ static X509_SIG *seal(EVP_PKEY *key, const char *passphrase)
     return sealed;
 }
 
-enum ks_err ks_authority_key_write(const char *path, EVP_PKEY *key, const char *passphrase)
+enum ks_err ks_authority_key_write(
+    const char *path, EVP_PKEY *key, const char *passphrase, const struct ks_key_shares *shares)
 {
     BIO *bio = BIO_new(BIO_s_secmem());
     X509_SIG *sealed = passphrase ? seal(key, passphrase) : NULL;
     bool written;
     enum ks_err err = KS_ENOMEM;
 
-    written = bio
+    written = bio && (!shares->count || BIO_printf(bio, SHARES_LINE, shares->needed, shares->count, shares->set) > 0)
         && (passphrase ? sealed && PEM_write_bio_PKCS8(bio, sealed)
                        : PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL));
     if (written)
         err = write_bio(path, 0600, bio);
     X509_SIG_free(sealed);
+    BIO_free(bio);
+    return err;
+}
+
+enum ks_err ks_authority_key_replace(
+    const char *path, EVP_PKEY *key, const char *passphrase, const struct ks_key_shares *shares)
+{
+    static const char ending[] = ".new";
+    char *fresh = malloc(strlen(path) + sizeof ending);
+    enum ks_err err = KS_ENOMEM;
+
+    if (fresh) {
+        memcpy(fresh, path, strlen(path));
+        memcpy(fresh + strlen(path), ending, sizeof ending);
+        (void)unlink(fresh); /* of one that was not finished */
+        err = ks_authority_key_write(fresh, key, passphrase, shares);
+    }
+    if (err == KS_OK && (rename(fresh, path) != 0 || sync_directory(path) != KS_OK)) {
+        err = KS_EIO;
+        (void)unlink(fresh);
+    }
+    free(fresh);
+    return err;
+}
+
+enum ks_err ks_authority_key_shares(const char *path, struct ks_key_shares *ret_shares)
+{
+    struct ks_key_shares shares = { 0 };
+    char line[64] = "", again[64];
+    BIO *bio = NULL;
+    enum ks_err err = read_bio(path, true, &bio);
+
+    if (err != KS_OK)
+        return err;
+    if (BIO_gets(bio, line, sizeof line) <= 0 || strncmp(line, "konsil:", 7) != 0) {
+        *ret_shares = shares;
+    } else if (sscanf(line, SHARES_LINE, &shares.needed, &shares.count, &shares.set) == 3) {
+        snprintf(again, sizeof again, SHARES_LINE, shares.needed, shares.count, shares.set);
+        if (strcmp(line, again) != 0 || shares.needed < 2 || shares.needed > shares.count || shares.count > SHARES_MAX
+            || shares.set >= SETS)
+            err = KS_ESYNTAX;
+        else
+            *ret_shares = shares;
+    } else {
+        err = KS_ESYNTAX;
+    }
     BIO_free(bio);
     return err;
 }
