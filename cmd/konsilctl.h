@@ -31,6 +31,7 @@ enum ctl_option {
     CTL_HOSPITAL = 1 << 26,
     CTL_DOMAINS = 1 << 27,
     CTL_SPLIT = 1 << 28,
+    CTL_ROOT = 1 << 29,
 };
 
 struct ctl;
@@ -46,6 +47,7 @@ struct ctl_command {
 extern const struct ctl_command ctl_users[];     /* konsilctl_users.c */
 extern const struct ctl_command ctl_backups[];   /* konsilctl_backup.c */
 extern const struct ctl_command ctl_cas[];       /* konsilctl_ca.c */
+extern const struct ctl_command ctl_recovers[];  /* konsilctl_recover.c */
 extern const struct ctl_command ctl_registrar[]; /* konsilctl_registrar.c */
 extern const struct ctl_command ctl_rooms[];     /* konsilctl_rooms.c */
 extern const struct ctl_command ctl_files[];     /* konsilctl_files.c */
@@ -61,7 +63,7 @@ struct ctl {
     bool dry_run, json;
     unsigned given; /* which options of commands */
     const char *name, *department, *profession, *resource, *key_file, *to, *reason, *device, *results, *deviations,
-        *hospital, *domains;
+        *hospital, *domains, *root;
     const struct ctl_command *command;
     char **words;
     struct ks_control_client *client;

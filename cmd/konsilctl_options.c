@@ -9,7 +9,7 @@
 static const struct ctl_command *command_at(size_t number)
 {
     static const struct ctl_command *const lists[] = { ctl_users, ctl_push, ctl_vault, ctl_rooms, ctl_files,
-        ctl_reports, ctl_retention, ctl_evidences, ctl_backups, ctl_cas, ctl_registrar };
+        ctl_reports, ctl_retention, ctl_evidences, ctl_backups, ctl_cas, ctl_registrar, ctl_recovers };
 
     for (size_t i = 0; i < KS_COUNT(lists); i++)
         for (const struct ctl_command *at = lists[i]; at->name; at++)
@@ -41,6 +41,7 @@ static const struct known_option {
     { "deviations", "FILE", 0, CTL_DEVIATIONS, offsetof(struct ctl, deviations), SAY("option.deviations") },
     { "hospital", "TEXT", 0, CTL_HOSPITAL, offsetof(struct ctl, hospital), SAY("option.hospital") },
     { "domains", "LIST", 0, CTL_DOMAINS, offsetof(struct ctl, domains), SAY("option.domains") },
+    { "root", "FILE", 0, CTL_ROOT, offsetof(struct ctl, root), SAY("option.root") },
     { "split", NULL, 0, CTL_SPLIT, 0, SAY("option.split") },
     { "socket", "FILE", 's', 0, 0, SAY("option.socket") },
     { "dry-run", NULL, 'n', 0, 0, SAY("option.dry-run") },
@@ -135,7 +136,9 @@ static void print_command(const struct ctl *ctl, const struct ctl_command *comma
         const char *name, *doc;
     } words[] = { { "JID", SAY("argument.jid") }, { "DOMAIN", SAY("argument.domain") },
         { "FILE", SAY("argument.file") }, { "NAME", SAY("argument.name") }, { "DIRECTORY", SAY("argument.directory") },
-        { "OWNER", SAY("argument.owner") }, { "DAYS|domain", SAY("argument.days") } };
+        { "OWNER", SAY("argument.owner") }, { "DAYS|domain", SAY("argument.days") },
+        { "REQUEST", SAY("argument.request") }, { "NONCE", SAY("argument.nonce") },
+        { "OFFICER", SAY("argument.officer") }, { "PROOF", SAY("argument.proof") } };
     struct ks_str left = ks_str_z(command->words), word;
 
     print_usage(stdout, command);
