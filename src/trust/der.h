@@ -10,10 +10,12 @@ enum ks_der_tag {
     KS_DER_BOOLEAN = 0x01,
     KS_DER_INTEGER = 0x02,
     KS_DER_OCTETS = 0x04,
+    KS_DER_NULL = 0x05,
     KS_DER_OID = 0x06,
     KS_DER_ENUMERATED = 0x0a,
     KS_DER_UTF8 = 0x0c,
     KS_DER_SEQUENCE = 0x30,
+    KS_DER_SET = 0x31,
     KS_DER_CONTEXT = 0x80,     /* | the number: implicit, of a simple type */
     KS_DER_CONSTRUCTED = 0xa0, /* | the number: explicit, or of a sequence */
 };
