@@ -18,6 +18,7 @@
 #include "jid.h"
 #include "konsil_certificate.h"
 #include "konsil_pin.h"
+#include "konsil_verify.h"
 #include "system.h"
 #include "unicode.h"
 
@@ -287,6 +288,7 @@ static const char synopsis[] =
     "         [--lang de|en] JID\n"
     "  konsil pin set [--pin-file FILE] [options] JID\n"
     "  konsil --invite LINK [options]\n"
+    "  konsil verify FILE ... (konsil verify --help)\n"
     "  konsil --help | --version";
 
 static int help(const struct program *program)
@@ -467,6 +469,8 @@ static int start_program(int argc, char **argv, struct program *program)
     signal(SIGPIPE, SIG_IGN); /* a server that dies while we write is a lost connection */
     program->language = command_line_language();
     opterr = 0;
+    if (argc > 1 && strcmp(argv[1], "verify") == 0) /* no address: it has no @ */
+        return konsil_verify(program->language, argc - 1, argv + 1);
     while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
         if (option == 'j')
             program->json = true;

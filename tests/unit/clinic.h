@@ -110,7 +110,7 @@ static struct ks_str written(const struct ks_clinical *clinical)
 }
 
 /* With one bit of a byte changed. */
-static struct ks_str flipped(struct ks_str bytes, size_t at)
+static inline struct ks_str flipped(struct ks_str bytes, size_t at)
 {
     char *copy = ks_arena_alloc(&arena, bytes.len);
 
