@@ -78,6 +78,7 @@ def open_to_others(directory):
     return found
 
 
+_own_ports = set()  # a lock keeps others out, and not the process itself
 _ports = open(os.path.join(tempfile.gettempdir(), "konsil-ports"), "a")
 
 
@@ -86,6 +87,8 @@ def _free_port():
     konsild is down. And no other test's: it is this process's as long as that lives, by a lock on one byte of a file."""
     while True:
         port = random.randrange(12000, 32000)
+        if port in _own_ports:
+            continue
         try:
             fcntl.lockf(_ports, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
         except OSError:
@@ -93,6 +96,7 @@ def _free_port():
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
+                _own_ports.add(port)
                 return port
             except OSError:
                 continue
