@@ -429,7 +429,7 @@ static int lock(const struct program *program, char **arguments)
     (void)unsetenv("KONSIL_PASSPHRASE");
     if (arguments && setenv(LOCKED, "1", 1) == 0)
         execv("/proc/self/exe", arguments);
-    return program_fail(program, SAY("konsil.memory"));
+    return program_fail(program, SAY("konsil.lock-ended"));
 }
 
 static bool read_minutes(const char *text, unsigned *ret_minutes)

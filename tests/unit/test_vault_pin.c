@@ -348,6 +348,12 @@ static void test_answers(void)
     check_row(
         ks_pin_answer_read(KS_PIN_TICKET, 200, KS_STR("{}"), &answer) == KS_OK && answer.told == KS_PIN_WRONG_ANSWER,
         "or none", "%d", (int)answer.told);
+    check_row(ks_pin_answer_read(KS_PIN_TICKET, 410, KS_STR("{\"error\":\"gone\"}"), &answer) == KS_OK
+            && answer.told == KS_PIN_GONE && !answer.has_ticket,
+        "attack 47: none after a wipe", "%d", (int)answer.told);
+    check_row(ks_pin_answer_read(KS_PIN_TICKET, 0, KS_STR_EMPTY, &answer) == KS_OK && answer.told == KS_PIN_LATER
+            && !answer.has_ticket,
+        "attack 47: none without network", "%d", (int)answer.told);
     check_row(ks_pin_answer_read(KS_PIN_CONFIRM, 200, KS_STR("{\"gen\":9007199254740991}"), &answer) == KS_OK
             && answer.told == KS_PIN_YES && !answer.has_ticket,
         "§16.4: a confirmation without a ticket", "%d", (int)answer.told);
