@@ -14,6 +14,7 @@
 #include "konsilctl.h"
 #include "konsilctl_record.h"
 #include "konsilctl_shares.h"
+#include "officer_file.h"
 #include "system.h"
 
 #define DAY_S INT64_C(86400)
@@ -367,6 +368,73 @@ static int ca_split(struct ctl *ctl)
     return with_root(ctl, split_root);
 }
 
+/* --- officers --- */
+
+/* Their dealing, which has to be of this root. The views belong to arena. */
+static enum ks_err read_dealing(struct ks_arena *arena, const char *path, struct ks_str root,
+    struct ks_officer_public *ret_public, uint8_t ret_hash[32])
+{
+    char *bytes = ks_arena_alloc(arena, KS_OFFICER_FILE_MAX + 1);
+    FILE *file = bytes ? fopen(path, "rb") : NULL;
+    size_t len;
+
+    if (!file)
+        return !bytes ? KS_ENOMEM : errno == ENOENT ? KS_ENOTFOUND : errno == EACCES ? KS_EDENIED : KS_EIO;
+    len = fread(bytes, 1, KS_OFFICER_FILE_MAX + 1, file);
+    fclose(file);
+    if (len > KS_OFFICER_FILE_MAX || ks_officer_public_read(ks_str(bytes, len), ret_public) != KS_OK
+        || !ks_str_eq(ret_public->root, root))
+        return KS_ESYNTAX;
+    ks_hash(KS_SHA256, ks_str(bytes, len), ret_hash);
+    return KS_OK;
+}
+
+static int make_officers(struct ctl *ctl, struct ks_arena *arena, const struct place *root, const struct ctl_lock *lock)
+{
+    struct names names = { .names = { .name = "konsil officers" } };
+    const struct ks_validity validity = from_now(ISSUING_S);
+    struct ks_str root_certificate, certificate;
+    struct ks_officer_public public;
+    struct ks_authority_facts facts;
+    EVP_PKEY *root_key = NULL;
+    struct place place;
+    uint8_t dealing[32];
+    const char *path;
+    enum ks_err err;
+    int status = EXIT_SUCCESS;
+
+    if (!read_domains(&names, ctl->domains))
+        return ctl_fail(ctl, SAY("ctl.ca-domains"), ctl->domains);
+    if (!find_place(&place, ctl->to, "officers"))
+        return ctl_fail_at(ctl, KS_EIO, ctl->to);
+    if ((err = open_root(root, lock, arena, &root_certificate, &root_key, &path)) != KS_OK)
+        return ctl_fail_at(ctl, err, path);
+    err = ks_authority_read(arena, root_certificate, &facts);
+    names.names.organisation = facts.organisation;
+    if (err == KS_OK && (err = read_dealing(arena, ctl->words[1], root_certificate, &public, dealing)) != KS_OK)
+        status = err == KS_ESYNTAX ? ctl_fail(ctl, SAY("ctl.recover-file"), ctl->words[1])
+                                   : ctl_fail_at(ctl, err, ctl->words[1]);
+    else if ((err = ks_officers_certify(arena, root_certificate, root_key, public.officers.commitments[0], dealing,
+                  &names.names, &validity, &certificate))
+        != KS_OK)
+        status = refuse_names(ctl, err);
+    else if (ctl->dry_run)
+        ctl_done(ctl, SAY("ctl.ca-officers-next"));
+    else if ((err = ks_certificate_write(place.certificate, certificate)) != KS_OK)
+        status = ctl_fail_at(ctl, err, place.certificate);
+    else if ((status = record(ctl, arena, root, SAY("record.officers"), &lock->shares)) == EXIT_SUCCESS)
+        ctl_say(ctl, SAY("ctl.ca-officers-next"), NULL);
+    EVP_PKEY_free(root_key);
+    return status;
+}
+
+static int ca_officers(struct ctl *ctl)
+{
+    if (mkdir(ctl->to, 0700) != 0 && errno != EEXIST)
+        return ctl_fail_at(ctl, KS_EIO, ctl->to);
+    return with_root(ctl, make_officers);
+}
+
 static int ca_show(struct ctl *ctl)
 {
     struct ks_arena arena;
@@ -384,6 +452,8 @@ const struct ctl_command ctl_cas[] = {
     { "ca split", "DIRECTORY", 0, CTL_PASSWORD_STDIN, ca_split, SAY("do.ca-split"), "/media/root" },
     { "ca issuing", "DIRECTORY", CTL_TO | CTL_DOMAINS, CTL_PASSWORD_STDIN, ca_issuing, SAY("do.ca-issuing"),
         "/media/root --to /etc/konsil-ca --domains klinik.example" },
+    { "ca officers", "DIRECTORY FILE", CTL_TO | CTL_DOMAINS, CTL_PASSWORD_STDIN, ca_officers, SAY("do.ca-officers"),
+        "/media/root officers.public --to /media/transport --domains klinik.example" },
     { "ca show", "FILE", 0, 0, ca_show, SAY("do.ca-show"), "/media/root/root.pem" },
     { NULL },
 };

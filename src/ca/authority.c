@@ -186,6 +186,7 @@ struct new_authority {
     EVP_PKEY *issuer_key, *key;
     const char *constraints, *key_usage, *extended; /* extended: or NULL */
     const char *jid;                                /* a name beside the domains, or NULL */
+    struct ks_str dealing;                          /* of officers, in DER, or empty */
 };
 
 static enum ks_err fill_authority(X509 *cert, const struct new_authority *what, const struct ks_authority_names *names,
@@ -211,6 +212,7 @@ static enum ks_err fill_authority(X509 *cert, const struct new_authority *what, 
             && add_worded(cert, issuer, NID_subject_key_identifier, "hash")
             && (!what->issuer || add_worded(cert, issuer, NID_authority_key_identifier, "keyid:always"))
             && (!names->domain_count || add_worded(cert, issuer, NID_subject_alt_name, domains))
+            && (!what->dealing.len || add_extension(cert, raw_extension(KS_OID_DEALING, what->dealing)))
         ? KS_OK
         : KS_ENOMEM;
 }
@@ -263,6 +265,39 @@ enum ks_err ks_signer_issue(struct ks_arena *arena, struct ks_str root, EVP_PKEY
     enum ks_err err = issuer ? make_authority(arena, &what, names, validity, ret_certificate) : KS_ESYNTAX;
 
     X509_free(issuer);
+    return err;
+}
+
+/* --- officers --- */
+
+/* NULL: the point is none. */
+static EVP_PKEY *key_of(const uint8_t point[KS_SEAL_KEY_LEN])
+{
+    unsigned char spki[26 + KS_SEAL_KEY_LEN];
+    const unsigned char *at = spki;
+
+    assert(KS_P256_SPKI.len == 26);
+    memcpy(spki, KS_P256_SPKI.ptr, 26);
+    memcpy(spki + 26, point, KS_SEAL_KEY_LEN);
+    return d2i_PUBKEY(NULL, &at, sizeof spki);
+}
+
+enum ks_err ks_officers_certify(struct ks_arena *arena, struct ks_str root, EVP_PKEY *root_key,
+    const uint8_t key[KS_SEAL_KEY_LEN], const uint8_t dealing[32], const struct ks_authority_names *names,
+    const struct ks_validity *validity, struct ks_str *ret_certificate)
+{
+    unsigned char octets[2 + 32] = { V_ASN1_OCTET_STRING, 32 };
+    EVP_PKEY *public = key_of(key);
+    X509 *issuer = read_authority(root, root_key);
+    const struct new_authority what = { issuer, root_key, public, "critical,CA:FALSE", "critical,keyAgreement",
+        ARC "2.5", NULL, ks_str(octets, sizeof octets) };
+    enum ks_err err = !public ? KS_ECRYPTO : issuer ? KS_OK : KS_ESYNTAX;
+
+    memcpy(octets + 2, dealing, 32);
+    if (err == KS_OK)
+        err = make_authority(arena, &what, names, validity, ret_certificate);
+    X509_free(issuer);
+    EVP_PKEY_free(public);
     return err;
 }
 

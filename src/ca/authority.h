@@ -58,6 +58,14 @@ KS_CHECK enum ks_err ks_signer_issue(struct ks_arena *arena, struct ks_str root,
     const struct ks_authority_names *names, const char *jid, const struct ks_validity *validity,
     struct ks_str *ret_certificate);
 
+/* --- officers --- */
+
+/* The key that they have in shares (doc/PROTOCOL.md §19.8), by the root itself, for the addresses of these domains;
+ * dealing: SHA-256 of the file that says the rest. KS_ECRYPTO: it is no key. Errors as above. */
+KS_CHECK enum ks_err ks_officers_certify(struct ks_arena *arena, struct ks_str root, EVP_PKEY *root_key,
+    const uint8_t key[KS_SEAL_KEY_LEN], const uint8_t dealing[32], const struct ks_authority_names *names,
+    const struct ks_validity *validity, struct ks_str *ret_certificate);
+
 /* --- devices --- */
 
 /* What a device asks for (device_cert.h writes it), after its signature was found to be its key's. The texts and the

@@ -110,7 +110,7 @@ enum ks_err ks_device_request_write(struct ks_arena *arena, const uint8_t privat
 
 /* The extensions that mbedTLS has no words for, or gives raw. */
 struct extensions {
-    struct ks_str claims, other;
+    struct ks_str claims, dealing;
     bool twice;
 };
 
@@ -118,11 +118,14 @@ static int on_extension(void *user, const mbedtls_x509_crt *crt, const mbedtls_x
     const unsigned char *from, const unsigned char *end)
 {
     struct extensions *found = user;
+    struct ks_str *ours = ks_str_eq(view(oid), KS_OID_CLAIMS) ? &found->claims
+        : ks_str_eq(view(oid), KS_OID_DEALING)                ? &found->dealing
+                                                              : NULL;
 
     (void)crt;
-    if (ks_str_eq(view(oid), KS_OID_CLAIMS)) {
-        found->twice = found->twice || found->claims.ptr;
-        found->claims = ks_str((const char *)from, (size_t)(end - from));
+    if (ours) {
+        found->twice = found->twice || ours->ptr;
+        *ours = ks_str((const char *)from, (size_t)(end - from));
         return 0;
     }
     return critical ? MBEDTLS_ERR_X509_INVALID_EXTENSIONS : 0; /* RFC 5280 §4.2 */
@@ -404,22 +407,23 @@ enum ks_err ks_authorities_check(const struct ks_str *chain, size_t count, struc
 
 /* --- signers --- */
 
-static bool is_signer(const mbedtls_x509_crt *crt, struct ks_str usage, uint8_t ret_key[KS_P256_PUBLIC_LEN])
+/* usage is the extended one that it has, key_usage what its key does. */
+static bool is_signer(
+    const mbedtls_x509_crt *crt, struct ks_str usage, unsigned key_usage, uint8_t ret_key[KS_P256_PUBLIC_LEN])
 {
     return crt->version == 3 && crt->serial.len <= SERIAL_BYTES_MAX && read_public(crt, ret_key)
         && mbedtls_x509_crt_has_ext_type(crt, MBEDTLS_X509_EXT_KEY_USAGE)
-        && mbedtls_x509_crt_check_key_usage(crt, MBEDTLS_X509_KU_DIGITAL_SIGNATURE) == 0
-        && !mbedtls_x509_crt_get_ca_istrue(crt)
+        && mbedtls_x509_crt_check_key_usage(crt, key_usage) == 0 && !mbedtls_x509_crt_get_ca_istrue(crt)
         && mbedtls_x509_crt_has_ext_type(crt, MBEDTLS_X509_EXT_EXTENDED_KEY_USAGE) && has_usage(crt, usage);
 }
 
 static enum ks_cert_verdict judge_signer(mbedtls_x509_crt *crt, mbedtls_x509_crt *root, struct ks_str domain,
-    struct ks_str usage, int64_t now_s, struct ks_signer *signer)
+    struct ks_str usage, unsigned key_usage, int64_t now_s, struct ks_signer *signer)
 {
     struct walk walk = { .now_s = now_s };
     uint32_t flags = 0;
 
-    if (!is_signer(crt, usage, signer->key))
+    if (!is_signer(crt, usage, key_usage, signer->key))
         return KS_CERT_FORM;
     if (mbedtls_x509_crt_verify_with_profile(crt, root, NULL, &profile, NULL, &flags, on_certificate, &walk) != 0
         || flags)
@@ -445,9 +449,37 @@ enum ks_err ks_signer_check(struct ks_str certificate, struct ks_str root, struc
     mbedtls_x509_crt_init(&crt);
     mbedtls_x509_crt_init(&root_crt);
     if ((err = parse(&root_crt, root, &other)) == KS_OK && (err = parse(&crt, certificate, &other)) == KS_OK)
-        *ret_verdict = judge_signer(&crt, &root_crt, domain, usage, now_s, &signer);
+        *ret_verdict = judge_signer(&crt, &root_crt, domain, usage, MBEDTLS_X509_KU_DIGITAL_SIGNATURE, now_s, &signer);
     if (*ret_verdict == KS_CERT_GOOD)
         *ret_signer = signer;
+    mbedtls_x509_crt_free(&root_crt);
+    mbedtls_x509_crt_free(&crt);
+    return err == KS_ENOMEM ? err : KS_OK;
+}
+
+/* --- officers --- */
+
+enum ks_err ks_officers_cert_check(struct ks_str certificate, struct ks_str root, struct ks_str domain, int64_t now_s,
+    struct ks_signer *ret_key, uint8_t ret_dealing[32], enum ks_cert_verdict *ret_verdict)
+{
+    struct extensions found = { { 0 } }, other = { { 0 } };
+    mbedtls_x509_crt crt, root_crt;
+    struct ks_signer key;
+    enum ks_err err;
+
+    *ret_verdict = KS_CERT_MALFORMED;
+    mbedtls_x509_crt_init(&crt);
+    mbedtls_x509_crt_init(&root_crt);
+    if ((err = parse(&root_crt, root, &other)) == KS_OK && (err = parse(&crt, certificate, &found)) == KS_OK)
+        *ret_verdict =
+            judge_signer(&crt, &root_crt, domain, KS_OID_OFFICERS, MBEDTLS_X509_KU_KEY_AGREEMENT, now_s, &key);
+    if (*ret_verdict != KS_CERT_MALFORMED
+        && (found.twice || found.dealing.len != 34 || !ks_str_starts(found.dealing, KS_STR("\x04\x20"))))
+        *ret_verdict = KS_CERT_FORM;
+    if (*ret_verdict == KS_CERT_GOOD) {
+        *ret_key = key;
+        memcpy(ret_dealing, found.dealing.ptr + 2, 32);
+    }
     mbedtls_x509_crt_free(&root_crt);
     mbedtls_x509_crt_free(&crt);
     return err == KS_ENOMEM ? err : KS_OK;

@@ -64,6 +64,11 @@ struct ks_signer {
 KS_CHECK enum ks_err ks_signer_check(struct ks_str certificate, struct ks_str root, struct ks_str domain,
     enum ks_signs signs, int64_t now_s, struct ks_signer *ret_signer, enum ks_cert_verdict *ret_verdict);
 
+/* The key that a domain's officers have in shares (§19.8), by the root itself. ret_dealing: SHA-256 of the file that
+ * says the rest. Otherwise as ks_signer_check. */
+KS_CHECK enum ks_err ks_officers_cert_check(struct ks_str certificate, struct ks_str root, struct ks_str domain,
+    int64_t now_s, struct ks_signer *ret_key, uint8_t ret_dealing[32], enum ks_cert_verdict *ret_verdict);
+
 /* SHA-256 of a certificate's public key with its algorithm (SubjectPublicKeyInfo): what a pin names. KS_ESYNTAX. */
 KS_CHECK enum ks_err ks_cert_key_hash(struct ks_str certificate, uint8_t ret_hash[32]);
 /* For an error that a person reads. A literal, "good" and so on. */

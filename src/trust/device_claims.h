@@ -9,11 +9,13 @@
 
 /* 2.25.179182224142705796714361420395769147229, a UUID's arc (X.667), without tag and length. */
 #define KS_OID_KONSIL "\x69\x82\x8d\xcd\x9e\xee\x92\xe7\x8a\xa3\xf3\x90\xd5\xa1\x96\xd8\xbe\xba\xde\x5d"
-#define KS_OID_CLAIMS KS_STR(KS_OID_KONSIL "\x01")                  /* the extension */
-#define KS_OID_DEVICE KS_STR(KS_OID_KONSIL "\x02\x01")              /* extended key usage: a device of konsil */
-#define KS_OID_STATUS KS_STR(KS_OID_KONSIL "\x02\x02")              /* likewise: signs checkpoints of the key log */
-#define KS_OID_POLICY KS_STR(KS_OID_KONSIL "\x02\x03")              /* likewise: states policies */
-#define KS_OID_LOG KS_STR(KS_OID_KONSIL "\x03")                     /* extension of a CRL: the log that says the same */
+#define KS_OID_CLAIMS KS_STR(KS_OID_KONSIL "\x01")       /* the extension */
+#define KS_OID_DEVICE KS_STR(KS_OID_KONSIL "\x02\x01")   /* extended key usage: a device of konsil */
+#define KS_OID_STATUS KS_STR(KS_OID_KONSIL "\x02\x02")   /* likewise: signs checkpoints of the key log */
+#define KS_OID_POLICY KS_STR(KS_OID_KONSIL "\x02\x03")   /* likewise: states policies */
+#define KS_OID_OFFICERS KS_STR(KS_OID_KONSIL "\x02\x05") /* likewise: officers have it in shares */
+#define KS_OID_LOG KS_STR(KS_OID_KONSIL "\x03")          /* extension of a CRL: the log that says the same */
+#define KS_OID_DEALING KS_STR(KS_OID_KONSIL "\x04")      /* extension of theirs: SHA-256 of the dealing's file */
 #define KS_OID_XMPP_ADDR KS_STR("\x2b\x06\x01\x05\x05\x07\x08\x05") /* id-on-xmppAddr, RFC 6120 §13.7.1.4 */
 
 #define KS_SEAL_KEY_LEN 65 /* P-256, uncompressed */

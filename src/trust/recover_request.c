@@ -12,6 +12,27 @@
 
 static const char *const names[] = { "acct", "reason", "t", "chain", "ring", "ring_sig", "ring_chain", NULL };
 
+/* --- whom to seal to --- */
+
+enum ks_err ks_recover_dealing_check(struct ks_str file, struct ks_str certificate, struct ks_str root,
+    struct ks_str domain, int64_t now_s, struct ks_officer_public *ret_public, enum ks_cert_verdict *ret_verdict)
+{
+    struct ks_officer_public public;
+    uint8_t dealing[32], hash[32];
+    struct ks_signer key;
+    enum ks_err err = ks_officers_cert_check(certificate, root, domain, now_s, &key, dealing, ret_verdict);
+
+    if (err != KS_OK || *ret_verdict != KS_CERT_GOOD)
+        return err;
+    ks_hash(KS_SHA256, file, hash);
+    if (ks_officer_public_read(file, &public) != KS_OK || memcmp(hash, dealing, sizeof hash) != 0
+        || memcmp(key.key, public.officers.commitments[0], sizeof key.key) != 0 || !ks_str_eq(public.root, root))
+        *ret_verdict = KS_CERT_FORM;
+    else
+        *ret_public = public;
+    return KS_OK;
+}
+
 /* --- writing --- */
 
 static void put_chain(struct ks_buf *buf, const char *name, const struct ks_str *chain, size_t count)

@@ -18,6 +18,12 @@
 #define KS_RECOVER_AHEAD_S (48 * INT64_C(3600))
 #define KS_RECOVER_AGE_MAX_S (14 * INT64_C(86400))
 
+/* The dealing to whose key a device seals, out of its file, and the certificate beside it (§19.8). root: the one that
+ * the device has pinned. KS_OK: *ret_verdict says it, and *ret_public is filled if it is KS_CERT_GOOD; it is
+ * KS_CERT_FORM, too, when certificate and file are not of one dealing or the file names another root; KS_ENOMEM. */
+KS_CHECK enum ks_err ks_recover_dealing_check(struct ks_str file, struct ks_str certificate, struct ks_str root,
+    struct ks_str domain, int64_t now_s, struct ks_officer_public *ret_public, enum ks_cert_verdict *ret_verdict);
+
 struct ks_recover_request {
     struct ks_str account, reason; /* a bare JID; what the person says, one line */
     int64_t t_s;

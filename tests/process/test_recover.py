@@ -73,6 +73,19 @@ row(all(word.encode() not in open(at("officers", f), "rb").read() for f in names
 result = deal("officers")
 row(result.returncode == 1 and "nie überschrieben" in result.stderr, "shares are not written over", result)
 
+certify = lambda file, to="certified": ctl("ca", "officers", at("here", "root"), at(*file), "--to", at(to), "--domains", "klinik.example",
+                                           "--password-stdin", text="eine lange Passphrase\n")
+result = certify(("officers", "officers.public"))
+row(result.returncode == 0 and files("certified") == ["officers.pem"], "PROTOCOL §19.8: ca officers certifies their key", result)
+text = subprocess.run(["openssl", "x509", "-in", at("certified", "officers.pem"), "-noout", "-text"], capture_output=True, text=True, timeout=TIMEOUT).stdout
+verified = subprocess.run(["openssl", "verify", "-x509_strict", "-CAfile", at("here", "root", "root.pem"), at("certified", "officers.pem")],
+                          capture_output=True, timeout=TIMEOUT)
+row(verified.returncode == 0 and "Key Agreement" in text and "CA:FALSE" in text and "DNS:klinik.example" in text, "and openssl follows it to the root", text)
+row(certify(("officers", "officer-1.share"), "other").returncode == 1 and not files("other"), "a share is no public file", files("other"))
+deal("elsewheres", root="elsewhere")
+result = certify(("elsewheres", "officers.public"), "other")
+row(result.returncode == 1 and not files("other"), "nor is a dealing for another root certified", result)
+
 # --- that they are there ---
 
 NONCE = "7f83b1657ff1fc53b92dc18148a1d65dfc2d4b1fa3d677284addd200126d9069"

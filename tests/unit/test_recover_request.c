@@ -221,6 +221,89 @@ static void forms(void)
     check("a certificate without its authority", request, &w.fresh, KS_RECOVER_DEVICE);
 }
 
+/* --- whom a device seals to --- */
+
+static struct ks_str dealing_file(const struct ks_officer_public *public)
+{
+    struct ks_str file;
+    struct ks_buf buf;
+
+    ks_buf_init(&buf, KS_OFFICER_FILE_MAX);
+    must(ks_officer_public_write(&buf, public), "a public file");
+    must(ks_arena_copy(&arena, ks_buf_str(&buf), &file), "a public file");
+    ks_buf_done(&buf);
+    return file;
+}
+
+/* By a hospital's root, of that key with that file. */
+static struct ks_str certified(const struct hospital *by, const uint8_t *key, struct ks_str file)
+{
+    const struct ks_authority_names names = { "Klinikum Beispiel", "konsil officers", { "klinik.example" }, 1 };
+    const struct ks_validity year = { NOW - 3600, NOW + 366 * DAY_S };
+    struct ks_str certificate;
+    uint8_t hash[32];
+
+    ks_hash(KS_SHA256, file, hash);
+    must(ks_officers_certify(&arena, by->root, by->root_key, key, hash, &names, &year, &certificate), "certifying");
+    return certificate;
+}
+
+static void believe(const char *name, struct ks_str file, struct ks_str certificate, const char *domain, int64_t now_s,
+    enum ks_cert_verdict want)
+{
+    struct ks_officer_public got = { .officers = { .count = 0xa5 } };
+    enum ks_cert_verdict verdict;
+
+    must(
+        ks_recover_dealing_check(file, certificate, w.here.root, ks_str_z(domain), now_s, &got, &verdict), "a dealing");
+    check_row(verdict == want
+            && (want == KS_CERT_GOOD ? memcmp(&got.officers, &w.public.officers, sizeof got.officers) == 0
+                                     : got.officers.count == 0xa5),
+        name, "%s", ks_cert_verdict_name(verdict));
+}
+
+static void dealings(void)
+{
+    struct ks_officer_public other = w.public;
+    uint8_t shares[KS_OFFICERS_MAX][KS_P256_SCALAR_LEN], bad[KS_P256_POINT_LEN] = { 4 };
+    const struct ks_authority_names names = { "Klinikum Beispiel", "konsil registrar", { "klinik.example" }, 1 };
+    const struct ks_validity year = { NOW - 3600, NOW + 366 * DAY_S };
+    struct ks_str file = dealing_file(&w.public), others, certificate, signer;
+    const uint8_t *key = w.public.officers.commitments[0];
+    EVP_PKEY *signers = ks_authority_key();
+
+    certificate = certified(&w.here, key, file);
+    believe(
+        "PROTOCOL §19.8: a dealing that the root certifies", file, certificate, "klinik.example", NOW, KS_CERT_GOOD);
+    believe("for another domain", file, certificate, "praxis.example", NOW, KS_CERT_DOMAIN);
+    believe("before its time", file, certificate, "klinik.example", NOW - 7200, KS_CERT_EARLY);
+    believe("after it", file, certificate, "klinik.example", NOW + 367 * DAY_S, KS_CERT_EXPIRED);
+    believe("by another root", file, certified(&w.elsewhere, key, file), "klinik.example", NOW, KS_CERT_PATH);
+    must(ks_officers_deal(&chance, 2, 3, &other.officers, shares), "dealing");
+    others = dealing_file(&other);
+    believe("of another dealing", others, certificate, "klinik.example", NOW, KS_CERT_FORM);
+    believe("a file under another key's certificate", file, certified(&w.here, other.officers.commitments[0], file),
+        "klinik.example", NOW, KS_CERT_FORM);
+    memcpy(other.officers.commitments[0], key, KS_P256_POINT_LEN);
+    others = dealing_file(&other);
+    believe("the same key with another's shares", others, certificate, "klinik.example", NOW, KS_CERT_FORM);
+    other = w.public;
+    other.root = w.elsewhere.root;
+    others = dealing_file(&other);
+    believe("whose officers believe another root", others, certified(&w.here, key, others), "klinik.example", NOW,
+        KS_CERT_FORM);
+    must(signers ? ks_signer_issue(
+             &arena, w.here.root, w.here.root_key, signers, &names, "registrar@klinik.example", &year, &signer)
+                 : KS_ENOMEM,
+        "a signer");
+    believe("by the certificate of one who signs the log", file, signer, "klinik.example", NOW, KS_CERT_FORM);
+    believe("by a device's", file, w.fresh.chain[0], "klinik.example", NOW, KS_CERT_FORM);
+    believe("by none", file, KS_STR("-"), "klinik.example", NOW, KS_CERT_MALFORMED);
+    check_err("what is no point is not certified",
+        ks_officers_certify(&arena, w.here.root, w.here.root_key, bad, bad, &names, &year, &signer), KS_ECRYPTO);
+    EVP_PKEY_free(signers);
+}
+
 int main(void)
 {
     ks_arena_init(&arena, 256u << 20);
@@ -231,6 +314,7 @@ int main(void)
     whole();
     refusals();
     forms();
+    dealings();
     EVP_PKEY_free(w.here.root_key);
     EVP_PKEY_free(w.here.issuing_key);
     EVP_PKEY_free(w.elsewhere.root_key);
