@@ -460,8 +460,7 @@ static int answer(struct ctl *ctl, struct ks_arena *arena, struct officer *offic
         return fail_at(ctl, err, ctl->words[0]);
     if ((err = read_file(arena, ctl->words[1], KS_RECOVER_FILE_MAX, &request)) != KS_OK && err != KS_ESYNTAX)
         return ctl_fail_at(ctl, err, ctl->words[1]);
-    if ((err = ks_recover_request_check(
-             arena, request, &officer->public, ks_system_now().wall_ms / 1000, &facts, &verdict))
+    if (ks_recover_request_check(arena, request, &officer->public, ks_system_now().wall_ms / 1000, &facts, &verdict)
         != KS_OK)
         return ctl_fail(ctl, SAY("control.memory"), NULL);
     if (verdict != KS_RECOVER_GOOD)

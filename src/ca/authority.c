@@ -273,12 +273,13 @@ enum ks_err ks_signer_issue(struct ks_arena *arena, struct ks_str root, EVP_PKEY
 /* NULL: the point is none. */
 static EVP_PKEY *key_of(const uint8_t point[KS_SEAL_KEY_LEN])
 {
+    const struct ks_str front = KS_P256_SPKI;
     unsigned char spki[26 + KS_SEAL_KEY_LEN];
     const unsigned char *at = spki;
 
-    assert(KS_P256_SPKI.len == 26);
-    memcpy(spki, KS_P256_SPKI.ptr, 26);
-    memcpy(spki + 26, point, KS_SEAL_KEY_LEN);
+    assert(front.len + KS_SEAL_KEY_LEN == sizeof spki);
+    memcpy(spki, front.ptr, front.len);
+    memcpy(spki + front.len, point, KS_SEAL_KEY_LEN);
     return d2i_PUBKEY(NULL, &at, sizeof spki);
 }
 

@@ -130,13 +130,12 @@ enum ks_err ks_authority_key_write(
 enum ks_err ks_authority_key_replace(
     const char *path, EVP_PKEY *key, const char *passphrase, const struct ks_key_shares *shares)
 {
-    static const char ending[] = ".new";
-    char *fresh = malloc(strlen(path) + sizeof ending);
+    size_t size = strlen(path) + sizeof ".new";
+    char *fresh = malloc(size);
     enum ks_err err = KS_ENOMEM;
 
     if (fresh) {
-        memcpy(fresh, path, strlen(path));
-        memcpy(fresh + strlen(path), ending, sizeof ending);
+        snprintf(fresh, size, "%s.new", path);
         (void)unlink(fresh); /* of one that was not finished */
         err = ks_authority_key_write(fresh, key, passphrase, shares);
     }
@@ -148,27 +147,54 @@ enum ks_err ks_authority_key_replace(
     return err;
 }
 
+static bool take_number(struct ks_str *left, const char *before, uint64_t max, unsigned *ret_number)
+{
+    struct ks_str word;
+    uint64_t number;
+
+    if (!ks_str_starts(*left, ks_str_z(before)))
+        return false;
+    *left = ks_str_from(*left, strlen(before));
+    word = ks_str_head(*left, strspn(left->ptr, "0123456789"));
+    *left = ks_str_from(*left, word.len);
+    if (ks_str_u64(word, max, &number) != KS_OK)
+        return false;
+    *ret_number = (unsigned)number;
+    return true;
+}
+
+/* SHARES_LINE, in its one form. */
+static bool read_shares(const char *line, struct ks_key_shares *ret_shares)
+{
+    struct ks_key_shares shares = { 0 };
+    struct ks_str left = ks_str_z(line);
+    char again[64];
+
+    if (!take_number(&left, "konsil: ", SHARES_MAX, &shares.needed)
+        || !take_number(&left, " of ", SHARES_MAX, &shares.count)
+        || !take_number(&left, " shares of set ", SETS - 1, &shares.set))
+        return false;
+    snprintf(again, sizeof again, SHARES_LINE, shares.needed, shares.count, shares.set);
+    if (strcmp(line, again) != 0 || shares.needed < 2 || shares.needed > shares.count)
+        return false;
+    *ret_shares = shares;
+    return true;
+}
+
 enum ks_err ks_authority_key_shares(const char *path, struct ks_key_shares *ret_shares)
 {
     struct ks_key_shares shares = { 0 };
-    char line[64] = "", again[64];
+    char line[64] = "";
     BIO *bio = NULL;
     enum ks_err err = read_bio(path, true, &bio);
 
     if (err != KS_OK)
         return err;
-    if (BIO_gets(bio, line, sizeof line) <= 0 || strncmp(line, "konsil:", 7) != 0) {
-        *ret_shares = shares;
-    } else if (sscanf(line, SHARES_LINE, &shares.needed, &shares.count, &shares.set) == 3) {
-        snprintf(again, sizeof again, SHARES_LINE, shares.needed, shares.count, shares.set);
-        if (strcmp(line, again) != 0 || shares.needed < 2 || shares.needed > shares.count || shares.count > SHARES_MAX
-            || shares.set >= SETS)
-            err = KS_ESYNTAX;
-        else
-            *ret_shares = shares;
-    } else {
+    if (BIO_gets(bio, line, sizeof line) > 0 && strncmp(line, "konsil:", strlen("konsil:")) == 0
+        && !read_shares(line, &shares))
         err = KS_ESYNTAX;
-    }
+    if (err == KS_OK)
+        *ret_shares = shares;
     BIO_free(bio);
     return err;
 }

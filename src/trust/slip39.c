@@ -103,13 +103,12 @@ static enum ks_err recover(const struct place *places, size_t count, size_t len,
 static void feistel(
     const struct ks_slip39_share *set, unsigned round, struct ks_str passphrase, const uint8_t *right, uint8_t *left)
 {
-    uint8_t password[1 + KS_SLIP39_PASSPHRASE_MAX], salt[8 + KS_SLIP39_SECRET_MAX / 2], key[KS_HASH_MAX];
+    uint8_t password[1 + KS_SLIP39_PASSPHRASE_MAX], salt[8 + KS_SLIP39_SECRET_MAX / 2] = "shamir", key[KS_HASH_MAX];
     size_t half = set->len / 2u, prefix = set->extendable ? 0 : 8;
 
     password[0] = (uint8_t)round;
     if (passphrase.len)
         memcpy(password + 1, passphrase.ptr, passphrase.len);
-    memcpy(salt, "shamir", 6);
     salt[6] = (uint8_t)(set->id >> 8);
     salt[7] = (uint8_t)set->id;
     memcpy(salt + prefix, right, half);

@@ -7,6 +7,7 @@ import itertools
 import os
 import pty
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -188,6 +189,21 @@ CLEAR = "\x1b[2J\x1b[3J\x1b[H"
 row(status == 0 and len(screens) == 6 and all(CLEAR in screen for screen in screens[1:] + [last]),
     "on a terminal each share is wiped from the screen before its holder types it, and before the next one comes", screens)
 row(os.path.exists(at("terminal", "root.key")), "and the root is made")
+
+# --- what stands in front of the key ---
+
+with open(key, encoding="ascii") as file:
+    text = file.read()
+number = text.split("\n")[0].split()[-1]
+os.mkdir(at("line"))
+shutil.copy(at("root", "root.pem"), at("line"))
+for line in (f"konsil: 2 of 3 shares of set {number} ", f"konsil: 02 of 3 shares of set {number}", f"konsil: 1 of 3 shares of set {number}",
+             f"konsil: 4 of 3 shares of set {number}", f"konsil: 2 of 17 shares of set {number}", "konsil: 2 of 3 shares of set 32768", "konsil: 2 of 3",
+             "konsil: 99999999999999999999 of 3 shares of set 1", "konsil:"):
+    with open(at("line", "root.key"), "w", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+        file.write(text.replace(text.split("\n")[0], line))
+    result = issuing("one", shares[1], shares[2], root="line")
+    row(result.returncode == 1 and "neither a key nor" in result.stderr and not made("one"), f"{line!r} is no line of shares", result)
 
 # --- sharing out what there is ---
 

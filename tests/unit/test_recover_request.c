@@ -268,7 +268,7 @@ static void dealings(void)
     uint8_t shares[KS_OFFICERS_MAX][KS_P256_SCALAR_LEN], bad[KS_P256_POINT_LEN] = { 4 };
     const struct ks_authority_names names = { "Klinikum Beispiel", "konsil registrar", { "klinik.example" }, 1 };
     const struct ks_validity year = { NOW - 3600, NOW + 366 * DAY_S };
-    struct ks_str file = dealing_file(&w.public), others, certificate, signer;
+    struct ks_str file = dealing_file(&w.public), others, certificate, signer = KS_STR_EMPTY;
     const uint8_t *key = w.public.officers.commitments[0];
     EVP_PKEY *signers = ks_authority_key();
 
