@@ -4,6 +4,7 @@
 #define PURPOSE_SLOT KS_STR("konsil/0 officers\n")
 #define PURPOSE_DLEQ KS_STR("konsil/0 dleq\n")
 #define PURPOSE_SHARE KS_STR("konsil/0 share\n")
+#define PURPOSE_NONCE "konsil/0 proof nonce\n"
 #define PARTS_MAX 8
 
 typedef uint8_t scalar[KS_P256_SCALAR_LEN];
@@ -197,11 +198,10 @@ struct statement {
     size_t pairs;
 };
 
-/* All points in front of the nonces', then those, as a number. */
-static void challenge(const struct statement *about, point nonces[2], scalar ret_challenge)
+/* All points in front of the nonces', then those; NULL: none yet. */
+static void hash_statement(const struct statement *about, point nonces[2], uint8_t ret_digest[32])
 {
     struct ks_str parts[PARTS_MAX + 6];
-    uint8_t digest[32];
     size_t count = about->count;
 
     memcpy(parts, about->parts, count * sizeof *parts);
@@ -209,10 +209,36 @@ static void challenge(const struct statement *about, point nonces[2], scalar ret
         parts[count++] = POINT(about->bases[i]);
     for (size_t i = 0; i < about->pairs; i++)
         parts[count++] = POINT(about->keys[i]);
-    for (size_t i = 0; i < about->pairs; i++)
+    for (size_t i = 0; nonces && i < about->pairs; i++)
         parts[count++] = POINT(nonces[i]);
-    ks_hash_parts(KS_SHA256, parts, count, digest);
+    ks_hash_parts(KS_SHA256, parts, count, ret_digest);
+}
+
+static void challenge(const struct statement *about, point nonces[2], scalar ret_challenge)
+{
+    uint8_t digest[32];
+
+    hash_statement(about, nonces, digest);
     ks_p256_scalar_of_hash(digest, ret_challenge);
+}
+
+/* Chance, and in case that it is had twice, by a machine that was put back, what secret and statement make of it: one
+ * nonce under two challenges would tell the secret. */
+static enum ks_err draw_nonce(
+    struct ks_prng *prng, const struct statement *about, const scalar secret, scalar ret_nonce)
+{
+    uint8_t text[sizeof PURPOSE_NONCE - 1 + 32] = PURPOSE_NONCE, mac[KS_HASH_MAX];
+    enum ks_err err;
+    scalar more;
+
+    hash_statement(about, NULL, text + sizeof PURPOSE_NONCE - 1);
+    ks_hmac(KS_SHA256, ks_str(secret, KS_P256_SCALAR_LEN), ks_str(text, sizeof text), mac);
+    ks_p256_scalar_of_hash(mac, more);
+    ks_p256_generate(prng, ret_nonce);
+    err = ks_p256_scalar_add(ret_nonce, more, ret_nonce);
+    ks_wipe(mac, sizeof mac);
+    ks_wipe(more, sizeof more);
+    return err == KS_OK && is_zero(ret_nonce) ? KS_EAGAIN : err;
 }
 
 /* c, and r - c secret. KS_EAGAIN: another nonce is needed, which nobody sees happen. */
@@ -248,8 +274,9 @@ static enum ks_err prove(
     scalar nonce;
 
     do {
-        ks_p256_generate(prng, nonce);
-        err = answer(about, secret, nonce, ret_proof);
+        err = draw_nonce(prng, about, secret, nonce);
+        if (err == KS_OK)
+            err = answer(about, secret, nonce, ret_proof);
     } while (err == KS_EAGAIN);
     ks_wipe(nonce, sizeof nonce);
     return err;

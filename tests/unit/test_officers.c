@@ -464,6 +464,44 @@ static void prove(void)
     check_err("by nobody", ks_officers_prove(&w.prng, &w.officers, 0, w.shares[0], nonce, proof), KS_ESYNTAX);
 }
 
+/* A machine that was put back to an earlier moment has the same chance again. Two proofs with one nonce tell the share:
+ * s - s' = (c' - c) share. */
+static bool tells(const uint8_t a[KS_OFFICERS_PROOF_LEN], const uint8_t b[KS_OFFICERS_PROOF_LEN], const char *share)
+{
+    uint8_t above[KS_P256_SCALAR_LEN], below[KS_P256_SCALAR_LEN];
+
+    return ks_p256_scalar_subtract(a + 32, b + 32, above) == KS_OK && ks_p256_scalar_subtract(b, a, below) == KS_OK
+        && ks_p256_scalar_invert(below, below) == KS_OK && ks_p256_scalar_multiply(above, below, above) == KS_OK
+        && is_hex(above, sizeof above, share);
+}
+
+static void repeated_chance(void)
+{
+    struct ks_officers_partial first, second;
+    struct world w;
+
+    world_init(&w);
+    if (ks_officers_partial(&w.prng, &w.officers, 1, w.shares[0], &w.about, &first) != KS_OK)
+        abort();
+    ks_prng_init_number(&w.prng, 19);
+    w.about.request[0] ^= 1;
+    if (ks_officers_partial(&w.prng, &w.officers, 1, w.shares[0], &w.about, &second) != KS_OK)
+        abort();
+    check_row(memcmp(first.proof, second.proof, 32) != 0 && !tells(first.proof, second.proof, SHARE_1),
+        "two answers with the same chance do not tell the share", "they do");
+    /* r = 5, c = 2 and 3: s = 5 - 2 share and 5 - 3 share. */
+    uint8_t five[KS_P256_SCALAR_LEN], c[KS_P256_SCALAR_LEN], a[KS_OFFICERS_PROOF_LEN], b[KS_OFFICERS_PROOF_LEN];
+    ks_p256_scalar_of(5, five);
+    for (uint32_t i = 2; i <= 3; i++) {
+        uint8_t *proof = i == 2 ? a : b;
+        ks_p256_scalar_of(i, proof);
+        if (ks_p256_scalar_multiply(proof, w.shares[0], c) != KS_OK
+            || ks_p256_scalar_subtract(five, c, proof + 32) != KS_OK)
+            abort();
+    }
+    check_row(tells(a, b, SHARE_1), "positive control: one nonce under two challenges tells it", "it does not");
+}
+
 int main(void)
 {
     ks_arena_init(&arena, 1 << 22);
@@ -480,6 +518,7 @@ int main(void)
     whole(3, 5, 3);
     whole(5, 5, 4);
     prove();
+    repeated_chance();
     ks_arena_done(&arena);
     return check_done();
 }
