@@ -15,7 +15,7 @@
 
 /* --- what the server says --- */
 
-static int fail_with(const struct program *program, const char *id, const char *name, uint32_t number)
+static void fail_with(const struct program *program, const char *id, const char *name, uint32_t number)
 {
     struct ks_filling fillings[] = { { name, KS_STR_EMPTY }, { NULL, KS_STR_EMPTY } };
     struct ks_buf text, todo;
@@ -32,7 +32,6 @@ static int fail_with(const struct program *program, const char *id, const char *
         fprintf(stderr, "        %.*s\n", KS_STR_FMT(ks_buf_str(&todo)));
     ks_buf_done(&todo);
     ks_buf_done(&text);
-    return EXIT_FAILURE;
 }
 
 static enum pin_end tell(const struct program *program, const struct ks_pin_said *said)
@@ -49,7 +48,7 @@ static enum pin_end tell(const struct program *program, const struct ks_pin_said
     bool last = said->told == KS_PIN_WRONG && said->left == 0;
     const char *id = sentences[last ? KS_PIN_LOCKED : said->told];
 
-    (void)fail_with(program, id, said->told == KS_PIN_WAIT ? "seconds" : "left",
+    fail_with(program, id, said->told == KS_PIN_WAIT ? "seconds" : "left",
         said->told == KS_PIN_WAIT ? said->seconds : said->left);
     return said->told == KS_PIN_WRONG && !last ? PIN_AGAIN : PIN_SHUT;
 }
