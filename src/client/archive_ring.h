@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* archive_ring.h -- the archive's key ring: how an account's devices share the keys of its periods (doc/PROTOCOL.md
- * §17.5 to §17.8).
+ * §17.4 to §17.7).
  *
  * A statement of the account, in versions, each upon one before it. It has the keys of all periods, wrapped by the
  * account key AK, and AK sealed to each slot: a device, a PIN, a recovery key, the officers. Here is its form, how the
