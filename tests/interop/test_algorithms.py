@@ -8,10 +8,11 @@ known answers: test_omemo_vectors.py, tests/unit/test_crypto.c and test_curve.c.
 import hashlib
 import os
 import re
+import subprocess
 import sys
 
 import wire
-from lab import HERE, PASSPHRASE, Lab, canary, done, row
+from lab import BUILD, HERE, PASSPHRASE, TIMEOUT, Lab, canary, done, row
 
 try:
     import nacl.bindings as sodium
@@ -21,6 +22,7 @@ try:
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
     from cryptography.hazmat.primitives.poly1305 import Poly1305
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
 except ImportError as error:
     print(f"1..0 # SKIP {error}: apt-get install python3-nacl python3-cryptography")
     sys.exit(0)
@@ -213,10 +215,40 @@ page = next(iter(pages_of(database)), None)
 row(any(open_aegis(key, *page) for key in keys), "DSK II.1-h: backups: the database in it is AEGIS-256, too, under a key that stands with it")
 row(not open_backup(bytes(32)), "DSK II.1-h: control: another key does not open it")
 
+# --- what the hospital keeps in a safe: the root's key, an officer's share (PROTOCOL.md §14.5, §19.6) ---
+
+SECRET = "vier zufällige Wörter hier"
+
+
+def ceremony(*words, lines=1):
+    return subprocess.run([os.path.join(BUILD, "cmd", "konsilctl"), *words, "--password-stdin"], input=f"{SECRET}\n" * lines,
+                          capture_output=True, text=True, timeout=TIMEOUT)
+
+
+at = lambda *names: os.path.join(lab.dir, *names)
+made = ceremony("ca", "init", at("root"), "--hospital", "Klinikum Beispiel")
+outline = subprocess.run(["openssl", "asn1parse", "-in", at("root", "root.key")], capture_output=True, text=True, timeout=TIMEOUT).stdout
+named = set(re.findall(r"OBJECT +:(\S+)", outline))
+with open(at("root", "root.key"), "rb") as file:
+    pem = file.read()
+root_key = load_pem_private_key(pem, SECRET.encode())
+row(listed("the root's key (14.5)", "PBES2", "scrypt", "AES-256-CBC", "SLIP-0039", "PBKDF2-HMAC-SHA-256", "HMAC-SHA-256")
+    and named == {"PBES2", "scrypt", "aes-256-cbc"} and root_key.curve.name == "secp256r1",
+    "DSK II.1-h: the root's key: PBES2, scrypt and AES-256-CBC open it; its shares: test_ca_shares.py, with SLIP-0039's own vectors", (made.stderr, named))
+ceremony("recover", "deal", at("officers"), "--root", at("root", "root.pem"), lines=3)
+with open(at("officers", "officer-1.share"), "rb") as file:
+    share = file.read()
+salt, nonce, sealed = share[-88:-72], share[-72:-48], share[-48:]
+kib, passes = int.from_bytes(share[-96:-92], "big"), int.from_bytes(share[-92:-88], "big")
+scalar = xchacha(sodium.crypto_pwhash_alg(32, SECRET.encode(), salt, passes, kib * 1024, sodium.crypto_pwhash_ALG_ARGON2ID13), nonce, sealed, share[:-72])
+row(listed("officers (19)", "P-256", "SHA-256", "DHKEM(P-256, HKDF-SHA-256)", "HKDF-SHA-256", "ChaCha20-Poly1305", "Argon2id", "XChaCha20-Poly1305")
+    and scalar and 0 < int.from_bytes(scalar, "big") < 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551 and (kib, passes) == (262144, 3),
+    "DSK II.1-h: officers: Argon2id and XChaCha20-Poly1305 of libsodium open a share, and a number of P-256 is in it", (kib, passes))
+
 # --- and nothing that the list does not have ---
 
 OURS = {"TLS versions", "TLS 1.3 suites", "TLS 1.2 suites", "TLS groups", "TLS signatures", "SASL mechanisms", "SASL mechanisms for tokens", "SASL mechanisms for certificates", "channel bindings", "OMEMO versions",
         "OMEMO 2", "older OMEMO", "envelopes", "vault (10)", "konsil's store", "konsild's store", "backups",
-        "credentials for relays (11.5)", "files (5.8)", "random numbers", "signatures of ours"}
+        "credentials for relays (11.5)", "files (5.8)", "the root's key (14.5)", "officers (19)", "random numbers", "signatures of ours"}
 row(set(documented) - {"what", "---"} == OURS, "DSK II.1-h: the list has no other lines than those that tests look at", set(documented) ^ OURS)
 done()

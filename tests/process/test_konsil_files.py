@@ -77,6 +77,7 @@ row(len(stored) == 1 and len(stored[0]) == 20 * MB + 16 and content[:64] not in 
 front.begin(8 * MB)
 number = get(message)
 row(front.reached(), "(positive control: it is being fetched)")
+watch.until(inbox, lambda names: any(os.path.getsize(os.path.join(inbox, n)) > 4 * MB for n in names), "half of a download is written", written=True)
 berta.kill()
 parts = glob.glob(f"{inbox}/.konsil-*")
 row(os.listdir(inbox) == [os.path.basename(parts[0])] and os.path.getsize(parts[0]) > 4 * MB,
