@@ -306,6 +306,8 @@ enum ks_err ks_engine_account(struct konsil *k, struct ks_str bare)
         || (err = ks_enrolment_load(k)) != KS_OK || (err = ks_log_follow_load(k)) != KS_OK
         || (err = ks_acks_load(k)) != KS_OK || (err = ks_heal_load(k)) != KS_OK)
         return err;
+    if ((err = ks_ring_load(k)) != KS_OK || (err = ks_archive_load(k)) != KS_OK || (err = ks_restore_load(k)) != KS_OK)
+        return err;
     return ks_outbox_load(k);
 }
 
@@ -461,6 +463,9 @@ void ks_engine_online(struct konsil *k, bool resumed)
         ks_certs_lost(k);
         ks_transfers_lost(k);
         ks_services_lost(k);
+        ks_ring_lost(k);
+        ks_archive_lost(k);
+        ks_restore_lost(k);
     }
     if (k->stream.login.new_token.len && !ks_step(k, take_token, &k->stream.login))
         return;
@@ -494,6 +499,8 @@ enum ks_err ks_engine_caught_up(struct konsil *k, bool resumed)
         return err;
     if (!resumed)
         ks_heads_caught_up(k);
+    if ((err = ks_ring_online(k)) != KS_OK)
+        return err;
     ks_acks_wake(k);
     ks_transfers_wake(k);
     return ks_outbox_online(k, resumed);
@@ -619,6 +626,7 @@ static void (*const due[KS_WAIT_COUNT])(struct konsil *k) = {
     [KS_WAIT_ENROL] = ks_enrolment_due,
     [KS_WAIT_LOG] = ks_log_follow_due,
     [KS_WAIT_GOSSIP] = ks_gossip_due,
+    [KS_WAIT_ARCHIVE] = ks_archive_due,
 };
 
 int64_t konsil_deadline_ms(const struct konsil *k)
@@ -714,6 +722,8 @@ void konsil_free(struct konsil *k)
     ks_enrolment_done(k);
     ks_log_follow_done(k);
     ks_gossip_done(k);
+    ks_ring_done(k);
+    ks_restore_done(k);
     ks_certs_done(k);
     ks_held_done(k);
     ks_keys_done(k);

@@ -11,6 +11,7 @@
 #define KS_ENGINE_H
 
 #include "acks.h"
+#include "archiving.h"
 #include "catchup.h"
 #include "certs.h"
 #include "codes.h"
@@ -34,6 +35,8 @@
 #include "outage.h"
 #include "outbox.h"
 #include "people.h"
+#include "restore.h"
+#include "ring_keeper.h"
 #include "schema.h"
 #include "service.h"
 #include "stanza.h"
@@ -60,6 +63,7 @@ enum ks_wait {
     KS_WAIT_ENROL,    /* our own certificate: the next try, its renewal */
     KS_WAIT_LOG,      /* the key log: nothing was heard of it for long */
     KS_WAIT_GOSSIP,   /* words about the key log, to other devices */
+    KS_WAIT_ARCHIVE,  /* what is to be archived, and its key ring */
     KS_WAIT_COUNT
 };
 
@@ -115,6 +119,9 @@ struct konsil {
     struct ks_services services;
     struct ks_outage outage;
     struct ks_lifetime lifetime;
+    struct ks_ring_keeper ring;
+    struct ks_archiving archive;
+    struct ks_restore restore;
 };
 
 /* --- steps --- */

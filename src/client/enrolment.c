@@ -384,7 +384,7 @@ static enum ks_err take_certificate(struct konsil *k, const struct request *requ
         || (err = ks_device_key_use(k, request->secret)) != KS_OK || (err = own_use(k, &own)) != KS_OK
         || (err = ks_log_follow_load(k)) != KS_OK || (err = publish(k)) != KS_OK)
         return err;
-    if (first && (err = ks_log_follow_online(k)) != KS_OK)
+    if (first && ((err = ks_log_follow_online(k)) != KS_OK || (err = ks_ring_online(k)) != KS_OK))
         return err;
     ks_keys_wake(k);
     k->wait_ms[KS_WAIT_ENROL] = k->now.mono_ms + DAY_MS;

@@ -269,7 +269,8 @@ static bool take_order_of_key(void *user, struct ks_str key, struct ks_str value
 }
 
 /* The place in the middle between the successor and what stands before that. */
-static enum ks_err place_before(struct konsil *k, struct ks_str conversation, int64_t next, int64_t *ret_order)
+static enum ks_err place_before(
+    struct konsil *k, struct ks_str conversation, int64_t next, bool restored, int64_t *ret_order)
 {
     struct neighbour before = { .err = KS_OK };
     struct ks_buf key;
@@ -283,8 +284,56 @@ static enum ks_err place_before(struct konsil *k, struct ks_str conversation, in
     ks_buf_done(&key);
     if (err != KS_OK || (err = before.err) != KS_OK)
         return err;
+    /* Restored ones come in their order: each close behind the one before it leaves room for all that follow. */
     *ret_order = before.order + (next - before.order) / 2;
+    if (restored && before.order && *ret_order > before.order + KS_ORDER_STEP)
+        *ret_order = before.order + KS_ORDER_STEP;
+    else if (restored && !before.order && *ret_order > KS_ORDER_STEP)
+        *ret_order = KS_ORDER_STEP;
     return KS_OK;
+}
+
+struct edge {
+    struct konsil *k;
+    enum ks_err err;
+    int64_t order, stamp_ms;
+    int64_t before_ms; /* it ends at the first that is not later */
+    bool later;        /* order is of one that stands after the place */
+};
+
+static bool find_edge(void *user, struct ks_str key, struct ks_str value)
+{
+    struct edge *edge = user;
+    struct ks_message message = { .order = 0 };
+    int64_t order;
+
+    if ((edge->err = read_order(ks_str_from(key, key.len - 8), &order)) != KS_OK
+        || (edge->err = ks_message_decode(&edge->k->arena, value, &message)) != KS_OK)
+        return false;
+    if (message.stamp_ms <= edge->before_ms) {
+        edge->stamp_ms = message.stamp_ms;
+        return false;
+    }
+    edge->order = order;
+    edge->later = true;
+    return true;
+}
+
+/* Before the first that came later, by konsild's stamps; at the end when there is none. */
+static enum ks_err place_by_time(struct konsil *k, struct ks_message *message, int64_t *ret_next)
+{
+    struct edge edge = { .k = k, .err = KS_OK, .before_ms = message->stamp_ms };
+    struct ks_buf key;
+    enum ks_err err;
+
+    ks_buf_init(&key, KEY_BYTES_MAX);
+    message_key(&key, message->conversation, 0);
+    if ((err = ks_buf_err(&key)) == KS_OK)
+        err = k->store->ops->scan(
+            k->store, KS_T_MESSAGE, ks_str_head(ks_buf_str(&key), key.len - 8), KS_STR_EMPTY, true, find_edge, &edge);
+    ks_buf_done(&key);
+    *ret_next = edge.later ? edge.order : 0;
+    return err == KS_OK ? edge.err : err;
 }
 
 static enum ks_err choose_place(struct konsil *k, struct ks_message *message, struct ks_conversation *conversation)
@@ -292,12 +341,14 @@ static enum ks_err choose_place(struct konsil *k, struct ks_message *message, st
     int64_t next;
     enum ks_err err = find_successor(k, message, &next);
 
+    if (err == KS_OK && next == 0 && message->restored)
+        err = place_by_time(k, message, &next);
     if (err != KS_OK)
         return err;
     if (next > 0) {
         struct ks_message there;
 
-        if ((err = place_before(k, message->conversation, next, &message->order)) != KS_OK)
+        if ((err = place_before(k, message->conversation, next, message->restored, &message->order)) != KS_OK)
             return err;
         /* No room between the two after 20 halvings: then at the end, in a wrong place rather than in another's. */
         err = ks_history_get(k, message->conversation, message->order, &there);
@@ -306,7 +357,9 @@ static enum ks_err choose_place(struct konsil *k, struct ks_message *message, st
         if (err != KS_OK)
             return err;
     }
-    conversation->last_order += KS_ORDER_STEP;
+    conversation->last_order = conversation->last_order ? conversation->last_order + KS_ORDER_STEP
+        : message->restored                             ? KS_ORDER_STEP
+                                                        : KS_ORDER_FIRST;
     message->order = conversation->last_order;
     return KS_OK;
 }
@@ -324,7 +377,7 @@ enum ks_err ks_history_add(struct konsil *k, struct ks_message *message)
     id_key(&key, message->conversation, message->id, message->author);
     if ((err = put_order(k, &key, message->order)) != KS_OK)
         return err;
-    if (!(message->flags & (KS_MSG_MINE | KS_MSG_NOTICE)) && conversation.unread < UNREAD_MAX)
+    if (!(message->flags & (KS_MSG_MINE | KS_MSG_NOTICE)) && !message->seen && conversation.unread < UNREAD_MAX)
         conversation.unread++;
     if (message->stamp_ms > conversation.last_ms)
         conversation.last_ms = message->stamp_ms;

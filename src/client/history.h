@@ -20,6 +20,7 @@
 #include "schema.h"
 
 #define KS_ORDER_STEP 1048576 /* 20 halvings of room between neighbours; 2^33 messages stay exact numbers in JSON */
+#define KS_ORDER_FIRST (INT64_C(1) << 52) /* of a conversation's first message: what is restored stands before it */
 #define KS_ID_MAX 256
 #define KS_REACTORS_MAX 256 /* accounts that reacted to one message */
 #define KS_EMOJI_MAX 16     /* reactions of one account */
@@ -79,6 +80,8 @@ struct ks_message {
     size_t receipt_count;
     struct ks_reaction *reactions;
     size_t reaction_count;
+    bool restored; /* not kept: it comes out of the archive, and belongs where its time is */
+    bool seen;     /* not kept: of a restored one, its person need not be told of it */
 };
 
 /* The id as we keep it. */

@@ -601,10 +601,16 @@ static enum ks_err take_log(struct konsil *k, void *arg)
     return ks_log_follow_pushed(k, arg);
 }
 
+static enum ks_err take_ring(struct konsil *k, void *arg)
+{
+    return ks_ring_told(k, arg);
+}
+
 void ks_inbox_message(struct konsil *k, const struct ks_stanza *stanza)
 {
     const struct ks_xml *result = ks_xml_child(stanza->xml, NS_MAM, "result");
     const struct ks_xml *pushed = ks_xml_child(stanza->xml, NS_KONSIL_LOG, "log");
+    const struct ks_xml *ring = ks_xml_child(stanza->xml, NS_KONSIL_ARCHIVE, "ring");
     struct event event = { .event = ks_xml_child(stanza->xml, NS_PUBSUB_EVENT, "event") };
     struct ks_group_live *live;
 
@@ -619,6 +625,8 @@ void ks_inbox_message(struct konsil *k, const struct ks_stanza *stanza)
     } else if (pushed) {
         if (stanza->has_from && ks_jid_eq(stanza->from, ks_jid_split(ks_str_z(k->domain))))
             (void)ks_step(k, take_log, (void *)(uintptr_t)pushed);
+    } else if (ring && from_own_server(k, stanza)) {
+        (void)ks_step(k, take_ring, (void *)(uintptr_t)ring);
     } else if (event.event) {
         /* XEP-0163 §4.3: "The 'from' address of the notification MUST be the bare JID of the account owner"; a device
          * of his, or an occupant of a room, says nothing of nodes. */

@@ -28,6 +28,7 @@ struct ks_inbound {
     struct ks_omemo_opened opened;
     struct ks_str envelope; /* its bytes; empty in the older version */
     uint32_t resent_by;     /* handed in again, by this device of the author; 0: not */
+    bool restored, read;    /* out of the account's archive; and its person had read it */
 };
 
 /* Outside of steps. */
@@ -44,6 +45,10 @@ void ks_inbox_again(struct konsil *k, const struct ks_held *held);
 
 /* In a step (intake.c): what an opened envelope says takes effect. in->opened and in->envelope are set. */
 KS_CHECK enum ks_err ks_intake(struct konsil *k, struct ks_inbound *in, struct ks_content *content);
+/* One out of the account's archive, whose record was found good: takes effect as it did in its time, and nobody is told
+ * or answered. */
+KS_CHECK enum ks_err ks_intake_restored(
+    struct konsil *k, struct ks_inbound *in, struct ks_content *content, int64_t time_ms);
 /* Reads and checks an envelope, then ks_intake. What is wrong with it is told. */
 KS_CHECK enum ks_err ks_intake_envelope(struct konsil *k, struct ks_inbound *in, struct ks_str bytes);
 /* A message of this numbering was taken back before it could come: content, a retraction, says which hash it had, and

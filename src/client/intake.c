@@ -9,6 +9,8 @@
 #include "peers.h"
 #include "refer.h"
 
+#define FRESH_MS 86400000 /* what was restored and is not older may not have been read anywhere */
+
 enum ks_err ks_intake_rejected(struct konsil *k, const struct ks_inbound *in)
 {
     struct ks_ev_warning event = { .code = KS_STR(KS_CODE_FORGED),
@@ -109,7 +111,9 @@ static enum ks_err take_text(
         .encryption = in->opened.version == KS_OMEMO_2 ? KS_JS_ENCRYPTION_OMEMO2 : KS_JS_ENCRYPTION_OMEMO1,
         .wake = wake_of(content->k.urgency),
         .body = content->says == KS_SAYS_UNKNOWN ? KS_STR_EMPTY : content->body,
-        .reply_to = content->reply_to };
+        .reply_to = content->reply_to,
+        .restored = in->restored,
+        .seen = in->restored && (in->read || k->now.wall_ms - in->stamp_ms > FRESH_MS) };
     enum ks_err err;
 
     if (in->mine) {
@@ -139,6 +143,8 @@ static enum ks_err take_text(
     *ret_order = message.order;
     if ((err = ks_refer_early(k, &message)) != KS_OK)
         return err;
+    if (in->restored)
+        return KS_OK;
     if ((err = ks_history_tell(k, &message)) != KS_OK)
         return err;
     return content->receipt_wanted && !content->ours && !in->mine ? ks_acks_received(k, in->from, in->id) : KS_OK;
@@ -236,17 +242,28 @@ static enum ks_err take_place(
         chain->owed = true;
     if (verdict == KS_CHAIN_AHEAD || ks_chain_missing(chain) > missing)
         ks_heal_gap(k);
+    if (in->restored && chain->stored < chain->top) {
+        chain->stored = chain->top; /* another device of ours said that it is here */
+        chain->owed = false;
+    }
     if ((err = ks_number_put(k, chain, content->k.number, &place->number)) != KS_OK
         || (err = ks_chain_put(k, chain)) != KS_OK)
         return err;
     if (chain->asked && ks_chain_missing(chain) < missing && (err = ks_heal_tell_gap(k, chain, false)) != KS_OK)
         return err;
-    if (!in->mine)
+    if (!in->mine && !in->restored)
         ks_acks_wake_room(k, live ? live->occupants.count : 0);
     return KS_OK;
 }
 
 /* --- what it says --- */
+
+/* What is still of use when it is read again: what was said to people, and what became of it. */
+static bool lasts(const struct ks_content *content)
+{
+    return content->says == KS_SAYS_TEXT || content->says == KS_SAYS_UNKNOWN || content->says == KS_SAYS_EDIT
+        || content->says == KS_SAYS_REACTIONS || (content->says == KS_SAYS_RETRACT && !content->target_author.len);
+}
 
 static enum ks_err take_content(
     struct konsil *k, struct ks_inbound *in, const struct ks_content *content, int64_t time_ms, int64_t *ret_order)
@@ -257,6 +274,8 @@ static enum ks_err take_content(
     bool applied = true;
     enum ks_err err;
 
+    if (in->restored && !lasts(content))
+        return KS_OK;
     switch (content->says) {
     case KS_SAYS_TEXT:
     case KS_SAYS_UNKNOWN:
@@ -325,6 +344,16 @@ static enum ks_err turn_away(struct konsil *k, const struct ks_inbound *in, cons
     return ks_group_warn(k, KS_CODE_ROOM_STRANGER, in->peer, in->from, KS_STR_EMPTY);
 }
 
+static enum ks_err intake_unnumbered(
+    struct konsil *k, struct ks_inbound *in, const struct ks_content *content, int64_t time_ms)
+{
+    int64_t order = 0;
+    bool knows;
+    enum ks_err err = ks_history_knows(k, in->peer, in->id, in->from, &knows);
+
+    return err != KS_OK || knows ? err : take_content(k, in, content, time_ms, &order);
+}
+
 static enum ks_err intake_at(struct konsil *k, struct ks_inbound *in, struct ks_content *content, int64_t time_ms)
 {
     struct place place = { .drop = false };
@@ -334,23 +363,33 @@ static enum ks_err intake_at(struct konsil *k, struct ks_inbound *in, struct ks_
 
     if ((err = new_id_if_none(k, in)) != KS_OK || (err = find_files(k, content)) != KS_OK)
         return err;
-    if (in->room && ((err = ks_group_admits(k, in, &content->k, &admitted)) != KS_OK || !admitted))
+    if (in->restored && !content->k.number)
+        return intake_unnumbered(k, in, content, time_ms);
+    if (in->room && !in->restored && ((err = ks_group_admits(k, in, &content->k, &admitted)) != KS_OK || !admitted))
         return err == KS_OK ? turn_away(k, in, &content->k) : err;
-    if (in->room && (err = ks_group_cited(k, in, &content->k)) != KS_OK)
+    if (in->room && !in->restored && (err = ks_group_cited(k, in, &content->k)) != KS_OK)
         return err;
     if (content->k.number == 0)
-        return take_content(k, in, content, time_ms, &order);
+        return (err = take_content(k, in, content, time_ms, &order)) == KS_OK
+            ? ks_archive_taken(k, in, content, time_ms)
+            : err;
     if ((err = find_place(k, in, content, &place)) != KS_OK || place.drop)
         return err;
     if ((err = take_content(k, in, content, time_ms, &order)) != KS_OK)
         return err;
     place.number.order = order;
     if ((err = take_place(k, in, content, &place)) != KS_OK
-        || (order == 0 && (err = ks_history_hidden(k, in->peer, in->id, in->from)) != KS_OK))
+        || (order == 0 && (err = ks_history_hidden(k, in->peer, in->id, in->from)) != KS_OK)
+        || (err = ks_archive_taken(k, in, content, time_ms)) != KS_OK)
         return err;
     if (content->says != KS_SAYS_RETRACT || !content->has_ref || content->target_author.len > 0)
         return KS_OK;
     return ks_intake_close(k, &place.chain, content);
+}
+
+enum ks_err ks_intake_restored(struct konsil *k, struct ks_inbound *in, struct ks_content *content, int64_t time_ms)
+{
+    return intake_at(k, in, content, time_ms);
 }
 
 enum ks_err ks_intake(struct konsil *k, struct ks_inbound *in, struct ks_content *content)

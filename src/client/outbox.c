@@ -131,8 +131,8 @@ static enum ks_err on_server(struct konsil *k, struct ks_out *out)
         || (err = ks_out_del_row(k, 's', out->seq)) != KS_OK || (err = ks_erase_on_server(k, out)) != KS_OK
         || (err = ks_moderate_on_server(k, out)) != KS_OK)
         return err;
-    if (out->order == 0)
-        return KS_OK;
+    if ((err = ks_archive_sent(k, out)) != KS_OK || out->order == 0)
+        return err;
     return ks_receipt_all(k, out->conversation, out->order, KS_JS_STATE_SERVER, NULL);
 }
 

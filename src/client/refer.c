@@ -234,7 +234,7 @@ enum ks_err ks_refer_retract(struct konsil *k, const struct ks_reference *refere
 
     if (err == KS_ENOTFOUND)
         return wait_for(k, reference, moderated ? KS_EARLY_MODERATE : KS_EARLY_RETRACT);
-    if (err != KS_OK || target.flags & KS_MSG_RETRACTED)
+    if (err != KS_OK || target.flags & KS_MSG_RETRACTED || (err = ks_archive_forget(k, &target)) != KS_OK)
         return err;
     if (target.flags & KS_MSG_MINE && (err = ks_erase_outbox(k, target.conversation, target.id)) != KS_OK)
         return err;

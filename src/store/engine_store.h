@@ -31,6 +31,7 @@ enum ks_table {
     KS_T_TRANSFER = 13,  /* files on their way (src/client/transfer.h) */
     KS_T_REGISTRAR = 14, /* of konsil-ca's own store, and all that is in it (src/ca/registrar.h) */
     KS_T_CERT = 15,      /* certificates of devices of others (src/client/certs.h) */
+    KS_T_ARCHIVE = 16,   /* what is on its way into the archive (src/client/archiving.h) */
     KS_T_COUNT
 };
 

@@ -119,14 +119,20 @@ static inline void clinic_speak(struct clinic *c)
     json_decref(command);
 }
 
-static inline void clinic_command(struct clinic *c, json_t *command)
+/* One that is not answered at once. */
+static inline void clinic_command_of(struct party *party, json_t *command)
 {
     char *line = json_dumps(command, 0);
 
-    konsil_command(c->party->engine, line, strlen(line),
-        (struct konsil_now) { c->lab->host->now.mono_ms, c->lab->host->now.wall_ms });
+    konsil_command(party->engine, line, strlen(line),
+        (struct konsil_now) { party->lab->host->now.mono_ms, party->lab->host->now.wall_ms });
     free(line);
     json_decref(command);
+}
+
+static inline void clinic_command(struct clinic *c, json_t *command)
+{
+    clinic_command_of(c->party, command);
 }
 
 static inline void clinic_hear(struct clinic *c, const json_t *event)
