@@ -253,6 +253,7 @@ measure_peer() { # PEER RUN
         ! wants files || { measure_own file-put "$run" env KONSIL_BUILD="$BUILD" "$BENCH/files.py" $mib; took "$peer" files; }
         ! wants rooms || { measure_own seal "$run" "$BUILD/bench/micro_seal" --json; took "$peer" sealing; }
         ! wants rooms || { measure_own certified "$run" "$BUILD/bench/micro_certified" --json; took "$peer" certified; }
+        ! wants rooms || { measure_own restore "$run" "$BUILD/bench/micro_restore" --json; took "$peer" restore; }
     fi
     wants logins || wants reconnect || wants messages || wants rooms || wants catchup || wants durability || return
     fresh "$peer" "$run" speed || return

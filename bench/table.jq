@@ -71,6 +71,8 @@ def rows: [
   ["  the first, and its room, ms",           "certified", "contact_ms",            1,     ""],
   ["  at most without a pause, ms",           "certified", "contact_longest_ms",    1,     ""],
   ["  their certificates, ms",                "certified", "seen_ms",               1,     ""],
+  ["10,000 messages restored: at work, ms",   "restore",   "work_ms",               1,     ""],
+  ["  at most without a pause, ms",           "restore",   "longest_ms",            1,     ""],
   ["a file: memory it costs to take, KiB",    "file-put", "peak_kib",               1,     ""],
   ["  and to give, KiB",                      "file-get", "peak_kib",               1,     ""],
   ["  konsil's, to send it sealed, KiB",      "file-send", "peak_kib",              1,     ""],

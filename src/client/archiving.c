@@ -217,9 +217,12 @@ static enum ks_err verdict_of(
 }
 
 /* Of what came without an envelope: one that says the same. */
-static enum ks_err envelope_of(struct konsil *k, const struct ks_content *content, struct ks_str *ret_envelope)
+static enum ks_err envelope_of(struct konsil *k, const struct ks_inbound *in, const struct ks_content *content,
+    int64_t time_ms, struct ks_str *ret_envelope)
 {
-    struct ks_sce sce = { .content = ks_sce_content(&k->arena) };
+    struct ks_sce sce = {
+        .content = ks_sce_content(&k->arena), .has_time = true, .wall_ms = time_ms, .from = in->from, .to = in->to
+    };
     struct ks_buf buf;
     enum ks_err err;
 
@@ -255,7 +258,7 @@ enum ks_err ks_archive_taken(
     if ((err = class_of(k, in->peer, &row.class, &kept)) != KS_OK || !kept
         || (err = verdict_of(k, in->from, &in->opened, &row.message)) != KS_OK)
         return err;
-    if (!row.message.envelope.len && (err = envelope_of(k, content, &row.message.envelope)) != KS_OK)
+    if (!row.message.envelope.len && (err = envelope_of(k, in, content, time_ms, &row.message.envelope)) != KS_OK)
         return err == KS_ELIMIT ? KS_OK : err;
     return row_add(k, 'q', &row);
 }
@@ -718,6 +721,8 @@ static enum ks_err work(struct konsil *k, void *arg)
         if ((err = find_rank(k)) != KS_OK || (err = ks_ring_tend(k)) != KS_OK || k->ring.putting)
             return err;
     }
+    if ((err = ks_restore_go_on(k)) != KS_OK)
+        return err;
     if ((err = ks_ring_believed(k, &batch->ring)) != KS_OK)
         return err == KS_ENOTFOUND ? KS_OK : err;
     if ((err = rows_list(k, 'x', 1, &rows)) != KS_OK)
@@ -736,9 +741,17 @@ static enum ks_err work(struct konsil *k, void *arg)
 
 void ks_archive_wake(struct konsil *k)
 {
+    int64_t pause_ms =
+        k->restore.wanted ? 0 : KS_ARCHIVE_GATHER_MS + k->archive.rank * KS_ARCHIVE_TURN_MS; /* somebody waits for it */
+
     if (k->ring.state != KS_RING_STATE_NONE)
-        k->wait_ms[KS_WAIT_ARCHIVE] = ks_sooner(
-            k->wait_ms[KS_WAIT_ARCHIVE], k->now.mono_ms + KS_ARCHIVE_GATHER_MS + k->archive.rank * KS_ARCHIVE_TURN_MS);
+        k->wait_ms[KS_WAIT_ARCHIVE] = ks_sooner(k->wait_ms[KS_WAIT_ARCHIVE], k->now.mono_ms + pause_ms);
+}
+
+void ks_archive_tend(struct konsil *k)
+{
+    k->archive.tended_ms = 0;
+    ks_archive_wake(k);
 }
 
 void ks_archive_lost(struct konsil *k)

@@ -56,6 +56,7 @@ KS_CHECK enum ks_err ks_archive_waiting(struct konsil *k, size_t *ret_count);
 /* --- anywhere --- */
 
 void ks_archive_wake(struct konsil *k); /* there is something to be done */
+void ks_archive_tend(struct konsil *k); /* a device came or went: the ring is looked at */
 void ks_archive_lost(struct konsil *k);
 void ks_archive_due(struct konsil *k); /* KS_WAIT_ARCHIVE; outside of steps */
 

@@ -481,6 +481,8 @@ void ks_keys_wake(struct konsil *k)
     ks_groups_wake(k);
     ks_held_wake(k);
     ks_gossip_wake(k);
+    if (k->restore.wanted)
+        ks_archive_wake(k);
 }
 
 enum ks_err ks_engine_caught_up(struct konsil *k, bool resumed)

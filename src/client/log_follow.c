@@ -194,6 +194,7 @@ static enum ks_err tell_own(struct konsil *k, uint64_t before)
                                                                   : KS_STR(KS_CODE_DEVICE_REVOKED);
         else
             continue;
+        ks_archive_tend(k); /* who has its keys is another question now */
         err = ks_tell(k, KS_EV_WARNING, &event);
     }
     return err;

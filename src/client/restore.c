@@ -302,10 +302,14 @@ static enum ks_err on_records(struct konsil *k, const struct ks_iq *iq, const st
 enum ks_err ks_restore_go_on(struct konsil *k)
 {
     struct ks_xml *get = ks_xml_new(&k->arena, NS_KONSIL_ARCHIVE, "get");
+    bool ready;
     enum ks_err err;
 
-    if (!k->restore.wanted || k->restore.asking || k->ring.state != KS_RING_STATE_OPEN)
+    if (!k->restore.wanted || k->restore.asking || k->ring.state != KS_RING_STATE_OPEN || !ks_online(k))
         return KS_OK;
+    /* Who wrote: the account's other devices. */
+    if ((err = ks_certs_ready(k, ks_own(k), &ready)) != KS_OK || !ready)
+        return err;
     if (!ks_xml_set_u64(&k->arena, get, "after", k->restore.after)
         || !ks_xml_set_u64(&k->arena, get, "max", KS_RESTORE_PAGE))
         return KS_ENOMEM;

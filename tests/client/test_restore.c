@@ -2,8 +2,12 @@
 /* The archive of an account, from a device that fills it to one that begins with nothing (doc/PROTOCOL.md §17, §18),
  * with the real registrar and the real server core. */
 #include "archive_account.h"
+#include "archive_body.h"
 #include "check.h"
+#include "enc.h"
+#include "engine.h"
 #include "hospital.h"
+#include "xml_reader.h"
 
 #define ANNA "anna@klinik.example"
 #define JONAS "jonas@klinik.example"
@@ -93,6 +97,36 @@ static size_t warnings(struct party *party, const char *code)
     return count;
 }
 
+/* The newest ring, as konsild has it: which epoch, and how many slots of a kind. */
+static json_t *ring_of(struct party *party)
+{
+    size_t mark = party_mark(party);
+    const char *xml;
+    struct ks_xml *ring;
+    struct ks_str data;
+
+    clinic_command_of(party,
+        json_pack("{s:s,s:s,s:s,s:s}", "cmd", "ask", "id", "ring", "to", party->jid, "xml",
+            "<ring xmlns='urn:konsil:archive:0'/>"));
+    clinic_run(&clinic, 2000);
+    xml = text_of(party_event(party, "answered", mark, 0), "xml");
+    clinic_must(ks_xml_read(&clinic.arena, ks_str_z(xml), KS_STR_EMPTY, KS_STR_EMPTY, &ring), "a ring");
+    clinic_must(ks_base64_read(&clinic.arena,
+                    ks_xml_text(&clinic.arena, ks_xml_child(ring, "urn:konsil:archive:0", "data")), &data),
+        "its data");
+    return json_loadb(data.ptr + strlen("konsil/0 ring\n"), data.len - strlen("konsil/0 ring\n"), 0, NULL);
+}
+
+static int slots(json_t *ring, const char *kind)
+{
+    size_t i;
+    json_t *slot;
+    int count = 0;
+
+    json_array_foreach(json_object_get(ring, "slots"), i, slot) count += strcmp(text_of(slot, "kind"), kind) == 0;
+    return count;
+}
+
 /* A conversation with all that can become of a message. */
 static void talk(void)
 {
@@ -154,6 +188,11 @@ static void one_device_after_the_other(void)
     check_row(warnings(phone, "archive.slot") >= 1,
         "and the first device is told that the archive opens in one way more", "%zu warnings",
         warnings(phone, "archive.slot"));
+    json_t *ring = ring_of(tablet);
+    check_row(slots(ring, "device") == 2 && slots(ring, "recovery") == 1 && number_of(ring, "e") == 2,
+        "§17.7: both devices have a slot, in a new epoch, since a recovery key was used", "%d, %d, epoch %d",
+        slots(ring, "device"), slots(ring, "recovery"), (int)number_of(ring, "e"));
+    json_decref(ring);
     party_send(jonas, ANNA, "danke");
     clinic_run(&clinic, 3000);
     party_restart(tablet);
@@ -196,6 +235,10 @@ static void a_lost_phone(void)
     clinic_run(&clinic, 60000);
     check_row(number_of(archive(tablet), "waiting") == 0, "and new messages go into it", "%d wait",
         (int)number_of(archive(tablet), "waiting"));
+    json_t *ring = ring_of(tablet);
+    check_row(slots(ring, "device") == 1 && number_of(ring, "e") == 2, "§17.7: the lost device has no slot any more",
+        "%d slots, epoch %d", slots(ring, "device"), (int)number_of(ring, "e"));
+    json_decref(ring);
     says("attack 51: the lost device has no key of what begins now", state_of(phone), "shut");
     free(recovery);
     end();
@@ -238,12 +281,152 @@ static void siblings(void)
         count_in(&phone->sent, " until="), count_in(&tablet->sent, " until="));
     printf("# names: phone %zu, tablet %zu\n", count_in(&phone->sent, "<r rid=") - phone_had,
         count_in(&tablet->sent, "<r rid=") - tablet_had);
+    /* One of them is put out. */
+    json_t *before = ring_of(tablet);
+    size_t count;
+    clinic_must(ks_registrar_revoke(clinic.registrar, KS_STR(ANNA), device_of(phone), 1, clinic_now_ms(&clinic),
+                    clinic_now_ms(&clinic), &count),
+        "a revocation");
+    clinic_run(&clinic, 60000);
+    json_t *after = ring_of(tablet);
+    check_row(slots(before, "device") == 2 && slots(after, "device") == 1
+            && number_of(after, "e") == number_of(before, "e") + 1,
+        "DSK I.9: a revoked device loses its slot, and a key begins that it never gets, within a minute",
+        "%d slots, then %d; epoch %d, then %d", slots(before, "device"), slots(after, "device"),
+        (int)number_of(before, "e"), (int)number_of(after, "e"));
+    check_row(json_array_size(json_object_get(after, "keys")) > json_array_size(json_object_get(before, "keys")),
+        "(a key more for the week that runs)", "%zu", json_array_size(json_object_get(after, "keys")));
+    json_decref(before);
+    json_decref(after);
+    free(recovery);
+    end();
+}
+
+/* --- a device of the account in bad hands --- */
+
+static struct {
+    struct konsil *victim; /* in whose name; NULL: its own */
+    bool altered;          /* a bit of the record is another */
+    int number;
+    char *put;
+} forging;
+
+static char *base64(struct ks_str bytes)
+{
+    struct ks_str text;
+
+    clinic_must(ks_base64(&clinic.arena, bytes, &text), "base64");
+    return strndup(text.ptr, text.len);
+}
+
+/* A text that nobody wrote: "Insulin 40 IE", by jonas. */
+static enum ks_err forge(struct konsil *k, void *arg)
+{
+    const struct konsil *writer = forging.victim ? forging.victim : k;
+    struct ks_archive_writer named = { .device = ks_omemo_device(writer->omemo) };
+    char id[16], *parts[3];
+    struct ks_sce sce = { .content = ks_sce_content(&k->arena),
+        .has_time = true,
+        .wall_ms = k->now.wall_ms,
+        .from = KS_STR(JONAS),
+        .to = ks_own(k) };
+    struct ks_archive_message message = { .how = KS_ARCHIVE_OMEMO2,
+        .trust = KS_ARCHIVE_CERTIFIED,
+        .by = { 1 },
+        .stamp_ms = k->now.wall_ms,
+        .time_ms = k->now.wall_ms,
+        .name = { .conv = KS_STR(JONAS), .author = KS_STR(JONAS) } };
+    struct ks_archive_place place = { .account = ks_own(k) };
+    uint8_t key[KS_ARCHIVE_KEY_LEN], salt[KS_ARCHIVE_SALT_LEN];
+    struct ks_buf envelope, body, record;
+    struct ks_ring ring;
+    enum ks_err err = ks_ring_believed(k, &ring);
+
+    (void)arg;
+    snprintf(id, sizeof id, "forged-%d", forging.number++);
+    message.name.ep = ks_str_z(id);
+    memcpy(named.cert, writer->enrolment.hash, sizeof named.cert);
+    if (err != KS_OK
+        || !ks_xml_put_text(
+            &k->arena, ks_xml_add(&k->arena, sce.content, "jabber:client", "body"), KS_STR("Insulin 40 IE")))
+        return err == KS_OK ? KS_ENOMEM : err;
+    ks_buf_init(&envelope, KS_SCE_MAX);
+    ks_buf_init(&body, KS_ARCHIVE_BODY_MAX);
+    ks_buf_init(&record, KS_ARCHIVE_RECORD_MAX);
+    clinic_must(ks_sce_write(&sce, &k->prng, &envelope), "an envelope");
+    message.envelope = ks_buf_str(&envelope);
+    place.header.period = ring.keys[0].period;
+    place.period_key = key;
+    clinic_must(ks_ring_key(&ring, &k->ring.secret, &place.header.period, key), "a key");
+    clinic_must(ks_archive_message_write(&k->arena, &message, &named, k->device_key.secret, &place, &body), "a body");
+    clinic_must(ks_archive_seal(&k->prng, key, ks_own(k), &place.header, ks_buf_str(&body), salt, &record), "a record");
+    record.ptr[record.len - 1] ^= forging.altered;
+    parts[0] = base64(ks_str((const char *)place.header.rid, sizeof place.header.rid));
+    parts[1] = base64(ks_str((const char *)salt, sizeof salt));
+    parts[2] = base64(ks_buf_str(&record));
+    if (asprintf(&forging.put, "<put xmlns='urn:konsil:archive:0'><r rid='%s' salt='%s' until='%lld'>%s</r></put>",
+            parts[0], parts[1], (long long)ks_archive_period_end(&place.header.period), parts[2])
+        < 0)
+        return KS_ENOMEM;
+    for (int i = 0; i < 3; i++)
+        free(parts[i]);
+    ks_buf_done(&envelope);
+    ks_buf_done(&body);
+    ks_buf_done(&record);
+    return KS_OK;
+}
+
+static void put_forged(struct party *party, struct party *victim, bool altered)
+{
+    size_t mark = party_mark(party);
+
+    forging.victim = victim ? victim->engine : NULL;
+    forging.altered = altered;
+    if (!ks_step(party->engine, forge, NULL))
+        exit(1);
+    clinic_command_of(party,
+        json_pack("{s:s,s:s,s:s,s:b,s:s}", "cmd", "ask", "id", "put", "to", party->jid, "set", 1, "xml", forging.put));
+    clinic_run(&clinic, 2000);
+    check_row(strstr(text_of(party_event(party, "answered", mark, 0), "xml"), "fresh='true'") != NULL,
+        "(konsild takes what is sealed)", "%s", text_of(party_event(party, "answered", mark, 0), "condition"));
+    free(forging.put);
+}
+
+static void forgeries(void)
+{
+    struct party *tablet, *laptop;
+    char *recovery;
+
+    begin(4);
+    recovery = strdup(recovery_of(phone));
+    party_send(jonas, ANNA, "Insulin 4 IE");
+    clinic_run(&clinic, 60000);
+    tablet = device(ANNA, "a-password", "Dr. Anna Brandt");
+    clinic_run(&clinic, 60000);
+    says("(a second device, with the key)", open_with(tablet, recovery), "");
+    clinic_run(&clinic, 60000);
+    put_forged(tablet, NULL, false);
+    put_forged(tablet, phone, false);
+    put_forged(tablet, jonas, false);
+    put_forged(tablet, NULL, true);
+    laptop = device(ANNA, "a-password", "Dr. Anna Brandt");
+    clinic_run(&clinic, 60000);
+    says("(a third one opens it)", open_with(laptop, recovery), "");
+    clinic_run(&clinic, 60000);
+    says("attack 50: what a device wrote in another's name is not shown; in its own it can (§17.8)",
+        party_history(laptop, JONAS), "Insulin 4 IE,Insulin 40 IE");
+    check_row(number_of(archive(laptop), "refused") == 2 && number_of(archive(laptop), "damaged") == 1,
+        "attack 50: such records are counted, and those that were altered", "%d, %d",
+        (int)number_of(archive(laptop), "refused"), (int)number_of(archive(laptop), "damaged"));
+    check_row(warnings(laptop, "archive.forged") == 1, "attack 50: and the person is told", "%zu warnings",
+        warnings(laptop, "archive.forged"));
     free(recovery);
     end();
 }
 
 int main(void)
 {
+    forgeries();
     a_lost_phone();
     siblings();
     one_device_after_the_other();
