@@ -20,6 +20,12 @@
 #define KS_CODE_NOT_YOURS "message.not_yours"
 #define KS_CODE_TO_SELF "message.to_self"
 #define KS_CODE_RETRACTED "message.retracted"
+#define KS_CODE_SIGNED "message.signed"             /* it stands as it was said */
+#define KS_CODE_SIGN_UNCERTIFIED "sign.uncertified" /* this device has no certificate that is of use */
+#define KS_CODE_SIGN_ABOUT "sign.about"     /* what it is about is no signed message, or an ack is about nothing */
+#define KS_CODE_SIGN_TEXT "sign.text"       /* too long, or with characters that nobody reads */
+#define KS_CODE_SIGN_NONE "sign.none"       /* the message is not signed */
+#define KS_CODE_SIGN_UNKNOWN "sign.unknown" /* its certificate is not here, or it is not valid */
 #define KS_CODE_STILL_WAITS "message.still_waits" /* no server has it yet */
 #define KS_CODE_NO_DEVICE "device.none"
 #define KS_CODE_NO_PICTURE "picture.none" /* of a format and length that are taken */

@@ -54,6 +54,9 @@ KS_CHECK enum ks_err ks_cmd_on_push(struct konsil *k, const struct ks_cmd *cmd);
 KS_CHECK enum ks_err ks_cmd_on_push_subscribe(struct konsil *k, const struct ks_cmd *cmd);
 KS_CHECK enum ks_err ks_cmd_on_push_unsubscribe(struct konsil *k, const struct ks_cmd *cmd);
 
+/* signed.c */
+KS_CHECK enum ks_err ks_cmd_on_sign(struct konsil *k, const struct ks_cmd *cmd);
+KS_CHECK enum ks_err ks_cmd_on_signed_file(struct konsil *k, const struct ks_cmd *cmd);
 /* vault_slots.c */
 KS_CHECK enum ks_err ks_cmd_on_vault_make(struct konsil *k, const struct ks_cmd *cmd);
 KS_CHECK enum ks_err ks_cmd_on_vault_drop(struct konsil *k, const struct ks_cmd *cmd);

@@ -376,6 +376,8 @@ static const struct {
     [KS_CMD_ENROL] = { ks_cmd_on_enrol, true },
     [KS_CMD_ENROLMENT] = { ks_cmd_on_enrolment, true },
     [KS_CMD_MIXED] = { ks_cmd_on_mixed, true },
+    [KS_CMD_SIGN] = { ks_cmd_on_sign, true },
+    [KS_CMD_SIGNED_FILE] = { ks_cmd_on_signed_file, true },
     [KS_CMD_VAULT_MAKE] = { ks_cmd_on_vault_make, true },
     [KS_CMD_VAULT_DROP] = { ks_cmd_on_vault_drop, true },
     [KS_CMD_VAULT_SLOTS] = { ks_cmd_on_vault_slots, true },

@@ -466,6 +466,11 @@ static enum ks_err read_evidence(struct ks_arena *arena, const struct ks_xml *no
     return err;
 }
 
+static enum ks_err read_signed(struct ks_arena *arena, const struct ks_xml *node, struct ks_content *content)
+{
+    return content->signed_one.data.len > 0 ? KS_ESYNTAX : ks_signed_read(arena, node, &content->signed_one);
+}
+
 /* doc/PROTOCOL.md §4.6: these carry nothing that a person would miss. name NULL: all of the namespace. */
 static const struct {
     const char *ns, *name;
@@ -488,6 +493,7 @@ static const struct {
     { NS_KONSIL_HEAL, "resend", read_resend },
     { NS_KONSIL_MSG, "heads", read_own_heads },
     { NS_KONSIL_LOG, "evidence", read_evidence },
+    { NS_KONSIL_SIGNED, "signed", read_signed },
     { NS_KONSIL_ROOM, "room", read_room },
     { NS_KONSIL_ROOM, "leave", read_leave },
     { NS_FALLBACK, NULL, read_fallback },

@@ -11,6 +11,7 @@
 #include "evidence.h"
 #include "file_record.h"
 #include "sce.h"
+#include "signed.h"
 
 #define KS_ACK_RANGES_MAX 64
 #define KS_ACK_EXCEPT_MAX 64
@@ -84,6 +85,7 @@ struct ks_content {
     bool receipt_wanted; /* XEP-0184 <request/> */
     bool fallback;       /* the body stands in place of the files, for programs that cannot show them (XEP-0428) */
     struct ks_files files;
+    struct ks_signed signed_one; /* beside a text: who signed it */
     struct ks_str body, reply_to, target, resent;
     struct ks_str
         target_author; /* of reply_to; of a target that is another's: KS_SAYS_RETRACT takes it out of a room */

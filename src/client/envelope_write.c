@@ -289,6 +289,8 @@ struct ks_xml *ks_content_write(struct ks_arena *arena, const struct ks_content 
     }
     if (node && says->has_ref)
         node = write_ref(arena, content, says);
+    if (node && says->signed_one.data.len > 0)
+        node = ks_signed_write(arena, content, &says->signed_one);
     if (node && says->receipt_wanted)
         node = ks_xml_add(arena, content, NS_RECEIPTS, "request");
     if (node && says->ours)

@@ -717,7 +717,8 @@ enum ks_err ks_history_event(struct konsil *k, const struct ks_message *message,
             return KS_ESTORE;
         ret_event->moderated_why = given(why);
     }
-    if ((err = receipts_event(k, message, ret_event)) != KS_OK || (err = files_event(k, message, ret_event)) != KS_OK)
+    if ((err = receipts_event(k, message, ret_event)) != KS_OK || (err = files_event(k, message, ret_event)) != KS_OK
+        || (err = ks_signed_event(k, message, ret_event)) != KS_OK)
         return err;
     return reactions_event(k, message, ret_event);
 }

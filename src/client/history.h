@@ -18,6 +18,7 @@
 #include "file_record.h"
 #include "sce.h"
 #include "schema.h"
+#include "signed.h"
 
 #define KS_ORDER_STEP 1048576 /* 20 halvings of room between neighbours; 2^33 messages stay exact numbers in JSON */
 #define KS_ORDER_FIRST (INT64_C(1) << 52) /* of a conversation's first message: what is restored stands before it */
@@ -39,6 +40,7 @@ enum {
     KS_MSG_FILES = 512,      /* files is not empty */
     KS_MSG_NOTICE = 256,     /* a line that tells what became of a room */
     KS_MSG_MODERATED = 2048, /* with RETRACTED: by another than its author */
+    KS_MSG_SIGNED = 4096,    /* signed_one is not empty */
     KS_MSG_GONE = 1024,      /* told, and never kept: what stood there is nothing that a person sees (any more) */
 };
 
@@ -73,7 +75,8 @@ struct ks_message {
     struct ks_str body, reply_to;
     struct ks_str raw; /* the envelope of a KS_MSG_UNKNOWN, for a newer version to read; whom a KS_MSG_NOTICE is about;
                           who took a KS_MSG_MODERATED out, LF, and why */
-    struct ks_str files; /* file_record.h; with KS_MSG_FILES */
+    struct ks_str files;         /* file_record.h; with KS_MSG_FILES */
+    struct ks_signed signed_one; /* with KS_MSG_SIGNED */
     enum ks_js_notice notice;
     uint64_t outbox; /* our row in the outbox; 0: none */
     struct ks_receipt *receipts;

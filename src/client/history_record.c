@@ -27,6 +27,8 @@ void ks_message_encode(struct ks_buf *buf, const struct ks_message *message)
         ks_buf_byte(buf, (uint8_t)message->notice);
     if (message->flags & KS_MSG_FILES)
         ks_buf_field(buf, message->files);
+    if (message->flags & KS_MSG_SIGNED)
+        ks_signed_encode(buf, &message->signed_one);
     ks_buf_u64(buf, message->outbox);
     ks_buf_u32(buf, (uint32_t)message->receipt_count);
     for (size_t i = 0; i < message->receipt_count; i++) {
@@ -77,6 +79,7 @@ static enum ks_err read_head(struct ks_cursor *at, struct ks_message *message)
         || (err = ks_cursor_field(at, &message->raw)) != KS_OK
         || (flags & KS_MSG_NOTICE && (err = ks_cursor_u8(at, &notice)) != KS_OK)
         || (flags & KS_MSG_FILES && (err = ks_cursor_field(at, &message->files)) != KS_OK)
+        || (flags & KS_MSG_SIGNED && (err = ks_signed_decode(at, &message->signed_one)) != KS_OK)
         || (err = ks_cursor_u64(at, &message->outbox)) != KS_OK)
         return err;
     if (encryption > KS_JS_ENCRYPTION_OMEMO1 || wake > KS_JS_WAKE_HIGH || notice > KS_JS_NOTICE_PICTURED)

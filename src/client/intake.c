@@ -114,6 +114,7 @@ static enum ks_err take_text(
         .reply_to = content->reply_to,
         .restored = in->restored,
         .seen = in->restored && (in->read || k->now.wall_ms - in->stamp_ms > FRESH_MS) };
+    bool is;
     enum ks_err err;
 
     if (in->mine) {
@@ -134,6 +135,12 @@ static enum ks_err take_text(
     if (in->envelope.len > 0) {
         message.flags |= KS_MSG_HAS_HASH;
         ks_sce_hash(in->envelope, message.hash);
+    }
+    if (content->signed_one.data.len > 0) {
+        message.signed_one = content->signed_one;
+        message.flags |= KS_MSG_SIGNED;
+        if ((err = ks_signed_take(k, in, &message, &message.signed_one, &is)) != KS_OK || !is)
+            return err == KS_OK ? ks_intake_rejected(k, in) : err;
     }
     if ((err = ks_history_set_files(k, &content->files, &message)) != KS_OK
         || (err = ks_refer_reply(k, content, &message)) != KS_OK)

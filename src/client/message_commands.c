@@ -82,6 +82,8 @@ static enum ks_err find_target(struct konsil *k, const struct ks_cmd *cmd, struc
             return err;
     } else if (err == KS_OK && ret_target->flags & KS_MSG_RETRACTED) {
         code = KS_CODE_RETRACTED;
+    } else if (err == KS_OK && own && ret_target->flags & KS_MSG_SIGNED) {
+        code = KS_CODE_SIGNED;
     }
     if (!code)
         return err;

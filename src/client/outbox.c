@@ -37,8 +37,11 @@ static enum ks_err add_message(struct konsil *k, const struct ks_content *conten
                                                       : KS_JS_WAKE_NONE_GIVEN,
         .body = content->body,
         .reply_to = content->reply_to,
+        .signed_one = content->signed_one,
         .outbox = out->seq };
     enum ks_err err;
+
+    message.flags |= content->signed_one.data.len > 0 ? KS_MSG_SIGNED : 0;
 
     if ((err = ks_group_receipts(k, out->conversation, NULL, KS_JS_STATE_WAITING, &receipts, &count)) != KS_OK)
         return err;
@@ -76,7 +79,8 @@ enum ks_err ks_outbox_add(
         .made_ms = k->now.wall_ms };
     enum ks_err err;
 
-    if ((err = ks_new_id(k, &out.id)) != KS_OK)
+    out.id = content->k.id;
+    if (out.id.len == 0 && (err = ks_new_id(k, &out.id)) != KS_OK)
         return err;
     if (content->says == KS_SAYS_TEXT && (err = add_message(k, content, &out)) != KS_OK)
         return err;

@@ -57,8 +57,8 @@ struct ks_out {
 
 /* In a step. */
 KS_CHECK enum ks_err ks_outbox_load(struct konsil *k);
-/* Takes what is to be said: body and references of content; its id is made here, and given back. For KS_SAYS_TEXT the
- * message stands in the history and is told; urgency is content->k.urgency. */
+/* Takes what is to be said: body and references of content; its id is content->k.id, or else made here, and given back.
+ * For KS_SAYS_TEXT the message stands in the history and is told; urgency is content->k.urgency. */
 KS_CHECK enum ks_err ks_outbox_add(
     struct konsil *k, struct ks_str conversation, struct ks_content *content, struct ks_str *ret_id);
 /* Caught up: what waits goes out, and what the server does not have is sent again (unless the session was resumed). */

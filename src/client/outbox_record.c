@@ -91,11 +91,13 @@ void ks_draft_encode(struct ks_buf *buf, const struct ks_content *content)
     ks_buf_field(buf, content->reply_to);
     ks_buf_field(buf, content->target_author);
     ks_buf_field(buf, content->target);
-    ks_buf_byte(buf, content->has_ref);
+    ks_buf_byte(buf, (uint8_t)(content->has_ref | (content->signed_one.data.len > 0) << 1));
     ks_buf_add(buf, ks_str(content->ref_hash, sizeof(content->ref_hash)));
     ks_buf_u32(buf, (uint32_t)content->emoji_count);
     for (size_t i = 0; i < content->emoji_count; i++)
         ks_buf_field(buf, content->emoji[i]);
+    if (content->signed_one.data.len > 0)
+        ks_signed_encode(buf, &content->signed_one);
     if (content->says == KS_SAYS_ROOM)
         encode_room(buf, content);
     else if (content->files.count)
@@ -179,9 +181,11 @@ enum ks_err ks_draft_decode(struct ks_arena *arena, struct ks_str record, struct
         return KS_ESTORE;
     ret_content->says = (enum ks_says)says;
     ret_content->k.urgency = (enum ks_urgency)urgency;
-    ret_content->has_ref = has_ref;
+    ret_content->has_ref = has_ref & 1;
     memcpy(ret_content->ref_hash, hash.ptr, sizeof(ret_content->ref_hash));
     if ((err = read_emoji(arena, &at, ret_content)) != KS_OK)
+        return err;
+    if (has_ref & 2 && (err = ks_signed_decode(&at, &ret_content->signed_one)) != KS_OK)
         return err;
     if (says == KS_SAYS_ROOM)
         return read_room(arena, &at, ret_content);

@@ -91,7 +91,8 @@ enum ks_err ks_refer_edit(struct konsil *k, const struct ks_reference *reference
         return err;
     if (target.flags & KS_MSG_UNREADABLE)
         return wait_for(k, reference, KS_EARLY_EDIT);
-    if (is_other_text(&target, content)) {
+    /* A signed one stands as it was said (§20.6): what pretends to change it is a message beside it. */
+    if (target.flags & KS_MSG_SIGNED || is_other_text(&target, content)) {
         *ret_applied = false;
         return KS_OK;
     }
@@ -234,6 +235,8 @@ enum ks_err ks_refer_retract(struct konsil *k, const struct ks_reference *refere
 
     if (err == KS_ENOTFOUND)
         return wait_for(k, reference, moderated ? KS_EARLY_MODERATE : KS_EARLY_RETRACT);
+    if (err == KS_OK && target.flags & KS_MSG_SIGNED && !moderated)
+        return KS_OK; /* §20.6: its author does not take it back */
     if (err != KS_OK || target.flags & KS_MSG_RETRACTED || (err = ks_archive_forget(k, &target)) != KS_OK)
         return err;
     if (target.flags & KS_MSG_MINE && (err = ks_erase_outbox(k, target.conversation, target.id)) != KS_OK)

@@ -114,6 +114,7 @@
 #define NS_KONSIL_DEVICE_KEY "urn:konsil:device-key:0"
 #define NS_KONSIL_ENROL "urn:konsil:enrol:0"
 #define NS_KONSIL_LOG "urn:konsil:log:0"
+#define NS_KONSIL_SIGNED "urn:konsil:signed:0"
 #define NS_X509 "urn:xmpp:x509:0"
 
 #endif
