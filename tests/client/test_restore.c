@@ -239,7 +239,7 @@ static void a_lost_phone(void)
     check_row(slots(ring, "device") == 1 && number_of(ring, "e") == 2, "§17.7: the lost device has no slot any more",
         "%d slots, epoch %d", slots(ring, "device"), (int)number_of(ring, "e"));
     json_decref(ring);
-    says("attack 51: the lost device has no key of what begins now", state_of(phone), "shut");
+    says("§17.7: the lost device has no key of what begins now", state_of(phone), "shut");
     free(recovery);
     end();
 }
@@ -316,7 +316,7 @@ static char *base64(struct ks_str bytes)
     struct ks_str text;
 
     clinic_must(ks_base64(&clinic.arena, bytes, &text), "base64");
-    return strndup(text.ptr, text.len);
+    return ks_str_dup(text);
 }
 
 /* A text that nobody wrote: "Insulin 40 IE", by jonas. */
@@ -413,12 +413,12 @@ static void forgeries(void)
     clinic_run(&clinic, 60000);
     says("(a third one opens it)", open_with(laptop, recovery), "");
     clinic_run(&clinic, 60000);
-    says("attack 50: what a device wrote in another's name is not shown; in its own it can (§17.8)",
+    says("DSK I.9: what a device wrote in another's name is not shown; in its own it can (§17.8)",
         party_history(laptop, JONAS), "Insulin 4 IE,Insulin 40 IE");
     check_row(number_of(archive(laptop), "refused") == 2 && number_of(archive(laptop), "damaged") == 1,
-        "attack 50: such records are counted, and those that were altered", "%d, %d",
+        "DSK I.9: such records are counted, and those that were altered", "%d, %d",
         (int)number_of(archive(laptop), "refused"), (int)number_of(archive(laptop), "damaged"));
-    check_row(warnings(laptop, "archive.forged") == 1, "attack 50: and the person is told", "%zu warnings",
+    check_row(warnings(laptop, "archive.forged") == 1, "DSK I.9: and the person is told", "%zu warnings",
         warnings(laptop, "archive.forged"));
     free(recovery);
     end();

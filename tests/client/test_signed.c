@@ -307,6 +307,6 @@ int main(void)
     uncertified();
     forgeries();
     revoked(0, "a device that is revoked later: that it was signed before is its word", "revoked_later");
-    revoked(3600000, "attack 56: of a device that had been revoked it says so", "revoked");
+    revoked(3600000, "attack 55: of a device that had been revoked it says so", "revoked");
     return check_done();
 }
