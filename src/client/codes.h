@@ -74,6 +74,7 @@
 #define KS_CODE_UNCERTIFIED "device.uncertified" /* it gets no key, and what it says is not shown */
 #define KS_CODE_LOG_FORKED "log.forked"
 #define KS_CODE_LOG_CLOCK "log.clock"
+#define KS_CODE_WENT_BACK "device.went_back"
 #define KS_CODE_ARCHIVE_NONE "archive.none"
 #define KS_CODE_ARCHIVE_SHUT "archive.shut"
 #define KS_CODE_ARCHIVE_OPEN "archive.open"

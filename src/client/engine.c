@@ -7,6 +7,7 @@
 
 #include "inbox.h"
 #include "kept_rooms.h"
+#include "keys_publish.h"
 #include "peers.h"
 #include "server_info.h"
 #include "xml_writer.h"
@@ -292,6 +293,20 @@ static enum ks_err load_identity(struct konsil *k)
     k->born_ms = (int64_t)born;
     /* Never 0, which stands for "none" in records. */
     return load_number(k, "epoch", ks_prng_u64(&k->prng) | 1, &k->epoch);
+}
+
+enum ks_err ks_engine_went_back(struct konsil *k)
+{
+    enum ks_err err;
+
+    k->went_back = true;
+    k->epoch = ks_prng_u64(&k->prng) | 1;
+    if ((err = ks_meta_put_u64(k, "epoch", k->epoch)) != KS_OK
+        || (err = ks_omemo_renew(k->omemo, k->now.wall_ms)) != KS_OK
+        || ((err = ks_keys_publish(k, KS_OMEMO_2)) != KS_OK && err != KS_EAGAIN)
+        || ((err = ks_keys_publish(k, KS_OMEMO_1)) != KS_OK && err != KS_EAGAIN))
+        return err;
+    return ks_tell_warning(k, KS_CODE_WENT_BACK, ks_own(k));
 }
 
 enum ks_err ks_engine_account(struct konsil *k, struct ks_str bare)

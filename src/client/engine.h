@@ -85,6 +85,7 @@ struct konsil {
     bool direct_tls, remember;
     bool certificate; /* of konsil_setup */
     uint64_t epoch;   /* of our numbers (doc/PROTOCOL.md); in the store */
+    bool went_back;   /* the store was found to be an older one, since the engine began */
     int64_t born_ms;  /* wall: this device exists since */
 
     struct ks_arena arena; /* of the step at hand */
@@ -162,6 +163,10 @@ KS_CHECK enum ks_err ks_meta_get_u64(struct konsil *k, const char *name, uint64_
 KS_CHECK enum ks_err ks_meta_put_u64(struct konsil *k, const char *name, uint64_t value);
 /* A record of any table, in the step's arena. KS_ENOTFOUND. */
 KS_CHECK enum ks_err ks_store_get(struct konsil *k, enum ks_table table, struct ks_str key, struct ks_str *ret_value);
+
+/* The store is an older copy of itself: numbers, sessions and pre-keys begin anew, and the person is told. In a step.
+ */
+KS_CHECK enum ks_err ks_engine_went_back(struct konsil *k);
 
 /* Names the account, once: makes or loads its identity, and what it has to say. In a step. */
 KS_CHECK enum ks_err ks_engine_account(struct konsil *k, struct ks_str bare);

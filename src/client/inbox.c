@@ -10,6 +10,7 @@
 #include "history.h"
 #include "invitations.h"
 #include "kept_rooms.h"
+#include "outbox_record.h"
 #include "peers.h"
 #include "picture.h"
 
@@ -267,6 +268,24 @@ static enum ks_err tell_in_clear(struct konsil *k, const struct ks_inbound *in)
     return in->mine ? KS_OK : ks_tell(k, KS_EV_WARNING, &event);
 }
 
+/* We wrote it, with a number, and know nothing of it: then this store is an older one, put back or copied. Its numbers
+ * were given since, and its sessions' keys were used, so both begin anew (§6.1). */
+static enum ks_err look_whether_old(struct konsil *k, const struct ks_inbound *in)
+{
+    const struct ks_xml *encrypted = ks_xml_child(in->message, NS_OMEMO, "encrypted");
+    struct ks_message message;
+    uint64_t seq;
+    enum ks_err err;
+
+    if (in->idle || k->went_back || !in->id.len || !ks_xml_child(encrypted, NS_OMEMO, "payload")
+        || in->stamp_ms < k->born_ms || k->now.wall_ms - in->stamp_ms > KS_OUTBOX_KEEP_MS)
+        return KS_OK;
+    if ((err = ks_out_by_id(k, in->id, &seq)) != KS_ENOTFOUND
+        || (err = ks_history_find(k, in->peer, in->id, in->from, &message)) != KS_ENOTFOUND)
+        return err;
+    return ks_engine_went_back(k);
+}
+
 /* Without opening it: is it ours, or here already? */
 static enum ks_err look_at(struct konsil *k, void *arg)
 {
@@ -288,7 +307,8 @@ static enum ks_err look_at(struct konsil *k, void *arg)
     }
     if (in->mine && look->device == ks_omemo_device(k->omemo)) {
         look->known = true;
-        if ((err = note_archive(k, in)) != KS_OK || (err = ks_displayed_note(k, in)) != KS_OK)
+        if ((err = note_archive(k, in)) != KS_OK || (err = ks_displayed_note(k, in)) != KS_OK
+            || (err = look_whether_old(k, in)) != KS_OK)
             return err;
         return ks_outbox_seen(k, in->id);
     }
