@@ -144,6 +144,11 @@ static void test_keys(void)
             && forget(anna, KS_T_SESSION2, "") > 0,
         "control: a device had pre-keys, and has none, nor a session", "it had none");
     comes_all_the_same(&lab, anna, jonas);
+    check_row(
+        strcmp(party_history(jonas, ANNA), "0,a,1,2,b") == 0 || strcmp(party_history(jonas, ANNA), "0,a,1,b,2") == 0,
+        "attacks 33 and 36: both had lost their sessions, and the bundle was of pre-keys that are gone: nothing is "
+        "lost",
+        "%s", party_history(jonas, ANNA));
     lab_end(&lab);
 }
 

@@ -270,7 +270,7 @@ static void test_altered_for_a_day(void)
         stanzas++;
         at += step + 1;
     }
-    check_row(stanzas > 0 && stanzas < 80, "PROTOCOL §8.3: a day of altered messages: repair is bounded",
+    check_row(stanzas > 0 && stanzas < 80, "attack 32, PROTOCOL §8.3: a day of altered messages: repair is bounded",
         "%zu messages", stanzas);
     check_row(party_count(jonas, "warning", 0) > 0, "and loud", "%zu warnings", party_count(jonas, "warning", 0));
     plan.flip_all = 0;
@@ -292,7 +292,7 @@ static void test_repeated(void)
     lab_run(&lab, 30000);
     party_restart(jonas);
     lab_run(&lab, 30000);
-    check_text("e2ee §11.18: what comes twice is shown once", party_history(jonas, ANNA), "0,a,1");
+    check_text("attack 18: what comes twice is shown once", party_history(jonas, ANNA), "0,a,1");
     check_row(plan.doubled >= 2 && party_count(jonas, "message", 0) == 3, "and told once", "%zu doubled, %zu told",
         plan.doubled, party_count(jonas, "message", 0));
     lab_end(&lab);

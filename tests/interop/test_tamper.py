@@ -63,7 +63,7 @@ row(not any(words in str(m) for m in J.history(eve)) and shown() == before,
 forger.send(f"<message type='chat' to='{jonas}' id='carbon'><received xmlns='urn:xmpp:carbons:2'><forwarded xmlns='urn:xmpp:forward:0'>"
             f"<message xmlns='jabber:client' type='chat' from='{anna}/x' to='{jonas}' id='inner'>{text}</message></forwarded></received></message>")
 end_of(E, forger)
-row(shown() == before, "DSK II.2-a: XEP-0280 §11: a copy that Eve made herself changes nothing", shown()[len(before):])
+row(shown() == before, "attack 20, DSK II.2-a: XEP-0280 §11: a copy that Eve made herself changes nothing", shown()[len(before):])
 
 replay = lab.stream(anna, "replay")
 replay.send(f"<message type='chat' to='{jonas}' id='{sent}'>{text}</message>"

@@ -190,7 +190,8 @@ static void test_name(void)
     check_row(state.room.len == KS_ROOM_LOCAL_LEN + 1 + DOMAIN.len && ks_str_starts(state.room, KS_STR("r-")),
         "PROTOCOL §9.1: a room's local part is r- and 26 characters", "%.*s", KS_STR_FMT(state.room));
     check_err("PROTOCOL §9.1: a foundation under its name is read", ks_room_state_read(&arena, data, &read), KS_OK);
-    check_err("PROTOCOL §9.1: under another name it is refused, so a server cannot offer a second foundation",
+    check_err(
+        "attack 24, PROTOCOL §9.1: under another name it is refused, so a server cannot offer a second foundation",
         ks_room_state_read(&arena, replaced(data, "\"room\":\"r-", "\"room\":\"r-a"), &read), KS_ESYNTAX);
     check_err("PROTOCOL §9.1: another foundation under that name is refused",
         ks_room_state_read(&arena, replaced(data, "\"member\"", "\"owner\""), &read), KS_ESYNTAX);
