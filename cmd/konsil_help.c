@@ -47,11 +47,12 @@ void help_draw(struct help *help, enum ks_language language, bool tell_read, con
     const char *const names[] = { SAY("konsil.help-choose"), SAY("konsil.help-send"), SAY("konsil.help-scroll"),
         SAY("konsil.help-edit"), SAY("konsil.help-retract"),
         tell_read ? SAY("konsil.help-tells") : SAY("konsil.help-tells-not"), SAY("konsil.help-retry"),
-        SAY("konsil.help-devices"), SAY("konsil.help-enrol"), SAY("konsil.help-trust"), SAY("konsil.help-file"),
-        SAY("konsil.help-urgent"), SAY("konsil.help-lines"), SAY("konsil.help-forget"), SAY("konsil.help-room"),
-        SAY("konsil.help-change"), SAY("konsil.help-days"), SAY("konsil.help-delete"), SAY("konsil.help-roles"),
-        SAY("konsil.help-go"), SAY("konsil.help-invited"), SAY("konsil.help-picture"), SAY("konsil.help-tasks"),
-        SAY("konsil.help-escape"), SAY("konsil.help-lock"), SAY("konsil.help-leave"), SAY("konsil.help-marks") };
+        SAY("konsil.help-devices"), SAY("konsil.help-enrol"), SAY("konsil.help-archive"), SAY("konsil.help-trust"),
+        SAY("konsil.help-file"), SAY("konsil.help-urgent"), SAY("konsil.help-lines"), SAY("konsil.help-signed"),
+        SAY("konsil.help-forget"), SAY("konsil.help-room"), SAY("konsil.help-change"), SAY("konsil.help-days"),
+        SAY("konsil.help-delete"), SAY("konsil.help-roles"), SAY("konsil.help-go"), SAY("konsil.help-invited"),
+        SAY("konsil.help-picture"), SAY("konsil.help-tasks"), SAY("konsil.help-escape"), SAY("konsil.help-lock"),
+        SAY("konsil.help-leave"), SAY("konsil.help-marks") };
     const char *lines[KS_COUNT(names)];
     struct area area = *whole;
     int count = 0, y;

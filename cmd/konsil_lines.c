@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "konsil_archive.h"
 #include "konsil_enrol.h"
 #include "konsil_files.h"
 #include "konsil_invitations.h"
@@ -10,6 +11,7 @@
 #include "konsil_roles.h"
 #include "konsil_rooms.h"
 #include "konsil_said.h"
+#include "konsil_signed.h"
 #include "say.h"
 
 static void send_woken(
@@ -82,6 +84,14 @@ static const struct {
     { { "/leave", "/verlassen" }, ROOM, false, rooms_leave },
     { { "/destroy", "/auflösen" }, OWN_ROOM, false, rooms_destroy },
     { { "/enrol", "/anmelden" }, ANYWHERE, true, enrol_by },
+    { { "/archive", "/archiv" }, ANYWHERE, false, archive_ask },
+    { { "/recoverykey", "/wiederherstellungsschlüssel" }, ANYWHERE, false, archive_recovery },
+    { { "/restore", "/wiederherstellen" }, ANYWHERE, true, archive_open },
+    { { "/order", "/anordnung" }, TALK, true, signed_order },
+    { { "/consult", "/konsil" }, TALK, true, signed_consult },
+    { { "/handover", "/übergabe" }, TALK, true, signed_handover },
+    { { "/ack", "/quittieren" }, TALK, true, signed_ack },
+    { { "/signed", "/unterschrieben" }, TALK, true, signed_save },
     { { "/mixed", "/fremdgeräte" }, TALK, false, enrol_mixed },
     { { "/nomixed", "/keinefremdgeräte" }, TALK, false, enrol_not_mixed },
     { { "/picture", "/bild" }, ANYWHERE, true, picture_own },

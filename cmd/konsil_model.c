@@ -3,11 +3,13 @@
 
 #include <stdlib.h>
 
+#include "konsil_archive.h"
 #include "konsil_enrol.h"
 #include "konsil_files.h"
 #include "konsil_invitations.h"
 #include "konsil_outage.h"
 #include "konsil_roles.h"
+#include "konsil_signed.h"
 #include "say.h"
 #include "utf8.h"
 
@@ -42,6 +44,7 @@ static void message_done(struct model_message *message)
     free(message->reason);
     free(message->reactions);
     free(message->files);
+    free(message->seal);
 }
 
 void model_done(struct model *model)
@@ -385,6 +388,7 @@ static void on_message(struct model *model, json_t *event, bool fresh)
     message->unknown = flag(event, "unknown");
     message->unreadable = flag(event, "unreadable");
     files_tell(model, message, json_object_get(event, "files"));
+    signed_tell(model, message, event);
     message->urgency = urgency_of(text(event, "wake"));
     message->state = state_of(text(event, "state"));
     set_reason(message, json_object_get(event, "recipients"));
@@ -611,6 +615,12 @@ void model_event(struct model *model, json_t *event)
         on_warning(model, event);
     else if (strcmp(name, "enrolment") == 0)
         enrol_told(model, event);
+    else if (strcmp(name, "signed_file") == 0)
+        signed_file(model, event);
+    else if (strcmp(name, "archive") == 0)
+        archive_told(model, event);
+    else if (strcmp(name, "archive_recovery") == 0)
+        archive_key_told(model, event);
     else if (strcmp(name, "devices") == 0 || strcmp(name, "devices_changed") == 0)
         on_devices(model, event);
     else if (strcmp(name, "read") == 0 && model_person(model, text(event, "conversation")))

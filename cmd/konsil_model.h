@@ -15,10 +15,12 @@ enum model_state { STATE_NONE, STATE_WAITING, STATE_SERVER, STATE_DELIVERED, STA
 struct model_message {
     json_int_t order, time_ms;
     char *id, *from, *body, *reason, *reactions, *files; /* files: lines that tell them (konsil_files.h) */
+    char *seal;                      /* what it is signed as, and whether it is; NULL: it is not signed */
     const char *urgency;             /* how it was to wake people, if not as usual: an id of the catalogue */
     unsigned first_file, file_count; /* their numbers */
     enum model_state state;          /* of one's own */
     bool mine, edited, retracted, unknown, unreadable, gap, notice; /* notice: what became of a room */
+    bool forged;                                                    /* it is signed, and nothing says by its author */
 };
 
 struct model_person {

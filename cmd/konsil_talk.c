@@ -86,7 +86,8 @@ static void write_head(struct model *model, const struct model_message *message,
 
     localtime_r(&seconds, &when);
     strftime(stamp, sizeof stamp, "%d.%m. %H:%M", &when);
-    snprintf(head, cap, "%s  %s%s%s%s%s%s%s%s%s", author_of(model, message), stamp, message->urgency ? "  " : "",
+    snprintf(head, cap, "%s  %s%s%s%s%s%s%s%s%s%s%s", author_of(model, message), stamp, message->seal ? "  " : "",
+        message->seal ? message->seal : "", message->urgency ? "  " : "",
         message->urgency ? say(model, message->urgency) : "", message->edited ? "  " : "",
         message->edited ? say(model, SAY("konsil.edited")) : "", message->reactions ? "  " : "",
         message->reactions ? message->reactions : "", message->mine ? "  " : "", mark(state_of(message)));
@@ -99,9 +100,9 @@ static bool reason_fits(const struct model *model, const struct model_message *m
         <= (size_t)width;
 }
 
-static bool is_urgent(const struct model_message *message)
+static bool is_alarming(const struct model_message *message)
 {
-    return message->urgency && strcmp(message->urgency, SAY("konsil.urgent")) == 0;
+    return message->forged || (message->urgency && strcmp(message->urgency, SAY("konsil.urgent")) == 0);
 }
 
 /* And how far it came. */
@@ -112,7 +113,7 @@ static void draw_head(struct model *model, const struct model_message *message, 
     int used;
 
     write_head(model, message, head, sizeof head);
-    attron(is_urgent(message) ? COLOR_PAIR(PAIR_ALARM) | A_BOLD : message->mine ? COLOR_PAIR(PAIR_SELF) : A_BOLD);
+    attron(is_alarming(message) ? COLOR_PAIR(PAIR_ALARM) | A_BOLD : message->mine ? COLOR_PAIR(PAIR_SELF) : A_BOLD);
     used = paint_text(y, area->left, area->width, head) + 1;
     attrset(A_NORMAL);
     if (!message->mine)

@@ -534,6 +534,26 @@ static void facts_of(const struct ks_device_cert *read, struct ks_str der, uint6
     memcpy(cert->seal_key, read->claims.seal_key, sizeof cert->seal_key);
 }
 
+enum ks_err ks_cert_recall(struct konsil *k, const struct ks_device_cert *read, struct ks_str der, uint64_t leaf)
+{
+    struct ks_cert cert;
+    struct ks_buf record;
+    struct ks_str key;
+    enum ks_err err;
+
+    facts_of(read, der, leaf, &cert);
+    if ((err = ks_omemo_identity_of_ed(read->claims.identity, cert.identity)) != KS_OK)
+        return err <= KS_FATAL ? err : KS_OK;
+    ks_buf_init(&record, RECORD_BYTES_MAX);
+    cert_record(&cert, &record);
+    if ((err = ks_buf_err(&record)) == KS_OK
+        && (err = cert_key(k, ks_own(k), read->claims.device, leaf, &key)) == KS_OK)
+        err = k->store->ops->put(k->store, KS_T_CERT, key, ks_buf_str(&record));
+    ks_buf_done(&record);
+    ks_cert_cache_drop(k, ks_own(k), read->claims.device);
+    return err;
+}
+
 /* The chain of an item; KS_ESYNTAX: it is none. */
 static enum ks_err read_chain(struct konsil *k, const struct ks_xml *element, struct ks_str chain[KS_CHAIN_MAX],
     size_t *ret_count, uint64_t *ret_leaf)

@@ -67,6 +67,10 @@ KS_CHECK enum ks_err ks_cert_get(struct konsil *k, struct ks_str jid, uint32_t d
 typedef bool ks_visit_cert(void *user, const struct ks_cert *cert);
 KS_CHECK enum ks_err ks_cert_each(
     struct konsil *k, struct ks_str jid, uint32_t device, ks_visit_cert *visit, void *user);
+/* Keeps one of a former device of the account itself, whose chain holds and whose entry the log has with that number:
+ * what it signed is still to be checked. */
+KS_CHECK enum ks_err ks_cert_recall(
+    struct konsil *k, const struct ks_device_cert *read, struct ks_str der, uint64_t leaf);
 /* What it is worth now. identity NULL: whichever it has. */
 enum ks_genuine ks_cert_judge(struct konsil *k, const struct ks_cert *cert, const uint8_t identity[KS_IDENTITY_LEN]);
 KS_CHECK enum ks_err ks_certs_genuine(struct konsil *k, struct ks_str jid, uint32_t device,

@@ -62,7 +62,7 @@ static enum ks_err keep(struct konsil *k)
     return err;
 }
 
-static enum ks_err tell(struct konsil *k, struct ks_str re)
+enum ks_err ks_restore_tell(struct konsil *k, struct ks_str re)
 {
     static const enum ks_js_archive_state states[] = { [KS_RING_STATE_NONE] = KS_JS_ARCHIVE_STATE_NONE,
         [KS_RING_STATE_ASKING] = KS_JS_ARCHIVE_STATE_UNKNOWN,
@@ -86,7 +86,7 @@ static enum ks_err tell(struct konsil *k, struct ks_str re)
 
 enum ks_err ks_cmd_on_archive(struct konsil *k, const struct ks_cmd *cmd)
 {
-    return tell(k, cmd->id);
+    return ks_restore_tell(k, cmd->id);
 }
 
 void ks_restore_done(struct konsil *k)
@@ -138,19 +138,25 @@ static bool note_published(void *user, const struct ks_cert *cert)
     return note_writer(k, cert->hash, cert->key, 0, cert->not_before_s) == KS_OK;
 }
 
-/* A chain out of a record: its writer's, by our hospital's authorities. */
+/* A chain out of a record: its writer's, by our hospital's authorities. Messages that he signed come after it. */
 static enum ks_err take_chain(struct konsil *k, const struct ks_archive_body *body)
 {
+    enum ks_log_verdict verdict;
     struct ks_device_cert cert;
+    uint64_t number;
     uint32_t device;
     enum ks_err err = ks_ring_certificate(k, body->certificates.chain[0], &cert);
 
     if (err == KS_ESYNTAX || (err == KS_OK && memcmp(cert.hash, body->writer.cert, sizeof cert.hash) != 0))
         return KS_ECRYPTO;
-    /* Issued, and nobody wrote it into the log: by who has the authority's key. */
-    if (err == KS_OK && memcmp(cert.hash, k->enrolment.hash, sizeof cert.hash) != 0
-        && ks_ring_look_up(k, cert.hash, &device) == KS_LOG_ABSENT && !ks_log_view_skipped(k->log_follow.view))
-        return KS_ECRYPTO;
+    if (err == KS_OK && memcmp(cert.hash, k->enrolment.hash, sizeof cert.hash) != 0) {
+        verdict = ks_ring_look_up(k, cert.hash, &device, &number);
+        /* Issued, and nobody wrote it into the log: by who has the authority's key. */
+        if (verdict == KS_LOG_ABSENT && !ks_log_view_skipped(k->log_follow.view))
+            return KS_ECRYPTO;
+        if (verdict != KS_LOG_ABSENT)
+            err = ks_cert_recall(k, &cert, body->certificates.chain[0], number);
+    }
     return err == KS_OK ? note_writer(k, cert.hash, cert.key, cert.claims.device, cert.not_before_s) : err;
 }
 
@@ -267,7 +273,7 @@ static enum ks_err finish(struct konsil *k)
 
     k->restore.wanted = false;
     ks_restore_done(k);
-    if ((err = ks_meta_del(k, META_RESTORE)) != KS_OK || (err = tell(k, KS_STR_EMPTY)) != KS_OK)
+    if ((err = ks_meta_del(k, META_RESTORE)) != KS_OK || (err = ks_restore_tell(k, KS_STR_EMPTY)) != KS_OK)
         return err;
     return k->restore.refused ? ks_tell_warning(k, KS_CODE_ARCHIVE_FORGED, ks_own(k)) : KS_OK;
 }
@@ -294,7 +300,7 @@ static enum ks_err on_records(struct konsil *k, const struct ks_iq *iq, const st
         return finish(k);
     if ((err = keep(k)) != KS_OK)
         return err;
-    if (k->now.mono_ms - k->restore.told_ms >= TELL_MS && (err = tell(k, KS_STR_EMPTY)) != KS_OK)
+    if (k->now.mono_ms - k->restore.told_ms >= TELL_MS && (err = ks_restore_tell(k, KS_STR_EMPTY)) != KS_OK)
         return err;
     return ks_restore_go_on(k);
 }

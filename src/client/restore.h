@@ -10,6 +10,7 @@
 #define KS_RESTORE_H
 
 #include "err.h"
+#include "str.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,6 +41,8 @@ KS_CHECK enum ks_err ks_restore_begin(struct konsil *k);
 KS_CHECK enum ks_err ks_restore_go_on(struct konsil *k);
 void ks_restore_lost(struct konsil *k);
 
+/* How it stands with the archive, to the person; re: the command that asked, or "". */
+KS_CHECK enum ks_err ks_restore_tell(struct konsil *k, struct ks_str re);
 /* The command: how it stands with the archive. */
 KS_CHECK enum ks_err ks_cmd_on_archive(struct konsil *k, const struct ks_cmd *cmd);
 

@@ -148,7 +148,8 @@ void ks_ring_done(struct konsil *k)
 
 /* --- who signed it --- */
 
-enum ks_log_verdict ks_ring_look_up(struct konsil *k, const uint8_t hash[32], uint32_t *ret_device)
+enum ks_log_verdict ks_ring_look_up(
+    struct konsil *k, const uint8_t hash[32], uint32_t *ret_device, uint64_t *ret_number)
 {
     const struct ks_log_view *view = k->log_follow.view;
     struct ks_log_leaf leaf;
@@ -159,6 +160,7 @@ enum ks_log_verdict ks_ring_look_up(struct konsil *k, const uint8_t hash[32], ui
         if (leaf.type != KS_LOG_ISSUE || memcmp(leaf.object, hash, sizeof leaf.object) != 0)
             continue;
         *ret_device = leaf.device;
+        *ret_number = number;
         return ks_log_view_revoked(view, hash, number, NULL);
     }
     return KS_LOG_ABSENT;
@@ -166,10 +168,11 @@ enum ks_log_verdict ks_ring_look_up(struct konsil *k, const uint8_t hash[32], ui
 
 static bool is_genuine(struct konsil *k, const uint8_t cert[32])
 {
+    uint64_t number;
     uint32_t device;
 
     return memcmp(cert, k->enrolment.hash, sizeof k->enrolment.hash) == 0
-        || ks_ring_look_up(k, cert, &device) == KS_LOG_LISTED;
+        || ks_ring_look_up(k, cert, &device, &number) == KS_LOG_LISTED;
 }
 
 /* A certificate of the account: its key. Ended ones count, for what they signed in their time; the chain's authorities
@@ -293,8 +296,9 @@ static enum ks_err tell_changes(struct konsil *k, const struct ks_ring *ring, co
         const struct ks_ring_seat *seat = &ring->slots[facts->added[i]].seat;
         struct ks_ev_warning event = { .code = KS_STR(KS_CODE_ARCHIVE_SLOT), .jid = ks_own(k) };
         uint32_t device = 0;
+        uint64_t number;
 
-        if (seat->kind == KS_RING_DEVICE && ks_ring_look_up(k, seat->cert, &device) != KS_LOG_ABSENT)
+        if (seat->kind == KS_RING_DEVICE && ks_ring_look_up(k, seat->cert, &device, &number) != KS_LOG_ABSENT)
             event.device = device;
         err = ks_tell(k, KS_EV_WARNING, &event);
     }
@@ -502,7 +506,7 @@ static enum ks_err take_given(struct konsil *k, const struct ks_xml *xml, bool b
     return err;
 }
 
-static enum ks_err on_ring(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+static enum ks_err take_answer(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
 {
     const struct ks_xml *ring = ks_iq_ok(answer) ? ks_xml_child(answer->xml, NS_KONSIL_ARCHIVE, "ring") : NULL;
     const char *condition = ks_iq_condition(answer);
@@ -534,6 +538,24 @@ static enum ks_err on_ring(struct konsil *k, const struct ks_iq *iq, const struc
         return tell(k, KS_CODE_ARCHIVE_DOUBT);
     }
     return put_first(k);
+}
+
+/* How it stands is told when that has changed. */
+static enum ks_err settle(struct konsil *k)
+{
+    struct ks_ring_keeper *keeper = &k->ring;
+
+    if (keeper->state == KS_RING_STATE_ASKING || keeper->state == keeper->told)
+        return KS_OK;
+    keeper->told = keeper->state;
+    return ks_restore_tell(k, KS_STR_EMPTY);
+}
+
+static enum ks_err on_ring(struct konsil *k, const struct ks_iq *iq, const struct ks_stanza *answer)
+{
+    enum ks_err err = take_answer(k, iq, answer);
+
+    return err == KS_OK ? settle(k) : err;
 }
 
 /* --- changing --- */
@@ -574,11 +596,13 @@ static enum ks_err on_put(struct konsil *k, const struct ks_iq *iq, const struct
             err = adopt(k, &ring, &k->ring.put_secret, true);
         forget_put(k);
         k->ring.tidy = false;
+        if (err == KS_OK)
+            err = settle(k);
         return err == KS_OK ? slots_added(k) : err;
     }
     forget_put(k);
     if (ks_xml_child(error, NS_KONSIL_ARCHIVE, "ring"))
-        return take_given(k, ks_xml_child(error, NS_KONSIL_ARCHIVE, "ring"), false);
+        return (err = take_given(k, ks_xml_child(error, NS_KONSIL_ARCHIVE, "ring"), false)) == KS_OK ? settle(k) : err;
     return answer ? ask(k, 0) : KS_OK; /* it may have been stored */
 }
 
@@ -632,13 +656,14 @@ void ks_ring_want(struct konsil *k, const struct ks_archive_period *period)
 static bool is_to_go(struct konsil *k, const struct ks_ring_seat *seat)
 {
     uint32_t device = 0;
+    uint64_t number;
     enum ks_log_verdict verdict;
 
     if (seat->kind == KS_RING_RECOVERY)
         return k->ring.add_count > 0; /* another paper takes its place */
     if (seat->kind != KS_RING_DEVICE || memcmp(seat->cert, k->enrolment.hash, sizeof seat->cert) == 0)
         return false;
-    verdict = ks_ring_look_up(k, seat->cert, &device);
+    verdict = ks_ring_look_up(k, seat->cert, &device, &number);
     return verdict == KS_LOG_REVOKED || (verdict == KS_LOG_LISTED && device == ks_omemo_device(k->omemo))
         || (k->ring.tidy && verdict != KS_LOG_LISTED);
 }

@@ -30,8 +30,8 @@ enum ks_ring_state {
 };
 
 struct ks_ring_keeper {
-    enum ks_ring_state state;
-    struct ks_str data; /* what is believed; owned, empty: nothing */
+    enum ks_ring_state state, told; /* told: to the person */
+    struct ks_str data;             /* what is believed; owned, empty: nothing */
     uint64_t v;
     uint8_t hash[KS_RING_HASH_LEN];
     struct ks_ring_secret secret;
@@ -65,8 +65,9 @@ KS_CHECK enum ks_err ks_ring_online(struct konsil *k);
 KS_CHECK enum ks_err ks_ring_told(struct konsil *k, const struct ks_xml *ring);
 
 /* What the key log says of a certificate of the account: LISTED, REVOKED, UNCERTAIN, or ABSENT, when it knows none, so
- * also of other accounts' and before the log is here. ret_device is written otherwise. */
-enum ks_log_verdict ks_ring_look_up(struct konsil *k, const uint8_t hash[32], uint32_t *ret_device);
+ * also of other accounts' and before the log is here. Otherwise *ret_device and its entry's *ret_number are written. */
+enum ks_log_verdict ks_ring_look_up(
+    struct konsil *k, const uint8_t hash[32], uint32_t *ret_device, uint64_t *ret_number);
 /* A certificate of the account, of whenever, by the hospital whose authorities are ours. KS_ESYNTAX: it is none. */
 KS_CHECK enum ks_err ks_ring_certificate(struct konsil *k, struct ks_str der, struct ks_device_cert *ret_cert);
 

@@ -127,7 +127,7 @@ row(result.returncode == 1 and "fewer than 8 characters" in result.stderr and no
 result = konsil("ähnliche", "--dir", os.path.join(lab.dir, "fresh"))
 row(result.returncode == 0 and os.path.exists(os.path.join(lab.dir, "fresh")), "control: with 8 it is", result)
 
-row(programs.keys() == {"konsil", "konsilctl", "konsild"}, "DSK I.2-g part (the gateway): no other program has keys: there is no gateway yet", programs)
+row(programs.keys() == {"konsil", "konsilctl", "konsild", "konsil-ca"}, "DSK I.2-g part (the gateway): no other program has keys of messages: there is no gateway yet, and konsil-ca has the authority's alone", programs)
 
 # --- the tools of the administrator ---
 

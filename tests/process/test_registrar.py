@@ -7,60 +7,17 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "interop")]
-from lab import BUILD, PASSPHRASE, TIMEOUT, Konsil, Lab, Lines, _die_with_parent, done, row
+from hospital import Hospital, Registrar, enrol
+from lab import done, row
 
-ROOT_PASSPHRASE = "vier zufällige Wörter hier"
-REGISTRAR = "registrar@klinik.example"
-# konsild reads the root when it starts, so it is made before.
-import tempfile
-work = tempfile.TemporaryDirectory(prefix="konsil-")
-at = lambda *names: os.path.join(work.name, *names)
-
-
-def ctl(*words, text=None, check=True):
-    return subprocess.run([os.path.join(BUILD, "cmd", "konsilctl"), "--socket", at("control"), "--lang", "de", *words], input=text,
-                          capture_output=True, text=True, timeout=TIMEOUT, check=check)
-
-
-ctl("ca", "init", at("root"), "--hospital", "Klinikum Beispiel", "--password-stdin", text=ROOT_PASSPHRASE + "\n")
-made = ctl("ca", "issuing", at("root"), "--to", at("ca"), "--domains", "klinik.example", "--password-stdin", text=ROOT_PASSPHRASE + "\n")
+hospital = Hospital()
+at, ctl, invite = hospital.at, hospital.ctl, hospital.invite
 row(sorted(os.listdir(at("ca"))) == ["issuing.key", "issuing.pem", "root.pem", "signer.key", "signer.pem"],
     "ca issuing makes what the registrar needs", os.listdir(at("ca")))
 verified = subprocess.run(["openssl", "verify", "-CAfile", at("ca", "root.pem"), at("ca", "signer.pem")], capture_output=True, text=True)
 row(verified.returncode == 0, "openssl: the signer's certificate is by the root", verified.stderr)
 
-lab = Lab(of={"klinik.example": f'tls: {{ client_ca = "{at("ca", "root.pem")}"; }}; registrar: {{ account = "registrar"; }};'})
-for local in ("registrar", "anna", "jonas", "clara"):
-    lab.account(local)
-
-
-class Registrar:
-    def __init__(self):
-        self.process = subprocess.Popen(
-            [os.path.join(BUILD, "cmd", "konsil-ca"), "--directory", at("ca"), "--server", f"127.0.0.1:{lab.port}", "--ca", lab.ca,
-             "--socket", at("control"), "--host", "klinik.example", REGISTRAR],
-            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, preexec_fn=_die_with_parent)
-        lab.processes.append(self.process)
-        self.lines = Lines(self.process.stderr, lambda line: line.decode(errors="replace"))
-        self.lines.wait(lambda line: "ca.connection online=1" in line, "konsil-ca is connected")
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-        self.lines.thread.join()
-
-
-def invite(jid, name, *more):
-    return json.loads(ctl("--json", "ca", "invite", jid, "--name", name, *more).stdout)
-
-
-def enrol(device, link):
-    device.forget("enrolment")
-    device.do("enrol", link=link)
-    return device.wait("enrolment", lambda e: e["state"] in ("certified", "refused") or e.get("reason"))
-
-
-registrar = Registrar()
+lab = hospital.start("anna", "jonas", "clara")
 row(True, "konsil-ca connects outwards, by its certificate, and is let in")
 said = ctl("ca", "invite", "anna@klinik.example", "--name", "Dr. Anna Brandt", "--profession", "Ärztin", "--department", "Kardiologie")
 print("\n".join("# " + line for line in said.stdout.splitlines()))
@@ -101,7 +58,7 @@ row([(r["actor"], r["subject"]) for r in rows] == [("anna@klinik.example", "jona
 row(not [e for e in tablet.events("message") if e["message"].get("body") == "nur an bestätigte Geräte"], "it read nothing")
 
 print("\n".join("# " + line for line in ctl("ca", "devices").stdout.splitlines()))
-devices = json.loads(ctl("--json", "ca", "devices").stdout)["devices"]
+devices = hospital.devices()
 row([(d["jid"], d["state"]) for d in devices] == [("anna@klinik.example", "good"), ("jonas@klinik.example", "good")],
     "ca devices: who has which", devices)
 
@@ -124,11 +81,11 @@ text = subprocess.run(["openssl", "crl", "-inform", "DER", "-in", crl, "-noout",
 row(text.count("Serial Number:") == 1, "openssl reads the list of revoked certificates", text[:300])
 
 # both are killed and begin again
-registrar.kill()
+hospital.registrar.kill()
 lab.kill()
 lab.start()
-registrar = Registrar()
-again = json.loads(ctl("--json", "ca", "devices").stdout)["devices"]
+hospital.registrar = Registrar(hospital)
+again = hospital.devices()
 row([d["state"] for d in again] == ["good", "good", "revoked"] or sorted(d["state"] for d in again) == ["good", "good", "revoked"],
     "killed and begun again, both know what they knew", again)
 anna.send("clara@klinik.example", "noch da")
