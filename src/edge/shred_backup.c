@@ -15,11 +15,12 @@
 #define DAY_MS INT64_C(86400000)
 #define PREFIX "shred_"
 #define ENDING ".db"
-#define PART ".part" /* behind the name, while it is made */
+#define PART ".part"       /* behind the name, while it is made */
+#define JOURNAL "-journal" /* behind that: SQLite may leave one, without content, in spite of journal_mode OFF */
 #define STEP_PAGES 64
 
 struct ks_shred_backup {
-    char path[PATH_MAX], part[PATH_MAX], directory[PATH_MAX];
+    char path[PATH_MAX], part[PATH_MAX], journal[PATH_MAX], directory[PATH_MAX];
     sqlite3 *copy;
     sqlite3_backup *copying;
     bool made; /* there is a part */
@@ -36,6 +37,8 @@ static int64_t day_of(const char *name)
     if (!ks_str_starts(left, KS_STR(PREFIX)))
         return -1;
     left = ks_str_from(left, strlen(PREFIX));
+    if (ks_str_ends(left, KS_STR(PART JOURNAL)))
+        left = ks_str_head(left, left.len - strlen(JOURNAL));
     if (ks_str_ends(left, KS_STR(PART)))
         left = ks_str_head(left, left.len - strlen(PART));
     if (!ks_str_ends(left, KS_STR(ENDING)))
@@ -61,7 +64,7 @@ enum ks_err ks_shred_backup_turn(const char *directory, int64_t now_ms, bool *re
         if (day > today || day + KS_SHRED_COPY_DAYS <= today) {
             if (unlinkat(dirfd(dir), entry->d_name, 0) != 0)
                 err = KS_EIO;
-        } else if (day == today && !ks_str_ends(ks_str_z(entry->d_name), KS_STR(PART))) {
+        } else if (day == today && ks_str_ends(ks_str_z(entry->d_name), KS_STR(ENDING))) {
             *ret_due = false;
         }
     }
@@ -82,7 +85,9 @@ enum ks_err ks_shred_backup_new(struct ks_shred_store *store, const char *direct
         return KS_ENOMEM;
     if (snprintf(b->directory, PATH_MAX, "%s", directory) >= PATH_MAX
         || snprintf(b->path, PATH_MAX, "%s/" PREFIX "%" PRId64 ENDING, directory, now_ms / DAY_MS) >= PATH_MAX
-        || snprintf(b->part, PATH_MAX, "%s/" PREFIX "%" PRId64 ENDING PART, directory, now_ms / DAY_MS) >= PATH_MAX)
+        || snprintf(b->part, PATH_MAX, "%s/" PREFIX "%" PRId64 ENDING PART, directory, now_ms / DAY_MS) >= PATH_MAX
+        || snprintf(b->journal, PATH_MAX, "%s/" PREFIX "%" PRId64 ENDING PART JOURNAL, directory, now_ms / DAY_MS)
+            >= PATH_MAX)
         err = KS_EIO;
     copy.path = b->part;
     copy.scratch = true;
@@ -119,6 +124,8 @@ static enum ks_err finish(struct ks_shred_backup *b)
 
     b->copying = NULL;
     b->copy = NULL;
+    if (unlink(b->journal) != 0 && errno != ENOENT)
+        err = KS_EIO;
     if (err == KS_OK)
         err = sync_path(b->part, O_RDWR);
     if (err == KS_OK && rename(b->part, b->path) != 0)
@@ -143,7 +150,9 @@ void ks_shred_backup_free(struct ks_shred_backup *b)
         return;
     sqlite3_backup_finish(b->copying);
     sqlite3_close(b->copy);
-    if (b->made)
+    if (b->made) {
         unlink(b->part);
+        unlink(b->journal);
+    }
     free(b);
 }

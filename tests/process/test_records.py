@@ -3,6 +3,7 @@
 kill -9; what is dropped is in no file; a backup holds records, and neither salts nor key rings."""
 import base64
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,8 +21,11 @@ until = int(time.time()) + 86400 * 300
 def sql(name, statement, directory=None):
     """On a database of the stopped konsild."""
     directory = directory or lab.data
-    return subprocess.run([os.environ["STORE_SQL"], f"{directory}/{name}", f"{directory}/{name[:-3]}.key", statement], check=True,
-                          capture_output=True, text=True).stdout.split()
+    said = subprocess.run([os.environ["STORE_SQL"], f"{directory}/{name}", f"{directory}/{name[:-3]}.key", statement],
+                          capture_output=True, text=True)
+    if said.returncode:
+        raise RuntimeError(f"{said.stderr} ({os.listdir(directory)})")
+    return said.stdout.split()
 
 
 def put(stream, rids, salts, blobs):
@@ -108,7 +112,8 @@ shutil.copy(os.path.join(lab.data, "shred.db"), os.path.join(copies, old))
 lab.start()
 have(lab.stream(anna), rids)
 lab.stop()
-row(os.listdir(copies) and old not in os.listdir(copies), "konsild made a copy of today, and the one of six days ago is gone", os.listdir(copies))
+row(re.fullmatch(r"shred_\d+\.db", " ".join(os.listdir(copies))) and old not in os.listdir(copies),
+    "konsild made a copy of today, which lies there alone; the one of six days ago is gone", os.listdir(copies))
 today = os.listdir(copies)[0]
 shutil.copy(os.path.join(copies, today), os.path.join(lab.dir, "shred.db"))
 shutil.copy(os.path.join(lab.data, "shred.key"), os.path.join(lab.dir, "shred.key"))
