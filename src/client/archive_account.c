@@ -4,6 +4,8 @@
 #define PURPOSE_BLOB KS_STR("konsil/0 ring blob\n")
 #define PURPOSE_INPUT "konsil/0 account\n"
 #define PURPOSE_KEY KS_STR("konsil/0 account key")
+#define PURPOSE_TOKEN KS_STR("konsil/0 account token")
+#define PURPOSE_CONFIRM KS_STR("konsil/0 account confirm")
 #define PURPOSE_RECOVERY KS_STR("konsil/0 recovery")
 #define PIN_HEAD (KS_ACCOUNT_ID_LEN + 16 + 4 + 4)
 #define INSIDE (KS_P256_PRIVATE_LEN + 32)
@@ -57,6 +59,18 @@ void ks_account_key(const struct ks_account_pin *pin, const uint8_t output[KS_AC
     memcpy(both + KS_ACCOUNT_OUTPUT_LEN, share, 32);
     ks_hkdf(KS_SHA256, ks_str(both, sizeof(both)), ks_str(pin->id, sizeof(pin->id)), PURPOSE_KEY, ret_key, 32);
     ks_wipe(both, sizeof(both));
+}
+
+void ks_account_token(const struct ks_account_pin *pin, const uint8_t share[32], uint8_t ret_token[32])
+{
+    ks_hkdf(KS_SHA256, ks_str(share, 32), ks_str(pin->id, sizeof(pin->id)), PURPOSE_TOKEN, ret_token, 32);
+}
+
+void ks_account_seed(
+    const struct ks_account_pin *pin, const uint8_t private_key[KS_P256_PRIVATE_LEN], uint8_t ret_seed[32])
+{
+    ks_hkdf(KS_SHA256, ks_str(private_key, KS_P256_PRIVATE_LEN), ks_str(pin->id, sizeof(pin->id)), PURPOSE_CONFIRM,
+        ret_seed, 32);
 }
 
 /* --- recovery key --- */
@@ -188,14 +202,15 @@ static enum ks_err write_head(const struct ks_account_pin *pin, struct ks_ring_s
 }
 
 enum ks_err ks_account_seat(struct ks_prng *prng, struct ks_str account, const struct ks_account_pin *pin,
-    const uint8_t key[32], const uint8_t anchor[32], struct ks_ring_seat *ret_seat)
+    const uint8_t private_key[KS_P256_PRIVATE_LEN], const uint8_t key[32], const uint8_t anchor[32],
+    struct ks_ring_seat *ret_seat)
 {
     struct ks_ring_seat seat = { .kind = pin ? KS_RING_PIN : KS_RING_RECOVERY };
     uint8_t inside[INSIDE], *nonce;
     struct ks_buf ad = { 0 };
     enum ks_err err;
 
-    ks_p256_generate(prng, inside);
+    memcpy(inside, private_key, KS_P256_PRIVATE_LEN);
     memcpy(inside + KS_P256_PRIVATE_LEN, anchor, 32);
     err = ks_p256_public(inside, seat.key);
     if (err == KS_OK && pin)

@@ -43,15 +43,23 @@ KS_CHECK enum ks_err ks_account_input(
 void ks_account_key(const struct ks_account_pin *pin, const uint8_t output[KS_ACCOUNT_OUTPUT_LEN],
     const uint8_t share[32], uint8_t ret_key[32]);
 
+/* By what konsild lets a device of the account try the PIN, and no other: SHA-256 of it is the slot's token (§16.2). */
+void ks_account_token(const struct ks_account_pin *pin, const uint8_t share[32], uint8_t ret_token[32]);
+/* Ed25519's seed, by which a slot's try is confirmed, out of what the PIN opens. */
+void ks_account_seed(
+    const struct ks_account_pin *pin, const uint8_t private_key[KS_P256_PRIVATE_LEN], uint8_t ret_seed[32]);
+
 /* A recovery key as it is written, with a final zero: in capitals, with hyphens; and as it is read, in any case, with
  * blanks or hyphens anywhere. KS_ESYNTAX: not 26 of its letters, or one or two of them are others. */
 void ks_recovery_write(const uint8_t key[KS_RECOVERY_KEY_LEN], char ret_text[KS_RECOVERY_TEXT_LEN + 1]);
 KS_CHECK enum ks_err ks_recovery_read(struct ks_str text, uint8_t ret_key[KS_RECOVERY_KEY_LEN]);
 void ks_recovery_key(const uint8_t recovery[KS_RECOVERY_KEY_LEN], uint8_t ret_key[32]);
 
-/* Makes a pair and a seat for it, shut with key. pin: of a PIN's seat; NULL: of a recovery key's. KS_ENOMEM. */
+/* A seat for a new pair (ks_p256_generate), whose private half is shut with key. pin: of a PIN's seat; NULL: of a
+ * recovery key's. KS_ENOMEM. */
 KS_CHECK enum ks_err ks_account_seat(struct ks_prng *prng, struct ks_str account, const struct ks_account_pin *pin,
-    const uint8_t key[32], const uint8_t anchor[32], struct ks_ring_seat *ret_seat);
+    const uint8_t private_key[KS_P256_PRIVATE_LEN], const uint8_t key[32], const uint8_t anchor[32],
+    struct ks_ring_seat *ret_seat);
 /* KS_ECRYPTO: another key, so another PIN, or another account, or altered; KS_ENOMEM. Wipe *ret_opened. */
 KS_CHECK enum ks_err ks_account_open(const struct ks_ring_seat *seat, struct ks_str account, const uint8_t key[32],
     struct ks_account_opened *ret_opened);

@@ -741,8 +741,9 @@ static enum ks_err work(struct konsil *k, void *arg)
 
 void ks_archive_wake(struct konsil *k)
 {
-    int64_t pause_ms =
-        k->restore.wanted ? 0 : KS_ARCHIVE_GATHER_MS + k->archive.rank * KS_ARCHIVE_TURN_MS; /* somebody waits for it */
+    int64_t pause_ms = k->restore.wanted || k->ring.command
+        ? 0 /* somebody waits for it */
+        : KS_ARCHIVE_GATHER_MS + k->archive.rank * KS_ARCHIVE_TURN_MS;
 
     if (k->ring.state != KS_RING_STATE_NONE)
         k->wait_ms[KS_WAIT_ARCHIVE] = ks_sooner(k->wait_ms[KS_WAIT_ARCHIVE], k->now.mono_ms + pause_ms);

@@ -84,11 +84,11 @@ static bool read_text(struct ks_str text, struct ks_cmd *cmd)
     return true;
 }
 
-enum ks_err ks_command_refused(struct konsil *k, struct ks_str text, const char *code)
+enum ks_err ks_command_refused(struct konsil *k, struct ks_str text, const char *code, struct ks_str detail)
 {
     struct ks_cmd cmd;
 
-    return read_text(text, &cmd) ? ks_cmd_refuse(k, &cmd, code, KS_STR_EMPTY) : KS_OK;
+    return read_text(text, &cmd) ? ks_cmd_refuse(k, &cmd, code, detail) : KS_OK;
 }
 
 enum ks_err ks_command_answer(struct konsil *k, struct ks_str text, struct ks_str room, const struct ks_stanza *answer)
@@ -372,6 +372,7 @@ static const struct {
     [KS_CMD_ASK] = { ks_cmd_on_ask, true },
     [KS_CMD_ARCHIVE] = { ks_cmd_on_archive, true },
     [KS_CMD_ARCHIVE_RECOVERY] = { ks_cmd_on_archive_recovery, true },
+    [KS_CMD_ARCHIVE_PIN] = { ks_cmd_on_archive_pin, true },
     [KS_CMD_ARCHIVE_OPEN] = { ks_cmd_on_archive_open, true },
     [KS_CMD_ENROL] = { ks_cmd_on_enrol, true },
     [KS_CMD_ENROLMENT] = { ks_cmd_on_enrolment, true },

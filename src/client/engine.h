@@ -11,6 +11,7 @@
 #define KS_ENGINE_H
 
 #include "acks.h"
+#include "archive_pin.h"
 #include "archiving.h"
 #include "catchup.h"
 #include "certs.h"
@@ -122,6 +123,7 @@ struct konsil {
     struct ks_lifetime lifetime;
     struct ks_ring_keeper ring;
     struct ks_archiving archive;
+    struct ks_archive_pin archive_pin;
     struct ks_restore restore;
 };
 
@@ -198,6 +200,6 @@ void ks_command(struct konsil *k, struct ks_str json);
 KS_CHECK enum ks_err ks_command_answer(
     struct konsil *k, struct ks_str text, struct ks_str room, const struct ks_stanza *answer);
 /* The same, when it was we who decided against it. */
-KS_CHECK enum ks_err ks_command_refused(struct konsil *k, struct ks_str text, const char *code);
+KS_CHECK enum ks_err ks_command_refused(struct konsil *k, struct ks_str text, const char *code, struct ks_str detail);
 
 #endif

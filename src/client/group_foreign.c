@@ -135,7 +135,7 @@ static enum ks_err on_joined(struct konsil *k, const struct ks_iq *iq, const str
         return KS_OK;
     if ((err = look(k, room, answer, &is)) != KS_OK)
         return err;
-    return ks_iq_ok(answer) && !is ? ks_command_refused(k, command, KS_CODE_ROOM_NONE)
+    return ks_iq_ok(answer) && !is ? ks_command_refused(k, command, KS_CODE_ROOM_NONE, KS_STR_EMPTY)
                                    : ks_command_answer(k, command, room, answer);
 }
 

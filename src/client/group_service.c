@@ -56,7 +56,7 @@ static enum ks_err found(struct konsil *k, const struct founding *founding)
 
     if (service->jid)
         err = ks_group_found(k, &founding->change, founding->answer, &code);
-    return err == KS_OK && code ? ks_command_refused(k, founding->answer, code) : err;
+    return err == KS_OK && code ? ks_command_refused(k, founding->answer, code, KS_STR_EMPTY) : err;
 }
 
 /* It is known, or nobody is left who might tell it. */

@@ -76,12 +76,19 @@ enum ks_err ks_restore_tell(struct konsil *k, struct ks_str re)
         .refused = (int64_t)k->restore.refused,
         .damaged = (int64_t)k->restore.damaged,
         .later = (int64_t)k->restore.later };
+    struct ks_ring ring;
     size_t waiting;
-    enum ks_err err = ks_archive_waiting(k, &waiting);
+    enum ks_err err = ks_ring_believed(k, &ring);
 
+    for (size_t i = 0; err == KS_OK && i < ring.slot_count; i++) {
+        event.pin |= ring.slots[i].seat.kind == KS_RING_PIN;
+        event.recovery |= ring.slots[i].seat.kind == KS_RING_RECOVERY;
+    }
+    if ((err != KS_OK && err != KS_ENOTFOUND) || (err = ks_archive_waiting(k, &waiting)) != KS_OK)
+        return err;
     event.waiting = (int64_t)waiting;
     k->restore.told_ms = k->now.mono_ms;
-    return err == KS_OK ? ks_tell(k, KS_EV_ARCHIVE, &event) : err;
+    return ks_tell(k, KS_EV_ARCHIVE, &event);
 }
 
 enum ks_err ks_cmd_on_archive(struct konsil *k, const struct ks_cmd *cmd)

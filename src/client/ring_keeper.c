@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "archive_pin.h"
 #include "archiving.h"
 #include "command.h"
 #include "enc.h"
@@ -129,12 +130,12 @@ void ks_ring_lost(struct konsil *k)
     struct ks_ring_keeper *keeper = &k->ring;
 
     forget_put(k);
-    keeper->asking = keeper->opening = false;
+    keeper->asking = false;
+    keeper->opening = KS_RING_OPENING_NOT;
     keeper->wanted_count = keeper->add_count = 0;
     keeper->after_v = 0;
-    free(keeper->command);
-    keeper->command = NULL;
     ks_wipe(keeper->recovery, sizeof keeper->recovery);
+    ks_wipe(keeper->open_key, sizeof keeper->open_key);
     if (keeper->state != KS_RING_STATE_NONE)
         keeper->state = KS_RING_STATE_ASKING;
 }
@@ -142,29 +143,12 @@ void ks_ring_lost(struct konsil *k)
 void ks_ring_done(struct konsil *k)
 {
     ks_ring_lost(k);
+    free(k->ring.command);
     own_free(&k->ring.data);
     ks_wipe(&k->ring, sizeof k->ring);
 }
 
 /* --- who signed it --- */
-
-enum ks_log_verdict ks_ring_look_up(
-    struct konsil *k, const uint8_t hash[32], uint32_t *ret_device, uint64_t *ret_number)
-{
-    const struct ks_log_view *view = k->log_follow.view;
-    struct ks_log_leaf leaf;
-    uint64_t number;
-
-    for (size_t i = 0; view && i < ks_log_view_own_count(view); i++) {
-        ks_log_view_own(view, i, &number, &leaf);
-        if (leaf.type != KS_LOG_ISSUE || memcmp(leaf.object, hash, sizeof leaf.object) != 0)
-            continue;
-        *ret_device = leaf.device;
-        *ret_number = number;
-        return ks_log_view_revoked(view, hash, number, NULL);
-    }
-    return KS_LOG_ABSENT;
-}
 
 static bool is_genuine(struct konsil *k, const uint8_t cert[32])
 {
@@ -173,27 +157,6 @@ static bool is_genuine(struct konsil *k, const uint8_t cert[32])
 
     return memcmp(cert, k->enrolment.hash, sizeof k->enrolment.hash) == 0
         || ks_ring_look_up(k, cert, &device, &number) == KS_LOG_LISTED;
-}
-
-/* A certificate of the account: its key. Ended ones count, for what they signed in their time; the chain's authorities
- * are those of our own. KS_ESYNTAX: it is none of the hospital's, or another's. */
-enum ks_err ks_ring_certificate(struct konsil *k, struct ks_str der, struct ks_device_cert *ret_cert)
-{
-    struct ks_str chain[KS_CHAIN_MAX];
-    enum ks_cert_verdict verdict;
-    size_t count;
-    enum ks_err err = ks_enrolment_chain(k, chain, &count);
-
-    if (err != KS_OK)
-        return err == KS_ENOTFOUND ? KS_ESYNTAX : err;
-    chain[0] = der;
-    err = ks_device_chain_check(
-        &k->arena, chain, count, ks_enrolment_root(k), ks_log_follow_now_s(k), ret_cert, &verdict);
-    if (err != KS_OK)
-        return err;
-    if ((verdict != KS_CERT_GOOD && verdict != KS_CERT_EXPIRED) || !ks_str_eq(ret_cert->names.jid, ks_own(k)))
-        return KS_ESYNTAX;
-    return KS_OK;
 }
 
 /* What konsild gave. */
@@ -258,8 +221,18 @@ static enum ks_err ask(struct konsil *k, uint64_t number)
     return err == KS_EAGAIN ? KS_OK : err;
 }
 
+enum ks_err ks_ring_ask(struct konsil *k)
+{
+    return ask(k, 0);
+}
+
 enum ks_err ks_ring_online(struct konsil *k)
 {
+    enum ks_err err;
+
+    /* Whoever waited for something when the connection was lost. */
+    if (k->ring.command && (err = ks_ring_refuse(k, KS_CODE_OFFLINE, KS_STR_EMPTY)) != KS_OK)
+        return err;
     if (!ks_enrolled(k) || k->ring.asking)
         return KS_OK;
     if (k->ring.state == KS_RING_STATE_NONE)
@@ -415,46 +388,29 @@ static enum ks_err put_first(struct konsil *k)
 
 /* --- opening --- */
 
-static enum ks_err answer_done(struct konsil *k)
+static enum ks_err wrong_key(struct konsil *k)
 {
-    struct ks_ev_result event = { .re = ks_cmd_text_id(ks_str_z(k->ring.command)) };
-    enum ks_err err = event.re.len ? ks_tell(k, KS_EV_RESULT, &event) : KS_OK;
-
-    free(k->ring.command);
-    k->ring.command = NULL;
-    return err;
+    return k->ring.open_kind == KS_RING_PIN ? ks_archive_pin_wrong(k)
+                                            : ks_ring_refuse(k, KS_CODE_ARCHIVE_KEY_WRONG, KS_STR_EMPTY);
 }
 
-static enum ks_err refuse_opening(struct konsil *k, const char *code)
-{
-    struct ks_str text = ks_str_z(k->ring.command ? k->ring.command : "");
-    enum ks_err err = ks_command_refused(k, text, code);
-
-    free(k->ring.command);
-    k->ring.command = NULL;
-    k->ring.opening = false;
-    ks_wipe(k->ring.recovery, sizeof k->ring.recovery);
-    return err;
-}
-
-/* Of who has nothing but a recovery key. Its slot's private half opens AK, and the anchor that lies beside it says that
- * who made this version had been in the ring. That device may have been revoked since, and often was: then it is what
- * the person lost. So nothing is sealed under this epoch: the next one is begun, with the slots of genuine devices. */
-static enum ks_err open_by_recovery(struct konsil *k, struct given *given)
+/* Of who has nothing but a recovery key, or a PIN. Its slot's private half opens AK, and the anchor that lies beside it
+ * says that who made this version had been in the ring. That device may have been revoked since, and often was: then it
+ * is what the person lost. So nothing is sealed under this epoch: the next one is begun, with the slots of genuine
+ * devices. */
+static enum ks_err open_by_key(struct konsil *k, struct given *given)
 {
     struct ks_account_opened opened;
     struct ks_ring_secret secret;
     bool good = false;
-    uint8_t key[32];
     enum ks_err err = KS_ECRYPTO;
 
-    ks_recovery_key(k->ring.recovery, key);
     for (size_t i = 0; i < given->ring.slot_count && !good; i++) {
         const struct ks_ring_seat *seat = &given->ring.slots[i].seat;
 
-        if (seat->kind != KS_RING_RECOVERY)
+        if (seat->kind != k->ring.open_kind)
             continue;
-        if ((err = ks_account_open(seat, ks_own(k), key, &opened)) == KS_OK
+        if ((err = ks_account_open(seat, ks_own(k), k->ring.open_key, &opened)) == KS_OK
             && (err = ks_ring_open(&given->ring, opened.private_key, &secret)) == KS_OK) {
             struct ks_ring_signer signer = given->signer;
 
@@ -464,21 +420,22 @@ static enum ks_err open_by_recovery(struct konsil *k, struct given *given)
         if (err <= KS_FATAL && err != KS_OK)
             break;
     }
+    if (good && k->ring.open_kind == KS_RING_PIN)
+        err = ks_archive_pin_right(k, opened.private_key);
     ks_wipe(&opened, sizeof opened);
-    ks_wipe(key, sizeof key);
     if (err != KS_OK && err <= KS_FATAL)
         return err;
     if (!good)
-        return refuse_opening(k, KS_CODE_ARCHIVE_KEY_WRONG);
+        return wrong_key(k);
     if ((err = adopt(k, &given->ring, &secret, true)) != KS_OK)
         return err;
     ks_wipe(&secret, sizeof secret);
     k->ring.tidy = true;
-    k->ring.opening = false;
-    ks_wipe(k->ring.recovery, sizeof k->ring.recovery);
+    k->ring.opening = KS_RING_OPENING_NOT;
+    ks_wipe(k->ring.open_key, sizeof k->ring.open_key);
     if ((err = ks_restore_begin(k)) != KS_OK)
         return err;
-    return answer_done(k);
+    return ks_ring_done_for(k);
 }
 
 static enum ks_err take_given(struct konsil *k, const struct ks_xml *xml, bool between_gone)
@@ -488,7 +445,7 @@ static enum ks_err take_given(struct konsil *k, const struct ks_xml *xml, bool b
 
     if (err == KS_ESYNTAX) {
         k->ring.state = k->ring.data.len ? KS_RING_STATE_DOUBT : KS_RING_STATE_SHUT;
-        return k->ring.opening ? refuse_opening(k, KS_CODE_ARCHIVE_KEY_WRONG) : tell(k, KS_CODE_ARCHIVE_DOUBT);
+        return k->ring.opening ? wrong_key(k) : tell(k, KS_CODE_ARCHIVE_DOUBT);
     }
     if (err == KS_OK && k->ring.data.len && !k->ring.stored
         && memcmp(given.ring.hash, k->ring.hash, sizeof k->ring.hash) != 0) {
@@ -498,10 +455,12 @@ static enum ks_err take_given(struct konsil *k, const struct ks_xml *xml, bool b
     }
     if (err == KS_OK && k->ring.data.len)
         err = judge_next(k, &given, between_gone);
-    else if (err == KS_OK && k->ring.opening)
-        err = open_by_recovery(k, &given);
+    else if (err == KS_OK && k->ring.opening == KS_RING_OPENING_KEY)
+        err = open_by_key(k, &given);
     else if (err == KS_OK)
         k->ring.state = KS_RING_STATE_SHUT;
+    if (err == KS_OK && k->ring.state == KS_RING_STATE_SHUT && k->ring.opening == KS_RING_OPENING_LOOK)
+        err = ks_archive_pin_look(k, &given.ring);
     ks_wipe(&given.secret, sizeof given.secret);
     return err;
 }
@@ -522,9 +481,9 @@ static enum ks_err take_answer(struct konsil *k, const struct ks_iq *iq, const s
         return err == KS_OK && iq->number && k->ring.v > v && !k->ring.asking ? ask(k, 0) : err;
     }
     if (!answer)
-        return k->ring.opening ? refuse_opening(k, KS_CODE_OFFLINE) : KS_OK;
+        return k->ring.opening ? ks_ring_refuse(k, KS_CODE_OFFLINE, KS_STR_EMPTY) : KS_OK;
     if (k->ring.opening)
-        return refuse_opening(k, KS_CODE_ARCHIVE_NONE);
+        return ks_ring_refuse(k, KS_CODE_ARCHIVE_NONE, KS_STR_EMPTY);
     if (strcmp(condition, "item-not-found") != 0) {
         k->ring.state = KS_RING_STATE_NONE;
         return KS_OK;
@@ -560,7 +519,7 @@ static enum ks_err on_ring(struct konsil *k, const struct ks_iq *iq, const struc
 
 /* --- changing --- */
 
-/* konsild has it: who made a recovery key is told it, once. */
+/* konsild has it: who made a recovery key is told it, once; a PIN's try is confirmed. */
 static enum ks_err slots_added(struct konsil *k)
 {
     struct ks_ring_keeper *keeper = &k->ring;
@@ -571,6 +530,8 @@ static enum ks_err slots_added(struct konsil *k)
     if (!keeper->add_count || !keeper->command)
         return KS_OK;
     keeper->add_count = 0;
+    if (keeper->add[0].kind == KS_RING_PIN)
+        return ks_archive_pin_added(k);
     ks_recovery_write(keeper->recovery, text);
     event.re = ks_cmd_text_id(ks_str_z(keeper->command));
     event.text = ks_str_z(text);
@@ -659,8 +620,8 @@ static bool is_to_go(struct konsil *k, const struct ks_ring_seat *seat)
     uint64_t number;
     enum ks_log_verdict verdict;
 
-    if (seat->kind == KS_RING_RECOVERY)
-        return k->ring.add_count > 0; /* another paper takes its place */
+    if (seat->kind == KS_RING_RECOVERY || seat->kind == KS_RING_PIN)
+        return k->ring.add_count > 0 && k->ring.add[0].kind == seat->kind; /* another takes its place */
     if (seat->kind != KS_RING_DEVICE || memcmp(seat->cert, k->enrolment.hash, sizeof seat->cert) == 0)
         return false;
     verdict = ks_ring_look_up(k, seat->cert, &device, &number);
@@ -725,63 +686,4 @@ enum ks_err ks_ring_tend(struct konsil *k)
         return KS_OK;
     }
     return err;
-}
-
-/* --- commands --- */
-
-static enum ks_err note_command(struct konsil *k, const struct ks_cmd *cmd)
-{
-    struct ks_str text;
-    enum ks_err err = ks_cmd_text(k, cmd, &text);
-
-    if (err != KS_OK)
-        return err;
-    k->ring.command = ks_str_dup(text);
-    return k->ring.command ? KS_OK : KS_ENOMEM;
-}
-
-enum ks_err ks_cmd_on_archive_recovery(struct konsil *k, const struct ks_cmd *cmd)
-{
-    struct ks_ring_keeper *keeper = &k->ring;
-    uint8_t key[32];
-    enum ks_err err;
-
-    if (keeper->state != KS_RING_STATE_OPEN || keeper->command)
-        return ks_cmd_refuse(k, cmd,
-            !ks_online(k)                             ? KS_CODE_OFFLINE
-                : keeper->state == KS_RING_STATE_SHUT ? KS_CODE_ARCHIVE_SHUT
-                                                      : KS_CODE_ARCHIVE_NONE,
-            KS_STR_EMPTY);
-    ks_prng_bytes(&k->prng, keeper->recovery, sizeof keeper->recovery);
-    ks_recovery_key(keeper->recovery, key);
-    err = ks_account_seat(&k->prng, ks_own(k), NULL, key, keeper->secret.anchor, &keeper->add[0]);
-    ks_wipe(key, sizeof key);
-    if (err != KS_OK || (err = note_command(k, cmd)) != KS_OK)
-        return err;
-    keeper->add_count = 1;
-    ks_archive_wake(k);
-    return KS_OK;
-}
-
-enum ks_err ks_cmd_on_archive_open(struct konsil *k, const struct ks_cmd *cmd)
-{
-    struct ks_ring_keeper *keeper = &k->ring;
-    uint8_t recovery[KS_RECOVERY_KEY_LEN];
-    enum ks_err err;
-
-    if (ks_recovery_read(cmd->archive_open.recovery, recovery) != KS_OK)
-        return ks_cmd_refuse(k, cmd, KS_CODE_ARCHIVE_KEY_TYPED, KS_STR_EMPTY);
-    if (!ks_online(k) || keeper->state != KS_RING_STATE_SHUT || keeper->command) {
-        ks_wipe(recovery, sizeof recovery);
-        return ks_cmd_refuse(k, cmd,
-            !ks_online(k)                             ? KS_CODE_OFFLINE
-                : keeper->state == KS_RING_STATE_OPEN ? KS_CODE_ARCHIVE_OPEN
-                                                      : KS_CODE_ARCHIVE_NONE,
-            KS_STR_EMPTY);
-    }
-    memcpy(keeper->recovery, recovery, sizeof recovery);
-    ks_wipe(recovery, sizeof recovery);
-    keeper->opening = true;
-    err = note_command(k, cmd);
-    return err == KS_OK ? ask(k, 0) : err;
 }

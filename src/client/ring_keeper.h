@@ -29,6 +29,10 @@ enum ks_ring_state {
     KS_RING_STATE_DOUBT, /* konsild has another one than is believed here; people have to look */
 };
 
+/* How a shut one is being opened: what PIN's slot it has is looked at, then what the PIN or a recovery key gives is
+ * tried. */
+enum ks_ring_opening { KS_RING_OPENING_NOT, KS_RING_OPENING_LOOK, KS_RING_OPENING_KEY };
+
 struct ks_ring_keeper {
     enum ks_ring_state state, told; /* told: to the person */
     struct ks_str data;             /* what is believed; owned, empty: nothing */
@@ -49,9 +53,11 @@ struct ks_ring_keeper {
     bool tidy;        /* slots of who is no genuine device go, and the epoch is a new one */
     uint64_t after_v; /* konsild's newest, which was refused; 0: none */
     uint8_t after_hash[KS_RING_HASH_LEN];
-    uint8_t recovery[KS_RECOVERY_KEY_LEN]; /* that was given, while the ring that it opens is asked for */
-    bool opening;
-    char *command; /* of the one who waits for a slot more, as ks_cmd_text has it; or NULL */
+    uint8_t recovery[KS_RECOVERY_KEY_LEN]; /* of the slot that is being added */
+    enum ks_ring_opening opening;
+    enum ks_ring_kind open_kind;
+    uint8_t open_key[32];
+    char *command; /* of the one who waits for any of this, as ks_cmd_text has it; or NULL */
 };
 
 void ks_ring_lost(struct konsil *k);
@@ -61,6 +67,7 @@ void ks_ring_done(struct konsil *k); /* wipes */
 
 KS_CHECK enum ks_err ks_ring_load(struct konsil *k);
 KS_CHECK enum ks_err ks_ring_online(struct konsil *k);
+KS_CHECK enum ks_err ks_ring_ask(struct konsil *k); /* which is the newest */
 /* konsild says that there is a newer one. */
 KS_CHECK enum ks_err ks_ring_told(struct konsil *k, const struct ks_xml *ring);
 
@@ -79,7 +86,20 @@ void ks_ring_want(struct konsil *k, const struct ks_archive_period *period);
  * at. Makes one change at most. */
 KS_CHECK enum ks_err ks_ring_tend(struct konsil *k);
 
-/* Commands: a recovery key's slot, whose text is told once; what opens with one. */
+/* --- commands that wait for the ring: one at a time --- */
+
+/* Begins one that needs the ring in that state. False: it was refused, and answered. */
+KS_CHECK enum ks_err ks_ring_begin(
+    struct konsil *k, const struct ks_cmd *cmd, enum ks_ring_state wanted, bool *ret_begun);
+/* Ends it. */
+KS_CHECK enum ks_err ks_ring_done_for(struct konsil *k);
+KS_CHECK enum ks_err ks_ring_refuse(struct konsil *k, const char *code, struct ks_str detail);
+/* Of one that opens a shut ring: has ks_archive_pin_look called with it; tries what a recovery key or a PIN gives,
+ * which ends the command. */
+KS_CHECK enum ks_err ks_ring_look(struct konsil *k);
+KS_CHECK enum ks_err ks_ring_open_with(struct konsil *k, enum ks_ring_kind kind, const uint8_t key[32]);
+
+/* A recovery key's slot, whose text is told once; what opens with one, or with a PIN. */
 KS_CHECK enum ks_err ks_cmd_on_archive_recovery(struct konsil *k, const struct ks_cmd *cmd);
 KS_CHECK enum ks_err ks_cmd_on_archive_open(struct konsil *k, const struct ks_cmd *cmd);
 

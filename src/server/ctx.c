@@ -359,15 +359,20 @@ void ks_reply_error(struct ks_ctx *ctx, enum ks_cond cond, const char *text_z)
         ks_reply(ctx, error_new(ctx, cond, text_z));
 }
 
-void ks_reply_error_app(struct ks_ctx *ctx, enum ks_cond cond, const char *ns, const char *name)
+void ks_reply_error_with(struct ks_ctx *ctx, enum ks_cond cond, struct ks_xml *app)
 {
     struct ks_xml *error;
 
     if (!may_answer(&ctx->parcel->stanza))
         return;
     error = error_new(ctx, cond, NULL);
-    ks_xml_add(ctx->arena, ks_xml_child(error, NS_CLIENT, "error"), ns, name);
+    ks_xml_graft(ks_xml_child(error, NS_CLIENT, "error"), app);
     ks_reply(ctx, error);
+}
+
+void ks_reply_error_app(struct ks_ctx *ctx, enum ks_cond cond, const char *ns, const char *name)
+{
+    ks_reply_error_with(ctx, cond, ks_xml_new(ctx->arena, ns, name));
 }
 
 static void session_write_run(struct ks_ctx *ctx)

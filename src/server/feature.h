@@ -49,6 +49,7 @@ void ks_reply_result(struct ks_ctx *ctx, struct ks_xml *payload); /* payload may
 void ks_reply_error(struct ks_ctx *ctx, enum ks_cond cond, const char *text_z);
 /* With an application condition beside it: <name xmlns='ns'/>. */
 void ks_reply_error_app(struct ks_ctx *ctx, enum ks_cond cond, const char *ns, const char *name);
+void ks_reply_error_with(struct ks_ctx *ctx, enum ks_cond cond, struct ks_xml *app);
 /* A new stanza with 'to' set (and 'from', if it is not the user's bare JID), built in ctx->arena, to wherever that is.
  * Each needs a tree of its own, at the top (ks_xml_copy_top). */
 void ks_send(struct ks_ctx *ctx, struct ks_xml *stanza);

@@ -171,21 +171,26 @@ static enum ks_err tidy(struct ks_vault_keeper *k, struct ks_now now)
 /* After the first failure, the second, … The tenth locks. */
 static const uint16_t waits_s[KS_VAULT_TRIES_MAX] = { 0, 0, 0, 0, 5, 15, 60, 300, 900, 0 };
 
-/* Finds the slot that the token names. False: it is answered. */
-static bool find(
-    struct ks_vault_keeper *k, struct ks_vault_call *call, struct ks_vault_slot *ret_slot, enum ks_err *err)
+static bool is_token(const struct ks_vault_slot *slot, const uint8_t token[KS_VAULT_TOKEN_LEN])
 {
     uint8_t hash[KS_HASH_MAX];
 
+    ks_hash(KS_SHA256, ks_str(token, KS_VAULT_TOKEN_LEN), hash);
+    return ks_crypto_eq(ks_str(hash, sizeof slot->token_hash), ks_str(slot->token_hash, sizeof slot->token_hash));
+}
+
+/* Finds the slot that the token names; for a session the account's own alone. False: it is answered. */
+static bool find(
+    struct ks_vault_keeper *k, struct ks_vault_call *call, struct ks_vault_slot *ret_slot, enum ks_err *err)
+{
     *err = k->store->ops->get(k->store, call->slot, ret_slot);
     call->answer = KS_VAULT_UNKNOWN;
     if (*err != KS_OK) {
         *err = *err == KS_ENOTFOUND ? KS_OK : *err;
         return false;
     }
-    ks_hash(KS_SHA256, ks_str(call->token, sizeof call->token), hash);
-    if (!ks_crypto_eq(
-            ks_str(hash, sizeof ret_slot->token_hash), ks_str(ret_slot->token_hash, sizeof ret_slot->token_hash)))
+    if (!is_token(ret_slot, call->token)
+        || (call->account && (ret_slot->account != call->account || ret_slot->kind != KS_VAULT_ACCOUNT)))
         return false;
     if (ret_slot->state == KS_VAULT_GONE)
         call->answer = KS_VAULT_IS_GONE;
@@ -342,7 +347,7 @@ struct census {
     uint64_t device;
     int64_t now_ms;
     size_t live;
-    bool has_account;
+    size_t accounts;    /* account slots */
     bool unlocked_once; /* this device has a slot that was confirmed at some time */
     bool fresh;
 };
@@ -359,7 +364,7 @@ static bool see_census(void *user, const struct ks_vault_slot *slot)
     if (slot->state == KS_VAULT_GONE)
         return true;
     census->live++;
-    census->has_account |= slot->kind == KS_VAULT_ACCOUNT;
+    census->accounts += slot->kind == KS_VAULT_ACCOUNT;
     if (slot->kind == KS_VAULT_PIN && slot->device == census->device) {
         census->unlocked_once |= slot->confirmed_ms != 0;
         census->fresh |= is_fresh(slot, census->now_ms);
@@ -391,7 +396,7 @@ static enum ks_err make(struct ks_vault_keeper *k, struct ks_vault_call *call, s
     ks_wipe(&other, sizeof other);
     if (there != KS_OK && there != KS_ENOTFOUND)
         return there;
-    if (there == KS_OK || (call->kind == KS_VAULT_ACCOUNT && census.has_account)) {
+    if (there == KS_OK || (call->kind == KS_VAULT_ACCOUNT && census.accounts >= KS_VAULT_ACCOUNT_SLOTS_MAX)) {
         call->answer = KS_VAULT_EXISTS;
         return KS_OK;
     }
@@ -415,6 +420,14 @@ static enum ks_err make(struct ks_vault_keeper *k, struct ks_vault_call *call, s
     return err;
 }
 
+/* What was never confirmed; with a PIN that was right a moment ago; and the account slot with its token, which the
+ * account's certified devices alone know, on a device that has no PIN of its own to ask for. */
+static bool may_drop(const struct ks_vault_call *call, const struct ks_vault_slot *slot, const struct census *census)
+{
+    return !slot->confirmed_ms || census->fresh
+        || (slot->kind == KS_VAULT_ACCOUNT && !census->unlocked_once && is_token(slot, call->token));
+}
+
 static enum ks_err drop(struct ks_vault_keeper *k, struct ks_vault_call *call, struct ks_now now)
 {
     struct ids ids = { 0 };
@@ -428,7 +441,7 @@ static enum ks_err drop(struct ks_vault_keeper *k, struct ks_vault_call *call, s
         call->answer = KS_VAULT_UNKNOWN;
     else if (err == KS_OK && slot.state == KS_VAULT_GONE)
         call->answer = KS_VAULT_YES; /* an answer that was lost */
-    else if (err == KS_OK && slot.confirmed_ms && !census.fresh)
+    else if (err == KS_OK && !may_drop(call, &slot, &census))
         call->answer = KS_VAULT_STALE;
     else if (err == KS_OK
         && (err = k->tombs->bury(k->tombs, (const uint8_t(*)[KS_VAULT_ID_LEN]) & slot.id, 1)) == KS_OK) {

@@ -16,20 +16,21 @@
 #include "oprf.h"
 #include "vault_store.h"
 
-#define KS_VAULT_SLOTS_MAX 16     /* of an account, without those that are gone */
-#define KS_VAULT_DAY_MAX 200      /* evaluations of a slot in 24 hours */
-#define KS_VAULT_UNLOCK_TRIES 3   /* that an administrator gives back */
-#define KS_VAULT_RESTORED_TRIES 5 /* a slot of a backup has used up at least so many */
-#define KS_VAULT_FRESH_MS 300000  /* a confirmation is fresh for so long */
-#define KS_VAULT_GONE_DAYS 90     /* so long it is told that a slot was destroyed, and then it is unknown */
+#define KS_VAULT_SLOTS_MAX 16        /* of an account, without those that are gone */
+#define KS_VAULT_ACCOUNT_SLOTS_MAX 2 /* of them: the one, and the one that takes its place */
+#define KS_VAULT_DAY_MAX 200         /* evaluations of a slot in 24 hours */
+#define KS_VAULT_UNLOCK_TRIES 3      /* that an administrator gives back */
+#define KS_VAULT_RESTORED_TRIES 5    /* a slot of a backup has used up at least so many */
+#define KS_VAULT_FRESH_MS 300000     /* a confirmation is fresh for so long */
+#define KS_VAULT_GONE_DAYS 90        /* so long it is told that a slot was destroyed, and then it is unknown */
 #define KS_VAULT_GEN_MAX ((1ULL << 53) - 1)
 
 enum ks_vault_want {
-    KS_VAULT_EVAL = 1, /* slot, token, blinded -> z, keyid, nonce, left */
-    KS_VAULT_CONFIRM,  /* slot, token, gen, signature, window_ms -> gen, ticket */
+    KS_VAULT_EVAL = 1, /* slot, token, blinded, account -> z, keyid, nonce, left */
+    KS_VAULT_CONFIRM,  /* slot, token, gen, signature, window_ms, account -> gen, ticket */
     KS_VAULT_TICKET,   /* slot, token -> ticket */
     KS_VAULT_MAKE,     /* slot, token_hash, confirm, kind, account, device -> keyid */
-    KS_VAULT_DROP,     /* slot, account, device */
+    KS_VAULT_DROP,     /* slot, account, device; token, of an account slot */
     KS_VAULT_LIST,     /* account -> slots */
     KS_VAULT_UNLOCK,   /* slot, account */
     KS_VAULT_IS_FRESH, /* account, device -> KS_VAULT_YES or KS_VAULT_STALE */
@@ -41,7 +42,7 @@ enum ks_vault_answer {
     KS_VAULT_WAIT, /* wait_s */
     KS_VAULT_IS_LOCKED,
     KS_VAULT_IS_GONE,
-    KS_VAULT_EXISTS, /* MAKE: there is a slot of that id, or the account slot; UNLOCK: it is not locked */
+    KS_VAULT_EXISTS, /* MAKE: there is a slot of that id, or too many account slots; UNLOCK: it is not locked */
     KS_VAULT_FULL,   /* MAKE: too many; UNLOCK: too often */
     KS_VAULT_STALE,  /* needs a fresh confirmation */
     KS_VAULT_LATER,  /* the store refuses */
@@ -52,7 +53,7 @@ struct ks_vault_call {
     uint8_t slot[KS_VAULT_ID_LEN], token[KS_VAULT_TOKEN_LEN], token_hash[32], blinded[KS_OPRF_ELEMENT_LEN],
         confirm[KS_ED25519_PUBLIC_LEN], signature[KS_ED25519_SIGNATURE_LEN];
     enum ks_vault_kind kind;
-    uint64_t account, device, gen; /* gen: both ways */
+    uint64_t account, device, gen; /* account 0, of a try: whichever; else an account slot of it. gen: both ways */
     int64_t window_ms;
     /* The answer: */
     enum ks_vault_answer answer;

@@ -75,16 +75,31 @@ static const char *recovery_of(struct party *party)
     return text_of(party_event(party, "archive_recovery", mark, 0), "text");
 }
 
-/* What came of it: "" when it was accepted, else the code. */
-static const char *open_with(struct party *party, const char *recovery)
+/* What comes of a command within so long: "" when it was accepted, else the code, and in error_detail what else. */
+static const char *error_detail;
+
+static const char *outcome(struct party *party, json_t *command, int64_t ms)
 {
     size_t mark = party_mark(party);
     json_t *error;
 
-    clinic_command_of(party, json_pack("{s:s,s:s,s:s}", "id", "o", "cmd", "archive_open", "recovery", recovery));
-    clinic_run(&clinic, 20000);
+    clinic_command_of(party, command);
+    clinic_run(&clinic, ms);
     error = party_event(party, "error", mark, 0);
+    error_detail = error ? text_of(error, "detail") : "";
     return error ? text_of(error, "code") : party_count(party, "result", mark) == 1 ? "" : "?";
+}
+
+static const char *open_with(struct party *party, const char *recovery)
+{
+    return outcome(party, json_pack("{s:s,s:s,s:s}", "id", "o", "cmd", "archive_open", "recovery", recovery), 20000);
+}
+
+static const char *pin_of(struct party *party, const char *command, const char *pin)
+{
+    party->engine->archive_pin.kib = KS_ACCOUNT_KIB_MIN;
+    party->engine->archive_pin.passes = KS_ACCOUNT_PASSES_MIN;
+    return outcome(party, json_pack("{s:s,s:s,s:s}", "id", "p", "cmd", command, "pin", pin), 2000);
 }
 
 static size_t warnings(struct party *party, const char *code)
@@ -424,8 +439,198 @@ static void forgeries(void)
     end();
 }
 
+/* --- a PIN --- */
+
+#define PIN "483910"
+
+static int account_slots(struct party *party)
+{
+    size_t mark = party_mark(party), i;
+    json_t *slot;
+    int count = 0;
+
+    clinic_command_of(party, json_pack("{s:s,s:s}", "id", "v", "cmd", "vault_slots"));
+    clinic_run(&clinic, 2000);
+    json_array_foreach(json_object_get(party_event(party, "vault_slots", mark, 0), "slots"), i, slot) count +=
+        strcmp(text_of(slot, "kind"), "account") == 0 && strcmp(text_of(slot, "state"), "gone") != 0;
+    return count;
+}
+
+static struct party *fresh_device(void)
+{
+    struct party *party = device(ANNA, "a-password", "Dr. Anna Brandt");
+
+    clinic_run(&clinic, 60000);
+    return party;
+}
+
+static void lose(struct party *party)
+{
+    size_t count;
+
+    clinic_must(ks_registrar_revoke(clinic.registrar, KS_STR(ANNA), device_of(party), 1, clinic_now_ms(&clinic),
+                    clinic_now_ms(&clinic), &count),
+        "a revocation");
+    clinic_run(&clinic, 60000);
+}
+
+static void a_pin(void)
+{
+    struct party *tablet, *laptop;
+    json_t *event;
+
+    begin(5);
+    talk();
+    says("what is tried first is no PIN", pin_of(phone, "archive_pin", "123456"), "archive.pin_weak");
+    says("there is nothing to open where it is open", pin_of(phone, "archive_open", PIN), "archive.open");
+    says("a PIN is made", pin_of(phone, "archive_pin", PIN), "");
+    event = archive(phone);
+    check_row(json_is_true(json_object_get(event, "pin")) && !json_object_get(event, "recovery"),
+        "and it is told that one opens the archive", "it is not");
+    json_t *ring = ring_of(phone);
+    check_row(slots(ring, "pin") == 1 && account_slots(phone) == 1, "§17.11: a slot in the ring, a slot at konsild",
+        "%d, %d", slots(ring, "pin"), account_slots(phone));
+    json_decref(ring);
+    lose(phone);
+
+    tablet = fresh_device();
+    says("(a new device finds the archive shut)", state_of(tablet), "shut");
+    says("a wrong PIN does not open it", pin_of(tablet, "archive_open", "483911"), "archive.pin_wrong");
+    says("and says how many tries are left", error_detail, "9");
+    says("(nothing came back)", party_history(tablet, JONAS), "");
+    says("nor is a PIN made where it is shut", pin_of(tablet, "archive_pin", PIN), "archive.shut");
+    says("DSK I.9-c: the right one opens it, with konsild's part and the registrar's, without the old device",
+        pin_of(tablet, "archive_open", PIN), "");
+    clinic_run(&clinic, 60000);
+    says("all of it is back", party_history(tablet, JONAS), "Bett 4: Kalium 5,9,Bitte EKG,EKG ist geschrieben");
+    check_row(party_count(tablet, "gap", 0) == 0, "without a gap", "%zu", party_count(tablet, "gap", 0));
+    ring = ring_of(tablet);
+    check_row(slots(ring, "device") == 1 && slots(ring, "pin") == 1 && number_of(ring, "e") == 2,
+        "§17.7: the lost device's slot has gone, in a new epoch; the PIN opens that, too", "%d, %d, %d",
+        slots(ring, "device"), slots(ring, "pin"), (int)number_of(ring, "e"));
+    json_decref(ring);
+
+    says("a PIN takes the place of another", pin_of(tablet, "archive_pin", "60724135"), "");
+    ring = ring_of(tablet);
+    check_row(slots(ring, "pin") == 1 && account_slots(tablet) == 1 && number_of(ring, "e") == 3,
+        "§17.7: of which nothing is left, here or there; who knows it learns no later key", "%d, %d, %d",
+        slots(ring, "pin"), account_slots(tablet), (int)number_of(ring, "e"));
+    json_decref(ring);
+    laptop = fresh_device();
+    says("the former one is wrong now", pin_of(laptop, "archive_open", PIN), "archive.pin_wrong");
+    says("(§16.4: the tries had been given back)", error_detail, "9");
+    says("and the new one right", pin_of(laptop, "archive_open", "60724135"), "");
+    clinic_run(&clinic, 60000);
+    says("(all of it is there)", party_history(laptop, JONAS), "Bett 4: Kalium 5,9,Bitte EKG,EKG ist geschrieben");
+    end();
+}
+
+static void a_guesser(void)
+{
+    struct party *tablet;
+    char pin[8];
+    int wrong = 0, waits = 0;
+    const char *recovery;
+
+    begin(6);
+    talk();
+    recovery = strdup(recovery_of(phone));
+    says("(a PIN is made)", pin_of(phone, "archive_pin", PIN), "");
+    tablet = fresh_device();
+    for (int i = 0; i < 60 && wrong < 10; i++) {
+        const char *code;
+
+        snprintf(pin, sizeof pin, "71%04d", 2963 + 17 * wrong);
+        code = pin_of(tablet, "archive_open", pin);
+        wrong += strcmp(code, "archive.pin_wrong") == 0;
+        if (strcmp(code, "archive.pin_wait") == 0) {
+            waits++;
+            clinic_run(&clinic, (int64_t)strtol(error_detail, NULL, 10) * 1000);
+        }
+    }
+    check_row(wrong == 10 && waits == 5, "DSK I.2: ten tries, with waits before the last five", "%d wrong, %d waits",
+        wrong, waits);
+    says("then none, and the right one neither", pin_of(tablet, "archive_open", PIN), "archive.pin_locked");
+    says("the recovery key is another way", open_with(tablet, recovery), "");
+    clinic_run(&clinic, 60000);
+    says(
+        "by which all of it is back", party_history(tablet, JONAS), "Bett 4: Kalium 5,9,Bitte EKG,EKG ist geschrieben");
+    says("and a new PIN can be made", pin_of(tablet, "archive_pin", "60724135"), "");
+    check_row(account_slots(tablet) == 1, "in the locked one's place", "%d", account_slots(tablet));
+    free((char *)(uintptr_t)recovery);
+    end();
+}
+
+/* The first answer that has this text is lost, and the connection with it. */
+static bool lose_answer(struct party *party, struct ks_str *stanza, void *user)
+{
+    const char *text = user;
+
+    if (ks_str_find(*stanza, ks_str_z(text)) >= stanza->len)
+        return true;
+    party->spy = NULL;
+    party->cut = true;
+    return false;
+}
+
+static void a_change_that_ended_early(const char *lost, const char *name)
+{
+    struct party *tablet;
+
+    begin(7);
+    talk();
+    says("(a PIN is made)", pin_of(phone, "archive_pin", PIN), "");
+    phone->spy = lose_answer;
+    phone->spy_user = (char *)(uintptr_t)lost;
+    says(name, pin_of(phone, "archive_pin", "60724135"), "?");
+    party_crash(phone);
+    clinic_run(&clinic, 60000);
+    tablet = fresh_device();
+    const char *first = pin_of(tablet, "archive_open", PIN);
+    const char *second = *first ? pin_of(tablet, "archive_open", "60724135") : "";
+    says("§16.2: whatever a change came to, one of both PINs opens", second, "");
+    clinic_run(&clinic, 60000);
+    says("(all of it is back)", party_history(tablet, JONAS), "Bett 4: Kalium 5,9,Bitte EKG,EKG ist geschrieben");
+    says("and the next change works", pin_of(tablet, "archive_pin", "59302817"), "");
+    check_row(account_slots(tablet) == 1, "and leaves one slot", "%d", account_slots(tablet));
+    end();
+}
+
+/* konsild says that it has another key than it said before. */
+static bool another_key(struct party *party, struct ks_str *stanza, void *user)
+{
+    size_t at = ks_str_find(*stanza, KS_STR("keyid='"));
+    char *copy;
+
+    (void)user;
+    if (ks_str_find(*stanza, KS_STR("<evaluated")) >= stanza->len)
+        return true;
+    clinic_must(ks_arena_copy(&party->lab->kept, *stanza, stanza), "memory");
+    copy = (char *)(uintptr_t)stanza->ptr + at + strlen("keyid='");
+    *copy = *copy == 'A' ? 'B' : 'A';
+    return true;
+}
+
+static void a_lying_server(void)
+{
+    begin(8);
+    phone->spy = another_key;
+    says("attack 43: a server that answers with another key is told, and no PIN is made",
+        pin_of(phone, "archive_pin", PIN), "archive.pin_answer");
+    phone->spy = NULL;
+    check_row(!json_object_get(archive(phone), "pin"), "(none)", "there is one");
+    says("(and then one is)", pin_of(phone, "archive_pin", PIN), "");
+    check_row(account_slots(phone) == 1, "without what the first left behind", "%d", account_slots(phone));
+    end();
+}
+
 int main(void)
 {
+    a_pin();
+    a_guesser();
+    a_change_that_ended_early("<made", "a change whose slot is made, and no more");
+    a_change_that_ended_early("<evaluated", "one that was tried, and is not in the ring");
+    a_lying_server();
     forgeries();
     a_lost_phone();
     siblings();

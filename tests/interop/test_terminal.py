@@ -237,7 +237,7 @@ def main():
     a.key("C-c")
     row(*a.sees("ended 0")[:1], "Ctrl-C leaves, too", a.screen())
     a.close()
-    a = Terminal(lab, jana, environment={"LC_ALL": "en_ZZ.UTF-8"}, columns=80, lines=46)
+    a = Terminal(lab, jana, environment={"LC_ALL": "en_ZZ.UTF-8"}, columns=80, lines=54)
     ok, seen = a.sees("connected  F1", "Kommt das an?", "Murat Yılmaz")
     row(ok, "and is remembered; a locale that is not installed decides about the language all the same", seen)
     a.key("F1")

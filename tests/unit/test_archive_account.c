@@ -34,6 +34,15 @@ static struct ks_ring_seat seat_of(enum ks_ring_kind kind, const char *hex)
     return seat;
 }
 
+static enum ks_err new_seat(
+    const struct ks_account_pin *pin, const uint8_t key[32], const uint8_t anchor[32], struct ks_ring_seat *ret_seat)
+{
+    uint8_t private_key[KS_P256_PRIVATE_LEN];
+
+    ks_p256_generate(&prng, private_key);
+    return ks_account_seat(&prng, ANNA, pin, private_key, key, anchor, ret_seat);
+}
+
 static void known_key(const struct ks_account_pin *pin, uint8_t ret_key[32])
 {
     uint8_t output[KS_ACCOUNT_OUTPUT_LEN], share[32];
@@ -119,7 +128,7 @@ static void test_cost(void)
         struct ks_account_pin pin = { .kib = rows[i].kib, .passes = rows[i].passes }, got;
         struct ks_ring_seat seat;
 
-        if (ks_account_seat(&prng, ANNA, &pin, key, anchor, &seat) != KS_OK)
+        if (new_seat(&pin, key, anchor, &seat) != KS_OK)
             exit(2);
         check_err(rows[i].name, ks_account_pin_read(&seat, &got), rows[i].want);
     }
@@ -207,7 +216,7 @@ static void test_attack(void)
         || ks_oprf_finalize(ks_str(input, sizeof(input)), blind, point, output) != KS_OK)
         exit(2);
     ks_account_key(&pin, output, share, key);
-    if (ks_account_seat(&prng, ANNA, &pin, key, anchor, &seat) != KS_OK)
+    if (new_seat(&pin, key, anchor, &seat) != KS_OK)
         exit(2);
     for (int i = 481516 - TRIED / 2; i < 481516 + TRIED / 2; i++) {
         snprintf(text, sizeof(text), "%06d", i);
@@ -236,7 +245,7 @@ static void test_in_ring(void)
     if (ks_p256_public(device, seats[0].key) != KS_OK
         || ks_ring_found(&arena, &prng, ANNA, seats, 1, &secret, &first) != KS_OK
         || ks_ring_read(&arena, ks_buf_str(&first), &ring) != KS_OK
-        || ks_account_seat(&prng, ANNA, NULL, key, secret.anchor, &seats[1]) != KS_OK)
+        || new_seat(NULL, key, secret.anchor, &seats[1]) != KS_OK)
         exit(2);
     check_err("§17.11: the second version has its slot",
         ks_ring_next(&arena, &prng, &(struct ks_ring_known) { &ring, &secret },

@@ -61,6 +61,8 @@ static struct ks_vault_call naming(const struct mine *mine, enum ks_vault_want w
 {
     struct ks_vault_call call = { .want = want, .account = mine->account, .device = mine->device };
 
+    if (want == KS_VAULT_EVAL || want == KS_VAULT_CONFIRM || want == KS_VAULT_TICKET)
+        call.account = 0; /* over HTTPS nobody says whose */
     memcpy(call.slot, mine->id, sizeof call.slot);
     memcpy(call.token, mine->token, sizeof call.token);
     return call;
@@ -485,13 +487,15 @@ static void test_fresh(void)
 
 static void test_making(void)
 {
-    struct mine mine[KS_VAULT_SLOTS_MAX + 2], account, foreign;
+    struct mine mine[KS_VAULT_SLOTS_MAX + 2], account, other, foreign;
     struct ks_vault_call call;
     unsigned made = 0;
 
     begin();
     check_answer("§16.2: an account slot", make(&account, KS_VAULT_ACCOUNT, 5, 9), KS_VAULT_YES);
-    check_answer("§16.2: no second one", make(&mine[0], KS_VAULT_ACCOUNT, 5, 10), KS_VAULT_EXISTS);
+    check_answer("§16.2: one that takes its place", make(&other, KS_VAULT_ACCOUNT, 5, 9), KS_VAULT_YES);
+    check_answer("§16.2: no third one", make(&mine[0], KS_VAULT_ACCOUNT, 5, 10), KS_VAULT_EXISTS);
+    check_answer("§16.2: until one is dropped", ask(naming(&other, KS_VAULT_DROP)).answer, KS_VAULT_YES);
     for (uint64_t i = 1; i < KS_VAULT_SLOTS_MAX; i++)
         made += make(&mine[i], KS_VAULT_PIN, 5, i) == KS_VAULT_YES;
     check_row(made == KS_VAULT_SLOTS_MAX - 1, "§16.2: sixteen slots of an account", "%u", made + 1);
@@ -527,6 +531,44 @@ static void test_unlocks(void)
 }
 
 /* --- destroying --- */
+
+static enum ks_vault_answer tried_by(struct mine *mine, uint64_t account)
+{
+    struct ks_vault_call call = blinded(mine, "246813");
+
+    call.account = account;
+    return ask(call).answer;
+}
+
+static void test_account_tries(void)
+{
+    struct mine account, phone;
+    struct ks_vault_call call, tried;
+
+    begin();
+    make(&account, KS_VAULT_ACCOUNT, 5, 9);
+    make(&phone, KS_VAULT_PIN, 5, 9);
+    check_answer("§16.10: a session of the account tries its PIN", tried_by(&account, 5), KS_VAULT_YES);
+    check_answer("§16.10: none of another account's", tried_by(&account, 6), KS_VAULT_UNKNOWN);
+    check_row(row(&account).tries == 1, "§16.10: which costs nothing", "it does");
+    check_answer("§16.10: a device's own slot is not tried over a session", tried_by(&phone, 5), KS_VAULT_UNKNOWN);
+    tried = ask(blinded(&account, "246813"));
+    call = signed_by(&account, tried.nonce, 0, account.secret);
+    call.account = 6;
+    check_answer("§16.10: nor confirmed by another account", ask(call).answer, KS_VAULT_UNKNOWN);
+    call.account = 5;
+    check_answer("§16.10: but by its own", ask(call).answer, KS_VAULT_YES);
+    check_row(row(&account).tries == 0, "§16.10: and the tries are given back", "they are not");
+    call = naming(&account, KS_VAULT_DROP);
+    memset(call.token, 7, sizeof call.token);
+    check_answer("§16.4: a session without its token does not drop it", ask(call).answer, KS_VAULT_STALE);
+    confirm(&phone, 1);
+    now.wall_ms += KS_VAULT_FRESH_MS + 1;
+    check_answer("§16.4: nor one with it whose device has a PIN that was not entered",
+        ask(naming(&account, KS_VAULT_DROP)).answer, KS_VAULT_STALE);
+    account.device = 10;
+    check_answer("§16.4: a device without a PIN does", ask(naming(&account, KS_VAULT_DROP)).answer, KS_VAULT_YES);
+}
 
 static enum ks_err end_slots(enum ks_vault_end what, uint64_t account, uint64_t device)
 {
@@ -684,6 +726,7 @@ int main(void)
     test_making();
     test_unlocks();
     test_ends();
+    test_account_tries();
     test_account_deleted();
     test_restore();
     test_owed();

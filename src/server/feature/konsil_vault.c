@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* konsil_vault.c -- a device's slots in the vault (doc/PROTOCOL.md §16.2): it makes them, lists and drops them.
+/* konsil_vault.c -- a device's slots in the vault (doc/PROTOCOL.md §16.2, §16.10): it makes them, lists and drops them,
+ * and tries the PIN of the account's own, which opens its archive.
  *
- * The rules are the keeper's (vault_keeper.h). What a device can do before it is logged in, which is to try a PIN, goes
- * past all of this (vault_ask.h). */
+ * The rules are the keeper's (vault_keeper.h). What a device does before it is logged in, which is to try the PIN of
+ * its store, goes past all of this (vault_ask.h). */
 #include <stdio.h>
 
 #include "enc.h"
@@ -132,11 +133,94 @@ static void on_drop(struct ks_ctx *ctx, const struct ks_stanza *iq)
 
     if (!may_ask(ctx))
         return;
-    if (read_bytes(ctx, ks_xml_attr(iq->payload, "slot"), call.slot, sizeof call.slot))
+    if (read_bytes(ctx, ks_xml_attr(iq->payload, "slot"), call.slot, sizeof call.slot)
+        && (!ks_xml_attr(iq->payload, "token").len
+            || read_bytes(ctx, ks_xml_attr(iq->payload, "token"), call.token, sizeof call.token)))
         ask(ctx, &call, dropped);
     else
         ks_reply_error(ctx, KS_BAD_REQUEST, NULL);
 }
+
+/* --- the account's PIN --- */
+
+/* False: it was refused. */
+static bool is_tried(struct ks_ctx *ctx, const struct ks_store_req *req)
+{
+    enum ks_vault_answer answer = req->result == KS_OK ? req->vault->answer : KS_VAULT_LATER;
+
+    if (answer == KS_VAULT_YES)
+        return true;
+    if (answer == KS_VAULT_WAIT)
+        ks_reply_error_with(ctx, KS_NOT_ALLOWED,
+            ks_xml_set_u64(ctx->arena, ks_xml_new(ctx->arena, NS_KONSIL_VAULT, "wait"), "seconds", req->vault->wait_s));
+    else if (answer == KS_VAULT_IS_LOCKED)
+        ks_reply_error_app(ctx, KS_NOT_ALLOWED, NS_KONSIL_VAULT, "locked");
+    else
+        ks_reply_error(ctx,
+            answer == KS_VAULT_MALFORMED     ? KS_BAD_REQUEST
+                : answer == KS_VAULT_UNKNOWN ? KS_ITEM_NOT_FOUND
+                : answer == KS_VAULT_IS_GONE ? KS_GONE
+                                             : KS_RESOURCE_CONSTRAINT,
+            NULL);
+    return false;
+}
+
+static void evaluated(struct ks_ctx *ctx, struct ks_store_req *req)
+{
+    const struct ks_vault_call *call = req->vault;
+    struct ks_xml *answer;
+
+    if (!is_tried(ctx, req))
+        return;
+    if (!call->left)
+        ks_log(ctx->reactor->log, KS_WARNING, "vault.locked"); /* whose, the audit log tells */
+    answer = ks_xml_new(ctx->arena, NS_KONSIL_VAULT, "evaluated");
+    ks_xml_set(ctx->arena, answer, "z", base64(ctx, call->z, sizeof call->z));
+    ks_xml_set(ctx->arena, answer, "keyid", base64(ctx, call->keyid, sizeof call->keyid));
+    ks_xml_set(ctx->arena, answer, "nonce", base64(ctx, call->nonce, sizeof call->nonce));
+    ks_xml_set_u64(ctx->arena, answer, "left", call->left);
+    ks_reply_result(ctx, answer);
+}
+
+static void on_eval(struct ks_ctx *ctx, const struct ks_stanza *iq)
+{
+    struct ks_vault_call call = { .want = KS_VAULT_EVAL };
+
+    if (!may_ask(ctx))
+        return;
+    if (read_bytes(ctx, ks_xml_attr(iq->payload, "slot"), call.slot, sizeof call.slot)
+        && read_bytes(ctx, ks_xml_attr(iq->payload, "token"), call.token, sizeof call.token)
+        && read_bytes(ctx, ks_xml_attr(iq->payload, "blinded"), call.blinded, sizeof call.blinded))
+        ask(ctx, &call, evaluated);
+    else
+        ks_reply_error(ctx, KS_BAD_REQUEST, NULL);
+    ks_wipe(&call, sizeof call);
+}
+
+static void confirmed(struct ks_ctx *ctx, struct ks_store_req *req)
+{
+    if (is_tried(ctx, req))
+        ks_reply_result(ctx,
+            ks_xml_set_u64(ctx->arena, ks_xml_new(ctx->arena, NS_KONSIL_VAULT, "confirmed"), "gen", req->vault->gen));
+}
+
+static void on_confirm(struct ks_ctx *ctx, const struct ks_stanza *iq)
+{
+    struct ks_vault_call call = { .want = KS_VAULT_CONFIRM };
+
+    if (!may_ask(ctx))
+        return;
+    if (read_bytes(ctx, ks_xml_attr(iq->payload, "slot"), call.slot, sizeof call.slot)
+        && read_bytes(ctx, ks_xml_attr(iq->payload, "token"), call.token, sizeof call.token)
+        && read_bytes(ctx, ks_xml_attr(iq->payload, "sig"), call.signature, sizeof call.signature)
+        && ks_str_u64(ks_xml_attr(iq->payload, "gen"), KS_VAULT_GEN_MAX, &call.gen) == KS_OK)
+        ask(ctx, &call, confirmed);
+    else
+        ks_reply_error(ctx, KS_BAD_REQUEST, NULL);
+    ks_wipe(&call, sizeof call);
+}
+
+/* --- the list --- */
 
 static void set_stamp(struct ks_ctx *ctx, struct ks_xml *xml, const char *name, int64_t ms)
 {
@@ -199,6 +283,8 @@ const struct ks_feature ks_feature_vault = {
     .disco_account = (const char *const[]) { NS_KONSIL_VAULT, NULL },
     .iq = { { KS_IQ_SET, NS_KONSIL_VAULT, "make", KS_TO_SELF, on_make },
         { KS_IQ_SET, NS_KONSIL_VAULT, "drop", KS_TO_SELF, on_drop },
+        { KS_IQ_SET, NS_KONSIL_VAULT, "eval", KS_TO_SELF, on_eval },
+        { KS_IQ_SET, NS_KONSIL_VAULT, "confirm", KS_TO_SELF, on_confirm },
         { KS_IQ_GET, NS_KONSIL_VAULT, "slots", KS_TO_SELF, on_list } },
     .stores = { { "vault", KS_DATA_KEYS, KS_KEEP_WITH_ACCOUNT, 0,
         "For each lock of a device's store a key without which a PIN opens nothing, how often a PIN was tried, and "
