@@ -32,6 +32,30 @@ void archive_open(
         json_pack("{s:s, s:s, s:s}", "cmd", "archive_open", "recovery", rest, "id", SAY("konsil.archive-begins"));
 }
 
+void archive_pin(
+    const struct model *model, const struct model_person *person, const char *rest, struct lines_deed *deed)
+{
+    (void)model;
+    (void)person;
+    (void)rest;
+    deed->command = json_pack("{s:s, s:s}", "cmd", "archive_pin", "id", SAY("konsil.archive-pin-made"));
+    deed->secret = "pin";
+    deed->ask = SAY("konsil.archive-pin-new");
+    deed->again = SAY("konsil.archive-pin-again");
+    deed->differs = SAY("konsil.archive-pin-differs");
+}
+
+void archive_open_pin(
+    const struct model *model, const struct model_person *person, const char *rest, struct lines_deed *deed)
+{
+    (void)model;
+    (void)person;
+    (void)rest;
+    deed->command = json_pack("{s:s, s:s}", "cmd", "archive_open", "id", SAY("konsil.archive-begins"));
+    deed->secret = "pin";
+    deed->ask = SAY("konsil.archive-pin");
+}
+
 void archive_key_told(struct model *model, json_t *event)
 {
     model_notice(model, NULL, SAY("konsil.archive-key"), json_string_value(json_object_get(event, "text")));

@@ -5,8 +5,8 @@
 
 #include "konsil_lines.h"
 
-/* /archive; /recoverykey; /restore KEY. */
-lines_fn archive_ask, archive_recovery, archive_open;
+/* /archive; /recoverykey; /archivepin; /restore KEY, and /restore alone, by PIN. */
+lines_fn archive_ask, archive_recovery, archive_pin, archive_open, archive_open_pin;
 /* Events `archive` and `archive_recovery`. */
 void archive_told(struct model *model, json_t *event);
 void archive_key_told(struct model *model, json_t *event);

@@ -86,6 +86,8 @@ static const struct {
     { { "/enrol", "/anmelden" }, ANYWHERE, true, enrol_by },
     { { "/archive", "/archiv" }, ANYWHERE, false, archive_ask },
     { { "/recoverykey", "/wiederherstellungsschlüssel" }, ANYWHERE, false, archive_recovery },
+    { { "/archivepin", "/archivpin" }, ANYWHERE, false, archive_pin },
+    { { "/restore", "/wiederherstellen" }, ANYWHERE, false, archive_open_pin },
     { { "/restore", "/wiederherstellen" }, ANYWHERE, true, archive_open },
     { { "/order", "/anordnung" }, TALK, true, signed_order },
     { { "/consult", "/konsil" }, TALK, true, signed_consult },

@@ -16,6 +16,7 @@
 #include "konsil_members.h"
 #include "konsil_model.h"
 #include "konsil_rooms.h"
+#include "konsil_secret.h"
 #include "konsil_talk.h"
 #include "konsil_tasks.h"
 #include "konsil_tty.h"
@@ -34,8 +35,9 @@ struct screen {
     struct model model;
     struct screen_calls calls;
     void *user;
-    char *selected;                      /* a JID; NULL: nobody yet */
-    struct line input, password, answer; /* answer: to a question of tasks */
+    char *selected;            /* a JID; NULL: nobody yet */
+    struct line input, answer; /* answer: to a question of tasks */
+    struct secret secret;
     struct tasks tasks;
     unsigned scroll; /* lines up from the newest */
     char *editing;   /* the id of the message being edited; NULL: a new one */
@@ -43,7 +45,6 @@ struct screen {
     enum view view;
     struct help help;
     size_t chosen; /* of the devices, members or invitations that are shown */
-    bool asking;   /* for the account's password */
     bool away;     /* nobody looks */
     bool locking;  /* the person wants it shut */
     bool stopping; /* the person wants to go to the shell */
@@ -166,11 +167,13 @@ static bool do_line(struct screen *screen, const char *text, wint_t enter)
         model_notice(&screen->model, NULL, deed.wrong, deed.detail);
         return true;
     }
-    if (deed.command && deed.ask) {
+    if (deed.command && deed.ask && !deed.secret) {
         ask_first(&screen->ask, &screen->model, deed.ask, deed.detail, deed.what, deed.command, false, enter);
         return true;
     }
-    if (deed.command)
+    if (deed.secret)
+        secret_ask(&screen->secret, deed.command, deed.secret, deed.ask, deed.again, deed.differs);
+    else if (deed.command)
         give(screen, deed.command);
     if (deed.members)
         show_members(screen);
@@ -225,7 +228,7 @@ static void retract_last(struct screen *screen)
 /* A line that was not sent is lost only after a question. */
 static void leave(struct screen *screen)
 {
-    if (!screen->asking && screen->input.len > 0 && screen->ask.about != ASKS_LEAVE) {
+    if (!screen->secret.question && screen->input.len > 0 && screen->ask.about != ASKS_LEAVE) {
         screen->ask.about = ASKS_LEAVE;
         return;
     }
@@ -340,22 +343,22 @@ static void answer_task(struct screen *screen)
 /* Where what is typed goes to. */
 static struct line *line_of(struct screen *screen)
 {
-    return screen->asking ? &screen->password : screen->view == VIEW_TASKS ? &screen->answer : &screen->input;
+    return screen->secret.question   ? &screen->secret.line
+        : screen->view == VIEW_TASKS ? &screen->answer
+                                     : &screen->input;
 }
 
-static void give_password(struct screen *screen)
+static void enter_secret(struct screen *screen)
 {
-    char *text = line_text(&screen->password);
+    json_t *command;
+    char *password = secret_enter(&screen->secret, &command);
 
-    if (text && *text) {
-        screen->asking = false;
-        screen->model.refused = false;
-        screen->calls.password(screen->user, text);
-    }
-    if (text)
-        ks_wipe(text, strlen(text));
-    free(text);
-    line_clear(&screen->password);
+    if (command)
+        give(screen, command);
+    screen->model.refused = screen->model.refused && !password;
+    if (password)
+        screen->calls.password(screen->user, password);
+    secret_wipe(password);
 }
 
 /* --- keys --- */
@@ -410,8 +413,7 @@ static void move_by(struct screen *screen, int by)
         screen->chosen += screen->chosen + 1 < count;
 }
 
-/* The person does the next thing. Why there is no connection stays until there is one; and who only writes on may not
- * have looked up yet. */
+/* The person does the next thing, and so looked up. Why there is no connection stays until there is one. */
 static void forget_notice(struct screen *screen)
 {
     if (!screen->model.notice_offline)
@@ -479,14 +481,14 @@ static void escape(struct screen *screen)
 {
     json_t *command = NULL;
 
-    if (screen->view == VIEW_TASKS && !screen->asking && tasks_escape(&screen->tasks, &command)) {
+    if (screen->view == VIEW_TASKS && !screen->secret.question && tasks_escape(&screen->tasks, &command)) {
         line_clear(&screen->answer);
         if (command)
             give(screen, command);
         return;
     }
-    if (screen->asking)
-        line_clear(&screen->password);
+    if (screen->secret.question)
+        secret_escape(&screen->secret);
     else if (screen->view != VIEW_TALK)
         screen->view = VIEW_TALK;
     else if (*screen->model.notice || *screen->model.outage) {
@@ -502,8 +504,8 @@ static void on_char(struct screen *screen, wint_t c)
     case '\r':
     case '\n':
         forget_notice(screen);
-        if (screen->asking)
-            give_password(screen);
+        if (screen->secret.question)
+            enter_secret(screen);
         else if (screen->view == VIEW_TASKS)
             answer_task(screen);
         else
@@ -616,12 +618,14 @@ static void draw_view(struct screen *screen, const struct area *area)
 
 static void draw_input(struct screen *screen, int y, int width)
 {
-    bool hidden = true, tasks = !screen->asking && screen->view == VIEW_TASKS;
-    const char *question = tasks ? tasks_question(&screen->tasks, &hidden) : say(screen, SAY("konsil.password"));
+    bool hidden = true;
+    const char *question = screen->secret.question ? say(screen, screen->secret.question)
+        : screen->view == VIEW_TASKS               ? tasks_question(&screen->tasks, &hidden)
+                                                   : NULL;
 
-    if (question && (screen->asking || tasks)) {
+    if (question) {
         line_ask(line_of(screen), y, width, question, hidden);
-    } else if (!tasks) {
+    } else if (screen->view != VIEW_TASKS) {
         paint_text(y, 0, 1, screen->editing ? "✎" : ">");
         line_draw(&screen->input, y, 2, width - 2, false);
     }
@@ -678,7 +682,8 @@ void screen_draw(struct screen *screen)
         choose(screen, screen->model.people[0]->jid);
     if (screen->view == VIEW_TALK && !screen->away)
         mark_read(screen);
-    screen->asking = screen->asking || screen->model.refused;
+    if (screen->model.refused)
+        secret_ask_password(&screen->secret);
     if (screen->model.alarm)
         beep();
     screen->model.alarm = false;
@@ -754,7 +759,7 @@ void screen_free(struct screen *screen)
     tasks_done(&screen->tasks);
     line_clear(&screen->answer);
     line_clear(&screen->input);
-    line_clear(&screen->password);
+    secret_done(&screen->secret);
     free(screen->selected);
     free(screen->editing);
     ask_done(&screen->ask);
@@ -763,7 +768,8 @@ void screen_free(struct screen *screen)
 
 void screen_ask_password(struct screen *screen)
 {
-    screen->asking = screen->dirty = true;
+    secret_ask_password(&screen->secret);
+    screen->dirty = true;
 }
 
 bool screen_stops(struct screen *screen)
